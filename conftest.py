@@ -1,0 +1,30 @@
+"""Runs the examples of the README, the docs and the docstrings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil.parsers.rest import DocTestParser
+
+
+@pytest.fixture(scope="module")
+def in_a_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each page runs in a folder of its own, so that files it writes are its own."""
+    folder = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(folder)
+        yield folder
+
+
+pages = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["*.md"],
+    fixtures=["in_a_folder"],
+)
+docstrings = Sybil(
+    parsers=[DocTestParser()], patterns=["src/**/*.py"], fixtures=["in_a_folder"]
+)
+pytest_collect_file = (pages + docstrings).pytest()

@@ -1,0 +1,111 @@
+"""When are two values of a managed field the same, and did we write them?
+
+A CRM gives a value back in its own spelling: a number at its field's scale, text without
+trailing blanks, an empty text for nothing. Plans, stamps and journals hold the canonical
+form only, so that what we wrote compares equal to what we read.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final
+
+from crm_portfolio import schema
+from crm_portfolio._storage import canonical_json, digest
+from crm_portfolio.errors import SettingsError, did_you_mean
+
+__all__ = ["FIELDS", "PIN", "STAMP", "VALUES", "canonical", "is_own", "stamp"]
+
+Value = str | int | float | date | None
+
+FIELDS: Final[Mapping[str, schema.ManagedField]] = {
+    field.column: field for field in (*schema.MANAGED, *schema.HUMAN)
+}
+STAMP: Final = "portfolio_stamp"
+VALUES: Final = tuple(
+    field.column for field in schema.MANAGED if field.column != STAMP
+)
+PIN: Final = tuple(field.column for field in schema.HUMAN)
+
+_SHARE_PLACES: Final = 6
+_HASH_LENGTH: Final = 16
+_STAMP: Final = re.compile(r"v1:(?P<run>[0-9a-z-]+):(?P<hash>[0-9a-f]{16})")
+
+
+def canonical(column: str, value: object) -> Value:
+    """The value in the one form in which two spellings of it are equal.
+
+    Raises:
+        ValueError: The value is none this field can hold.
+
+    Example:
+        >>> canonical("revenue_share", 0.12345678), canonical("tier", "A  ")
+        (0.123457, 'A')
+    """
+    field = FIELDS.get(column)
+    if field is None:
+        raise SettingsError(f"{column!r} is no managed field{did_you_mean(column, FIELDS)}")
+    if isinstance(value, str):
+        value = value.rstrip() or None
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    match field.type:
+        case "day":
+            return _day(value)
+        case "integer":
+            return _integer(value)
+        case "share":
+            return _share(value, field.scale or _SHARE_PLACES)
+        case _:
+            return _text(value, field.max_length)
+
+
+def stamp(run_id: str, values: Mapping[str, object]) -> str:
+    """The mark that says: these managed values are ours, of this run.
+
+    It covers the values that are not null, by name, so that a field added by a later
+    version leaves old stamps valid. The stamp itself and other columns are passed over.
+    """
+    return f"v1:{run_id}:{_hash(values)}"
+
+
+def is_own(mark: str | None, values: Mapping[str, object]) -> bool:
+    """Whether the stamp still fits the values: nobody has edited them since our run."""
+    found = _STAMP.fullmatch(mark or "")
+    return found is not None and found["hash"] == _hash(values)
+
+
+def _hash(values: Mapping[str, object]) -> str:
+    held = {column: canonical(column, values.get(column)) for column in VALUES}
+    known = {column: value for column, value in held.items() if value is not None}
+    return digest(canonical_json(known))[:_HASH_LENGTH]
+
+
+def _day(value: object) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    return date.fromisoformat(str(value))
+
+
+def _integer(value: object) -> int:
+    number = float(str(value))
+    if not number.is_integer():
+        raise ValueError(f"{value} is not a whole number")
+    return int(number)
+
+
+def _share(value: object, places: int) -> float:
+    number = float(str(value))
+    if not math.isfinite(number):
+        raise ValueError(f"{value} is not a finite number")
+    return round(number, places) + 0.0  # never -0.0, which reads back as 0
+
+
+def _text(value: object, max_length: int) -> str | None:
+    text = str(value)
+    return (text[:max_length].rstrip() or None) if max_length else text

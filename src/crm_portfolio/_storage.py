@@ -1,0 +1,84 @@
+"""How does a file survive a crash, and what time is it?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+__all__ = ["canonical_json", "digest", "now", "write_atomically"]
+
+
+def now() -> datetime:
+    """This moment, in UTC: the only wall clock below the command line."""
+    return datetime.now(UTC)  # noqa: TID251 - the one place that may
+
+
+def write_atomically(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write a file whole or not at all, and have it on disk on return.
+
+    A private file can be read by its owner only.
+    """
+    # The temporary name is as unguessable as it is short, so that two writers of one
+    # path never share it and a long name of ours still fits the file system.
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    mode = 0o600 if private else 0o666
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder to flush it
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def canonical_json(value: object) -> bytes:
+    """One spelling for one value: sorted keys, no blanks, UTF-8, days as ISO text.
+
+    Example:
+        >>> canonical_json({"b": date(2026, 6, 30), "a": None})
+        b'{"a":null,"b":"2026-06-30"}'
+    """
+    text = json.dumps(
+        value,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+        default=_plain,
+    )
+    # A lone surrogate in a CRM's text must not stop a run; json.loads reads it back.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, date):  # a datetime is one too
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no canonical JSON")
+
+
+def digest(content: bytes) -> str:
+    """The SHA-256 of the content, as hexadecimal text."""
+    return hashlib.sha256(content).hexdigest()

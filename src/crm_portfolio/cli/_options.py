@@ -1,0 +1,86 @@
+"""Which arguments do several commands share, and how is their text read?"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crm_portfolio.cli._print import Output, say
+
+if TYPE_CHECKING:
+    from crm_portfolio.protocols import Connector
+    from crm_portfolio.settings import Settings
+
+__all__ = [
+    "ArchiveFolder",
+    "AsOf",
+    "CrmName",
+    "OutputOption",
+    "PortfolioFolder",
+    "SettingsFile",
+    "as_of_or_today",
+    "open_crm",
+    "read_settings",
+]
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a day such as 2026-06-30") from error
+
+
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        envvar="CRM_PORTFOLIO_SETTINGS",
+        metavar="portfolio.toml",
+        help="The settings file; without it, the defaults.",
+    ),
+]
+AsOf = Annotated[
+    date | None,
+    typer.Option(
+        parser=_day, metavar="DAY", help="The last day known, such as 2026-06-30."
+    ),
+]
+OutputOption = Annotated[Output, typer.Option(help="How the data is written to stdout.")]
+PortfolioFolder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="A folder that `pull` wrote.")
+]
+CrmName = Annotated[
+    str | None,
+    typer.Option("--crm", metavar="NAME", help="The CRM; its login is in the environment."),
+]
+ArchiveFolder = Annotated[
+    Path,
+    typer.Option("--archive", metavar="FOLDER", help="Where journals are kept."),
+]
+
+
+def read_settings(path: Path | None) -> Settings:
+    """The settings in the file, or the defaults."""
+    from crm_portfolio.settings import Settings
+
+    return Settings() if path is None else Settings.load(path)
+
+
+def as_of_or_today(as_of: date | None) -> date:
+    """The day asked for; else today, which is said."""
+    if as_of is not None:
+        return as_of
+    today = datetime.now(UTC).astimezone().date()  # noqa: TID251 - today is chosen here
+    say(f"As of today, {today} (--as-of DAY chooses another day).")
+    return today
+
+
+def open_crm(name: str, settings: Settings) -> Connector:
+    """The CRM of that name, with its own part of the settings."""
+    from crm_portfolio.connectors import connect
+
+    return connect(name, settings=settings.of_connector(name))

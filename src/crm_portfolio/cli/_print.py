@@ -1,0 +1,145 @@
+"""What goes to stdout and what to stderr, and how does CRM text stay harmless there?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Final, Literal
+
+import typer
+
+from crm_portfolio._inert import inert
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.console import Console
+
+    from crm_portfolio.protocols import Progress
+
+__all__ = ["Output", "progress", "say", "screen", "show_csv", "show_json", "show_rows"]
+
+Output = Literal["table", "json", "csv"]
+_WIDEST: Final = 100
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def say(message: str) -> None:
+    """Tell the person at the terminal; never data."""
+    typer.echo("\n".join(inert(line) for line in message.split("\n")), err=True)
+
+
+def screen() -> Console:
+    """Where tables for people are drawn: stdout, 80 columns if it is not a terminal."""
+    from rich.console import Console
+
+    wide = Console(markup=False, highlight=False, emoji=False)
+    width = min(wide.width, _WIDEST) if wide.is_terminal else 80
+    return Console(markup=False, highlight=False, emoji=False, width=width)
+
+
+def show_json(value: object) -> None:
+    """One JSON object on stdout, in ASCII, so that no terminal obeys it."""
+    typer.echo(json.dumps(value, indent=2, default=_plain, allow_nan=False))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, date):  # a datetime is one too
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def show_csv(table: pa.Table) -> None:
+    """The table as CSV on stdout; text that a spreadsheet would run is quoted by '."""
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(table.column_names)
+    for batch in table.to_batches(max_chunksize=10_000):
+        columns = [column.to_pylist() for column in batch.columns]
+        writer.writerows(map(_csv_cell, row) for row in zip(*columns, strict=True))
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, str):
+        text = inert(value)
+        return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return value
+
+
+def show_rows(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = ""
+) -> None:
+    """A table for people: numbers to the right, CRM text made harmless and cut to fit."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [[_shown(value) for value in row] for row in rows]
+    kept = list(zip(*cells, strict=True)) or [()] * len(columns)
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    for name, column in zip(columns, kept, strict=True):
+        is_number = all(right for _, right in column) and bool(column)
+        table.add_column(
+            Text(name),
+            justify="right" if is_number else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+    for row in cells:
+        table.add_row(*(Text(text) for text, _ in row))
+    screen().print(table)
+
+
+def _shown(value: object) -> tuple[str, bool]:
+    """How a value is shown, and whether it belongs to the right."""
+    match value:
+        case None:
+            return "", True
+        case bool():
+            return ("yes" if value else "no"), False
+        case int():
+            return f"{value:,}", True
+        case float():
+            return (f"{value:,.2f}" if abs(value) >= 10 else f"{value:.4f}"), True
+        case _:
+            return inert(str(value)), False
+
+
+@contextmanager
+def progress() -> Iterator[Progress | None]:
+    """Bars on stderr while long work runs; nothing where nobody is watching."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TaskID,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(step: str, done: int, total: int | None) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(inert(step), total=total)
+            bars.update(tasks[step], completed=done, total=total)
+
+        yield tell

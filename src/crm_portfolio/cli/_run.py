@@ -1,0 +1,87 @@
+"""How does a command end? Every exit code of the command line is decided here.
+
+A command returns its code, or None for done. What it raises on purpose carries its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import Final, ParamSpec
+
+import typer
+
+from crm_portfolio.cli._print import say
+from crm_portfolio.errors import CrmPortfolioError
+
+__all__ = ["guarded", "stop_on_sigterm"]
+
+_UNEXPECTED: Final = 1
+_INTERRUPTED: Final = 130
+_TERMINATED: Final = 143
+_ASKS_FOR_TRACEBACK: Final = "CRM_PORTFOLIO_TRACEBACK"
+
+Arguments = ParamSpec("Arguments")
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: like Ctrl-C, so that whatever is in flight ends the same way."""
+
+
+def stop_on_sigterm() -> None:
+    """Turn SIGTERM into an exception, so that journals are closed on the way out."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def guarded(
+    command: Callable[Arguments, int | None],
+) -> Callable[Arguments, None]:
+    """The command, ending in an exit code and a message instead of a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        raise typer.Exit(_code_of(lambda: command(*args, **kwargs)))
+
+    return run
+
+
+def _code_of(call: Callable[[], int | None]) -> int:
+    try:
+        return call() or 0
+    except typer.Exit as end:
+        return end.exit_code
+    except CrmPortfolioError as error:
+        say(f"crm-portfolio: {error}")
+        return error.exit_code
+    except _Terminated:
+        say("crm-portfolio: stopped; what was written is in the archive.")
+        return _TERMINATED
+    except KeyboardInterrupt:
+        say("crm-portfolio: interrupted; what was written is in the archive.")
+        return _INTERRUPTED
+    except BrokenPipeError:  # typer closes the pipe quietly
+        raise
+    except Exception as error:  # noqa: BLE001 - the last door before the user
+        say(_unexpected(error))
+        return _UNEXPECTED
+
+
+def _unexpected(error: Exception) -> str:
+    """Where it broke, without its message: that may hold names or secrets."""
+    if os.environ.get(_ASKS_FOR_TRACEBACK):
+        return "".join(traceback.format_exception(error))
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    told = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    return (
+        f"crm-portfolio: unexpected {type(error).__name__}{told} "
+        f"({os.path.basename(last.filename)}:{last.lineno}).\n"
+        f"Set {_ASKS_FOR_TRACEBACK}=1 to see all of it, and please report it."
+    )

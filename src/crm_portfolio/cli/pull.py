@@ -1,0 +1,70 @@
+"""What does the CRM, or a folder of exports, hold today?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crm_portfolio.cli._options import AsOf, SettingsFile, as_of_or_today, read_settings
+from crm_portfolio.cli._print import progress, say
+
+__all__ = ["pull"]
+
+
+def pull(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="salesforce, or files.")
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FOLDER]", help="With files: the folder to read."),
+    ] = None,
+    *,
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write.")],
+    as_of: AsOf = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="Such as EUR; without it, the org's own."),
+    ] = None,
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="With files: tables, salesforce-report or hubspot-export.",
+        ),
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Read all accounts and opportunities into a folder. Nothing is written to the CRM.
+
+    crm-portfolio pull salesforce --to book --as-of 2026-06-30
+
+    crm-portfolio pull files exports/ --to book --as-of 2026-06-30 --currency EUR
+    """
+    from crm_portfolio._pull import pull as pull_tables
+    from crm_portfolio.connectors import connect
+
+    chosen = read_settings(settings)
+    day = as_of_or_today(as_of)
+    if source == "files":
+        if folder is None:
+            raise typer.BadParameter("pull files needs the folder to read")
+        crm = connect("files", folder, dialect=dialect, settings=chosen.files)
+    elif folder is not None or dialect is not None:
+        raise typer.BadParameter(f"only `pull files` takes a folder or a dialect, not {source}")
+    else:
+        crm = connect(source, settings=chosen.of_connector(source))
+    with progress() as bar:
+        portfolio = pull_tables(
+            crm,
+            as_of=day,
+            currency=currency or chosen.currency,
+            calendar=chosen.calendar,
+            progress=bar,
+        )
+    portfolio.save(to)
+    counts = ", ".join(f"{len(portfolio[name])} {name}" for name in portfolio.tables)
+    say(f"{to}: {counts}; {portfolio.currency}, as of {portfolio.as_of}.")
+    say(_faults(portfolio.faults))

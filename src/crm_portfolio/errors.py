@@ -1,0 +1,234 @@
+"""What went wrong, sorted by what the caller does next.
+
+    CrmPortfolioError                   1  unexpected
+    ├── SettingsError                   2  mend the settings
+    │   ├── FieldNotFoundError          2  a mapped field the CRM does not have
+    │   └── MissingExtraError           2  install an optional package
+    ├── ConnectorError                  1  a CRM or a folder said no
+    │   ├── LoginError                  2  log in again, or mend the login
+    │   ├── RightMissingError           2  ask an administrator for the right it names
+    │   └── TransientError              5  wait, then do the same again
+    ├── DataError                       7  mend the data
+    │   ├── SchemaError                 7  every fault at once, as a frame
+    │   ├── MissingTableError           7  pull or supply the table it names
+    │   └── DamagedFileError            7  a file of ours that was cut or altered
+    └── RefusedError                    4  look at the plan
+        ├── LimitExceededError          4  it touches too much
+        ├── PlanAlteredError            4  the file is not what `plan` wrote
+        ├── PlanTooOldError             4  make a new plan
+        └── WrongOrgError               4  the plan was made for another org
+
+The number is the exit code of the command line. Every error pickles, because jobs
+cross processes: all arguments are positional and are kept in ``args``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "ConnectorError",
+    "CrmPortfolioError",
+    "DamagedFileError",
+    "DataError",
+    "FieldNotFoundError",
+    "LimitExceededError",
+    "LoginError",
+    "MissingExtraError",
+    "MissingTableError",
+    "PlanAlteredError",
+    "PlanTooOldError",
+    "RefusedError",
+    "RightMissingError",
+    "SchemaError",
+    "SettingsError",
+    "TransientError",
+    "WrongOrgError",
+    "did_you_mean",
+]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A question that names the nearest known word, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+class CrmPortfolioError(Exception):
+    """Anything this library raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class SettingsError(CrmPortfolioError):
+    """Mend the settings, then run again."""
+
+    exit_code = 2
+
+
+class FieldNotFoundError(SettingsError):
+    """A mapped field that the source does not have, or hides from this login."""
+
+    def __init__(
+        self, source: str, table: str, field: str, available: tuple[str, ...] = (), hint: str = ""
+    ) -> None:
+        super().__init__(source, table, field, available, hint)
+        self.source, self.table, self.field = source, table, field
+        self.available, self.hint = available, hint
+
+    def __str__(self) -> str:
+        said = f"{self.source} has no {self.table} field {self.field!r}"
+        return said + (did_you_mean(self.field, self.available) or ".") + (
+            f" {self.hint}" if self.hint else ""
+        )
+
+
+class MissingExtraError(SettingsError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(package, extra)
+        self.package, self.extra = package, extra
+
+    def __str__(self) -> str:
+        return (
+            f"this needs the package {self.package!r}: "
+            f"pip install 'crm-portfolio[{self.extra}]'"
+        )
+
+
+class ConnectorError(CrmPortfolioError):
+    """A CRM or a folder refused, for a reason that waiting will not change."""
+
+    def __init__(self, source: str, message: str, code: str = "") -> None:
+        super().__init__(source, message, code)
+        self.source, self.message, self.code = source, message, code
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.message}" + (f" ({self.code})" if self.code else "")
+
+
+class LoginError(ConnectorError):
+    """The login was refused or has expired: mend it, or log in again."""
+
+    exit_code = 2
+
+
+class RightMissingError(ConnectorError):
+    """The login works but lacks a right, which the message names."""
+
+    exit_code = 2
+
+
+class TransientError(ConnectorError):
+    """Wait, then do the same again."""
+
+    exit_code = 5
+
+
+class DataError(CrmPortfolioError):
+    """Mend the data, then run again."""
+
+    exit_code = 7
+
+
+class SchemaError(DataError):
+    """Faults that stop the run, all of them.
+
+    Attributes:
+        faults: Arrow table with the columns ``table``, ``column``, ``row`` (from 0, null
+            for a whole column), ``value``, ``fault``, ``effect`` and ``hint``.
+    """
+
+    SHOWN: ClassVar[int] = 12
+
+    def __init__(self, faults: pa.Table) -> None:
+        super().__init__(faults)
+        self.faults = faults
+
+    def __str__(self) -> str:
+        rows = self.faults.to_pylist()
+        tables = {row["table"] for row in rows}
+        head = f"{len(rows)} fault(s) in {len(tables)} table(s):"
+        lines = [
+            f"  {row['table']}.{row['column']}"
+            + ("" if row["row"] is None else f" row {row['row']}")
+            + f": {row['fault']}. {row['hint']}"
+            for row in rows[: self.SHOWN]
+        ]
+        more = len(rows) - self.SHOWN
+        return "\n".join([head, *lines, *([f"  … and {more} more"] if more > 0 else [])])
+
+
+class MissingTableError(DataError):
+    """An analysis needs a table that was not pulled."""
+
+    def __init__(self, table: str, needed_by: str) -> None:
+        super().__init__(table, needed_by)
+        self.table, self.needed_by = table, needed_by
+
+    def __str__(self) -> str:
+        return (
+            f"{self.needed_by} needs the table {self.table!r}, which this portfolio does not "
+            f"hold: pull it, or add it with portfolio.with_tables({self.table}=…)"
+        )
+
+
+class DamagedFileError(DataError):
+    """A file of ours that was cut, altered, or written by a newer version."""
+
+    def __init__(self, file: str, problem: str, hint: str) -> None:
+        super().__init__(file, problem, hint)
+        self.file, self.problem, self.hint = file, problem, hint
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.problem}. {self.hint}"
+
+
+class RefusedError(CrmPortfolioError):
+    """Nothing was written: look at the plan."""
+
+    exit_code = 4
+
+
+class LimitExceededError(RefusedError):
+    """The plan touches more than its limits allow."""
+
+    def __init__(self, refusals: tuple[str, ...], change_count: int) -> None:
+        super().__init__(refusals, change_count)
+        self.refusals, self.change_count = refusals, change_count
+
+    def __str__(self) -> str:
+        lines = "\n".join(f"  {refusal}" for refusal in self.refusals)
+        return (
+            f"the plan exceeds its limits, nothing was written:\n{lines}\n"
+            f"Look at it; to accept all of it: accept_changes={self.change_count} "
+            f"(--accept-changes {self.change_count})."
+        )
+
+
+class PlanAlteredError(RefusedError):
+    """The plan's checksum does not match its content."""
+
+
+class PlanTooOldError(RefusedError):
+    """The plan is older than its own maximum age."""
+
+
+class WrongOrgError(RefusedError):
+    """The plan was made for another org than the one it is applied to."""
+
+    def __init__(self, planned: str, given: str) -> None:
+        super().__init__(planned, given)
+        self.planned, self.given = planned, given
+
+    def __str__(self) -> str:
+        return (
+            f"the plan was made for {self.planned}, this login reaches {self.given}: "
+            "nothing was written. Make a plan for this org, or log in to the other."
+        )

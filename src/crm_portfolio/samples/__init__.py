@@ -1,0 +1,25 @@
+"""Which invented firms can be looked at before one's own CRM?
+
+``firm()`` is small enough to check by hand, ``book()`` is any size with planted truths.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crm_portfolio.samples._book import Book, book
+    from crm_portfolio.samples._firm import firm
+
+__all__ = ["Book", "book", "firm"]
+
+_HOMES = {"Book": "_book", "book": "_book", "firm": "_firm"}
+
+
+def __getattr__(name: str) -> object:
+    """Load a sample's module when it is first asked for."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,264 @@
+"""Does a real, dirty book give the same numbers from files and from a CRM?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from loaders import maven_folder, tree_tables
+
+from crm_portfolio import (
+    Archive,
+    Period,
+    Portfolio,
+    analysis,
+    apply,
+    connect,
+    plan,
+    pull,
+    setup,
+    simulator,
+    undo,
+)
+from crm_portfolio._frames import to_arrow
+from crm_portfolio.connectors.salesforce import Salesforce, SalesforceSettings
+from crm_portfolio.errors import MissingTableError
+
+YEAR_END = date(2017, 12, 31)
+MID_DECEMBER = date(2017, 12, 15)
+
+# What Salesforce says about a record that the source never did.
+ONLY_FROM_THE_CRM = {
+    "account": {
+        "created_on",
+        "domain",
+        "is_customer",
+        "is_person",
+        "last_activity_on",
+        "owner_id",
+    },
+    "opportunity": {
+        "currency",
+        "kind",
+        "last_activity_on",
+        "name",
+        "next_step",
+        "probability",
+        "source",
+    },
+    "stage": {"default_probability"},
+    "owner": set(),
+}
+# Salesforce demands them of every opportunity; the source does not have them for all.
+SUPPLIED_BELOW_THE_API = {"created_at", "expected_close_on"}
+
+
+@pytest.fixture(scope="module")
+def folder(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return maven_folder(shared_data / "maven_crm", tmp_path_factory.mktemp("maven"))
+
+
+@pytest.fixture(scope="module")
+def org(folder: Path) -> Iterator[simulator.Salesforce]:
+    with simulator.Salesforce(data=folder, currency="USD") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def crm(org: simulator.Salesforce) -> Salesforce:
+    settings = SalesforceSettings(
+        fields={"opportunity": {"product_id": "Product_Id__c"}}
+    )
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in org.environment.items():
+            environment.setenv(name, value)
+        return connect("salesforce", settings=settings)
+
+
+@pytest.fixture(scope="module")
+def from_files(folder: Path) -> Portfolio:
+    return pull(connect("files", folder), as_of=YEAR_END, currency="USD")
+
+
+def totals(portfolio: Portfolio) -> dict[str, tuple[int, float]]:
+    table = to_arrow(portfolio["opportunity"])
+    grouped = table.group_by("status").aggregate(
+        [("opportunity_id", "count"), ("amount", "sum")]
+    )
+    return {
+        row["status"]: (row["opportunity_id_count"], row["amount_sum"])
+        for row in grouped.to_pylist()
+    }
+
+
+def test_the_whole_book_is_there(from_files: Portfolio) -> None:
+    assert to_arrow(from_files["account"]).num_rows == 85
+    assert totals(from_files) == {
+        "won": (4238, 10_005_534.0),
+        "lost": (2473, 0.0),
+        "open": (2089, None),
+    }
+
+
+def test_open_opportunities_without_account_are_kept_and_reported(
+    from_files: Portfolio,
+) -> None:
+    table = to_arrow(from_files["opportunity"])
+    assert table.num_rows == 8800
+    assert table["account_id"].null_count == 1425
+    faults = to_arrow(from_files.faults).to_pylist()
+    orphans = [row for row in faults if row["fault"] == "opportunity_without_account"]
+    assert len(orphans) == 1425
+    assert {row["effect"] for row in orphans} == {"kept"}
+    without_amount = [row for row in faults if row["fault"] == "open_without_amount"]
+    assert len(without_amount) == 2089
+
+
+def test_the_spelling_of_the_source_stays(from_files: Portfolio) -> None:
+    accounts = to_arrow(from_files["account"]).to_pylist()
+    assert sum(row["segment"] == "technolgy" for row in accounts) == 12
+    assert sum(row["country"] == "Philipines" for row in accounts) == 1
+    opportunities = to_arrow(from_files["opportunity"]).to_pylist()
+    assert sum(row["product_id"] == "GTXPro" for row in opportunities) == 1480
+    acme = next(row for row in accounts if row["name"] == "Acme Corporation")
+    assert acme["account_turnover"] == 1_100_040_000.0
+
+
+def shares(portfolio: Portfolio, period: Period) -> dict[str, Any]:
+    settings = analysis.ConcentrationSettings(period=period)
+    return dict(analysis.concentration(portfolio, settings).summary)
+
+
+def test_the_whole_book_is_unusually_flat(from_files: Portfolio) -> None:
+    """Facts of the data set's README, over all time."""
+    summary = shares(from_files, Period.all())
+    by_account, by_group = summary["by_account"], summary["by_ultimate_parent"]
+    assert by_account["total"] == 10_005_534.0
+    assert by_account["n"] == 85
+    assert by_account["k"] == 17
+    assert by_account["share_of_top"] == pytest.approx(0.31687, abs=5e-6)
+    assert by_account["hhi"] == pytest.approx(0.0135810, abs=5e-8)
+    assert by_group["n"] == 70
+    assert by_group["k"] == 14
+    assert by_group["share_of_top"] == pytest.approx(0.40068, abs=5e-6)
+    assert by_group["hhi"] == pytest.approx(0.0198808, abs=5e-8)
+
+
+def test_the_default_period_ends_on_the_first_of_the_month(folder: Path) -> None:
+    portfolio = pull(connect("files", folder), as_of=MID_DECEMBER, currency="USD")
+    result = analysis.concentration(portfolio)
+    by_account = result.summary["by_account"]
+    assert result.params["period"]["end"] == "2017-12-01"
+    assert by_account["total"] == 8_873_961.0
+    assert by_account["share_of_top"] == pytest.approx(0.31780, abs=5e-6)
+    assert by_account["hhi"] == pytest.approx(0.0136360, abs=5e-8)
+
+
+def in_the_keys_of_the_source(
+    portfolio: Portfolio, table: str, org: simulator.Salesforce
+) -> pa.Table:
+    """The table with the org's ids turned back into the loader's keys."""
+    back = {
+        value: key
+        for name in ("account", "opportunity", "owner")
+        for key, value in org.ids(name).items()
+    }
+    columns = {}
+    frame = to_arrow(portfolio[table])
+    for name in frame.column_names:
+        column = frame[name]
+        if name.endswith("_id") and name != "product_id":
+            column = pa.array(
+                [back.get(value, value) for value in column.to_pylist()], pa.string()
+            )
+        columns[name] = column
+    return pa.table(columns)
+
+
+@pytest.mark.parametrize("table", ["account", "opportunity", "stage", "owner"])
+def test_files_and_crm_give_the_same_table(
+    table: str, from_files: Portfolio, crm: Salesforce, org: simulator.Salesforce
+) -> None:
+    pulled = pull(crm, as_of=YEAR_END)
+    ours = to_arrow(from_files[table])
+    theirs = in_the_keys_of_the_source(pulled, table, org)
+    if table == "owner":
+        extra = set(theirs["owner_id"].to_pylist()) - set(ours["owner_id"].to_pylist())
+        assert len(extra) == 1  # the user who runs the nightly job
+        theirs = theirs.filter(
+            pa.array([key not in extra for key in theirs["owner_id"].to_pylist()])
+        )
+    key = {"account": "account_id", "opportunity": "opportunity_id"}.get(
+        table, "owner_id" if table == "owner" else "stage"
+    )
+    compared = [
+        name for name in ours.column_names if name not in SUPPLIED_BELOW_THE_API
+    ]
+    assert ours.sort_by(key).select(compared).to_pylist() == (
+        theirs.sort_by(key).select(compared).to_pylist()
+    )
+    extra_columns = set(theirs.column_names) - set(ours.column_names)
+    assert extra_columns - SUPPLIED_BELOW_THE_API == ONLY_FROM_THE_CRM[table]
+
+
+def test_the_crm_gives_the_same_figures(crm: Salesforce) -> None:
+    portfolio = pull(crm, as_of=YEAR_END)
+    assert totals(portfolio)["won"] == (4238, 10_005_534.0)
+    summary = shares(portfolio, Period.all())
+    assert summary["by_account"]["hhi"] == pytest.approx(0.0135810, abs=5e-8)
+    assert summary["by_ultimate_parent"]["n"] == 70
+
+
+def test_a_pull_costs_the_least_calls(folder: Path, crm: Salesforce) -> None:
+    """Pages of 2,000, one for the stages, five for metadata; the token is not one."""
+    with simulator.Salesforce(data=folder, currency="USD") as org:
+        fresh = Salesforce.from_environment(org.environment)
+        pull(fresh, as_of=YEAR_END)
+        assert org.api_calls <= 1 + 5 + 1 + 5  # 85 accounts, 8,800 opportunities
+
+
+def test_written_checked_and_undone(folder: Path, tmp_path: Path) -> None:
+    with simulator.Salesforce(data=folder, currency="USD") as org:
+        crm = Salesforce.from_environment(org.environment)
+        report = setup(crm, dry_run=False)
+        assert all(step.state in ("present", "done") for step in report.steps)
+        before = org.snapshot("Account")
+
+        portfolio = pull(crm, as_of=YEAR_END)
+        results = [analysis.tiers(portfolio), analysis.concentration(portfolio)]
+        proposal = plan(results, crm, held=portfolio)
+        assert not proposal.refusals
+        archive = Archive(tmp_path / "runs")
+        journal = apply(proposal, crm, archive=archive)
+        assert journal.exit_code == 0
+        assert journal.counts["written"] == len(proposal.changes) > 85
+
+        again = pull(crm, as_of=YEAR_END)
+        second = plan(
+            [analysis.tiers(again), analysis.concentration(again)], crm, held=again
+        )
+        assert not second.changes
+        calls = org.api_calls
+        assert apply(second, crm, archive=archive).exit_code == 0
+        assert org.calls_since(calls, "write") == 0
+
+        way_back = undo(archive.journal(journal.run_id), crm)
+        assert apply(way_back, crm, archive=archive).exit_code == 0
+        assert org.snapshot("Account") == before
+
+
+def test_the_developer_edition_records(shared_data: Path) -> None:
+    tables = tree_tables(shared_data / "salesforce_sample" / "sobject_tree")
+    with simulator.Salesforce(data=tables, currency="USD") as org:
+        portfolio = pull(
+            Salesforce.from_environment(org.environment), as_of=date(2018, 12, 31)
+        )
+    assert totals(portfolio)["won"] == (8, 1_640_000.0)
+    assert to_arrow(portfolio["account"]).num_rows == 10
+    assert analysis.concentration(portfolio).summary["by_account"]["total"] == 1_640_000.0
+    with pytest.raises(MissingTableError):
+        portfolio["revenue_line"]

@@ -1,0 +1,53 @@
+"""Is what the pages say about the house true of the house?"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_architecture_page_draws_the_checked_layers() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = config["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
+    house = page.split("```text")[2].split("```")[0]
+    drawn = [re.split(r"\s{2,}", line)[0] for line in house.strip().splitlines()]
+    assert drawn == layers
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    seen: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in seen or page.suffix != ".md":
+            continue
+        seen.add(page)
+        targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
+        waiting += [
+            (page.parent / target).resolve() for target in targets if "://" not in target
+        ]
+    unreachable = {page.resolve() for page in ROOT.glob("docs/**/*.md")} - seen
+    assert not unreachable
+
+
+def test_the_pins_carry_no_index_address() -> None:
+    for pins in (ROOT / "pins").glob("*.txt"):
+        text = pins.read_text(encoding="utf-8")
+        assert "://" not in text
+        assert "index" not in text
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", text)
