@@ -25,9 +25,7 @@ FIELDS: Final[Mapping[str, schema.ManagedField]] = {
     field.column: field for field in (*schema.MANAGED, *schema.HUMAN)
 }
 STAMP: Final = "portfolio_stamp"
-VALUES: Final = tuple(
-    field.column for field in schema.MANAGED if field.column != STAMP
-)
+VALUES: Final = tuple(field.column for field in schema.MANAGED if field.column != STAMP)
 PIN: Final = tuple(field.column for field in schema.HUMAN)
 
 _SHARE_PLACES: Final = 6
@@ -47,7 +45,9 @@ def canonical(column: str, value: object) -> Value:
     """
     field = FIELDS.get(column)
     if field is None:
-        raise SettingsError(f"{column!r} is no managed field{did_you_mean(column, FIELDS)}")
+        raise SettingsError(
+            f"{column!r} is no managed field{did_you_mean(column, FIELDS)}"
+        )
     if isinstance(value, str):
         value = value.rstrip() or None
     if value is None or (isinstance(value, float) and math.isnan(value)):

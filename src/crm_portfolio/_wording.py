@@ -19,7 +19,17 @@ from typing import Final, Literal, get_args
 
 import attrs
 
-__all__ = ["CODES", "Lang", "Reason", "ReasonValue", "placeholders", "sentence"]
+__all__ = [
+    "CODES",
+    "LANGS",
+    "Lang",
+    "Reason",
+    "ReasonValue",
+    "number",
+    "placeholders",
+    "read_po",
+    "sentence",
+]
 
 Lang = Literal["en", "fr"]
 LANGS: Final[tuple[Lang, ...]] = get_args(Lang)
@@ -100,6 +110,14 @@ def sentence(
     return _Words(lang, reason, names or {}).vformat(template, (), reason.values)
 
 
+def number(value: float, lang: Lang = "en", *, digits: int = 0) -> str:
+    """A number with its thousands separated, as the language writes it."""
+    tongue = _TONGUES[lang]
+    text = f"{value:,.{digits}f}".replace("-", "−")
+    swap = {",": tongue.thousands, ".": tongue.decimal}
+    return re.sub("[,.]", lambda found: swap[found[0]], text)
+
+
 def placeholders(code: str, lang: Lang) -> tuple[str, ...]:
     """The placeholders of one sentence with how they are shown, sorted."""
     return tuple(
@@ -140,31 +158,32 @@ class _Words(string.Formatter):
             case "ordinal":
                 return _ordinal(int(value), self.lang)
             case "":
-                return self._number(value, 0 if isinstance(value, int) else 2)
+                return number(value, self.lang, digits=0 if isinstance(value, int) else 2)
             case _:
                 message = f"{self.reason.code}: nothing is shown as {how!r}"
                 raise ValueError(message)
-
-    def _number(self, value: float, digits: int) -> str:
-        text = f"{value:,.{digits}f}".replace("-", "−")
-        swap = {",": self.tongue.thousands, ".": self.tongue.decimal}
-        return re.sub("[,.]", lambda found: swap[found[0]], text)
 
     def _money(self, value: float) -> str:
         # Three digits only where the value has them: the dinars of five countries.
         digits = next((d for d in (0, 2) if round(value, d) == value), 3)
         currency = str(self.reason.values.get("currency") or "")
         unit = self.tongue.symbols.get(currency, currency)
-        return (self._number(value, digits) + _NBSP + unit).rstrip(_NBSP)
+        return (number(value, self.lang, digits=digits) + _NBSP + unit).rstrip(_NBSP)
 
     def _share(self, value: float) -> str:
         per_cent = 100 * value
-        shown = (
-            self.tongue.little
-            if 0 < per_cent < 0.05
-            else self._number(round(per_cent, 1) + 0.0, 1)
-        )
-        return f"{shown}{_NBSP}%"
+        if 0 < per_cent < 0.05:
+            return f"{self.tongue.little}{_NBSP}%"
+        digits = self._share_digits(value)
+        return f"{number(round(per_cent, digits) + 0.0, self.lang, digits=digits)}{_NBSP}%"
+
+    def _share_digits(self, value: float) -> int:
+        """As many as tell the share from the limit it is held against, one at least."""
+        limit = self.reason.values.get("threshold", self.reason.values.get("cut"))
+        if not isinstance(limit, float) or limit == value:
+            return 1
+        told = (d for d in range(1, 6) if round(100 * value, d) != round(100 * limit, d))
+        return next(told, 6)
 
     def _day(self, value: ReasonValue) -> str:
         day = value if isinstance(value, date) else date.fromisoformat(str(value))

@@ -45,7 +45,9 @@ def _version(value: bool) -> None:
 def start(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Say which it is."),
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Say which it is."
+        ),
     ] = False,
 ) -> None:
     """Rank, tier and watch the accounts of a CRM; write it back safely; undo it.

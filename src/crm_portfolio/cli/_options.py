@@ -49,13 +49,17 @@ AsOf = Annotated[
         parser=_day, metavar="DAY", help="The last day known, such as 2026-06-30."
     ),
 ]
-OutputOption = Annotated[Output, typer.Option(help="How the data is written to stdout.")]
+OutputOption = Annotated[
+    Output, typer.Option(help="How the data is written to stdout.")
+]
 PortfolioFolder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="A folder that `pull` wrote.")
 ]
 CrmName = Annotated[
     str | None,
-    typer.Option("--crm", metavar="NAME", help="The CRM; its login is in the environment."),
+    typer.Option(
+        "--crm", metavar="NAME", help="The CRM; its login is in the environment."
+    ),
 ]
 ArchiveFolder = Annotated[
     Path,

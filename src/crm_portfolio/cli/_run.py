@@ -10,6 +10,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Final, ParamSpec
 
@@ -79,9 +80,11 @@ def _unexpected(error: Exception) -> str:
     if os.environ.get(_ASKS_FOR_TRACEBACK):
         return "".join(traceback.format_exception(error))
     last = traceback.extract_tb(error.__traceback__)[-1]
-    told = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    told = (
+        f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    )
     return (
         f"crm-portfolio: unexpected {type(error).__name__}{told} "
-        f"({os.path.basename(last.filename)}:{last.lineno}).\n"
+        f"({Path(last.filename).name}:{last.lineno}).\n"
         f"Set {_ASKS_FOR_TRACEBACK}=1 to see all of it, and please report it."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -16,6 +15,7 @@ from crm_portfolio.cli._options import (
 from crm_portfolio.cli._print import say, show_csv, show_json, show_rows
 
 if TYPE_CHECKING:
+    from crm_portfolio._wording import Lang
     from crm_portfolio.results import Result
 
 __all__ = ["analyse"]
@@ -58,3 +58,26 @@ def analyse(
             show_csv(to_arrow(result.frame))
         else:
             _show(name, result, chosen.language)
+
+
+def _show(name: str, result: Result, language: Lang) -> None:
+    """The summary, the warnings and the first rows, for people."""
+    from crm_portfolio._frames import to_arrow
+    from crm_portfolio._wording import sentence
+
+    table = to_arrow(result.frame)
+    shown = table.slice(0, _ROWS_SHOWN)
+    rows = [tuple(row.values()) for row in shown.to_pylist()]
+    facts = [(key, value) for key, value in result.summary.items() if _is_plain(value)]
+    show_rows(("figure", "value"), facts, title=name)
+    show_rows(table.column_names, rows)
+    if table.num_rows > _ROWS_SHOWN:
+        say(
+            f"… and {table.num_rows - _ROWS_SHOWN} more accounts (--output csv has all)."
+        )
+    for warning in result.warnings:
+        say(f"{name}: {sentence(warning, language)}")
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crm_portfolio.cli._options import AsOf, SettingsFile, as_of_or_today, read_settings
 from crm_portfolio.cli._print import progress, say
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["pull"]
 
@@ -44,6 +48,8 @@ def pull(
     crm-portfolio pull files exports/ --to book --as-of 2026-06-30 --currency EUR
     """
     from crm_portfolio._pull import pull as pull_tables
+
+    from crm_portfolio._frames import to_arrow
     from crm_portfolio.connectors import connect
 
     chosen = read_settings(settings)
@@ -52,8 +58,11 @@ def pull(
         if folder is None:
             raise typer.BadParameter("pull files needs the folder to read")
         crm = connect("files", folder, dialect=dialect, settings=chosen.files)
+        say(str(crm.proposal()))
     elif folder is not None or dialect is not None:
-        raise typer.BadParameter(f"only `pull files` takes a folder or a dialect, not {source}")
+        raise typer.BadParameter(
+            f"only `pull files` takes a folder or a dialect, not {source}"
+        )
     else:
         crm = connect(source, settings=chosen.of_connector(source))
     with progress() as bar:
@@ -67,4 +76,13 @@ def pull(
     portfolio.save(to)
     counts = ", ".join(f"{len(portfolio[name])} {name}" for name in portfolio.tables)
     say(f"{to}: {counts}; {portfolio.currency}, as of {portfolio.as_of}.")
-    say(_faults(portfolio.faults))
+    _tell_faults(to_arrow(portfolio.faults))
+
+
+def _tell_faults(faults: pa.Table) -> None:
+    """How many rows were odd, by kind; what stops a pull never comes here."""
+    counts = Counter(
+        zip(faults["fault"].to_pylist(), faults["effect"].to_pylist(), strict=True)
+    )
+    for (fault, effect), count in sorted(counts.items()):
+        say(f"  {count} {fault.replace('_', ' ')} ({effect.replace('_', ' ')})")

@@ -18,8 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["firm"]
 
 _AS_OF = date(2026, 6, 30)
-_LAST_YEAR = (date(2024, 8, 14), date(2024, 11, 14), date(2025, 2, 14), date(2025, 5, 14))
-_THIS_YEAR = (date(2025, 8, 14), date(2025, 11, 14), date(2026, 2, 16), date(2026, 5, 14))
+_LAST_YEAR = (
+    date(2024, 8, 14),
+    date(2024, 11, 14),
+    date(2025, 2, 14),
+    date(2025, 5, 14),
+)
+_THIS_YEAR = (
+    date(2025, 8, 14),
+    date(2025, 11, 14),
+    date(2026, 2, 16),
+    date(2026, 5, 14),
+)
 
 
 @attrs.frozen
@@ -37,65 +47,35 @@ class _Account:
     owner_id: str = "U1"
 
 
+# fmt: off
 _ACCOUNTS = (
-    _Account(
-        "A01", "Aster Foods", "food", "FR", date(2016, 3, 1),
-        (50_000, 55_000, 55_000, 60_000), (60_000, 60_000, 65_000, 75_000),
-    ),
-    _Account(
-        "A02", "Borealis Holding", "industry", "SE", date(2018, 9, 3),
-        (5_000, 5_000, 5_000, 5_000), (5_000, 5_000, 5_000, 5_000),
-    ),
-    _Account(
-        "A03", "Borealis Nord", "industry", "SE", date(2019, 1, 14),
-        (15_000, 15_000, 15_000, 15_000), (15_000, 15_000, 20_000, 20_000), "A02",
-    ),
-    _Account(
-        "A04", "Borealis Süd", "industry", "DE", date(2019, 6, 3),
-        (20_000, 20_000, 15_000, 15_000), (15_000, 15_000, 15_000, 15_000), "A02",
-    ),
-    _Account(
-        "A05", "Cobalt Machines", "industry", "DE", date(2017, 5, 2),
-        (30_000, 25_000, 25_000, 20_000), (26_000, 24_000, 24_000, 24_000),
-        owner_id="U2",
-    ),
-    _Account(
-        "A06", "Delta Shipping", "transport", "NL", date(2015, 11, 9),
-        (20_000, 20_000, 20_000, 20_000), (24_000, 24_000, 24_000, 24_000),
-        owner_id="U2",
-    ),
-    _Account(
-        "A07", "Ember Energy", "energy", "FR", date(2021, 2, 1),
-        (18_000, 18_000, 20_000, 20_000), (23_000, 23_000, 23_000, 23_000),
-        owner_id="U2",
-    ),
-    _Account(
-        "A08", "Fjord Optics", "health", "NO", date(2020, 10, 5),
-        (22_000, 22_000, 22_000, 22_000), (22_000, 22_000, 22_000, 22_000),
-        owner_id="U2",
-    ),
-    _Account(
-        "A09", "Granite Build", "construction", "BE", date(2018, 1, 8),
-        (40_000, 30_000, 30_000, 20_000), (21_000, 21_000, 21_000, 21_000),
-        owner_id="U3",
-    ),
-    _Account(
-        "A10", "Heron Print", "media", "FR", date(2019, 4, 1),
-        (20_000, 20_000, 20_000, 20_000), (20_000, 20_000, 20_000, 20_000),
-        owner_id="U3",
-    ),
-    _Account(
-        "A11", "Iris Labs", "health", "CH", date(2026, 4, 20),
-        (0, 0, 0, 0), (0, 0, 0, 62_000), owner_id="U3",
-    ),
-    _Account(
-        "A12", "Juniper Retail", "retail", "ES", date(2017, 7, 3),
-        (15_000, 10_000, 10_000, 10_000), (8_000, -6_000, -12_000, 0), owner_id="U3",
-    ),
-    _Account(
-        "A13", "Kestrel Media", "media", "GB", date(2016, 8, 22),
-        (9_000, 9_000, 4_000, 0), (0, 0, 0, 0), owner_id="U4",
-    ),
+    # id, name, segment, country, since, invoiced a year before, and this year
+    _Account("A01", "Aster Foods", "food", "FR", date(2016, 3, 1),
+             (50_000, 55_000, 55_000, 60_000), (60_000, 60_000, 65_000, 75_000)),
+    _Account("A02", "Borealis Holding", "industry", "SE", date(2018, 9, 3),
+             (5_000, 5_000, 5_000, 5_000), (5_000, 5_000, 5_000, 5_000)),
+    _Account("A03", "Borealis Nord", "industry", "SE", date(2019, 1, 14),
+             (15_000, 15_000, 15_000, 15_000), (15_000, 15_000, 20_000, 20_000), "A02"),
+    _Account("A04", "Borealis Süd", "industry", "DE", date(2019, 6, 3),
+             (20_000, 20_000, 15_000, 15_000), (15_000, 15_000, 15_000, 15_000), "A02"),
+    _Account("A05", "Cobalt Machines", "industry", "DE", date(2017, 5, 2),
+             (30_000, 25_000, 25_000, 20_000), (26_000, 24_000, 24_000, 24_000), owner_id="U2"),
+    _Account("A06", "Delta Shipping", "transport", "NL", date(2015, 11, 9),
+             (20_000, 20_000, 20_000, 20_000), (24_000, 24_000, 24_000, 24_000), owner_id="U2"),
+    _Account("A07", "Ember Energy", "energy", "FR", date(2021, 2, 1),
+             (18_000, 18_000, 20_000, 20_000), (23_000, 23_000, 23_000, 23_000), owner_id="U2"),
+    _Account("A08", "Fjord Optics", "health", "NO", date(2020, 10, 5),
+             (22_000, 22_000, 22_000, 22_000), (22_000, 22_000, 22_000, 22_000), owner_id="U2"),
+    _Account("A09", "Granite Build", "construction", "BE", date(2018, 1, 8),
+             (40_000, 30_000, 30_000, 20_000), (21_000, 21_000, 21_000, 21_000), owner_id="U3"),
+    _Account("A10", "Heron Print", "media", "FR", date(2019, 4, 1),
+             (20_000, 20_000, 20_000, 20_000), (20_000, 20_000, 20_000, 20_000), owner_id="U3"),
+    _Account("A11", "Iris Labs", "health", "CH", date(2026, 4, 20),
+             (0, 0, 0, 0), (0, 0, 0, 62_000), owner_id="U3"),
+    _Account("A12", "Juniper Retail", "retail", "ES", date(2017, 7, 3),
+             (15_000, 10_000, 10_000, 10_000), (8_000, -6_000, -12_000, 0), owner_id="U3"),
+    _Account("A13", "Kestrel Media", "media", "GB", date(2016, 8, 22),
+             (9_000, 9_000, 4_000, 0), (0, 0, 0, 0), owner_id="U4"),
 )
 
 _OPPORTUNITIES = (
@@ -113,6 +93,7 @@ _OPPORTUNITIES = (
     ("A11", "Iris start", "U3", "Won", "won", 62_000, "2026-04-20", "2026-05-12", None),
     ("A12", "Juniper return", "U3", "Lost", "lost", 20_000, "2025-12-01", "2026-01-30", None),
 )
+# fmt: on
 
 _STAGES = (
     ("Qualified", 1, "open", False, 0.2),
@@ -189,7 +170,9 @@ def _opportunity() -> pa.Table:
     columns = ("account_id", "name", "owner_id", "stage", "status", "amount")
     table = _columns(tuple(row[:6] for row in _OPPORTUNITIES), columns)
     count = len(_OPPORTUNITIES)
-    created = [datetime.fromisoformat(row[6]).replace(tzinfo=UTC) for row in _OPPORTUNITIES]
+    created = [
+        datetime.fromisoformat(row[6]).replace(tzinfo=UTC) for row in _OPPORTUNITIES
+    ]
     later = {
         "closed_on": [_day(row[7]) for row in _OPPORTUNITIES],
         "expected_close_on": [_day(row[8]) for row in _OPPORTUNITIES],

@@ -42,7 +42,20 @@ TRADES: Final = (
     "Timber", "Tools", "Valves",
 )  # fmt: skip
 
-FORMS: Final = ("AB", "AG", "BV", "GmbH", "Group", "Inc.", "Ltd", "NV", "SA", "SAS", "SpA", "Oy")
+FORMS: Final = (
+    "AB",
+    "AG",
+    "BV",
+    "GmbH",
+    "Group",
+    "Inc.",
+    "Ltd",
+    "NV",
+    "SA",
+    "SAS",
+    "SpA",
+    "Oy",
+)
 
 FOREIGN: Final = (
     "株式会社山田製作所", "北京晨光科技有限公司", "삼호정밀 주식회사", "ООО «Северный ветер»",

@@ -1,0 +1,152 @@
+"""How does a folder of model tables become raw columns, and back?
+
+One file for each table, ``<table>.csv`` or ``<table>.parquet``, with the column names
+of the model. CSV comes in as text; the normaliser types it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
+
+from crm_portfolio._frames import to_arrow
+from crm_portfolio._storage import write_atomically
+from crm_portfolio.errors import DamagedFileError, SettingsError, did_you_mean
+from crm_portfolio.schema import TableName
+
+__all__ = ["FolderFormat", "parquet_bytes", "read_folder", "write_folder"]
+
+FolderFormat = Literal["csv", "parquet"]
+
+_NAMES: tuple[TableName, ...] = get_args(TableName)
+# What Portfolio.save puts beside its tables.
+_COMPANIONS = ("faults.parquet", "balance.parquet")
+
+
+def read_folder(folder: Path) -> dict[TableName, pa.Table]:
+    """Every table of the folder, as it stands; an empty CSV cell is null, NA is text.
+
+    Raises:
+        SettingsError: No such folder, nothing in it, or a table the model lacks.
+        DamagedFileError: A file that cannot be read as what its name says.
+    """
+    found = dict(_table_files(folder))
+    if not found:
+        raise SettingsError(
+            f"{folder} holds no table: it needs <table>.csv or <table>.parquet, "
+            "at least account.csv"
+        )
+    return {name: _read(found[name]) for name in _NAMES if name in found}
+
+
+def write_folder(
+    folder: Path,
+    tables: Mapping[TableName, pa.Table],
+    *,
+    format: FolderFormat = "csv",  # noqa: A002
+) -> None:
+    """One file for each table. In CSV, null and empty text are the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        content = parquet_bytes(table) if format == "parquet" else _csv_bytes(table)
+        write_atomically(folder / f"{name}.{format}", content)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """The table as a Parquet file."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _csv_bytes(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    arrow_csv.write_csv(table, sink)
+    return sink.getvalue()
+
+
+def _table_files(folder: Path) -> Iterator[tuple[TableName, Path]]:
+    if not folder.is_dir():
+        raise SettingsError(f"there is no folder {folder}")
+    seen: dict[str, Path] = {}
+    is_saved = (folder / "portfolio.json").exists()
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in {".csv", ".parquet"}:
+            continue
+        if is_saved and path.name in _COMPANIONS:
+            continue
+        name = _table_name(path)
+        if name in seen:
+            raise SettingsError(
+                f"{folder} holds {seen[name].name} and {path.name}: keep one of them"
+            )
+        seen[name] = path
+        yield name, path
+
+
+def _table_name(path: Path) -> TableName:
+    for name in _NAMES:
+        if path.stem == name:
+            return name
+    hint = did_you_mean(path.stem, _NAMES)
+    raise SettingsError(
+        f"{path}: the model has no table {path.stem!r}{hint}; rename the file, or move "
+        "it out of the folder"
+    )
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        table = (
+            _read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
+        )
+    except UnicodeDecodeError as error:
+        raise DamagedFileError(
+            str(path), "it is not in UTF-8", "Save it again as CSV UTF-8."
+        ) from error
+    except (pa.ArrowInvalid, OSError) as error:
+        # The cause may quote a cell, so it stays in __cause__ and out of the message.
+        raise DamagedFileError(
+            str(path),
+            f"it cannot be read as {path.suffix.lstrip('.').lower()}",
+            "Look for lines with more or fewer cells than the header, and for text "
+            "that is not UTF-8; or export it again.",
+        ) from error
+    return to_arrow(table)
+
+
+def _read_csv(path: Path) -> pa.Table:
+    header, delimiter = _header(path)
+    return arrow_csv.read_csv(
+        path,
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.string()),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+            null_values=[""],
+        ),
+    )
+
+
+def _header(path: Path) -> tuple[list[str], str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = file.readline()
+    # Column names of the model hold neither, so whichever is there separates.
+    delimiter = next((mark for mark in (";", "\t") if mark in first), ",")
+    header = next(csv.reader([first], delimiter=delimiter), [])
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DamagedFileError(
+            str(path), f"the column {twice[0]!r} stands twice", "Drop one of them."
+        )
+    return header, delimiter

@@ -1,0 +1,145 @@
+"""How do native frames come in, and how do the same kind go out?
+
+The only door: outside stand pandas, Polars, PyArrow, DuckDB and whatever else narwhals
+takes; inside there is Arrow. Nothing else converts a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any, Literal, TypeAlias
+
+import narwhals.stable.v2 as nw
+import pyarrow as pa
+
+from crm_portfolio.errors import MissingExtraError, SettingsError
+
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "NativeFrame",
+    "backend_of",
+    "from_arrow",
+    "nw",
+    "same_kind",
+    "to_arrow",
+]
+
+Backend = Literal["pandas", "polars", "pyarrow"]
+NativeFrame: TypeAlias = Any
+
+BACKENDS: tuple[Backend, ...] = ("pandas", "polars", "pyarrow")
+
+
+def backend_of(frame: NativeFrame) -> Backend:
+    """Which kind of frame to hand back to who gave this one; PyArrow if in doubt."""
+    root = type(frame).__module__.partition(".")[0]
+    return next((backend for backend in BACKENDS if backend == root), "pyarrow")
+
+
+def to_arrow(frame: NativeFrame) -> pa.Table:
+    """Any frame as an Arrow table: no metadata, text as plain strings, NaN as null.
+
+    The last holds for pandas only, where NaN is how a missing value is written.
+    """
+    if isinstance(frame, pa.Table):
+        return _plain(frame)
+    if isinstance(frame, pa.RecordBatch):
+        return _plain(pa.Table.from_batches([frame]))
+    if backend_of(frame) == "pandas":
+        return _plain(_from_pandas(frame))
+    return _plain(_through_narwhals(frame))
+
+
+def from_arrow(table: pa.Table, backend: Backend) -> NativeFrame:
+    """The table as a native frame that keeps nulls, integers and dates exact."""
+    if backend not in BACKENDS:
+        known = ", ".join(BACKENDS)
+        raise SettingsError(f"there is no backend {backend!r}; there are {known}")
+    return _MAKERS[backend](table)
+
+
+def same_kind(frame: pa.Table, like: NativeFrame) -> NativeFrame:
+    """``frame`` in the kind of ``like``."""
+    return from_arrow(frame, backend_of(like))
+
+
+def _through_narwhals(frame: NativeFrame) -> pa.Table:
+    try:
+        wrapped = nw.from_native(frame)
+    except TypeError as error:
+        kind = type(frame).__qualname__
+        raise SettingsError(
+            f"a {kind} is no frame; give a pandas, Polars, PyArrow or DuckDB table"
+        ) from error
+    eager = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
+    return eager.to_arrow()
+
+
+def _as_it_is(table: pa.Table) -> NativeFrame:
+    return table
+
+
+def _to_pandas(table: pa.Table) -> NativeFrame:
+    import pandas as pd
+
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    plain = [
+        pa.field(name, _plain_type(type_))
+        for name, type_ in zip(table.column_names, table.schema.types, strict=True)
+    ]
+    return table.replace_schema_metadata(None).cast(pa.schema(plain))
+
+
+def _plain_type(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(type_):
+        return _plain_type(type_.value_type)
+    if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+        return pa.string()
+    return type_
+
+
+def _to_polars(table: pa.Table) -> NativeFrame:
+    try:
+        import polars as pl
+    except ImportError as error:
+        raise MissingExtraError("polars", "polars") from error
+    return pl.from_arrow(table)
+
+
+def _from_pandas(frame: NativeFrame) -> pa.Table:
+    names = [str(name) for name in frame.columns]
+    arrays = [_column_from_pandas(frame.iloc[:, i]) for i in range(len(names))]
+    return pa.table(arrays, names=names)
+
+
+def _column_from_pandas(series: NativeFrame) -> pa.Array | pa.ChunkedArray:
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        # An object column of several types, such as 12.5 beside "12x": as text, so that
+        # the normaliser can name the cells that are wrong.
+        import pandas as pd
+
+        return pa.array(
+            [None if pd.isna(value) else _text(value) for value in series], pa.string()
+        )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return str(value)
+
+
+_MAKERS: Mapping[Backend, Callable[[pa.Table], NativeFrame]] = {
+    "pandas": _to_pandas,
+    "polars": _to_polars,
+    "pyarrow": _as_it_is,
+}

@@ -1,0 +1,1 @@
+"""Which formulas do the analyses stand on? Arrays in, numbers out."""

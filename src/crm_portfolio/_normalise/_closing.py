@@ -1,0 +1,123 @@
+"""What did the books look like at the end of the as-of date?"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio._normalise._rows import (
+    Tables,
+    leave_out,
+    null,
+    report,
+    set_column,
+)
+from crm_portfolio.schema import ACCOUNT, TABLES, Table
+
+__all__ = ["close_books"]
+
+
+def close_books(
+    tables: Tables, as_of: date, time_zone: str
+) -> tuple[Tables, list[pa.Table]]:
+    """Rows born later left out, later closings undone; and what that did."""
+    closed: Tables = {}
+    faults = []
+    for name, table in tables.items():
+        if name == "account":
+            continue
+        spec = TABLES[name]
+        kept, found = _without_later(
+            table, spec, _is_later(table, spec, as_of, time_zone)
+        )
+        faults += found
+        closed[name], found = _reopened(kept, spec, as_of, time_zone)
+        faults += found
+    account = tables["account"]
+    known = pc.is_in(account["account_id"], value_set=_named(account, closed))
+    later = pc.and_not(_is_later(account, ACCOUNT, as_of, time_zone), known)
+    closed["account"], found = _without_later(account, ACCOUNT, later)
+    return closed, faults + found
+
+
+def _is_later(
+    table: pa.Table, spec: Table, as_of: date, time_zone: str
+) -> pa.ChunkedArray:
+    if spec.born is None or spec.born not in table.column_names:
+        return pa.chunked_array([pa.repeat(pa.scalar(value=False), len(table))])
+    return _after(table[spec.born], as_of, time_zone)
+
+
+def _after(values: pa.ChunkedArray, as_of: date, time_zone: str) -> pa.ChunkedArray:
+    """Whether each day or moment lies after the as-of date; null does not."""
+    after = as_of + timedelta(days=1)
+    if pa.types.is_date(values.type):
+        later = pc.greater_equal(values, pa.scalar(after, values.type))
+    else:
+        midnight = datetime.combine(after, time.min, tzinfo=ZoneInfo(time_zone))
+        later = pc.greater_equal(values, pa.scalar(midnight, values.type))
+    return pc.fill_null(later, fill_value=False)
+
+
+def _without_later(
+    table: pa.Table, spec: Table, later: pa.ChunkedArray
+) -> tuple[pa.Table, list[pa.Table]]:
+    if not pc.any(later).as_py():
+        return table, []
+    found = report(table, spec, spec.born or "", "after_as_of", later)
+    return leave_out(table, later), [found]
+
+
+def _named(account: pa.Table, closed: Tables) -> pa.Array:
+    """Accounts that rows from before name, and all above them.
+
+    Such an account was there before its record was: after a move to another CRM, or
+    when it was entered late. Its revenue must not vanish with it.
+    """
+    named = [
+        table[column.name].combine_chunks()
+        for name, table in closed.items()
+        for column in TABLES[name].columns
+        if column.refers_to == "account" and column.name in table.column_names
+    ]
+    ids = pc.unique(pa.chunked_array(named, pa.string())).drop_null()
+    if "parent_id" not in account.column_names:
+        return ids
+    while True:
+        rows = account.filter(pc.is_in(account["account_id"], value_set=ids))
+        above = pa.chunked_array([ids, *rows["parent_id"].chunks])
+        wider = pc.unique(above).drop_null()
+        if len(wider) == len(ids):
+            return ids
+        ids = wider
+
+
+def _reopened(
+    table: pa.Table, spec: Table, as_of: date, time_zone: str
+) -> tuple[pa.Table, list[pa.Table]]:
+    if spec.closes is None or spec.closes not in table.column_names:
+        return table, []
+    later = _after(table[spec.closes], as_of, time_zone)
+    if not pc.any(later).as_py():
+        return table, []
+    found = report(table, spec, spec.closes, "reopened_after_as_of", later)
+    if spec.name == "opportunity":
+        table = _expected_again(table, later)
+    for column in spec.columns:
+        if column.dated_by == spec.closes and column.name in table.column_names:
+            values = table[column.name]
+            before = "open" if column.name == "status" else None
+            undone = pc.if_else(later, pa.scalar(before, values.type), values)
+            table = set_column(table, column.name, undone)
+    return table, [found]
+
+
+def _expected_again(table: pa.Table, later: pa.ChunkedArray) -> pa.Table:
+    """The day it was to be closed is the best that was then expected of it."""
+    day = pc.if_else(later, table["closed_on"], null(pa.date32()))
+    if "expected_close_on" in table.column_names:
+        day = pc.coalesce(table["expected_close_on"], day)
+    return set_column(table, "expected_close_on", day)

@@ -1,0 +1,66 @@
+"""Which row of the source is this, and which rows go?"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio.schema import Table, TableName, faults_of
+
+__all__ = [
+    "ROW",
+    "Tables",
+    "leave_out",
+    "null",
+    "numbered",
+    "report",
+    "set_column",
+    "true_rows",
+]
+
+Tables = dict[TableName, pa.Table]
+
+# The row of the source, kept beside the model's columns until all faults are known.
+ROW = "#row"
+
+
+def numbered(table: pa.Table) -> pa.Table:
+    """The table with the number of each row."""
+    return table.append_column(ROW, pa.array(range(len(table)), pa.int64()))
+
+
+def true_rows(mask: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Where the mask is true; null counts as false."""
+    return pc.indices_nonzero(pc.fill_null(mask, fill_value=False))
+
+
+def null(type_: pa.DataType) -> pa.Scalar:
+    return pa.scalar(None, type_)
+
+
+def set_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    """The table with that column replaced, or added."""
+    if name in table.column_names:
+        return table.set_column(table.column_names.index(name), name, values)
+    return table.append_column(name, values)
+
+
+def report(
+    table: pa.Table,
+    spec: Table,
+    column: str,
+    code: str,
+    mask: pa.Array,
+    *,
+    shown: str | None = None,
+) -> pa.Table:
+    """The same fault for every masked row; ``shown`` is the column whose value to show."""
+    found = table.take(true_rows(mask))
+    shown = column if shown is None else shown
+    values = found[shown].cast(pa.string()) if shown in found.column_names else None
+    return faults_of(spec.name, column, code, rows=found[ROW], values=values)
+
+
+def leave_out(table: pa.Table, mask: pa.Array) -> pa.Table:
+    """The rows that the mask does not name."""
+    return table.filter(pc.invert(pc.fill_null(mask, fill_value=False)))

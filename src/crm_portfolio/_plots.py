@@ -1,0 +1,176 @@
+"""Which few chart shapes do the results need, readable in grey and on paper?"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from crm_portfolio._inert import inert
+from crm_portfolio._wording import Lang, number
+from crm_portfolio.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Words", "as_svg", "axes", "paired_bars", "pareto"]
+
+_SIZE = (9.0, 4.8)
+_BAR, _SECOND_BAR, _INK = "#8aa0b4", "#ffffff", "#1f2a33"
+_NAME_LENGTH = 20
+
+
+@attrs.frozen
+class Words:
+    """What stands on a picture, in one language.
+
+    Attributes:
+        places, amounts, others: Of the x axis, the left and the right one.
+        nothing: What is said where there is nothing to draw.
+    """
+
+    title: str
+    places: str
+    amounts: str
+    others: str
+    nothing: str
+    lang: Lang
+
+
+def axes(ax: Axes | None) -> Axes:
+    """The axes given, or those of a new figure."""
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise MissingExtraError("matplotlib", "report") from error
+    return pyplot.subplots(figsize=_SIZE, layout="constrained")[1]
+
+
+def as_svg(draw: Callable[[Axes], object]) -> str:
+    """The picture as inline SVG, the same bytes each time."""
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("matplotlib", "report") from error
+    buffer = io.StringIO()
+    settings: dict[Any, Any] = {"svg.hashsalt": "crm-portfolio", "svg.fonttype": "none"}
+    with rc_context(settings), warnings.catch_warnings():
+        # The reader's browser has the glyphs that matplotlib's own font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        draw(figure.subplots())
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    picture = buffer.getvalue()
+    return picture[picture.index("<svg") :]
+
+
+def pareto(
+    ax: Axes,
+    *,
+    names: Sequence[str],
+    amounts: Sequence[float],
+    cum_percent: Sequence[float],
+    target_percent: float,
+    words: Words,
+) -> Axes:
+    """Bars, largest first, and the share they hold together."""
+    if not names:
+        return _say_instead(ax, words.nothing)
+    places = range(len(names))
+    ax.bar(places, amounts, color=_BAR, edgecolor=_INK, linewidth=0.6)
+    ax.axhline(0, color=_INK, linewidth=0.8)
+    _named(ax, names)
+    curve = ax.twinx()
+    curve.plot(places, cum_percent, color=_INK, marker="o", markersize=3, linewidth=1.4)
+    curve.axhline(target_percent, color=_INK, linewidth=0.8, linestyle=":")
+    curve.set_ylim(min(0.0, *cum_percent), max(100.0, *cum_percent) * 1.05)
+    if min(amounts) >= 0:
+        ax.set_ylim(0, max(amounts) * 1.05)
+    _labelled(ax, curve, words)
+    return ax
+
+
+def paired_bars(
+    ax: Axes,
+    *,
+    names: Sequence[str],
+    amounts: Sequence[float],
+    counts: Sequence[int],
+    words: Words,
+) -> Axes:
+    """Two bars a group: an amount on the left axis, a hatched number on the right one."""
+    if not names:
+        return _say_instead(ax, words.nothing)
+    width, many = 0.38, ax.twinx()
+    left = ax.bar(
+        [place - width / 2 for place in range(len(names))],
+        amounts,
+        width,
+        color=_BAR,
+        edgecolor=_INK,
+        linewidth=0.6,
+        label=words.amounts,
+    )
+    right = many.bar(
+        [place + width / 2 for place in range(len(names))],
+        counts,
+        width,
+        color=_SECOND_BAR,
+        edgecolor=_INK,
+        linewidth=0.6,
+        hatch="///",
+        label=words.others,
+    )
+    ax.bar_label(left, [number(each, words.lang) for each in amounts], padding=2, fontsize=8)
+    many.bar_label(right, [number(each, words.lang) for each in counts], padding=2, fontsize=8)
+    _named(ax, names)
+    _labelled(ax, many, words)
+    _share_zero(ax, many, amounts, counts)
+    many.yaxis.get_major_locator().set_params(integer=True)
+    ax.legend(handles=[left, right], loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2)
+    return ax
+
+
+def _share_zero(ax: Axes, many: Axes, amounts: Sequence[float], counts: Sequence[int]) -> None:
+    """Zero at the same height on both axes, and room for the numbers on the bars."""
+    low, high = min(0.0, *amounts) * 1.15, max(0.0, *amounts) * 1.15
+    high = high or max(-low * 0.2, 1.0)
+    top = max(1, *counts) * 1.15
+    ax.set_ylim(low, high)
+    many.set_ylim(low / high * top, top)
+
+
+def _named(ax: Axes, names: Sequence[str]) -> None:
+    short = [_short(name) for name in names]
+    is_long = max(map(len, short), default=0) > 4
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    ax.set_xticks(range(len(names)), short, parse_math=False, **turned if is_long else {})
+    ax.tick_params(axis="x", labelsize=8)
+
+
+def _short(name: str) -> str:
+    safe = inert(name)
+    return safe if len(safe) <= _NAME_LENGTH else safe[: _NAME_LENGTH - 1] + "…"
+
+
+def _labelled(ax: Axes, other: Axes, words: Words) -> None:
+    ax.set_title(words.title, loc="left", fontsize=11)
+    ax.set_xlabel(words.places)
+    ax.set_ylabel(words.amounts)
+    other.set_ylabel(words.others)
+    ax.yaxis.set_major_formatter(lambda value, _: number(value, words.lang))
+    for each in (ax, other):
+        each.spines["top"].set_visible(False)
+
+
+def _say_instead(ax: Axes, text: str) -> Axes:
+    """A sentence where there is nothing to draw."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, text, ha="center", va="center", color=_INK)
+    return ax

@@ -1,0 +1,432 @@
+"""How much of the revenue hangs on how few accounts and groups?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio import _plots
+from crm_portfolio._frames import NativeFrame, from_arrow, to_arrow
+from crm_portfolio._methods import _indices as indices
+from crm_portfolio._methods._ranking import League, count_for, dependence, top_count
+from crm_portfolio._wording import Lang, Reason, sentence
+from crm_portfolio.analysis._facts import (
+    Measure,
+    Revenue,
+    RevenueFacts,
+    echo,
+    quarterly_revenue,
+    revenue_facts,
+)
+from crm_portfolio.errors import SettingsError
+from crm_portfolio.portfolio import Period, Portfolio
+from crm_portfolio.results import Json, Result, Row, json_rows, significant
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ConcentrationResult", "ConcentrationSettings", "concentration"]
+
+_QUARTERS = 8
+_SHOWN_BARS = 25
+_FEW = 30
+_MAJORS = ["major", "dependent"]
+_Places: TypeAlias = npt.NDArray[np.int64]
+
+
+def _is_share(_: object, field: attrs.Attribute[float], value: float) -> None:
+    if not 0 < value <= 1:
+        raise SettingsError(f"{field.name} is a share above 0 and up to 1, not {value}")
+
+
+@attrs.frozen
+class ConcentrationSettings:
+    """What counts, and where the lines are drawn.
+
+    Attributes:
+        measure: None: revenue lines where the portfolio has them, else won opportunities.
+        population: ``with_lines`` counts accounts with a line in the period, ``all`` the
+            others too, at zero.
+        top_share: The "20" of 80/20; rounded up to whole accounts.
+        target: The "80" of 80/20.
+        major_share: From this share of revenue on (inclusive) a client is major.
+        dependent_share: Above this share (exclusive) we depend on it.
+        negatives: The form of the Gini index to read where revenue is negative.
+        seed: Of the resampling behind the interval of the Gini index.
+        draws: How many resamples.
+    """
+
+    period: Period = Period.last_months(12)
+    measure: Measure | None = None
+    population: Literal["with_lines", "all"] = "with_lines"
+    top_share: float = attrs.field(default=0.2, validator=_is_share)
+    target: float = attrs.field(default=0.8, validator=_is_share)
+    major_share: float = attrs.field(default=0.1, validator=_is_share)
+    dependent_share: float = attrs.field(default=0.2, validator=_is_share)
+    negatives: Literal["rsv", "ctr", "plain"] = "rsv"
+    seed: int = 2026
+    draws: int = 500
+
+
+def concentration(
+    portfolio: Portfolio, settings: ConcentrationSettings = ConcentrationSettings()
+) -> ConcentrationResult:
+    """Rank accounts and groups by revenue, and say how much hangs on the largest.
+
+    Shares are of total net revenue; where that is not positive, shares and all that is
+    built on them are null. Dependence is judged by ultimate parent.
+
+    Example:
+        >>> from crm_portfolio import analysis, samples
+        >>> result = analysis.concentration(samples.firm())
+        >>> print(result.explain("A04"))
+    """
+    facts = revenue_facts(
+        portfolio, settings.period, settings.measure, needed_by="concentration"
+    )
+    groups_of, group_of = facts.groups()
+    accounts, groups = (_ranked(facts, of, settings) for of in (facts.by_account, groups_of))
+    summary: dict[str, Json] = {
+        "by_account": _figures(accounts, facts, settings),
+        "by_group": _figures(groups, facts, settings),
+        "majors": _majors(portfolio, facts, groups, group_of),
+    }
+    return ConcentrationResult(
+        table=_account_table(facts, accounts, groups, group_of),
+        rejected=facts.rejected_table(),
+        backend=portfolio.backend,
+        summary=summary,
+        params=echo(portfolio, facts, settings),
+        coverage=significant(facts.coverage),
+        warnings=(
+            *_warnings(portfolio, facts, accounts, groups),
+            *_of_negatives(cast("Mapping[str, Json]", summary["by_account"])),
+        ),
+        groups=_group_table(facts, groups, group_of),
+        lorenz=_lorenz_table(accounts),
+    )
+
+
+@attrs.frozen(eq=False)
+class _Ranked:
+    """Accounts or groups in their league table; ``dependence`` is by position."""
+
+    of: Revenue
+    league: League
+    dependence: npt.NDArray[np.str_]
+
+
+def _ranked(facts: RevenueFacts, of: Revenue, settings: ConcentrationSettings) -> _Ranked:
+    is_all = settings.population == "all"
+    league = League(
+        of.revenue,
+        is_counted=np.ones(of.lines.size, dtype=bool) if is_all else of.has_lines,
+        is_known=of.is_known,
+        previous=of.revenue_previous,
+        was_there=of.lines_previous > 0 if facts.has_previous else None,
+        total=facts.total,
+    )
+    kinds = dependence(
+        of.revenue,
+        of.is_known,
+        facts.total,
+        major=settings.major_share,
+        dependent=settings.dependent_share,
+    )
+    return _Ranked(of, league, kinds)
+
+
+def _figures(
+    ranked: _Ranked, facts: RevenueFacts, settings: ConcentrationSettings
+) -> dict[str, Json]:
+    amounts, total = ranked.league.counted, facts.total
+    k = top_count(amounts.size, settings.top_share)
+    major = indices.majors(amounts, settings.major_share)
+    reading = settings.negatives if bool((amounts < 0).any()) else "plain"
+    interval = indices.gini_interval(
+        amounts, form=reading, seed=settings.seed, draws=settings.draws
+    )
+    shares = {
+        f"share_of_top_{100 * settings.top_share:g}pct": _share(amounts[:k].sum(), total),
+        "major_share": _share(major.sum(), total),
+        "customer_concentration": indices.customer_concentration(
+            amounts, settings.major_share
+        ),
+        **indices.all_indices(amounts),
+    }
+    return {
+        "n": amounts.size,
+        "n_positive": int((amounts > 0).sum()),
+        "total": None if total is None else facts.amount(total),
+        "top_k": k,
+        f"n_for_{100 * settings.target:g}": count_for(amounts, settings.target),
+        "major_count": int(np.isin(ranked.dependence, _MAJORS).sum()),
+        "dependent_count": int((ranked.dependence == "dependent").sum()),
+        **{key: significant(value) for key, value in shares.items()},
+        "gini_reading": reading,
+        "gini_interval": [significant(each) for each in interval] if interval else None,
+    }
+
+
+def _share(minor: int, total: int | None) -> float | None:
+    return int(minor) / total if total is not None and total > 0 else None
+
+
+def _majors(
+    portfolio: Portfolio, facts: RevenueFacts, groups: _Ranked, group_of: _Places
+) -> list[Json]:
+    """The groups from the major share on: who is in them, since when, and their trend."""
+    at = [int(p) for p in groups.league.order if groups.dependence[p] in _MAJORS]
+    members = {p: _members(facts, group_of, p) for p in at}
+    everyone = [each for group in members.values() for each in group]
+    by_member, totals = quarterly_revenue(portfolio, facts, everyone, quarters=_QUARTERS)
+    found: list[Json] = []
+    for p in at:
+        quarters = [sum(q) for q in zip(*(by_member[m] for m in members[p]), strict=True)]
+        first_on = groups.of.first_on[p].item()
+        found.append(
+            {
+                "ultimate_parent_id": groups.of.ids[p].as_py(),
+                "revenue": facts.amount(int(groups.of.revenue[p])),
+                "share": significant(_share(groups.of.revenue[p], facts.total)),
+                "dependence": str(groups.dependence[p]),
+                "members": members[p],
+                "first_revenue_on": first_on.isoformat(),
+                "years_of_relationship": round((portfolio.as_of - first_on).days / 365.25, 1),
+                "share_by_quarter": [
+                    significant(_share(minor, total))
+                    for minor, total in zip(quarters, totals, strict=True)
+                ],
+            }
+        )
+    return found
+
+
+def _members(facts: RevenueFacts, group_of: _Places, group: int) -> list[str]:
+    ids: list[str] = facts.by_account.ids.take(pa.array(np.flatnonzero(group_of == group))).to_pylist()
+    return ids
+
+
+def _account_table(
+    facts: RevenueFacts, accounts: _Ranked, groups: _Ranked, group_of: _Places
+) -> pa.Table:
+    of, places = accounts.of, pa.array(group_of)
+    sizes = np.bincount(group_of, minlength=len(groups.of.ids))
+    columns = {"account_id": of.ids}
+    if "name" in facts.account.column_names:
+        columns["name"] = facts.account["name"]
+    columns |= accounts.league.columns(facts.digits)
+    columns |= {
+        "line_count": pa.array(of.lines),
+        "known_line_count": pa.array(of.known_lines),
+        "months_active": pa.array(of.months),
+        "first_revenue_on": pa.array(of.first_on),
+        "is_dormant": pa.array(~of.has_lines),
+        "is_young": pa.array(facts.is_young),
+        "ultimate_parent_id": groups.of.ids.take(places),
+        "group_member_count": pa.array(sizes).take(places),
+        "group_share": groups.league.shares().take(places),
+        "is_group_unknown": pa.array(~groups.of.is_known).take(places),
+        "dependence": _text(groups.dependence).take(places),
+    }
+    return pa.table(columns).take(pa.array(accounts.league.order))
+
+
+def _group_table(facts: RevenueFacts, groups: _Ranked, group_of: _Places) -> pa.Table:
+    of = groups.of
+    columns = {"ultimate_parent_id": of.ids}
+    if "name" in facts.account.column_names:
+        at = pc.index_in(of.ids, facts.account["account_id"].combine_chunks())
+        columns["name"] = facts.account["name"].take(at)
+    columns |= groups.league.columns(facts.digits)
+    columns |= {
+        "member_count": pa.array(np.bincount(group_of, minlength=len(of.ids))),
+        "first_revenue_on": pa.array(of.first_on),
+        "is_dormant": pa.array(~of.has_lines),
+        "dependence": _text(groups.dependence),
+    }
+    return pa.table(columns).take(pa.array(groups.league.order))
+
+
+def _text(words: npt.NDArray[np.str_]) -> pa.Array:
+    return pa.array(words.tolist(), pa.string())
+
+
+def _lorenz_table(accounts: _Ranked) -> pa.Table:
+    curve = indices.lorenz(accounts.league.counted) or (np.zeros(0), np.zeros(0))
+    return pa.table({"account_share": curve[0], "revenue_share": curve[1]})
+
+
+def _warnings(
+    portfolio: Portfolio, facts: RevenueFacts, accounts: _Ranked, groups: _Ranked
+) -> Iterator[Reason]:
+    amounts, money = accounts.league.counted, {"currency": facts.currency}
+    if facts.total is not None and facts.total <= 0:
+        yield Reason("non_positive_total", {"total": facts.amount(facts.total)} | money)
+    yield from facts.warnings()
+    counts = {
+        "negative_accounts": int((amounts < 0).sum()),
+        "n_lt_30": amounts.size if amounts.size < _FEW else 0,
+        "dormant": int((~accounts.of.has_lines).sum()),
+        "young_accounts": int(facts.is_young.sum()),
+        "cycle_in_parents": _loops(portfolio),
+    }
+    yield from (Reason(code, {"n": n}) for code, n in counts.items() if n)
+    kinds = {
+        f"{kind}_{level}": int(np.isin(ranked.dependence, which).sum())
+        for level, ranked in (("accounts", accounts), ("groups", groups))
+        for kind, which in (("major", _MAJORS), ("dependent", ["dependent"]))
+    }
+    if [*kinds.values()][:2] != [*kinds.values()][2:]:
+        yield Reason("level_differs", kinds)
+
+
+def _of_negatives(figures: Mapping[str, Json]) -> Iterator[Reason]:
+    if figures["gini_reading"] != "plain":
+        yield Reason("negatives_used", {"reading": str(figures["gini_reading"])})
+    mass = figures["negative_mass"]
+    if isinstance(mass, float) and mass > 0:
+        yield Reason("negative_mass", {"negative_mass": mass})
+
+
+def _loops(portfolio: Portfolio) -> int:
+    faults = to_arrow(portfolio.faults)["fault"]
+    return int(pc.sum(pc.equal(faults, "parent_loop")).as_py() or 0)
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class ConcentrationResult(Result):
+    """The ranking, by account and by group, and what hangs on whom.
+
+    Attributes:
+        summary: ``by_account`` and ``by_group`` hold the same figures side by side;
+            ``majors`` lists the groups from the major share on.
+    """
+
+    name: ClassVar[str] = "concentration"
+    title: ClassVar[str] = "heading_concentration"
+    compared: ClassVar[str] = "rank"
+
+    _groups: pa.Table
+    _lorenz: pa.Table
+
+    @property
+    def groups(self) -> NativeFrame:
+        """The ranking by ultimate parent."""
+        return from_arrow(self._groups, self._backend)
+
+    @property
+    def lorenz(self) -> NativeFrame:
+        """``account_share`` and the ``revenue_share`` they hold, smallest first."""
+        return from_arrow(self._lorenz, self._backend)
+
+    def assignments(self) -> pa.Table:
+        """Rank, share of total net revenue (6 places) and dependence of each account."""
+        table = self._table
+        return pa.table(
+            {
+                "account_id": table["account_id"],
+                "portfolio_rank": table["rank"],
+                "revenue_share": pc.round(table["share"], 6),
+                "dependence": table["dependence"],
+            }
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return super().to_dict() | {"groups": json_rows(self._groups)}
+
+    def plot(self, *, ax: Axes | None = None, lang: Lang = "en") -> Axes:
+        ranked = self._table.filter(pc.is_valid(self._table["cum_share"]))
+        ranked = ranked.filter(pc.invert(ranked["is_dormant"]))
+        shown = ranked.slice(0, _SHOWN_BARS)
+        counts = {"shown": shown.num_rows, "n": ranked.num_rows}
+        is_all = shown.num_rows == ranked.num_rows
+        title = "title_concentration" if is_all else "title_concentration_first"
+        target = cast("Mapping[str, float]", self.params["settings"])["target"]
+        return _plots.pareto(
+            _plots.axes(ax),
+            names=self._called(shown),
+            amounts=shown["revenue"].to_pylist(),
+            cum_percent=pc.multiply(shown["cum_share"], 100.0).to_pylist(),
+            target_percent=100 * target,
+            words=_plots.Words(
+                title=sentence(Reason(title, counts), lang),
+                places=sentence(Reason("label_accounts_by_rank"), lang),
+                amounts=sentence(Reason("label_revenue", self._money()), lang),
+                others=sentence(Reason("label_cum_share"), lang),
+                nothing=sentence(Reason("label_nothing"), lang),
+                lang=lang,
+            ),
+        )
+
+    def _reasons(self, row: Row) -> tuple[Reason, ...]:
+        return (*self._place(row), *_cautions(row), *self._history(row), self._hangs(row))
+
+    def _place(self, row: Row) -> list[Reason]:
+        n = cast("Mapping[str, int]", self.summary["by_account"])["n"]
+        settings = cast("Mapping[str, str]", self.params["settings"])
+        if row["rank"] is None:
+            return [Reason("revenue_unknown", {"lines": row["line_count"]})]
+        if row["is_dormant"] and settings["population"] == "with_lines":
+            return [Reason("rank_dormant", {"n": n})]
+        values = {key: row[key] for key in ("rank", "revenue", "share", "cum_share")}
+        code = "rank" if row["share"] is not None else "rank_without_share"
+        return [Reason(code, values | {"n": n} | self._money())]
+
+    def _history(self, row: Row) -> list[Reason]:
+        if row["has_left"]:
+            left = {"revenue_previous": row["revenue_previous"]}
+            return [Reason("rank_has_left", left | self._money())]
+        if row["is_new"]:
+            return [Reason("rank_is_new")]
+        change = row["rank_change"]
+        if change is None:
+            return []
+        values = {"places": abs(change), "rank_previous": row["rank_previous"]}
+        code = "rank_up" if change > 0 else "rank_down" if change < 0 else "rank_same"
+        return [Reason(code, values if change else {})]
+
+    def _hangs(self, row: Row) -> Reason:
+        kind, group = row["dependence"], {"group_id": row["ultimate_parent_id"]}
+        if kind == "unknown":
+            is_group_unknown = row["is_group_unknown"]
+            code = "dependence_unmeasured" if is_group_unknown else "dependence_unknown"
+            return Reason(code, group)
+        settings = cast("Mapping[str, float]", self.params["settings"])
+        line = settings["dependent_share" if kind == "dependent" else "major_share"]
+        values = group | {"share": row["group_share"], "threshold": line}
+        if row["group_member_count"] == 1:
+            return Reason(_ALONE[kind], values)
+        return Reason(_TOGETHER[kind], values | {"members": row["group_member_count"]})
+
+
+_ALONE = {
+    "none": "dependence_none",
+    "major": "dependence_major",
+    "dependent": "dependence_dependent",
+}
+_TOGETHER = {
+    "none": "dependence_none_group",
+    "major": "dependence_major_group",
+    "dependent": "dependence_dependent_group",
+}
+
+
+def _cautions(row: Row) -> list[Reason]:
+    found = []
+    unknown = row["line_count"] - row["known_line_count"]
+    if unknown and row["known_line_count"]:
+        values = {"unknown": unknown, "lines": row["line_count"]}
+        found.append(Reason("revenue_partly_unknown", values))
+    if (row["revenue"] or 0) < 0:
+        found.append(Reason("revenue_negative"))
+    if row["is_young"]:
+        values = {"first_on": row["first_revenue_on"], "months": row["months_active"]}
+        found.append(Reason("young", values))
+    return found

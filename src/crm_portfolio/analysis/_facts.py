@@ -1,0 +1,416 @@
+"""What do the long tables say about each account?
+
+The only scans of them: group-by, join and conditional sums, in the engine that holds the
+frame, lazily where it can. What comes back has one row per account and is sorted by id;
+money is in integer minor units, so that every engine and row order gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio._frames import NativeFrame, nw, to_arrow
+from crm_portfolio._methods._indices import Amounts, Floats
+from crm_portfolio._wording import Reason
+from crm_portfolio.errors import MissingTableError
+from crm_portfolio.portfolio import Period, Portfolio
+from crm_portfolio.results import Json
+from crm_portfolio.schema import TableName
+
+__all__ = [
+    "Measure",
+    "Revenue",
+    "RevenueFacts",
+    "echo",
+    "months_before",
+    "quarterly_revenue",
+    "revenue_facts",
+]
+
+Measure = Literal["net_revenue", "booked"]
+"""Invoiced revenue net of concessions, or the amount of opportunities won."""
+
+_YOUNG_MONTHS = 3
+
+
+@attrs.frozen(eq=False)
+class Revenue:
+    """What each account, or each group, brought; one place each, sorted by id.
+
+    Attributes:
+        revenue: In minor units; where ``is_known`` is false, 0 stands for unknown.
+        lines: Lines in the period, ``known_lines`` of them with an amount.
+        months: Months of the calendar with a line; of a group, of its busiest account.
+        first_on: Day of the first line before the end of the period, NaT without one.
+    """
+
+    ids: pa.Array
+    revenue: Amounts
+    lines: npt.NDArray[np.int64]
+    known_lines: npt.NDArray[np.int64]
+    months: npt.NDArray[np.int64]
+    revenue_previous: Amounts
+    lines_previous: npt.NDArray[np.int64]
+    first_on: npt.NDArray[np.datetime64]
+
+    @property
+    def is_known(self) -> npt.NDArray[np.bool_]:
+        """Not so where lines there are, but none with an amount."""
+        return (self.lines == 0) | (self.known_lines > 0)
+
+    @property
+    def has_lines(self) -> npt.NDArray[np.bool_]:
+        return self.lines > 0
+
+    def grouped(self, ids: pa.Array, group_of: npt.NDArray[np.int64]) -> Revenue:
+        """The same for groups, given the place of each account's group."""
+
+        def summed(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+            sums = np.zeros(len(ids), dtype=np.int64)
+            np.add.at(sums, group_of, values)
+            return sums
+
+        months = np.zeros(len(ids), dtype=np.int64)
+        np.maximum.at(months, group_of, self.months)
+        first_on = np.full(len(ids), np.datetime64("NaT", "D"))
+        np.fmin.at(first_on, group_of, self.first_on)
+        return Revenue(
+            ids=ids,
+            revenue=summed(self.revenue),
+            lines=summed(self.lines),
+            known_lines=summed(self.known_lines),
+            months=months,
+            revenue_previous=summed(self.revenue_previous),
+            lines_previous=summed(self.lines_previous),
+            first_on=first_on,
+        )
+
+
+@attrs.frozen(eq=False)
+class RevenueFacts:
+    """Revenue by account, and what it takes to read it.
+
+    Attributes:
+        has_previous: Whether the book reaches back before the period.
+        account: The account table, sorted by id as the revenue is.
+        rejected: Lines that count for no account or no period, or lack their amount.
+    """
+
+    measure: Measure
+    period: Period
+    by_account: Revenue
+    has_previous: bool
+    account: pa.Table
+    rejected: pa.Table
+    digits: int
+    currency: str
+
+    @property
+    def is_young(self) -> npt.NDArray[np.bool_]:
+        """First revenue less than three months before the end of the period."""
+        assert self.period.end is not None
+        edge = np.datetime64(months_before(self.period.end, _YOUNG_MONTHS), "D")
+        young: npt.NDArray[np.bool_] = self.by_account.first_on > edge
+        return young
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the period's lines whose amount is known."""
+        lines = int(self.by_account.lines.sum())
+        return int(self.by_account.known_lines.sum()) / lines if lines else None
+
+    @property
+    def total(self) -> int | None:
+        """Minor units of all accounts; None where there are lines but no amount."""
+        found = self.by_account
+        is_unknown = found.lines.sum() > 0 and found.known_lines.sum() == 0
+        return None if is_unknown else int(found.revenue.sum())
+
+    def money(self, minor: Amounts) -> Floats:
+        """Minor units as units of the currency."""
+        floats: Floats = minor / 10**self.digits
+        return floats
+
+    def amount(self, minor: int) -> float:
+        return minor / 10**self.digits
+
+    def groups(self) -> tuple[Revenue, npt.NDArray[np.int64]]:
+        """Revenue by ultimate parent, and the place of each account's own in it."""
+        root = self.account["account_id"]
+        if "ultimate_parent_id" in self.account.column_names:
+            root = pc.coalesce(self.account["ultimate_parent_id"], root)
+        unique = pc.unique(root)
+        ids = unique.take(pc.sort_indices(unique))
+        group_of = pc.index_in(root, ids).to_numpy().astype(np.int64)
+        return self.by_account.grouped(ids, group_of), group_of
+
+    def warnings(self) -> list[Reason]:
+        """What the lines themselves call for."""
+        found = [self._amounts_unknown(), *self._left_out()]
+        return [warning for warning in found if warning]
+
+    def _amounts_unknown(self) -> Reason | None:
+        without = self.by_account.lines - self.by_account.known_lines
+        values = {"lines": int(without.sum()), "accounts": int((without > 0).sum())}
+        return Reason("amounts_unknown", values) if values["lines"] else None
+
+    def _left_out(self) -> list[Reason]:
+        found = []
+        homeless = self._rejected_for("without_account")
+        if homeless.num_rows:
+            revenue = self.amount(pc.sum(homeless["minor"]).as_py() or 0)
+            values = {"lines": homeless.num_rows, "revenue": revenue}
+            found.append(
+                Reason("revenue_without_account", values | {"currency": self.currency})
+            )
+        undated = self._rejected_for("without_date").num_rows
+        if undated:
+            found.append(Reason("revenue_without_date", {"lines": undated}))
+        return found
+
+    def _rejected_for(self, fault: str) -> pa.Table:
+        return self.rejected.filter(pc.equal(self.rejected["fault"], fault))
+
+    def rejected_table(self) -> pa.Table:
+        """The rejected lines as a result shows them."""
+        minor = self.rejected["minor"].cast(pa.float64())
+        amount = pc.divide(minor, float(10**self.digits))
+        at = self.rejected.column_names.index("minor")
+        return self.rejected.set_column(at, "amount", amount)
+
+
+def revenue_facts(
+    portfolio: Portfolio, period: Period, measure: Measure | None, *, needed_by: str
+) -> RevenueFacts:
+    """Revenue, lines, months and first day of every account.
+
+    Args:
+        period: Not yet resolved against the as-of day.
+        measure: None: revenue lines if the portfolio has them, else opportunities won.
+        needed_by: The analysis to name where a table is missing.
+    """
+    measure = measure or ("net_revenue" if "revenue_line" in portfolio else "booked")
+    span = period.at(portfolio.as_of)
+    before = _previous(span)
+    lines = _lines(portfolio, measure, needed_by)
+    found = _by_account(lines, span, before)
+    account = to_arrow(portfolio["account"]).sort_by("account_id").combine_chunks()
+    at = pc.index_in(account["account_id"], found["account_id"].combine_chunks())
+    book_begins = pc.min(found["first_on"]).as_py()
+    return RevenueFacts(
+        measure=measure,
+        period=span,
+        by_account=Revenue(
+            ids=account["account_id"].combine_chunks(),
+            first_on=_placed(found["first_on"], at).astype("datetime64[D]"),
+            **{name: _placed(found[name], at) for name in _SUMS},
+        ),
+        has_previous=before is not None and (book_begins or span.start) < span.start,
+        account=account,
+        rejected=_rejected(lines, span),
+        digits=portfolio.minor_digits,
+        currency=portfolio.currency,
+    )
+
+
+def quarterly_revenue(
+    portfolio: Portfolio, facts: RevenueFacts, account_ids: Sequence[str], *, quarters: int
+) -> tuple[dict[str, list[int]], list[int]]:
+    """Minor units of some accounts, and of all, in the quarters up to the period's end.
+
+    Quarters are three months each, counted back from the end; the oldest comes first.
+    """
+    assert facts.period.end is not None
+    edges = [months_before(facts.period.end, 3 * back) for back in range(quarters, -1, -1)]
+    day = nw.col("day")
+    later = [(day >= edge).cast(nw.Int64) for edge in edges[1:-1]]
+    lines = (
+        _lines(portfolio, facts.measure, "")
+        .filter((day >= edges[0]) & (day < edges[-1]) & ~nw.col("account_id").is_null())
+        .with_columns(
+            quarter=sum(later, nw.lit(0, dtype=nw.Int64)), minor=nw.col("minor").fill_null(0)
+        )
+    )
+    of_all = lines.group_by("quarter").agg(nw.col("minor").sum())
+    of_some = (
+        lines.filter(nw.col("account_id").is_in(list(account_ids)))
+        .group_by("account_id", "quarter")
+        .agg(nw.col("minor").sum())
+    )
+    totals = [0] * quarters
+    for row in _collected(of_all).to_pylist():
+        totals[row["quarter"]] = row["minor"]
+    each = {account_id: [0] * quarters for account_id in account_ids}
+    for row in _collected(of_some).to_pylist():
+        each[row["account_id"]][row["quarter"]] = row["minor"]
+    return each, totals
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day so many months earlier, or the last one that month has."""
+    years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(years, month + 1, min(day.day, monthrange(years, month + 1)[1]))
+
+
+def echo(
+    portfolio: Portfolio, facts: RevenueFacts, settings: attrs.AttrsInstance
+) -> dict[str, Json]:
+    """All it takes to compute the same again."""
+    period = facts.period
+    assert period.start is not None
+    assert period.end is not None
+    return {
+        "portfolio": portfolio.id,
+        "as_of": portfolio.as_of.isoformat(),
+        "currency": facts.currency,
+        "measure": facts.measure,
+        "period": {
+            "name": period.name,
+            "start": period.start.isoformat(),
+            "end": period.end.isoformat(),
+            "last_day": (period.end - timedelta(days=1)).isoformat(),
+        },
+        "settings": _plain(
+            attrs.asdict(settings, recurse=False, filter=_is_not_echoed_elsewhere)
+        ),
+    }
+
+
+def _is_not_echoed_elsewhere(field: Any, _: object) -> bool:
+    return field.name not in {"period", "measure"}
+
+
+def _plain(value: Any) -> Json:
+    if attrs.has(type(value)):
+        return {"kind": type(value).__name__, **_as_mapping(_plain(attrs.asdict(value)))}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    plain: Json = value
+    return plain
+
+
+def _as_mapping(value: Json) -> Mapping[str, Json]:
+    assert isinstance(value, Mapping)
+    return value
+
+
+def _previous(span: Period) -> Period | None:
+    """The period of the same length just before; None before the beginning of time."""
+    assert span.start is not None
+    assert span.end is not None
+    if span.start == date.min:
+        return None
+    if span.months:
+        start = months_before(span.start, span.months)
+    else:
+        start = span.start - (span.end - span.start)
+    return Period.between(start, span.start)
+
+
+_SUMS = (
+    "revenue",
+    "lines",
+    "known_lines",
+    "months",
+    "revenue_previous",
+    "lines_previous",
+)
+
+
+def _lines(portfolio: Portfolio, measure: Measure, needed_by: str) -> Any:
+    """Revenue as record_id, account_id, day and minor, whatever it is measured by."""
+    table: TableName = "revenue_line" if measure == "net_revenue" else "opportunity"
+    if table not in portfolio:
+        raise MissingTableError(table, needed_by)
+    frame = nw.from_native(portfolio[table])
+    if measure == "booked":
+        frame = frame.filter(nw.col("status") == "won")
+        key, day = "opportunity_id", "closed_on"
+    else:
+        key, day = "line_id", "booked_on"
+    names = set(frame.collect_schema().names())
+
+    def column(name: str, kind: Any) -> Any:
+        return nw.col(name) if name in names else nw.lit(None, dtype=kind)
+
+    amount = column("amount", nw.Float64) * float(10**portfolio.minor_digits)
+    return frame.select(
+        nw.lit(table).alias("table"),
+        nw.col(key).alias("record_id"),
+        column("account_id", nw.String).alias("account_id"),
+        column(day, nw.Date).alias("day"),
+        amount.round(0).cast(nw.Int64).alias("minor"),
+    )
+
+
+def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
+    """Two group-bys: by account and month, then by account."""
+    day, minor = nw.col("day"), nw.col("minor").fill_null(0)
+    is_now = ((day >= span.start) & (day < span.end)).cast(nw.Int64)
+    is_before = (
+        ((day >= before.start) & (day < before.end)).cast(nw.Int64)
+        if before
+        else nw.lit(0, dtype=nw.Int64)
+    )
+    is_known = (~nw.col("minor").is_null()).cast(nw.Int64)
+    by_month = (
+        lines.filter(~nw.col("account_id").is_null() & (day < span.end))
+        .with_columns(
+            month=day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64),
+            revenue=minor * is_now,
+            lines=is_now,
+            known_lines=is_now * is_known,
+            revenue_previous=minor * is_before,
+            lines_previous=is_before,
+        )
+        .group_by("account_id", "month")
+        .agg(
+            *(nw.col(name).sum() for name in _SUMS if name != "months"),
+            first_on=nw.col("day").min(),
+        )
+        .with_columns(months=(nw.col("lines") > 0).cast(nw.Int64))
+        .group_by("account_id")
+        .agg(*(nw.col(name).sum() for name in _SUMS), nw.col("first_on").min())
+    )
+    return _collected(by_month)
+
+
+def _rejected(lines: Any, span: Period) -> pa.Table:
+    """Lines that count for no account, for no period, or with no amount."""
+    day, account_id, minor = (nw.col(name) for name in ("day", "account_id", "minor"))
+    is_now = (day >= span.start) & (day < span.end)
+    lacks_something = day.is_null() | (
+        is_now & (account_id.is_null() | minor.is_null())
+    )
+    found = _collected(lines.filter(lacks_something)).sort_by("record_id")
+    fault = pc.case_when(
+        pc.make_struct(pc.is_null(found["day"]), pc.is_null(found["account_id"])),
+        "without_date",
+        "without_account",
+        "without_amount",
+    )
+    return found.append_column("fault", fault)
+
+
+def _collected(frame: Any) -> pa.Table:
+    native: NativeFrame = nw.to_native(frame)
+    return to_arrow(native)
+
+
+def _placed(column: pa.ChunkedArray, at: pa.Array) -> Any:
+    """A column of the scan in the order of the accounts; 0 (or NaT) where it has none."""
+    placed = column.take(at)
+    if pa.types.is_date(column.type):
+        return placed.to_numpy()
+    return pc.fill_null(placed.cast(pa.int64()), 0).to_numpy()

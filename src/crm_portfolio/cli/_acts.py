@@ -1,0 +1,173 @@
+"""How are the acts of the demonstration shown on a screen of 80 columns?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from crm_portfolio import _demo
+from crm_portfolio._inert import inert
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+__all__ = ["Page"]
+
+_BAR_CELLS: Final = 14
+_TIER_COLOURS: Final = {"A": "bold green", "new": "cyan", "none": "dim"}
+_STEPS_SHOWN: Final = 3
+# Each teller takes its own kind of act; the table below pairs them.
+_Teller = Callable[[Any], Iterator["RenderableType"]]
+_INDENT: Final = (0, 0, 0, 3)
+
+
+class Page:
+    """Shows one act after the other, numbered."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._number = 0
+
+    def show(self, act: _demo.Act) -> None:
+        """One act: a headline with what it cost, then what it found."""
+        title, tell = _TOLD[type(act)]
+        self._number += 1
+        line = Table.grid(expand=True)
+        line.add_column()
+        line.add_column(justify="right")
+        cost = "" if act.api_calls is None else f"{act.api_calls} API calls"
+        line.add_row(
+            Text(f"{self._number}  {title}", style="bold"), Text(cost, style="dim")
+        )
+        self._console.print(line)
+        for part in tell(act):
+            self._console.print(Padding(part, _INDENT))
+        self._console.print()
+
+
+def _started(act: _demo.Started) -> Iterator[RenderableType]:
+    yield Text(f"{act.url} holds {_counted(act.records)}.")
+
+
+def _pulled(act: _demo.Pulled) -> Iterator[RenderableType]:
+    yield Text(f"{_counted(act.rows)}, in {act.currency}, as of {act.as_of}.")
+    if act.faults:
+        yield Text(f"Odd, but kept and reported: {_counted(act.faults)}.", style="dim")
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items())
+
+
+def _looked(act: _demo.Looked) -> Iterator[RenderableType]:
+    yield Text(act.measured, style="dim")
+    yield _ranking(act)
+    yield _tiers(act)
+    for why in act.reasons:
+        yield Text.assemble((f"{inert(why.name)} ", "bold"), (why.account_id, "dim"))
+        yield Padding(Text("\n".join(map(inert, why.said))), (0, 0, 0, 2))
+
+
+def _ranking(act: _demo.Looked) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
+    table.add_column("#", justify="right")
+    table.add_column("account", width=26, no_wrap=True, overflow="ellipsis")
+    table.add_column(f"revenue {act.currency}", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("", width=_BAR_CELLS, no_wrap=True)
+    table.add_column("tier", no_wrap=True)
+    largest = max((row.share or 0 for row in act.top), default=0)
+    for row in act.top:
+        table.add_row(
+            str(row.rank),
+            Text(inert(row.name or row.account_id)),
+            f"{row.revenue:,.0f}",
+            _percent(row.share),
+            Text(_bar(row.share, largest), style="blue"),
+            Text(row.tier, style=_TIER_COLOURS.get(row.tier, "")),
+        )
+    return table
+
+
+def _bar(share: float | None, largest: float) -> str:
+    """A bar in eighths of a cell, so that small shares still differ."""
+    if not share or share < 0 or largest <= 0:
+        return ""
+    eighths = max(1, round(share / largest * _BAR_CELLS * 8))
+    full, rest = divmod(eighths, 8)
+    return "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"
+
+
+def _tiers(act: _demo.Looked) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
+    table.add_column("tier")
+    for title in ("accounts", f"revenue {act.currency}", "share"):
+        table.add_column(title, justify="right")
+    for row in act.tiers:
+        share = row.revenue / act.revenue if act.revenue > 0 else None
+        table.add_row(
+            Text(row.tier, style=_TIER_COLOURS.get(row.tier, "")),
+            f"{row.accounts:,}",
+            f"{row.revenue:,.0f}",
+            _percent(share),
+        )
+    return table
+
+
+def _set_up(act: _demo.SetUp) -> Iterator[RenderableType]:
+    yield Text(f"{len(act.done)} steps done, among them:")
+    for step in act.done[:_STEPS_SHOWN]:
+        yield Text(f"· {inert(step)}", style="dim")
+
+
+def _planned(act: _demo.Planned) -> Iterator[RenderableType]:
+    yield Text("\n".join(map(inert, act.text.splitlines())))
+
+
+def _applied(act: _demo.Applied) -> Iterator[RenderableType]:
+    yield Text(f"Run {act.run_id}: {_counted(act.counts)}.")
+
+
+def _again(act: _demo.Again) -> Iterator[RenderableType]:
+    yield Text(f"{act.changes} changes, {act.write_calls} calls to write them: quiet.")
+
+
+def _undone(act: _demo.Undone) -> Iterator[RenderableType]:
+    yield Text(
+        f"A plan of {act.changes:,} changes from the journal, applied like any other."
+    )
+    found = (
+        f"{act.values_compared:,} values of {act.accounts_compared:,} accounts compared"
+    )
+    if act.is_as_before:
+        yield Text(f"{found}: the CRM is as before.", style="green")
+    else:
+        yield Text(f"{found}: {act.values_different:,} differ.", style="bold red")
+
+
+def _kept(act: _demo.Kept) -> Iterator[RenderableType]:
+    yield Text(act.folder, style="bold")
+    for name in (act.portfolio, act.plan, act.undo, act.archive):
+        yield Text(f"  {name.removeprefix(act.folder).lstrip('/')}")
+    yield Text(f"Look on:  crm-portfolio analyse {act.portfolio}")
+
+
+_TOLD: Final[Mapping[type[_demo.Act], tuple[str, _Teller]]] = {
+    _demo.Started: ("A pretend Salesforce on this machine", _started),
+    _demo.Pulled: ("Pull: every account and opportunity", _pulled),
+    _demo.Looked: ("Look: who is the revenue?", _looked),
+    _demo.SetUp: ("Set up: our fields in the CRM, and the right to them", _set_up),
+    _demo.Planned: ("Plan: what would change, and why", _planned),
+    _demo.Applied: ("Apply: the plan, and nothing but the plan", _applied),
+    _demo.Again: ("Again: pull, analyse and plan as the next night would", _again),
+    _demo.Undone: ("Undo: take the run back", _undone),
+    _demo.Kept: ("The files are yours", _kept),
+}

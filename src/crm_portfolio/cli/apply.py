@@ -1,0 +1,109 @@
+"""How does a plan get into the CRM?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import attrs
+import typer
+
+from crm_portfolio.cli._options import (
+    ArchiveFolder,
+    CrmName,
+    OutputOption,
+    SettingsFile,
+    open_crm,
+    read_settings,
+)
+from crm_portfolio.cli._print import progress, say, show_csv, show_json, show_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from crm_portfolio.archive import Entry, Journal
+
+__all__ = ["apply"]
+
+_COLUMNS: Final = ("account_id", "column", "after", "state", "code")
+_FAILED_SHOWN: Final = 20
+
+
+def apply(
+    plan: Annotated[
+        Path, typer.Argument(metavar="PLAN", help="A file that `plan` or `undo` wrote.")
+    ],
+    *,
+    archive: ArchiveFolder,
+    accept_changes: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Beyond the limits: exactly how many changes."),
+    ] = None,
+    crm: CrmName = None,
+    output: OutputOption = "table",
+    settings: SettingsFile = None,
+) -> int:
+    """Write a plan, and nothing but the plan, into the CRM it was made for.
+
+    Each record is read again first: what a person changed since is left alone. A journal
+    of every change is in the archive; `undo` takes its run back.
+
+    crm-portfolio apply plan.jsonl --archive runs
+    """
+    from crm_portfolio.archive import Archive
+    from crm_portfolio.writeback import Plan
+    from crm_portfolio.writeback import apply as apply_plan
+
+    chosen = read_settings(settings)
+    proposal = Plan.load(plan)
+    with progress() as bar:
+        journal = apply_plan(
+            proposal,
+            open_crm(crm or proposal.header.org.vendor, chosen),
+            archive=Archive(archive),
+            accept_changes=accept_changes,
+            progress=bar,
+        )
+    if output == "json":
+        show_json(_facts(journal))
+    elif output == "csv":
+        show_csv(_entries(journal))
+    else:
+        typer.echo(str(journal))
+        failed = [_row(entry) for entry in journal.failed[:_FAILED_SHOWN]]
+        if failed:
+            show_rows(_COLUMNS, failed)
+    if journal.interrupted:
+        say(
+            f"Interrupted: apply {plan} again when the CRM is back; it goes on from here."
+        )
+    say(
+        f"To take it back: crm-portfolio undo {journal.run_id} --archive {archive} -o PLAN"
+    )
+    return journal.exit_code
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    change = entry.change
+    return change.record_id, change.column, change.after, entry.state, entry.code
+
+
+def _entries(journal: Journal) -> pa.Table:
+    import pyarrow as pa
+
+    rows = [_row(entry) for entry in journal.entries]
+    columns = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
+    texts = ([None if v is None else str(v) for v in column] for column in columns)
+    return pa.table(dict(zip(_COLUMNS, texts, strict=True)))
+
+
+def _facts(journal: Journal) -> dict[str, object]:
+    return {
+        "run_id": journal.run_id,
+        "org": attrs.asdict(journal.org),
+        "as_of": journal.as_of,
+        "counts": journal.counts,
+        "interrupted": journal.interrupted,
+        "exit_code": journal.exit_code,
+        "failed": [dict(zip(_COLUMNS, _row(e), strict=True)) for e in journal.failed],
+    }

@@ -1,0 +1,59 @@
+"""How is a run taken back?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crm_portfolio.cli._options import (
+    ArchiveFolder,
+    CrmName,
+    OutputOption,
+    SettingsFile,
+    open_crm,
+    read_settings,
+)
+from crm_portfolio.cli._print import say
+from crm_portfolio.cli.plan import show_plan
+
+__all__ = ["undo"]
+
+
+def undo(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="The id that `apply` printed.")
+    ],
+    *,
+    archive: ArchiveFolder,
+    to: Annotated[
+        Path, typer.Option("--to", "-o", metavar="PLAN", help="The plan file to write.")
+    ],
+    crm: CrmName = None,
+    output: OutputOption = "table",
+    settings: SettingsFile = None,
+) -> None:
+    """Make a plan that takes a run back. Nothing is written until you apply it.
+
+    Only what still stands as that run left it is taken back; later edits stay.
+
+    crm-portfolio undo RUN --archive runs -o back.jsonl
+
+    crm-portfolio apply back.jsonl --archive runs
+    """
+    from crm_portfolio.archive import Archive
+    from crm_portfolio.writeback import undo as make_undo
+
+    chosen = read_settings(settings)
+    journal = Archive(archive).journal(run)
+    way_back = make_undo(
+        journal,
+        open_crm(crm or journal.org.vendor, chosen),
+        limits=chosen.limits,
+    )
+    way_back.save(to)
+    show_plan(way_back, output)
+    say(
+        f"{to}: nothing is written yet; crm-portfolio apply {to} --archive {archive} does it."
+    )

@@ -1,0 +1,94 @@
+"""How do I reach a source by its name?
+
+The registry holds import strings, so that choosing one source loads no other. A package
+of someone else's adds a source by an entry point of the group
+``crm_portfolio.connectors``: a class or function called with the keywords of `connect`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from crm_portfolio.errors import SettingsError, did_you_mean
+
+if TYPE_CHECKING:
+    from crm_portfolio.connectors.files import FilesSettings
+    from crm_portfolio.connectors.salesforce import SalesforceSettings
+    from crm_portfolio.protocols import Connector, Source
+
+__all__ = ["connect"]
+
+GROUP = "crm_portfolio.connectors"
+REGISTRY: Mapping[str, str] = {
+    "files": "crm_portfolio.connectors.files:Files",
+    "salesforce": "crm_portfolio.connectors.salesforce:Salesforce",
+}
+
+
+@overload
+def connect(
+    name: Literal["files"],
+    folder: str | Path,
+    *,
+    dialect: str | None = None,
+    settings: FilesSettings | None = None,
+) -> Source: ...
+@overload
+def connect(
+    name: Literal["salesforce"], *, settings: SalesforceSettings | None = None
+) -> Connector: ...
+@overload
+def connect(
+    name: str,
+    folder: str | Path | None = None,
+    *,
+    dialect: str | None = None,
+    settings: Any = None,
+) -> Any: ...
+def connect(
+    name: str,
+    folder: str | Path | None = None,
+    *,
+    dialect: str | None = None,
+    settings: Any = None,
+) -> Any:
+    """The CRM or folder of that name; the log-in comes from the environment.
+
+    Args:
+        folder: Where the files are, for ``files``.
+        dialect: Whose headers the files have; None: guessed, and the guess is shown.
+        settings: The source's own settings class.
+
+    Raises:
+        SettingsError: No such source, or it does not take these arguments.
+    """
+    source = _registered(name)
+    given = {
+        key: value
+        for key, value in (
+            ("folder", folder),
+            ("dialect", dialect),
+            ("settings", settings),
+        )
+        if value is not None
+    }
+    try:
+        inspect.signature(source).bind(**given)
+    except TypeError as error:
+        raise SettingsError(f"connect({name!r}): {error}") from error
+    return source(**given)
+
+
+def _registered(name: str) -> Any:
+    if name in REGISTRY:
+        return EntryPoint(name, REGISTRY[name], GROUP).load()
+    others = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name in others:
+        return others[name].load()
+    known = sorted({*REGISTRY, *others})
+    hint = did_you_mean(name, known) or f"; there is {', '.join(known)}"
+    raise SettingsError(f"no source is called {name!r}{hint}")

@@ -1,0 +1,234 @@
+"""Which fields, permission sets and grants does an org lack, and how are they made?
+
+A field that exists is never altered. What cannot be put right by adding is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from crm_portfolio.connectors import _assumptions
+from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+from crm_portfolio.connectors.salesforce._rest import Query, Record, Rest
+from crm_portfolio.errors import ConnectorError
+from crm_portfolio.protocols import ProvisionStep
+from crm_portfolio.schema import ManagedField
+
+__all__ = ["provisioned"]
+
+_FIELDS_RIGHT: Final = "Customize Application"
+_SETS_RIGHT: Final = "Manage Profiles and Permission Sets"
+_ASSIGN_RIGHT: Final = "Assign Permission Sets"
+_NIGHTLY: Final = "Portfolio_Nightly"
+_PINNING: Final = "Portfolio_Pinning"
+_SETS: Final[Mapping[str, tuple[str, str]]] = {
+    _NIGHTLY: (
+        "Portfolio: nightly job",
+        "Lets the nightly job write the portfolio fields and read the pins.",
+    ),
+    _PINNING: (
+        "Portfolio: pin a tier",
+        "Lets people pin the tier of an account.",
+    ),
+}
+_NEW: Final = "(new)"  # the id of what a dry run only plans
+
+
+@attrs.frozen
+class _Grant:
+    permission_set: str
+    field: str
+    may_edit: bool
+
+    def __str__(self) -> str:
+        verb = "edit" if self.may_edit else "read"
+        return f"{self.permission_set} may {verb} {self.field}"
+
+
+def provisioned(
+    rest: Rest,
+    fields: Sequence[ManagedField],
+    described: Sequence[Record],
+    *,
+    dry_run: bool,
+) -> Iterator[ProvisionStep]:
+    """Each thing found, planned or done, in the order in which they build on each other.
+
+    Args:
+        described: The account fields this login sees now.
+    """
+    seen = {str(field["name"]): field for field in described}
+    for field in fields:
+        yield from _field_steps(rest, field, seen, dry_run=dry_run)
+    found = _ids_by_name(rest)
+    for name in _SETS:
+        if name in found:
+            yield ProvisionStep(f"permission set {name}", "present")
+            continue
+        if not dry_run:
+            found[name] = _new_set(rest, name)
+        state = "planned" if dry_run else "done"
+        yield ProvisionStep(f"permission set {name}", state, _SETS_RIGHT)  # type: ignore[arg-type]
+    yield from _grant_steps(rest, fields, found, dry_run=dry_run)
+    yield _assignment_step(rest, found.get(_NIGHTLY, _NEW), dry_run=dry_run)
+
+
+def _field_steps(
+    rest: Rest, field: ManagedField, seen: Mapping[str, Record], *, dry_run: bool
+) -> Iterator[ProvisionStep]:
+    name = ACCOUNT_FIELDS[field.column]
+    what = f"field Account.{name}"
+    if name in seen:
+        yield ProvisionStep(what, "present")
+        yield from _shortcomings(field, seen[name])
+    elif dry_run:
+        yield ProvisionStep(what, "planned", _FIELDS_RIGHT)
+    else:
+        yield _made_field(rest, field, what)
+
+
+def _made_field(rest: Rest, field: ManagedField, what: str) -> ProvisionStep:
+    try:
+        rest.create_field(f"Account.{ACCOUNT_FIELDS[field.column]}", _metadata(field))
+    except ConnectorError as error:
+        # The field is there, and hidden from this login until it is granted below.
+        if error.code not in _assumptions.DUPLICATE_FIELD_CODES:
+            raise
+        return ProvisionStep(what, "present")
+    return ProvisionStep(what, "done", _FIELDS_RIGHT)
+
+
+_TYPES: Final[Mapping[str, frozenset[str]]] = {
+    "code": frozenset({"picklist", "string"}),
+    "day": frozenset({"date"}),
+    "integer": frozenset({"double", "int"}),
+    "share": frozenset({"double"}),
+    "text": frozenset({"string", "textarea"}),
+}
+
+
+def _shortcomings(field: ManagedField, found: Record) -> Iterator[ProvisionStep]:
+    """What only an administrator can mend, because a field that exists is never altered."""
+    name = f"Account.{ACCOUNT_FIELDS[field.column]}"
+    kind = found.get("type")
+    if kind not in _TYPES[field.type]:
+        needs = (
+            "by hand: rename or delete the field that is there, then run setup again"
+        )
+        yield ProvisionStep(f"{name} is a {kind}, not a {field.type}", "planned", needs)
+    elif kind == "picklist":
+        options = {
+            option.get("value")
+            for option in found.get("picklistValues") or ()
+            if option.get("active", True)
+        }
+        for choice in field.choices:
+            if choice not in options:
+                needs = "by hand: add it to the field's values"
+                yield ProvisionStep(f"option {choice!r} of {name}", "planned", needs)
+
+
+def _metadata(field: ManagedField) -> dict[str, Any]:
+    shared = {"label": field.label, "description": field.meaning, "required": False}
+    match field.type:
+        case "code":
+            values = [
+                {"valueName": choice, "label": choice, "default": False}
+                for choice in field.choices
+            ]
+            definition = {"sorted": False, "value": values}
+            options = {"restricted": True, "valueSetDefinition": definition}
+            return {**shared, "type": "Picklist", "valueSet": options}
+        case "day":
+            return {**shared, "type": "Date"}
+        case "text":
+            return {**shared, "type": "Text", "length": field.max_length or 255}
+        case _:
+            return {**shared, "type": "Number", "precision": 18, "scale": field.scale}
+
+
+def _ids_by_name(rest: Rest) -> dict[str, str]:
+    names = ", ".join(f"'{name}'" for name in _SETS)
+    query = Query("PermissionSet", ("Id", "Name"), f"Name IN ({names})")
+    return {str(record["Name"]): str(record["Id"]) for record in _all(rest, query)}
+
+
+def _new_set(rest: Rest, name: str) -> str:
+    label, description = _SETS[name]
+    record = {"Name": name, "Label": label, "Description": description}
+    return rest.create("PermissionSet", record, needs=_SETS_RIGHT)
+
+
+def _grants(fields: Iterable[ManagedField]) -> Iterator[_Grant]:
+    for field in fields:
+        name = f"Account.{ACCOUNT_FIELDS[field.column]}"
+        yield _Grant(_NIGHTLY, name, may_edit=not field.is_human)
+        if field.is_human:
+            yield _Grant(_PINNING, name, may_edit=True)
+
+
+def _grant_steps(
+    rest: Rest,
+    fields: Sequence[ManagedField],
+    sets: Mapping[str, str],
+    *,
+    dry_run: bool,
+) -> Iterator[ProvisionStep]:
+    held = _held_grants(rest, sets)
+    for grant in _grants(fields):
+        parent = sets.get(grant.permission_set, _NEW)
+        current = held.get((parent, grant.field))
+        if current is not None and (current["PermissionsEdit"] or not grant.may_edit):
+            yield ProvisionStep(str(grant), "present")
+            continue
+        if not dry_run:
+            _give(rest, grant, parent, current)
+        state = "planned" if dry_run else "done"
+        yield ProvisionStep(str(grant), state, _SETS_RIGHT)  # type: ignore[arg-type]
+
+
+def _held_grants(rest: Rest, sets: Mapping[str, str]) -> dict[tuple[str, str], Record]:
+    if not sets:
+        return {}
+    parents = ", ".join(f"'{record_id}'" for record_id in sets.values())
+    query = Query(
+        "FieldPermissions",
+        ("Id", "ParentId", "Field", "PermissionsEdit"),
+        f"SobjectType = 'Account' AND ParentId IN ({parents})",
+    )
+    return {(str(r["ParentId"]), str(r["Field"])): r for r in _all(rest, query)}
+
+
+def _give(rest: Rest, grant: _Grant, parent: str, current: Record | None) -> None:
+    rights = {"PermissionsRead": True, "PermissionsEdit": grant.may_edit}
+    if current is not None:
+        rest.change("FieldPermissions", str(current["Id"]), rights, needs=_SETS_RIGHT)
+        return
+    place = {"ParentId": parent, "SobjectType": "Account", "Field": grant.field}
+    rest.create("FieldPermissions", {**place, **rights}, needs=_SETS_RIGHT)
+
+
+def _assignment_step(rest: Rest, parent: str, *, dry_run: bool) -> ProvisionStep:
+    what = f"permission set {_NIGHTLY} assigned to the user of this log-in"
+    if parent == _NEW:
+        return ProvisionStep(what, "planned", _ASSIGN_RIGHT)
+    user = rest.user_id()
+    query = Query(
+        "PermissionSetAssignment",
+        ("Id",),
+        f"AssigneeId = '{user}' AND PermissionSetId = '{parent}'",
+    )
+    if _all(rest, query):
+        return ProvisionStep(what, "present")
+    if dry_run:
+        return ProvisionStep(what, "planned", _ASSIGN_RIGHT)
+    record = {"AssigneeId": user, "PermissionSetId": parent}
+    rest.create("PermissionSetAssignment", record, needs=_ASSIGN_RIGHT)
+    return ProvisionStep(what, "done", _ASSIGN_RIGHT)
+
+
+def _all(rest: Rest, query: Query) -> list[Record]:
+    return [record for page in rest.pages(query) for record in page]

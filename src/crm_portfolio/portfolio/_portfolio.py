@@ -1,0 +1,204 @@
+"""What do we know of all accounts at one date?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import attrs
+import pyarrow as pa
+
+from crm_portfolio._frames import (
+    Backend,
+    NativeFrame,
+    backend_of,
+    from_arrow,
+    to_arrow,
+)
+from crm_portfolio._normalise import Normalised, normalise
+from crm_portfolio.errors import MissingTableError, SettingsError, did_you_mean
+from crm_portfolio.portfolio._cut import cut
+from crm_portfolio.portfolio._identity import content_id
+from crm_portfolio.portfolio._merge import merged_balance, merged_faults
+from crm_portfolio.portfolio._period import Calendar
+from crm_portfolio.portfolio._saved import Saved, read_saved, write_saved
+from crm_portfolio.schema import TABLES, TableName, minor_digits
+
+__all__ = ["Portfolio"]
+
+
+@attrs.frozen(eq=False, repr=False, slots=False)
+class Portfolio:
+    """Clean, linked tables in one currency, closed at the end of a day. Frozen.
+
+    Make one with ``pull``, ``Portfolio.from_frames`` or ``Portfolio.load``.
+
+    Attributes:
+        as_of: The last day known, inclusive.
+        backend: The kind of frames it hands out.
+    """
+
+    as_of: date
+    currency: str
+    calendar: Calendar
+    backend: Backend
+    _tables: Mapping[TableName, pa.Table]
+    _faults: pa.Table
+    _balance: pa.Table
+
+    @classmethod
+    def from_frames(
+        cls,
+        *,
+        as_of: date,
+        currency: str | None = None,
+        calendar: Calendar = Calendar(),  # noqa: B008 - frozen
+        **tables: NativeFrame,
+    ) -> Portfolio:
+        """A portfolio of your own frames: pandas, Polars, PyArrow, DuckDB and others.
+
+        Args:
+            as_of: The last day known, inclusive; later rows are left out.
+            currency: The currency to convert to; None: the only one in the tables.
+            calendar: Where a day begins.
+            tables: One frame for each table, by the names of the schema.
+
+        Raises:
+            SchemaError: With every fault that stops, at once.
+        """
+        raw = {
+            cast("TableName", name): to_arrow(frame) for name, frame in tables.items()
+        }
+        backend = backend_of(tables["account"]) if "account" in tables else "pyarrow"
+        clean = normalise(
+            raw, as_of=as_of, currency=currency, time_zone=calendar.time_zone
+        )
+        return cls.from_normalised(
+            clean, as_of=as_of, calendar=calendar, backend=backend
+        )
+
+    @classmethod
+    def from_normalised(
+        cls, clean: Normalised, *, as_of: date, calendar: Calendar, backend: Backend
+    ) -> Portfolio:
+        """A portfolio of what the normaliser made."""
+        return cls(
+            as_of,
+            clean.currency,
+            calendar,
+            backend,
+            clean.tables,
+            clean.faults,
+            clean.balance,
+        )
+
+    @property
+    def tables(self) -> tuple[TableName, ...]:
+        """The tables it holds."""
+        return tuple(name for name in TABLES if name in self._tables)
+
+    @property
+    def faults(self) -> NativeFrame:
+        """What was left out, and what was kept although something is wrong."""
+        return from_arrow(self._faults, self.backend)
+
+    @property
+    def balance(self) -> NativeFrame:
+        """What came in, was kept, left out, and rounded away; in minor units."""
+        return from_arrow(self._balance, self.backend)
+
+    @property
+    def minor_digits(self) -> int:
+        """Decimal places of the currency: 2 for EUR."""
+        return minor_digits(self.currency)
+
+    @cached_property
+    def id(self) -> str:
+        """A hash of its content, whatever the backend and the order of the input."""
+        header = {
+            "as_of": self.as_of,
+            "currency": self.currency,
+            "time_zone": self.calendar.time_zone,
+            "year_starts": self.calendar.year_starts,
+        }
+        return content_id(header, self._tables)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tables
+
+    def __getitem__(self, name: TableName) -> NativeFrame:
+        """The table as a native frame; ``MissingTableError`` if it was not supplied."""
+        if name not in TABLES:
+            near = did_you_mean(name, TABLES)
+            raise SettingsError(f"the model has no table {name!r}{near}")
+        if name not in self._tables:
+            raise MissingTableError(name, "this step")
+        return from_arrow(self._tables[name], self.backend)
+
+    def only(self, account_ids: Iterable[str]) -> Portfolio:
+        """These accounts, with every table cut to them.
+
+        Opportunities and other rows that name no account go. An account whose parent
+        goes becomes the root of its own group: keep the parent to keep the group.
+        """
+        ids = pa.array(list(dict.fromkeys(account_ids)), pa.string())
+        clean = self._again(cut(self._tables, ids))
+        faults = merged_faults(self._faults, clean.faults, replaced=())
+        return attrs.evolve(
+            self, tables=clean.tables, faults=faults, balance=clean.balance
+        )
+
+    def with_tables(self, **frames: NativeFrame) -> Portfolio:
+        """The same portfolio with these tables added or replaced."""
+        raw = {
+            cast("TableName", name): to_arrow(frame) for name, frame in frames.items()
+        }
+        clean = self._again({**self._tables, **raw})
+        return attrs.evolve(
+            self,
+            tables=clean.tables,
+            faults=merged_faults(self._faults, clean.faults, replaced=raw),
+            balance=merged_balance(self._balance, clean.balance, replaced=raw),
+        )
+
+    def _again(self, tables: Mapping[TableName, pa.Table]) -> Normalised:
+        return normalise(
+            tables,
+            as_of=self.as_of,
+            currency=self.currency,
+            time_zone=self.calendar.time_zone,
+        )
+
+    def save(self, folder: Path | str) -> None:
+        """Write it to a folder: ``portfolio.json`` and one Parquet file for each table."""
+        saved = Saved(
+            as_of=self.as_of,
+            currency=self.currency,
+            time_zone=self.calendar.time_zone,
+            year_starts=self.calendar.year_starts,
+            tables=self._tables,
+            faults=self._faults,
+            balance=self._balance,
+        )
+        write_saved(Path(folder), saved)
+
+    @classmethod
+    def load(cls, folder: Path | str, *, backend: Backend = "pandas") -> Portfolio:
+        """Read a folder that ``save`` wrote."""
+        saved = read_saved(Path(folder))
+        return cls(
+            saved.as_of,
+            saved.currency,
+            Calendar(saved.time_zone, saved.year_starts),
+            backend,
+            saved.tables,
+            saved.faults,
+            saved.balance,
+        )
+
+    def __repr__(self) -> str:
+        held = ", ".join(f"{name} {len(self._tables[name]):,}" for name in self.tables)
+        return f"<Portfolio at {self.as_of} in {self.currency}: {held}>"

@@ -1,0 +1,435 @@
+"""What does a CRM tell: who the accounts are, and what was sold, said and asked?"""
+
+from __future__ import annotations
+
+from crm_portfolio.schema._fields import FIELD_COLUMNS
+from crm_portfolio.schema._vocabulary import Column, Table
+
+__all__ = [
+    "ACCOUNT",
+    "ACTIVITY",
+    "ENQUIRY",
+    "OPPORTUNITY",
+    "OPPORTUNITY_CHANGE",
+    "OWNER",
+    "STAGE",
+    "TICKET",
+]
+
+_STATUS = ("open", "won", "lost")
+
+ACCOUNT = Table(
+    "account",
+    ("account_id",),
+    "The customer companies.",
+    (
+        Column(
+            "account_id", "id", "Names the account.", required=True, when="at_creation"
+        ),
+        Column("name", "text", "What the account is called."),
+        Column(
+            "parent_id", "id", "The account that owns this one.", refers_to="account"
+        ),
+        Column(
+            "ultimate_parent_id",
+            "id",
+            "The top of the account's group; itself where it has no parent.",
+            refers_to="account",
+            is_derived=True,
+        ),
+        Column("owner_id", "id", "Who looks after it.", refers_to="owner"),
+        Column(
+            "segment", "code", "The trade or kind of customer, as the CRM groups it."
+        ),
+        Column("country", "code", "Where it is billed, as the CRM writes it."),
+        Column("domain", "code", "The host of its web site, in lower case."),
+        Column(
+            "account_turnover",
+            "money",
+            "The account's own yearly revenue; never what it pays us.",
+            unit="currency a year",
+        ),
+        Column(
+            "employee_count", "integer", "How many people work there.", unit="people"
+        ),
+        Column("created_on", "day", "When the record was made.", when="at_creation"),
+        Column("is_customer", "boolean", "Whether the CRM calls it a customer."),
+        Column("is_person", "boolean", "Whether it is a private person; then unnamed."),
+        Column(
+            "last_activity_on",
+            "day",
+            "The last call, meeting or mail the CRM counts.",
+            is_volatile=True,
+        ),
+        Column(
+            "activity_count",
+            "integer",
+            "Activities over its whole life, by the CRM's own rule; not comparable "
+            "between CRMs.",
+            unit="activities",
+            is_volatile=True,
+        ),
+        Column(
+            "contact_count",
+            "integer",
+            "How many contacts it has; who they are is never read.",
+            unit="contacts",
+            is_volatile=True,
+        ),
+        Column(
+            "do_not_contact_on",
+            "day",
+            "Since when it has asked to be left in peace.",
+            when="dated_by",
+            dated_by="do_not_contact_on",
+        ),
+        *FIELD_COLUMNS,
+    ),
+    born="created_on",
+)
+
+OPPORTUNITY = Table(
+    "opportunity",
+    ("opportunity_id",),
+    "The sales in play, won or lost. A won amount is a booking, not revenue.",
+    (
+        Column(
+            "opportunity_id",
+            "id",
+            "Names the opportunity.",
+            required=True,
+            when="at_creation",
+        ),
+        Column(
+            "account_id", "id", "Whose it is.", refers_to="account", when="at_creation"
+        ),
+        Column("name", "text", "What it is called."),
+        Column("owner_id", "id", "Who works on it.", refers_to="owner"),
+        Column("pipeline", "code", "The line of stages it runs through."),
+        Column("stage", "code", "How far it has come.", when="from_changes"),
+        Column(
+            "status",
+            "code",
+            "Whether it is still in play.",
+            required=True,
+            choices=_STATUS,
+            when="dated_by",
+            dated_by="closed_on",
+        ),
+        Column(
+            "amount",
+            "money",
+            "Its value, rounded half-even to the minor unit; null where nobody said.",
+            unit="currency",
+            when="from_changes",
+        ),
+        Column(
+            "original_amount",
+            "number",
+            "Its value as the source said it; kept where `amount` differs.",
+            unit="the row's own currency",
+            when="from_changes",
+        ),
+        Column("currency", "code", "ISO 4217 code of `original_amount`."),
+        Column("created_at", "moment", "When it was entered.", when="at_creation"),
+        Column(
+            "closed_on",
+            "day",
+            "When it was won or lost; null while it is open.",
+            when="dated_by",
+            dated_by="closed_on",
+        ),
+        Column(
+            "expected_close_on",
+            "day",
+            "When its owner expects the decision.",
+            when="from_changes",
+        ),
+        Column(
+            "probability",
+            "share",
+            "The odds of winning, as the CRM or its owner puts them.",
+            unit="0 to 1",
+            bounds=(0.0, 1.0),
+            when="from_changes",
+        ),
+        Column(
+            "kind",
+            "code",
+            "Whether it is a first sale, the same again, or more of it.",
+            choices=("new", "renewal", "expansion"),
+        ),
+        Column("source", "code", "Where it came from.", when="at_creation"),
+        Column("product_id", "id", "What is mainly sold.", refers_to="product"),
+        Column(
+            "loss_reason",
+            "code",
+            "Why it was lost.",
+            when="dated_by",
+            dated_by="closed_on",
+        ),
+        Column(
+            "loss_reason_by",
+            "code",
+            "Who gave that reason.",
+            choices=("client", "seller"),
+            when="dated_by",
+            dated_by="closed_on",
+        ),
+        Column(
+            "competitor",
+            "code",
+            "Who won it instead.",
+            when="dated_by",
+            dated_by="closed_on",
+        ),
+        Column("next_step", "text", "What its owner means to do next."),
+        Column(
+            "refused_on",
+            "day",
+            "When the client said no and asked not to be asked again.",
+            when="dated_by",
+            dated_by="refused_on",
+        ),
+        Column(
+            "is_auto_closed",
+            "boolean",
+            "Whether a rule closed it, not a person.",
+            when="dated_by",
+            dated_by="closed_on",
+        ),
+        Column(
+            "discount_share",
+            "share",
+            "The discount offered, as a part of the list price.",
+            unit="0 to 1",
+        ),
+        Column(
+            "contact_count",
+            "integer",
+            "How many contacts have a part in it.",
+            unit="contacts",
+            is_volatile=True,
+        ),
+        Column(
+            "last_activity_on",
+            "day",
+            "The last activity the CRM counts on it.",
+            is_volatile=True,
+        ),
+        Column(
+            "activity_count",
+            "integer",
+            "Activities on it, by the CRM's own rule.",
+            unit="activities",
+            is_volatile=True,
+        ),
+        Column(
+            "first_response_at",
+            "moment",
+            "When we first answered.",
+            when="dated_by",
+            dated_by="first_response_at",
+        ),
+    ),
+    born="created_at",
+    closes="closed_on",
+    rate_day="closed_on",
+)
+
+OPPORTUNITY_CHANGE = Table(
+    "opportunity_change",
+    (),
+    "What an opportunity's fields said before, and since when they say otherwise.",
+    (
+        Column(
+            "opportunity_id",
+            "id",
+            "Whose field changed.",
+            required=True,
+            refers_to="opportunity",
+            when="at_creation",
+        ),
+        Column("changed_at", "moment", "When.", required=True, when="at_creation"),
+        Column(
+            "field",
+            "code",
+            "Which column of `opportunity`.",
+            required=True,
+            when="at_creation",
+        ),
+        Column("old", "text", "The value before, as text.", when="at_creation"),
+        Column("new", "text", "The value after, as text.", when="at_creation"),
+        Column(
+            "until_at",
+            "moment",
+            "When the next change of that field came; null while it stands.",
+            is_derived=True,
+            when="dated_by",
+            dated_by="until_at",
+        ),
+    ),
+    born="changed_at",
+)
+
+STAGE = Table(
+    "stage",
+    ("pipeline", "stage"),
+    "The stages of each pipeline, in order.",
+    (
+        Column("pipeline", "code", "The pipeline it belongs to.", required=True),
+        Column("stage", "code", "Names the stage, as opportunities do.", required=True),
+        Column("position", "integer", "Its place in the order.", required=True),
+        Column(
+            "status",
+            "code",
+            "What an opportunity in this stage is.",
+            required=True,
+            choices=_STATUS,
+        ),
+        Column("is_proposal", "boolean", "Whether an offer has been made by then."),
+        Column(
+            "default_probability",
+            "share",
+            "The odds the CRM gives to this stage.",
+            unit="0 to 1",
+            bounds=(0.0, 1.0),
+        ),
+    ),
+)
+
+ENQUIRY = Table(
+    "enquiry",
+    ("enquiry_id",),
+    "Interest that is not yet an opportunity; never a person.",
+    (
+        Column(
+            "enquiry_id", "id", "Names the enquiry.", required=True, when="at_creation"
+        ),
+        Column(
+            "created_at",
+            "moment",
+            "When it arrived.",
+            required=True,
+            when="at_creation",
+        ),
+        Column("account_id", "id", "Whose it turned out to be.", refers_to="account"),
+        Column("opportunity_id", "id", "What it turned into.", refers_to="opportunity"),
+        Column("owner_id", "id", "Who was to answer.", refers_to="owner"),
+        Column("segment", "code", "The trade it named."),
+        Column("source", "code", "Where it came from.", when="at_creation"),
+        Column("status", "code", "How far it has come, in the CRM's own words."),
+        Column(
+            "first_response_at",
+            "moment",
+            "When we first answered.",
+            when="dated_by",
+            dated_by="first_response_at",
+        ),
+    ),
+    born="created_at",
+)
+
+ACTIVITY = Table(
+    "activity",
+    ("activity_id",),
+    "Calls, meetings and mails: when, which way, how long; never what was said.",
+    (
+        Column(
+            "activity_id",
+            "id",
+            "Names the activity.",
+            required=True,
+            when="at_creation",
+        ),
+        Column(
+            "occurred_at",
+            "moment",
+            "When it took place.",
+            required=True,
+            when="at_creation",
+        ),
+        Column(
+            "account_id", "id", "With whom.", refers_to="account", when="at_creation"
+        ),
+        Column(
+            "opportunity_id",
+            "id",
+            "About what.",
+            refers_to="opportunity",
+            when="at_creation",
+        ),
+        Column(
+            "kind", "code", "Call, meeting, mail, as the CRM sorts.", when="at_creation"
+        ),
+        Column(
+            "direction",
+            "code",
+            "Whether they came to us or we went to them.",
+            choices=("in", "out"),
+            when="at_creation",
+        ),
+        Column(
+            "status",
+            "code",
+            "Whether it took place.",
+            choices=("held", "cancelled", "open"),
+        ),
+        Column("minutes", "number", "How long it took.", unit="minutes"),
+        Column("owner_id", "id", "Who of us.", refers_to="owner", when="at_creation"),
+    ),
+    born="occurred_at",
+)
+
+TICKET = Table(
+    "ticket",
+    ("ticket_id",),
+    "Requests for service.",
+    (
+        Column(
+            "ticket_id", "id", "Names the ticket.", required=True, when="at_creation"
+        ),
+        Column(
+            "opened_at", "moment", "When it came in.", required=True, when="at_creation"
+        ),
+        Column(
+            "account_id", "id", "Whose it is.", refers_to="account", when="at_creation"
+        ),
+        Column(
+            "closed_at",
+            "moment",
+            "When it was settled; null while it is open.",
+            when="dated_by",
+            dated_by="closed_at",
+        ),
+        Column("priority", "code", "How urgent, in the CRM's own words."),
+        Column("is_escalated", "boolean", "Whether it was passed upwards."),
+        Column(
+            "satisfaction",
+            "number",
+            "What the account said of the service, on the source's own scale.",
+            when="dated_by",
+            dated_by="closed_at",
+        ),
+        Column(
+            "first_response_at",
+            "moment",
+            "When we first answered.",
+            when="dated_by",
+            dated_by="first_response_at",
+        ),
+    ),
+    born="opened_at",
+    closes="closed_at",
+)
+
+OWNER = Table(
+    "owner",
+    ("owner_id",),
+    "Our own people who look after accounts.",
+    (
+        Column("owner_id", "id", "Names the person in the CRM.", required=True),
+        Column("name", "text", "What the person is called."),
+        Column("is_active", "boolean", "Whether the person still works in the CRM."),
+    ),
+)

@@ -1,0 +1,91 @@
+"""Which fields of an account are ours in the CRM, and which do people fill for us?"""
+
+from __future__ import annotations
+
+from crm_portfolio.schema._vocabulary import Column, ManagedField
+
+__all__ = ["FIELD_COLUMNS", "HUMAN", "MANAGED"]
+
+_TIERS = ("A", "B", "C", "D")
+
+MANAGED: tuple[ManagedField, ...] = (
+    ManagedField(
+        "tier",
+        "code",
+        "Portfolio Tier",
+        "The group the account is in; `new` under three months, `none` without revenue.",
+        choices=(*_TIERS, "new", "none"),
+        max_length=40,
+    ),
+    ManagedField(
+        "tier_since_on",
+        "day",
+        "Portfolio Tier Since",
+        "The day since which the account has been in its tier.",
+    ),
+    ManagedField(
+        "portfolio_rank",
+        "integer",
+        "Portfolio Rank",
+        "Place by revenue in the period, 1 for the largest; equal revenue, equal rank.",
+    ),
+    ManagedField(
+        "revenue_share",
+        "share",
+        "Portfolio Revenue Share",
+        "The account's part of the total net revenue of the period.",
+        scale=6,
+    ),
+    ManagedField(
+        "dependence",
+        "code",
+        "Portfolio Dependence",
+        "How much of our revenue hangs on the account's group.",
+        choices=("none", "major", "dependent", "unknown"),
+        max_length=40,
+    ),
+    ManagedField(
+        "portfolio_stamp",
+        "text",
+        "Portfolio Stamp",
+        "Which run wrote the fields above, and a hash that shows edits by people.",
+        max_length=255,
+    ),
+)
+
+HUMAN: tuple[ManagedField, ...] = (
+    ManagedField(
+        "tier_pinned",
+        "code",
+        "Portfolio Tier Pinned",
+        "The tier a person wants for the account, whatever the rule says.",
+        choices=_TIERS,
+        max_length=40,
+        is_human=True,
+    ),
+    ManagedField(
+        "tier_pinned_until_on",
+        "day",
+        "Portfolio Tier Pinned Until",
+        "The last day on which the pin holds; empty: until someone lifts it.",
+        is_human=True,
+    ),
+    ManagedField(
+        "tier_pinned_by",
+        "text",
+        "Portfolio Tier Pinned By",
+        "The user id of the person who pinned the tier.",
+        max_length=255,
+        is_human=True,
+    ),
+)
+
+
+def _as_column(field: ManagedField) -> Column:
+    # No choices here: a value typed by hand in the CRM must be seen as it stands, so
+    # that a plan can tell it from an empty field.
+    unit = "0 to 1" if field.type == "share" else ""
+    return Column(field.column, field.type, field.meaning, unit=unit, when="now_only")
+
+
+FIELD_COLUMNS: tuple[Column, ...] = tuple(map(_as_column, (*MANAGED, *HUMAN)))

@@ -1,0 +1,155 @@
+"""Which cells and rows do not fit their table?
+
+Each table is looked at by itself; what concerns several tables (links, currencies, the
+as-of date) is the normaliser's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio.errors import did_you_mean
+from crm_portfolio.schema._cast import cast
+from crm_portfolio.schema._currencies import MINOR_DIGITS
+from crm_portfolio.schema._faults import FAULTS, faults_of
+from crm_portfolio.schema._vocabulary import Column, ColumnType, Table
+
+__all__ = ["read_table"]
+
+_SHOWN = 60  # characters of an unreadable cell
+_HINTS: Mapping[ColumnType, str] = {
+    "id": "write an id as text",
+    "text": "write it as text",
+    "code": "write it as text",
+    "integer": "write a whole number in digits, as 1250",
+    "number": "write a number with a point and no blanks, as 1250.5",
+    "share": "write a share as a number with a point, as 0.25",
+    "money": "write an amount with a point and neither blanks nor currency, as 1250.50",
+    "boolean": "write true or false",
+    "day": "write a day as 2026-06-30",
+    "moment": "write a moment as 2026-06-30T14:05:00Z",
+}
+_CURRENCIES = pa.array(list(MINOR_DIGITS))
+
+
+def read_table(
+    spec: Table, raw: pa.Table, time_zone: str
+) -> tuple[pa.Table, list[pa.Table]]:
+    """The table with the schema's types in the schema's order, and its faults.
+
+    A faulty cell is null, so that the rest can still be looked at. Derived columns are
+    dropped: the normaliser makes them anew.
+    """
+    faults = list(_header_faults(spec, raw.column_names))
+    columns = {}
+    for column in spec.columns:
+        if raw.column_names.count(column.name) == 1 and not column.is_derived:
+            values, found = _read_column(spec, column, raw[column.name], time_zone)
+            columns[column.name] = values
+            faults += found
+    table = pa.table(columns)
+    faults += _duplicates(spec, table)
+    return table, faults
+
+
+def _header_faults(spec: Table, names: list[str]) -> Iterator[pa.Table]:
+    for name in dict.fromkeys(names):
+        if name not in spec:
+            hint = FAULTS["unknown_column"].hint + did_you_mean(name, spec.names)
+            yield faults_of(spec.name, name, "unknown_column", hint=hint)
+        elif names.count(name) > 1:
+            hint = "the column stands twice; drop one"
+            yield faults_of(spec.name, name, "unknown_column", hint=hint)
+    for name in spec.required:
+        if name not in names:
+            yield faults_of(spec.name, name, "missing_column")
+
+
+def _read_column(
+    spec: Table, column: Column, raw: pa.ChunkedArray, time_zone: str
+) -> tuple[pa.Array, list[pa.Table]]:
+    values, unreadable = cast(column, raw, time_zone)
+    faults = []
+
+    def report(
+        code: str, mask: pa.Array, shown: pa.Array | None, hint: str = ""
+    ) -> None:
+        rows = pc.indices_nonzero(pc.fill_null(mask, False)).cast(pa.int64())  # noqa: FBT003
+        if len(rows):
+            texts = None if shown is None else _shown(shown.take(rows))
+            faults.append(
+                faults_of(
+                    spec.name, column.name, code, rows=rows, values=texts, hint=hint
+                )
+            )
+
+    report("wrong_type", unreadable, raw, _HINTS[column.type])
+    if column.required:
+        empty = pc.and_not(values.is_null(), unreadable)
+        report("missing_value", empty, None)
+    for code, mask in _value_faults(column, values):
+        report(code, mask, values, _allowed(column))
+        if code == "unknown_choice":
+            values = pc.if_else(mask, pa.scalar(None, values.type), values)
+    return values, faults
+
+
+def _value_faults(column: Column, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
+    if column.choices:
+        code = "unknown_status" if column.required else "unknown_choice"
+        yield code, _not_in(values, pa.array(column.choices))
+    if column.bounds:
+        low, high = column.bounds
+        yield "out_of_bounds", pc.or_(pc.less(values, low), pc.greater(values, high))
+    if column.type in {"day", "moment"}:
+        yield "absurd_date", _absurd(values)
+    if column.name in {"currency", "base"}:
+        yield "unknown_currency", _not_in(values, _CURRENCIES)
+
+
+def _allowed(column: Column) -> str:
+    return "use one of " + ", ".join(column.choices) if column.choices else ""
+
+
+def _not_in(values: pa.Array, known: pa.Array) -> pa.Array:
+    return pc.and_not(values.is_valid(), pc.is_in(values, value_set=known))
+
+
+def _absurd(values: pa.Array) -> pa.Array:
+    if pa.types.is_date(values.type):
+        first, end = pa.scalar(date(1900, 1, 1)), pa.scalar(date(2201, 1, 1))
+    else:
+        first, end = (
+            pa.scalar(datetime(year, 1, 1, tzinfo=UTC), values.type)
+            for year in (1900, 2201)
+        )
+    return pc.or_(pc.less(values, first), pc.greater_equal(values, end))
+
+
+def _shown(cells: pa.Array | pa.ChunkedArray) -> pa.Array:
+    texts = [None if cell is None else str(cell)[:_SHOWN] for cell in cells.to_pylist()]
+    return pa.array(texts, pa.string())
+
+
+def _duplicates(spec: Table, table: pa.Table) -> Iterator[pa.Table]:
+    if not spec.key or not set(spec.key) <= set(table.column_names):
+        return
+    keys = table.select(spec.key)
+    numbered = keys.append_column("#row", pa.array(range(len(keys)), pa.int64()))
+    numbered = numbered.drop_null()
+    firsts = numbered.group_by(list(spec.key)).aggregate([("#row", "min")])
+    if len(firsts) == len(numbered):
+        return
+    again = numbered.filter(
+        pc.invert(pc.is_in(numbered["#row"], value_set=firsts["#row_min"]))
+    )
+    values = [
+        " ".join(str(row[name]) for name in spec.key) for row in again.to_pylist()
+    ]
+    yield faults_of(
+        spec.name, spec.key[0], "duplicate_id", rows=again["#row"], values=values
+    )

@@ -1,0 +1,301 @@
+"""What did a person choose? One portfolio.toml, read into the layers' own classes.
+
+    currency = "EUR"
+    period = "last 12 months"
+
+    [tiers]
+    method = "slices"
+    count = 4
+
+    [limits]
+    max_share = 0.2
+
+Every mistake in the file is told at once. Secrets never stand in it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, Literal, Self, get_args, get_origin
+
+import attrs
+import cattrs
+from cattrs.errors import (
+    AttributeValidationNote,
+    BaseValidationError,
+    ClassValidationError,
+    ForbiddenExtraKeysError,
+    IterableValidationNote,
+)
+from cattrs.gen import make_dict_structure_fn, override
+from crm_portfolio.portfolio import Calendar, Period
+
+from crm_portfolio._wording import Lang
+from crm_portfolio.analysis import (
+    Abc,
+    Bands,
+    ConcentrationSettings,
+    Quantiles,
+    Slices,
+    TiersSettings,
+)
+from crm_portfolio.connectors.files import FilesSettings
+from crm_portfolio.connectors.salesforce import SalesforceSettings
+from crm_portfolio.errors import SettingsError, did_you_mean
+from crm_portfolio.writeback import Limits, Policy
+
+__all__ = ["Settings"]
+
+_SECRETS: Final[Mapping[str, str]] = {
+    "access_token": "SALESFORCE_ACCESS_TOKEN",
+    "client_secret": "SALESFORCE_CLIENT_SECRET",
+    "private_key": "SALESFORCE_PRIVATE_KEY or SALESFORCE_PRIVATE_KEY_FILE",
+}
+_LOOKS_SECRET = re.compile(
+    r"(^|_)(api_?key|passw(or)?d|private_?key|secret|token)$", re.I
+)
+_METHODS: Final[Mapping[str, type[Any]]] = {
+    "abc": Abc,
+    "bands": Bands,
+    "quantiles": Quantiles,
+    "slices": Slices,
+}
+_TABLES: Final = ("concentration", "tiers", "limits", "policy", "salesforce", "files")
+_CONNECTORS: Final = ("salesforce", "files")
+_KINDS: Final[Mapping[type[Any], str]] = {
+    bool: "true or false",
+    date: "a day such as 2026-06-30",
+    float: "a number",
+    int: "a whole number",
+    list: "a list",
+    str: "a text in quotes",
+}
+_CALENDAR: Final = tuple(field.name for field in attrs.fields(Calendar))
+_LAST_MONTHS = re.compile(r"last (\d{1,3}) months?")
+
+
+@attrs.frozen
+class Settings:
+    """What a person chose; every default is that of the class it belongs to.
+
+    Attributes:
+        currency: ISO code of the portfolio; None: the org's own.
+        calendar: None: the org's time zone, and years that start in January.
+        language: Of the sentences made for people.
+        period: Fills the periods of all analyses; None: each one's own.
+    """
+
+    currency: str | None = None
+    calendar: Calendar | None = None
+    language: Lang = "en"
+    period: Period | None = None
+    concentration: ConcentrationSettings = attrs.field(factory=ConcentrationSettings)
+    tiers: TiersSettings = attrs.field(factory=TiersSettings)
+    limits: Limits = attrs.field(factory=Limits)
+    policy: Policy = attrs.field(factory=Policy)
+    salesforce: SalesforceSettings = attrs.field(factory=SalesforceSettings)
+    files: FilesSettings = attrs.field(factory=FilesSettings)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """The settings of a file.
+
+        Raises:
+            SettingsError: The file cannot be read, holds what may be a secret, or has
+                unknown keys or values that do not fit; all of them are named.
+        """
+        file = Path(path)
+        written = _read(file)
+        problems = [*_secrets(written, ())]
+        try:
+            if not problems:
+                return _converter.structure(_by_layer(written), cls)
+        except BaseValidationError as error:
+            problems = [*_told(error, ())]
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise SettingsError(f"{file.name} has {len(problems)} fault(s):\n{lines}")
+
+    def of_connector(self, name: str) -> SalesforceSettings | FilesSettings | None:
+        """The part that steers one connector; None for one that is not ours."""
+        found: SalesforceSettings | FilesSettings | None = (
+            getattr(self, name) if name in _CONNECTORS else None
+        )
+        return found
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file.name} is not TOML: {error}") from error
+
+
+def _by_layer(written: Mapping[str, Any]) -> dict[str, Any]:
+    """The file's shape turned into that of the classes: calendar and period spread out."""
+    layers = {key: value for key, value in written.items() if key not in _CALENDAR}
+    calendar = {key: written[key] for key in _CALENDAR if key in written}
+    if calendar:
+        layers["calendar"] = calendar
+    if "period" in written:
+        for name in ("concentration", "tiers"):
+            table = layers.get(name, {})
+            if isinstance(table, Mapping):
+                layers[name] = {"period": written["period"], **table}
+    return layers
+
+
+def _secrets(written: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[str]:
+    """Keys that look like secrets, with the place where each belongs."""
+    for key, value in written.items():
+        if isinstance(value, Mapping):
+            yield from _secrets(value, (*at, key))
+        elif _LOOKS_SECRET.search(key):
+            variable = _SECRETS.get(key.lower())
+            where = f"in {variable}" if variable else "of the variables connectors name"
+            yield (
+                f"{_place(at, key)} may be a secret, and no secret stands in this file: "
+                f"put it into the environment, {where}, and change it if it was shared."
+            )
+
+
+def _place(at: tuple[str, ...], key: str = "") -> str:
+    table = f"[{'.'.join(at)}]" if at else ""
+    return f"{table} {key}".strip()
+
+
+def _told(error: BaseValidationError, at: tuple[str, ...]) -> Iterator[str]:
+    """Every mistake below an error of cattrs, as a sentence that says where it stands."""
+    for inner in error.exceptions:
+        here = (*at, *_step(inner))
+        if isinstance(inner, BaseValidationError):
+            yield from _told(inner, here)
+        elif isinstance(inner, ForbiddenExtraKeysError):
+            for key in sorted(inner.extra_fields):
+                yield f"{_place(here, key)} is no setting{_hint(key, inner.cl)}"
+        elif isinstance(inner, SettingsError):  # a class's own words
+            yield str(inner)
+        else:
+            yield f"{_place(here[:-1], *here[-1:])}: {inner}"
+
+
+def _step(error: Exception) -> Iterator[str]:
+    """The key under which cattrs met an error, if it stands in its notes."""
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, AttributeValidationNote):
+            yield note.name
+        elif isinstance(note, IterableValidationNote):
+            yield str(note.index)
+
+
+def _keys(layer: type[Any]) -> set[str]:
+    """What may stand in the table of the file that fills this class."""
+    keys = {field.name for field in attrs.fields(layer)}
+    return (keys | set(_CALENDAR)) - {"calendar"} if layer is Settings else keys
+
+
+def _hint(key: str, layer: type[Any]) -> str:
+    """How to spell an unknown key, or where it has its place."""
+    if near := did_you_mean(key, _keys(layer)):
+        return near
+    for name in _TABLES:
+        if key in _keys(type(getattr(Settings(), name))):
+            return f"; it stands in [{name}]"
+    for name, method in _METHODS.items():
+        if near := did_you_mean(key, _keys(method)):
+            return (
+                f"; it is of [tiers] with method = {name!r}"
+                if key in _keys(method)
+                else near
+            )
+    return "."
+
+
+def _exactly(*kinds: type[Any]) -> Callable[[Any, Any], Any]:
+    """Take a value as the file wrote it: no number from a text, no text from a number."""
+
+    def take(value: Any, _: Any) -> Any:
+        if type(value) in kinds:
+            return kinds[0](value)
+        raise TypeError(
+            f"this must be {_KINDS[kinds[0]]}, not {_KINDS.get(type(value), 'a table')}"
+        )
+
+    return take
+
+
+def _choice(value: Any, kind: Any) -> Any:
+    choices = get_args(kind)
+    if value in choices:
+        return value
+    spelled = " or ".join(repr(choice) for choice in choices)
+    raise ValueError(f"this must be {spelled}, not {value!r}")
+
+
+def _period(value: Any, _: Any) -> Period:
+    """A period as people write it: "last 12 months", "all", or its two edges."""
+    if isinstance(value, Mapping) and set(value) == {"start", "end"}:
+        start, end = value["start"], value["end"]
+        if type(start) is date and type(end) is date:
+            return Period.between(start, end)
+    elif isinstance(value, str):
+        if value == "all":
+            return Period.all()
+        if months := _LAST_MONTHS.fullmatch(value):
+            return Period.last_months(int(months[1]))
+    raise ValueError(
+        'this must be "last 12 months", "all", or {start = 2025-07-01, end = 2026-07-01} '
+        "(the end is the day after the last)"
+    )
+
+
+def _tiers(value: Any, _: Any) -> TiersSettings:
+    """The method is named in the table and its own settings stand beside the name."""
+    if not isinstance(value, Mapping):
+        raise TypeError("this must be a table")
+    name = value.get("method", "slices")
+    if name not in _METHODS:
+        known = ", ".join(sorted(_METHODS))
+        raise ValueError(f"method must be one of {known}, not {name!r}")
+    method = _METHODS[name]
+    own = {key: part for key, part in value.items() if key in _keys(method)}
+    rest = {k: v for k, v in value.items() if k not in own and k != "method"}
+    errors, chosen = [], []
+    for part, structure in ((own, method), (rest, TiersSettings)):
+        try:
+            take = (
+                _rest_of_tiers if structure is TiersSettings else _converter.structure
+            )
+            chosen.append(take(part, structure))
+        except BaseValidationError as error:
+            errors.append(error)
+    if errors:
+        raise ClassValidationError("tiers", errors, TiersSettings)
+    return attrs.evolve(chosen[1], method=chosen[0])
+
+
+def _strict() -> cattrs.Converter:
+    """A converter that guesses nothing: TOML has types, and the classes say theirs."""
+    strict = cattrs.Converter(forbid_extra_keys=True)
+    for kind, also in ((str, ()), (bool, ()), (int, ()), (float, (int,)), (date, ())):
+        strict.register_structure_hook(kind, _exactly(kind, *also))
+    strict.register_structure_hook_func(
+        lambda kind: get_origin(kind) is Literal, _choice
+    )
+    strict.register_structure_hook(Period, _period)
+    strict.register_structure_hook(TiersSettings, _tiers)
+    return strict
+
+
+_converter = _strict()
+_rest_of_tiers = make_dict_structure_fn(
+    TiersSettings,
+    _converter,
+    _cattrs_forbid_extra_keys=True,
+    method=override(omit=True),
+)

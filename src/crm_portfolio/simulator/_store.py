@@ -1,0 +1,148 @@
+"""Where do the simulator's records stand?
+
+In DuckDB, in memory: one table for each object, one lock around all of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final, Literal
+
+import pyarrow as pa
+
+from crm_portfolio.errors import MissingExtraError
+
+try:
+    import duckdb
+except ImportError as error:
+    raise MissingExtraError("duckdb", "simulator") from error
+
+__all__ = ["ARROW_TYPES", "SqlType", "Store", "StoredValue", "quoted"]
+
+SqlType = Literal["VARCHAR", "BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP"]
+StoredValue = str | bool | int | float | date | datetime | None
+
+ARROW_TYPES: Final[Mapping[SqlType, pa.DataType]] = {
+    "VARCHAR": pa.string(),
+    "BOOLEAN": pa.bool_(),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us"),
+}
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever it contains."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Store:
+    """Tables whose key is ``Id``. Values are bound, never written into the SQL."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        # A simulator must not reach for extensions on the network.
+        self._duckdb = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+            }
+        )
+        self._columns: dict[str, dict[str, SqlType]] = {}
+
+    def close(self) -> None:
+        with self.lock:
+            self._duckdb.close()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self.lock:
+            found: list[tuple[Any, ...]] = self._duckdb.execute(
+                sql, list(parameters)
+            ).fetchall()
+            return found
+
+    def create(self, table: str, columns: Mapping[str, SqlType]) -> None:
+        declared = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
+        self.rows(f"CREATE TABLE {quoted(table)} ({declared})")
+        self._columns[table] = dict(columns)
+
+    def add_column(
+        self, table: str, name: str, kind: SqlType, default: StoredValue = None
+    ) -> None:
+        self.rows(f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {kind}")
+        self._columns[table][name] = kind
+        if default is not None:
+            self.rows(
+                f"UPDATE {quoted(table)} SET {quoted(name)} = ?",  # noqa: S608
+                [default],
+            )
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Append whole columns; a column that ``rows`` lacks becomes null."""
+        into = quoted(table)
+        self._from_arrow(rows, f"INSERT INTO {into} BY NAME SELECT * FROM given")  # noqa: S608
+
+    def insert_records(
+        self, table: str, records: Sequence[Mapping[str, StoredValue]]
+    ) -> None:
+        columns = list(dict.fromkeys(name for record in records for name in record))
+        self.insert(table, self._as_arrow(table, columns, records))
+
+    def update(self, table: str, records: Sequence[Mapping[str, StoredValue]]) -> None:
+        """Set the given columns of the records, which carry their ``Id``."""
+        alike: dict[tuple[str, ...], list[Mapping[str, StoredValue]]] = {}
+        for record in records:
+            alike.setdefault(tuple(record), []).append(record)
+        for columns, group in alike.items():
+            settings = ", ".join(
+                f"{quoted(name)} = given.{quoted(name)}"
+                for name in columns
+                if name != "Id"
+            )
+            self._from_arrow(
+                self._as_arrow(table, columns, group),
+                f"UPDATE {quoted(table)} SET {settings} FROM given "  # noqa: S608
+                f'WHERE {quoted(table)}."Id" = given."Id"',
+            )
+
+    def delete(self, table: str, where: str, parameters: Sequence[Any]) -> None:
+        self.rows(f"DELETE FROM {quoted(table)} WHERE {where}", parameters)  # noqa: S608
+
+    def records(
+        self, table: str, where: str = "TRUE", parameters: Sequence[Any] = ()
+    ) -> list[dict[str, StoredValue]]:
+        """Records as dictionaries, in the order of their ids."""
+        names = list(self._columns[table])
+        chosen = ", ".join(map(quoted, names))
+        found = self.rows(
+            f'SELECT {chosen} FROM {quoted(table)} WHERE {where} ORDER BY "Id"',  # noqa: S608
+            parameters,
+        )
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def _as_arrow(
+        self,
+        table: str,
+        columns: Sequence[str],
+        records: Sequence[Mapping[str, StoredValue]],
+    ) -> pa.Table:
+        return pa.table(
+            {
+                name: pa.array(
+                    [record.get(name) for record in records],
+                    ARROW_TYPES[self._columns[table][name]],
+                )
+                for name in columns
+            }
+        )
+
+    def _from_arrow(self, given: pa.Table, sql: str) -> None:
+        with self.lock:
+            self._duckdb.register("given", given)
+            try:
+                self.rows(sql)
+            finally:
+                self._duckdb.unregister("given")

@@ -1,0 +1,15 @@
+"""How do I try a job against a Salesforce that is not there?
+
+>>> from crm_portfolio import samples
+>>> from crm_portfolio.simulator import Salesforce
+>>> with Salesforce(samples.book().tables, currency="EUR") as crm:
+...     sorted(crm.environment)
+['SALESFORCE_CLIENT_ID', 'SALESFORCE_CLIENT_SECRET', 'SALESFORCE_INSTANCE_URL']
+"""
+
+from __future__ import annotations
+
+from crm_portfolio.simulator.salesforce._assumptions import Assumptions
+from crm_portfolio.simulator.salesforce._simulator import Salesforce
+
+__all__ = ["Assumptions", "Salesforce"]

@@ -1,0 +1,112 @@
+"""May this JSON value stand in that field, and how is it stored?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from crm_portfolio.simulator._store import StoredValue
+from crm_portfolio.simulator.salesforce._ids import to_18
+from crm_portfolio.simulator.salesforce._metadata import Catalogue, Field
+from crm_portfolio.simulator.salesforce._refusal import Refusal
+
+__all__ = ["stored_value"]
+
+
+def stored_value(catalogue: Catalogue, field: Field, raw: Any) -> StoredValue:
+    """The value as stored, or the refusal of its row."""
+    if raw is None or (raw == "" and field.sql_type == "VARCHAR"):
+        if field.is_nillable:
+            return None
+        if field.type == "boolean":
+            raise _mistyped(field, raw)
+        message = f"Required fields are missing: [{field.name}]"
+        raise Refusal("REQUIRED_FIELD_MISSING", message, fields=(field.name,))
+    if field.is_number:
+        return _number(field, raw)
+    if field.type in ("id", "reference"):
+        return _reference(catalogue, field, raw)
+    return _CONVERTERS.get(field.sql_type, _text)(field, raw)
+
+
+def _text(field: Field, raw: Any) -> StoredValue:
+    if not isinstance(raw, str):
+        raise _mistyped(field, raw)
+    # vendor docs: blanks around a text are trimmed, empty text is null.
+    text = raw.strip()
+    if field.type == "picklist" and field.is_restricted and text not in field.values:
+        message = f"bad value for restricted picklist field: {text}"
+        code = "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+        raise Refusal(code, message, fields=(field.name,))
+    if len(text) > field.length:
+        message = f"{field.label}: data value too large: {text[:60]} (max length={field.length})"
+        raise Refusal("STRING_TOO_LONG", message, fields=(field.name,))
+    return text or None
+
+
+def _number(field: Field, raw: Any) -> StoredValue:
+    try:
+        # Observed in a recorded session: a number may come as text.
+        number = float(raw) if isinstance(raw, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if isinstance(raw, bool) or not math.isfinite(number):
+        raise _mistyped(field, raw)
+    digits = field.length if field.type == "int" else field.precision - field.scale
+    if abs(number) >= 10**digits:
+        message = f"{field.label}: value outside of valid range on numeric field: {raw}"
+        raise Refusal("NUMBER_OUTSIDE_VALID_RANGE", message, fields=(field.name,))
+    if field.type != "int":
+        return number
+    if number != int(number):
+        raise _mistyped(field, raw)
+    return int(number)
+
+
+def _boolean(field: Field, raw: Any) -> StoredValue:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, str) and raw.lower() in ("true", "false"):
+        return raw.lower() == "true"
+    raise _mistyped(field, raw)
+
+
+def _day(field: Field, raw: Any) -> StoredValue:
+    try:
+        return date.fromisoformat(raw)
+    except (TypeError, ValueError) as error:
+        raise _mistyped(field, raw) from error
+
+
+def _moment(field: Field, raw: Any) -> StoredValue:
+    try:
+        moment = datetime.fromisoformat(raw)
+    except (TypeError, ValueError) as error:
+        raise _mistyped(field, raw) from error
+    if moment.tzinfo is None:
+        raise _mistyped(field, raw)
+    return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+
+
+def _reference(catalogue: Catalogue, field: Field, raw: Any) -> StoredValue:
+    full = to_18(raw) if isinstance(raw, str) else None
+    target = catalogue.find(field.refers_to)
+    if full is None or (target and not full.startswith(target.prefix)):
+        message = f"{field.label}: id value of incorrect type: {raw}"
+        raise Refusal("MALFORMED_ID", message, fields=(field.name,))
+    return full
+
+
+_CONVERTERS: Final[Mapping[str, Callable[[Field, Any], StoredValue]]] = {
+    "VARCHAR": _text,
+    "BOOLEAN": _boolean,
+    "DATE": _day,
+    "TIMESTAMP": _moment,
+}
+
+
+def _mistyped(field: Field, raw: Any) -> Refusal:
+    message = f"{field.label}: value not of required type: {str(raw)[:60]}"
+    return Refusal("INVALID_TYPE_ON_FIELD_IN_RECORD", message, fields=(field.name,))

@@ -1,0 +1,42 @@
+"""How do results get into the CRM, safely, and back out again?
+
+`plan` compares, `apply` writes a plan and nothing else, `undo` makes the plan that takes
+a run back, `setup` creates the fields all of them need.
+"""
+
+from __future__ import annotations
+
+from crm_portfolio.archive import Archive, Entry, Journal
+from crm_portfolio.writeback._apply import apply
+from crm_portfolio.writeback._compare import plan
+from crm_portfolio.writeback._limits import Limits, Policy, Refusal
+from crm_portfolio.writeback._plan import Plan
+from crm_portfolio.writeback._planned import (
+    Edited,
+    Header,
+    Pinned,
+    PlannedChange,
+    PlannedRecord,
+)
+from crm_portfolio.writeback._setup import SetupReport, setup
+from crm_portfolio.writeback._undo import undo
+
+__all__ = [
+    "Archive",
+    "Edited",
+    "Entry",
+    "Header",
+    "Journal",
+    "Limits",
+    "Pinned",
+    "Plan",
+    "PlannedChange",
+    "PlannedRecord",
+    "Policy",
+    "Refusal",
+    "SetupReport",
+    "apply",
+    "plan",
+    "setup",
+    "undo",
+]

@@ -1,0 +1,121 @@
+"""What do the results, taken together, want in which field of which account?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from crm_portfolio._managed import VALUES, canonical
+from crm_portfolio._storage import canonical_json, digest
+from crm_portfolio._wording import Reason
+from crm_portfolio.errors import SettingsError, did_you_mean
+from crm_portfolio.protocols import Value
+from crm_portfolio.results import Result
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Assigned"]
+
+_OF_THE_PORTFOLIO: Final = frozenset({"as_of", "portfolio"})
+
+
+@attrs.frozen(eq=False)
+class Assigned:
+    """The values wanted by account and column; a column that is absent is not ours now.
+
+    Attributes:
+        values: By account, then by column; null clears the field.
+        settings_digest: Stands for all other parameters of all results.
+    """
+
+    values: Mapping[str, Mapping[str, Value]]
+    as_of: date
+    portfolio_id: str
+    settings_digest: str
+    _owner: Mapping[str, Result]
+
+    @classmethod
+    def by(cls, results: Iterable[Result]) -> Assigned:
+        """Results merged, each column from one of them."""
+        owner: dict[str, Result] = {}
+        values: dict[str, dict[str, Value]] = {}
+        for result in results:
+            if isinstance(result, str):
+                raise SettingsError(
+                    f"a plan is made of results, not of their names such as {result!r}: "
+                    "pass findings.values()"
+                )
+            table = result.assignments()
+            if table is not None:
+                _claim(table, result, owner)
+                _fill(values, table, result.name)
+        if not owner:
+            raise SettingsError(
+                "none of these results assigns a field of ours; tiers and concentration do"
+            )
+        params = {result.name: result.params for result in owner.values()}
+        settings = {
+            name: {key: told[key] for key in told.keys() - _OF_THE_PORTFOLIO}
+            for name, told in params.items()
+        }
+        return cls(
+            values,
+            date.fromisoformat(_shared(params, "as_of")),
+            _shared(params, "portfolio"),
+            digest(canonical_json(settings)),
+            owner,
+        )
+
+    def reasons(self, record_id: str, column: str) -> tuple[Reason, ...]:
+        """Why the account gets this value."""
+        return self._owner[column].reasons(record_id)
+
+
+def _claim(table: pa.Table, result: Result, owner: dict[str, Result]) -> None:
+    for column in table.column_names:
+        if column == result.key:
+            continue
+        if column not in VALUES:
+            raise SettingsError(
+                f"{result.name} assigns {column!r}, which is no field we write"
+                + did_you_mean(column, VALUES)
+            )
+        if column in owner:
+            raise SettingsError(
+                f"{owner[column].name} and {result.name} both assign {column!r}: "
+                "plan one of them"
+            )
+        owner[column] = result
+
+
+def _fill(values: dict[str, dict[str, Value]], table: pa.Table, name: str) -> None:
+    columns: dict[str, Any] = {
+        column: table[column].to_pylist() for column in table.column_names
+    }
+    ids = columns.pop("account_id")
+    if len(set(ids)) != len(ids) or None in ids:
+        raise SettingsError(f"{name} assigns to one account twice, or to none")
+    for column, wanted in columns.items():
+        for record_id, value in zip(ids, wanted, strict=True):
+            try:
+                values.setdefault(record_id, {})[column] = canonical(column, value)
+            except ValueError as error:
+                raise SettingsError(
+                    f"{name} assigns to {column} of {record_id} what that field cannot "
+                    f"hold: {error}"
+                ) from error
+
+
+def _shared(params: Mapping[str, Mapping[str, Any]], key: str) -> str:
+    """The one value all results agree on."""
+    told = {str(each[key]) for each in params.values()}
+    if len(told) > 1:
+        raise SettingsError(
+            f"these results come from different portfolios: {key} is "
+            + " and ".join(sorted(told))
+        )
+    return told.pop()

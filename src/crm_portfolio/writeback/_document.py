@@ -1,0 +1,182 @@
+"""How does a plan stand on file, and is the file what we wrote?
+
+JSON Lines: a header with format and version, one line for each account, and at the end
+the SHA-256 of all lines before it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+import attrs
+
+from crm_portfolio._managed import PIN, canonical
+from crm_portfolio._storage import canonical_json, digest
+from crm_portfolio._wording import Reason, ReasonValue
+from crm_portfolio.errors import DamagedFileError, PlanAlteredError
+from crm_portfolio.protocols import Change, Org, Quota
+from crm_portfolio.writeback._limits import Limits, Policy
+from crm_portfolio.writeback._planned import (
+    Edited,
+    Header,
+    Pinned,
+    PlannedChange,
+    PlannedRecord,
+)
+
+__all__ = ["Json", "Line", "read_header", "read_line", "seal", "to_line", "unseal"]
+
+Json = Mapping[str, Any]
+Line = Pinned | Edited | PlannedRecord | str
+
+FORMAT: Final = "crm-portfolio plan"
+VERSION: Final = 1
+_AGAIN: Final = "Make a new plan."
+
+
+def seal(header: Json, lines: Iterable[Json]) -> bytes:
+    """Header and lines as one file that tells when it was altered."""
+    head = {**header, "format": FORMAT, "version": VERSION}
+    body = b"".join(canonical_json(line) + b"\n" for line in (head, *lines))
+    return body + canonical_json({"sha256": digest(body)}) + b"\n"
+
+
+def unseal(content: bytes, name: str) -> tuple[Json, Iterator[Json]]:
+    """The header and the lines of a sealed file.
+
+    Raises:
+        DamagedFileError: It is no plan of ours, or a newer version wrote it.
+        PlanAlteredError: It is not what was written.
+    """
+    head = _parsed(content.partition(b"\n")[0])
+    if head.get("format") != FORMAT:
+        raise DamagedFileError(name, "this is no plan", _AGAIN)
+    version = head.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise DamagedFileError(
+            name,
+            f"this plan has format {version}, this library reads up to {VERSION}",
+            "Upgrade crm-portfolio, or make a new plan with this version.",
+        )
+    body, _, last = content.removesuffix(b"\n").rpartition(b"\n")
+    if _parsed(last).get("sha256") != digest(body + b"\n"):
+        raise PlanAlteredError(
+            f"{name} is not what `plan` wrote: it was cut or edited by hand; nothing was "
+            f"written. {_AGAIN}"
+        )
+    return head, (_parsed(line) for line in body.split(b"\n")[1:])
+
+
+def _parsed(raw: bytes) -> Json:
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def read_header(head: Json) -> Header:
+    """The header of a plan from its first line."""
+    told = {field.name: head[field.name] for field in attrs.fields(Header)}
+    return Header(
+        **{
+            **told,
+            "org": Org(**head["org"]),
+            "as_of": date.fromisoformat(head["as_of"]),
+            "made_at": datetime.fromisoformat(head["made_at"]),
+            "limits": Limits(**head["limits"]),
+            "policy": Policy(**head["policy"]),
+            "quota": Quota(**head["quota"]) if head["quota"] else None,
+        }
+    )
+
+
+def to_line(part: Line) -> Json:
+    """One part of a plan as one line; a bare id is an account the CRM lacks."""
+    match part:
+        case Pinned():
+            return {"kind": "pinned", **attrs.asdict(part)}
+        case Edited():
+            return {"kind": "edited", **attrs.asdict(part)}
+        case PlannedRecord():
+            return {"kind": "account", **_record_line(part)}
+        case _:
+            return {"kind": "missing", "record_id": part}
+
+
+def read_line(line: Json) -> Line:
+    """The part of a plan that `to_line` made into this line."""
+    told = {key: value for key, value in line.items() if key != "kind"}
+    match line["kind"]:
+        case "pinned":
+            until_on = canonical("tier_pinned_until_on", line["until_on"])
+            return Pinned(**{**told, "until_on": until_on})
+        case "edited":
+            return Edited(**{**told, "columns": tuple(line["columns"])})
+        case "account":
+            return _read_record(line)
+        case "missing":
+            return str(line["record_id"])
+        case kind:
+            raise ValueError(f"no line of a plan is of kind {kind!r}")
+
+
+def _record_line(record: PlannedRecord) -> Json:
+    # The fields of one result share its reasons, which stand here once.
+    told: list[tuple[Reason, ...]] = []
+    for planned in record.changes:
+        if planned.reasons not in told:
+            told.append(planned.reasons)
+    return {
+        "record_id": record.record_id,
+        "stamp": record.stamp,
+        "pin": record.pin,
+        "rank": record.rank,
+        "reasons": [[_reason_json(reason) for reason in reasons] for reasons in told],
+        "changes": [
+            [c.change.column, c.change.before, c.change.after, told.index(c.reasons)]
+            for c in record.changes
+        ],
+    }
+
+
+def _read_record(line: Json) -> PlannedRecord:
+    told = [tuple(map(_read_reason, reasons)) for reasons in line["reasons"]]
+    changes = []
+    for column, before, after, reasons in line["changes"]:
+        change = Change(
+            line["record_id"],
+            column,
+            canonical(column, before),
+            canonical(column, after),
+        )
+        is_first_fill = before is None and line["stamp"] is None
+        changes.append(PlannedChange(change, is_first_fill, told[reasons]))
+    return PlannedRecord(
+        record_id=line["record_id"],
+        stamp=line["stamp"],
+        pin=tuple(map(canonical, PIN, line["pin"])),
+        rank=line["rank"],
+        changes=tuple(changes),
+    )
+
+
+def _reason_json(reason: Reason) -> Json:
+    return {
+        "code": reason.code,
+        "values": {
+            key: {"day": value} if isinstance(value, date) else value
+            for key, value in reason.values.items()
+        },
+    }
+
+
+def _read_reason(line: Json) -> Reason:
+    def value_of(value: Any) -> ReasonValue:
+        return date.fromisoformat(value["day"]) if isinstance(value, dict) else value
+
+    values = {key: value_of(value) for key, value in line["values"].items()}
+    return Reason(line["code"], values)

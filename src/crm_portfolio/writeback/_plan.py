@@ -1,0 +1,199 @@
+"""What would be written, where, and why?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from crm_portfolio import _storage
+from crm_portfolio.errors import PlanAlteredError
+from crm_portfolio.writeback import _summary
+from crm_portfolio.writeback._document import (
+    Line,
+    read_header,
+    read_line,
+    seal,
+    to_line,
+    unseal,
+)
+from crm_portfolio.writeback._limits import Refusal, refusals
+from crm_portfolio.writeback._planned import (
+    BATCH,
+    Draft,
+    Edited,
+    Header,
+    Pinned,
+    PlannedChange,
+    PlannedRecord,
+    identify,
+)
+
+if TYPE_CHECKING:
+    from crm_portfolio._wording import Lang
+    from crm_portfolio.portfolio import Portfolio
+
+__all__ = ["Plan"]
+
+
+@attrs.frozen(slots=False)
+class Plan:
+    """A sorted diff of managed fields, bound to one org: all that `apply` writes.
+
+    Attributes:
+        id: Names the plan and the run that applies it; stands in the stamps it writes.
+        records: Accounts to change, sorted by id.
+        pinned: Accounts whose tier a person holds fast.
+        edited: Accounts a person edited. Nothing is planned for them, unless the policy
+            says ``overwrite``; in a plan of `undo`, the columns named are left alone.
+        missing: Accounts of the results that the CRM does not have.
+    """
+
+    id: str
+    header: Header
+    records: tuple[PlannedRecord, ...]
+    pinned: tuple[Pinned, ...] = ()
+    edited: tuple[Edited, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        header: Header,
+        drafts: Iterable[Draft],
+        *,
+        pinned: Iterable[Pinned] = (),
+        edited: Iterable[Edited] = (),
+        missing: Iterable[str] = (),
+    ) -> Plan:
+        """The plan of these drafts, stamped with its id."""
+        drafts = sorted(drafts, key=lambda draft: draft.record.record_id)
+        plan_id = identify(header, tuple(draft.record for draft in drafts))
+        return cls(
+            plan_id,
+            header,
+            tuple(draft.stamped(plan_id) for draft in drafts),
+            tuple(pinned),
+            tuple(edited),
+            tuple(missing),
+        )
+
+    @cached_property
+    def changes(self) -> tuple[PlannedChange, ...]:
+        """Every planned change, sorted by account and column."""
+        return tuple(change for record in self.records for change in record.changes)
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """Changes per field, first fills left out."""
+        return _counted(c for c in self.changes if not c.is_first_fill)
+
+    @cached_property
+    def first_fills(self) -> Mapping[str, int]:
+        """First fills per field."""
+        return _counted(c for c in self.changes if c.is_first_fill)
+
+    @cached_property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """The limits this plan exceeds; `apply` then wants the exact count of changes."""
+        return refusals(
+            (c.change for c in self.changes if not c.is_first_fill),
+            missing_count=len(self.missing),
+            population=self.header.population,
+            limits=self.header.limits,
+            accepted=self.header.accepted,
+        )
+
+    @property
+    def call_estimate(self) -> int:
+        """API calls that `apply` will cost: each batch is re-read, then written."""
+        return 2 * -(-len(self.records) // BATCH)
+
+    def verify(self) -> None:
+        """Check that the plan is what it was when it got its id.
+
+        Raises:
+            PlanAlteredError: Something in it was replaced.
+        """
+        if self.id != identify(self.header, self.records):
+            raise PlanAlteredError(
+                f"plan {self.id} was altered after it was made; nothing was written. "
+                "Make a new plan."
+            )
+
+    def save(self, path: Path | str) -> None:
+        """Write the plan to a file that tells when it was altered."""
+        _storage.write_atomically(Path(path), self.to_bytes(), private=True)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Plan:
+        """The plan of a file.
+
+        Raises:
+            PlanAlteredError: It is not what was saved.
+            DamagedFileError: It is no plan, or one of a newer version.
+        """
+        file = Path(path)
+        return cls.from_bytes(file.read_bytes(), file.name)
+
+    def to_bytes(self) -> bytes:
+        """The plan as JSON Lines with a checksum."""
+        head = {
+            **attrs.asdict(self.header),
+            "id": self.id,
+            "counts": self.counts,
+            "first_fills": self.first_fills,
+            "call_estimate": self.call_estimate,
+        }
+        parts: tuple[Line, ...] = (
+            *self.pinned,
+            *self.edited,
+            *self.missing,
+            *self.records,
+        )
+        return seal(head, map(to_line, parts))
+
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str) -> Plan:
+        """The plan of a file's content; the file's name is for messages."""
+        head, lines = unseal(content, name)
+        try:
+            parts = [read_line(line) for line in lines]
+            plan = cls(
+                head["id"],
+                read_header(head),
+                records=tuple(p for p in parts if isinstance(p, PlannedRecord)),
+                pinned=tuple(p for p in parts if isinstance(p, Pinned)),
+                edited=tuple(p for p in parts if isinstance(p, Edited)),
+                missing=tuple(p for p in parts if isinstance(p, str)),
+            )
+        except (LookupError, TypeError, ValueError) as error:
+            raise PlanAlteredError(
+                f"{name} holds what no plan holds; nothing was written. Make a new plan."
+            ) from error
+        plan.verify()
+        return plan
+
+    def __str__(self) -> str:
+        return _summary.text(self)
+
+    def __repr__(self) -> str:
+        org = self.header.org
+        return f"<Plan {self.id}: {len(self.changes)} changes for {org}>"
+
+    def to_markdown(self, names: Portfolio | None = None, *, lang: Lang = "en") -> str:
+        """The summary of the plan, fit to paste in a chat.
+
+        Args:
+            names: Adds account names from this portfolio; without it, ids only.
+            lang: The language of the reasons.
+        """
+        return _summary.markdown(self, names, lang)
+
+
+def _counted(changes: Iterable[PlannedChange]) -> Mapping[str, int]:
+    return dict(sorted(Counter(c.change.column for c in changes).items()))

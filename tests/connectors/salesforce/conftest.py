@@ -1,0 +1,118 @@
+"""A pretend org, and a host that answers what it is told to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pyarrow as pa
+import pytest
+
+from crm_portfolio import schema
+from crm_portfolio.connectors._retry import RetrySettings
+from crm_portfolio.connectors.salesforce import (
+    Salesforce,
+    SalesforceSettings,
+    SessionToken,
+)
+from crm_portfolio.connectors.salesforce._login import login_from
+from crm_portfolio.simulator import Salesforce as Simulator
+
+IMPATIENT = RetrySettings(attempts=3, first_wait_seconds=0.0)
+SECRET = "00Dxx!PLANTED.Secret.Token"
+Reply = tuple[int, bytes] | tuple[int, bytes, dict[str, str]] | None
+FIELDS = (*schema.MANAGED, *schema.HUMAN)
+
+
+def accounts(count: int) -> pa.Table:
+    places = range(count)
+    return pa.table(
+        {
+            "account_id": [f"A{place}" for place in places],
+            "name": [f"Account {place}" for place in places],
+            "parent_id": [None if place % 7 else "A0" for place in places],
+            "domain": ["https://www.Acme.example/x", *(None for _ in places)][:count],
+        }
+    )
+
+
+@pytest.fixture
+def org() -> Iterator[Simulator]:
+    with Simulator({"account": accounts(5)}, currency="EUR") as running:
+        yield running
+
+
+@pytest.fixture
+def crm(org: Simulator) -> Salesforce:
+    """A connector to the pretend org, which has the managed fields."""
+    connector = connected(org)
+    list(connector.provision(FIELDS, dry_run=False))
+    return connector
+
+
+def connected(org: Simulator, **settings: object) -> Salesforce:
+    chosen = SalesforceSettings(**{"retry": IMPATIENT, **settings})
+    return Salesforce(login_from(org.environment), settings=chosen)
+
+
+def said(body: object) -> bytes:
+    return json.dumps(body).encode()
+
+
+class StrangeHost:
+    """Answers each request with what ``answer`` says; None hangs up."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.answer: Callable[[str], Reply] = lambda path: (200, b"{}")
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_any(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                outer.paths.append(self.path)
+                outer.headers.append(dict(self.headers))
+                reply = outer.answer(self.path)
+                if reply is None:
+                    self.close_connection = True
+                    return
+                status, body, *more = reply
+                self.send_response(status)
+                headers = {"content-type": "application/json"}
+                headers |= {"content-length": str(len(body)), **(more[0] if more else {})}
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_PATCH = do_any  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def connector(self, **settings: object) -> Salesforce:
+        chosen = SalesforceSettings(**{"retry": IMPATIENT, **settings})
+        return Salesforce(SessionToken(self.url, SECRET), settings=chosen)
+
+
+@pytest.fixture
+def strange() -> Iterator[StrangeHost]:
+    host = StrangeHost()
+    yield host
+    host.close()

@@ -1,0 +1,264 @@
+"""The archive says what happened, and shows when it was altered."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crm_portfolio.archive import Archive, Journal, Segment
+from crm_portfolio.errors import DamagedFileError, RefusedError, SettingsError
+from crm_portfolio.protocols import Change
+
+RUN = "0a1b2c3d4e5f"
+BEGIN = {
+    "org": {
+        "vendor": "salesforce",
+        "org_id": "00D1",
+        "is_sandbox": True,
+        "currency": "EUR",
+        "time_zone": "UTC",
+    },
+    "as_of": "2026-06-30",
+    "portfolio_id": "p1",
+    "settings_digest": "s1",
+    "library_version": "1",
+    "population": 10,
+    "undoes": "",
+    "change_count": 4,
+}
+TIER_A = ["001A", "tier", None, "A"]
+TIER_B = ["001B", "tier", "A", "B"]
+SINCE = ["001B", "tier_since_on", None, "2026-06-30"]
+
+
+def write(
+    archive: Archive, *told: tuple[str, Mapping[str, Any]], run: str = RUN
+) -> None:
+    archive.keep_plan(run, b"the plan")
+    after: Segment | None = None
+    for kind, content in told:
+        after = archive.append(run, kind, content, after=after)  # type: ignore[arg-type]
+
+
+def a_run(archive: Archive, run: str = RUN) -> None:
+    write(
+        archive,
+        ("begin", BEGIN),
+        ("intent", {"send": [TIER_A], "left": []}),
+        ("outcome", {"intent": 2, "results": [["written", ""]]}),
+        ("intent", {"send": [TIER_B, SINCE], "left": []}),
+        (
+            "outcome",
+            {"intent": 4, "results": [["rejected", "LOCKED"], ["written", ""]]},
+        ),
+        ("end", {"interrupted": ""}),
+        run=run,
+    )
+
+
+def segment_files(archive: Archive) -> list[Path]:
+    return sorted((archive.folder / "runs" / RUN).glob("0*.json"))
+
+
+def test_every_change_is_in_one_state_and_the_sum_is_that_of_the_plan(
+    tmp_path: Path,
+) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    journal = archive.journal(RUN)
+    assert journal.counts == {"not_sent": 1, "rejected": 1, "written": 2}
+    assert [(e.change, e.code) for e in journal.failed] == [
+        (Change("001B", "tier", "A", "B"), "LOCKED")
+    ]
+    assert journal.exit_code == 3
+    assert journal.interrupted == ""
+
+
+def test_values_come_back_as_they_were(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    assert archive.journal(RUN).touched == (
+        Change("001A", "tier", None, "A"),
+        Change("001B", "tier_since_on", None, date(2026, 6, 30)),
+    )
+
+
+def test_what_was_sent_without_an_answer_is_unknown(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    write(
+        archive,
+        ("begin", BEGIN),
+        ("intent", {"send": [TIER_A], "left": [[*TIER_B, "stale", "", "C"]]}),
+    )
+    journal = archive.journal(RUN)
+    assert journal.counts == {"not_sent": 2, "stale": 1, "unknown": 1}
+    assert journal.interrupted == "stopped"
+    assert journal.exit_code == 5
+    assert {e.state: e.found for e in journal.entries}["stale"] == "C"
+    assert [change.record_id for change in journal.touched] == ["001A"]
+
+
+def test_a_run_that_goes_on_is_told_by_its_last_apply(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    write(
+        archive,
+        ("begin", BEGIN),
+        ("intent", {"send": [TIER_A], "left": []}),
+        ("end", {"interrupted": "gone"}),
+        ("begin", BEGIN),
+        (
+            "intent",
+            {"send": [TIER_B, SINCE], "left": [[*TIER_A, "unchanged", "", None]]},
+        ),
+        ("outcome", {"intent": 5, "results": [["written", ""], ["written", ""]]}),
+        ("end", {"interrupted": ""}),
+    )
+    journal = archive.journal(RUN)
+    assert journal.counts == {"not_sent": 1, "unchanged": 1, "written": 2}
+    assert [change.record_id for change in journal.touched] == ["001A", "001B", "001B"]
+    assert journal.exit_code == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_only_its_owner_can_read_a_run(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    folder = tmp_path / "runs" / RUN
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_runs_are_listed_oldest_first(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    for run in ("ffff", "aaaa", "cccc"):
+        a_run(archive, run)
+    assert archive.runs() == ("ffff", "aaaa", "cccc")
+    assert Archive(tmp_path / "none").runs() == ()
+
+
+@given(data=st.data())
+@settings(max_examples=60)
+def test_any_changed_byte_is_found_and_its_segment_named(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    archive = Archive(tmp_path_factory.mktemp("archive"))
+    a_run(archive)
+    path = data.draw(st.sampled_from(segment_files(archive)))
+    content = bytearray(path.read_bytes())
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    with pytest.raises(DamagedFileError) as caught:
+        archive.journal(RUN)
+    assert caught.value.file == f"{RUN}/{path.name}"
+
+
+@pytest.mark.parametrize("dropped", [1, 2, 3, 4, 5])
+def test_a_dropped_segment_is_named(tmp_path: Path, dropped: int) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    segment_files(archive)[dropped - 1].unlink()
+    with pytest.raises(DamagedFileError) as caught:
+        archive.journal(RUN)
+    assert caught.value.file == f"{RUN}/{dropped:06d}"
+    assert caught.value.problem == "this segment is missing"
+
+
+def test_swapped_segments_are_named(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    files = segment_files(archive)
+    second, fourth = files[1].read_bytes(), files[3].read_bytes()
+    files[1].write_bytes(fourth)
+    files[3].write_bytes(second)
+    with pytest.raises(DamagedFileError, match="swapped") as caught:
+        archive.journal(RUN)
+    assert caught.value.file == f"{RUN}/{files[1].name}"
+
+
+def test_a_segment_of_another_journal_does_not_fit_in(tmp_path: Path) -> None:
+    archive, other = Archive(tmp_path / "a"), Archive(tmp_path / "b")
+    a_run(archive)
+    write(other, ("begin", BEGIN), ("intent", {"send": [TIER_B], "left": []}))
+    segment_files(archive)[1].write_bytes(segment_files(other)[1].read_bytes())
+    with pytest.raises(DamagedFileError, match="does not follow") as caught:
+        archive.journal(RUN)
+    assert "000002" in caught.value.file
+
+
+def test_a_replaced_plan_is_found(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    (tmp_path / "runs" / RUN / "plan.jsonl").write_bytes(b"another plan")
+    with pytest.raises(DamagedFileError, match="its plan was replaced"):
+        archive.journal(RUN)
+
+
+def test_the_journal_is_enough_without_the_plan(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    (tmp_path / "runs" / RUN / "plan.jsonl").unlink()
+    assert len(archive.journal(RUN).touched) == 2
+
+
+def test_a_journal_of_a_newer_version_asks_for_an_upgrade(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    path = segment_files(archive)[0]
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "version": 2}))
+    with pytest.raises(DamagedFileError, match="Upgrade"):
+        archive.journal(RUN)
+
+
+def test_what_a_crash_left_half_written_is_no_segment(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    (tmp_path / "runs" / RUN / ".0123456789abcdef.tmp").write_bytes(b"{")
+    assert archive.journal(RUN).exit_code == 3
+
+
+def test_an_unknown_run_is_refused_with_a_suggestion(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    with pytest.raises(SettingsError, match=f"did you mean '{RUN}'"):
+        archive.journal(RUN[:-1])
+
+
+@pytest.mark.parametrize("run", ["", "..", "../x", "a/b", "A", "a\n", "a" * 65])
+def test_an_id_cannot_lead_out_of_the_folder(tmp_path: Path, run: str) -> None:
+    with pytest.raises(SettingsError, match="is no id of a run"):
+        Archive(tmp_path).journal(run)
+
+
+def test_a_segment_is_written_once(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    first = archive.segments(RUN)[0]
+    with pytest.raises(RefusedError, match="another process writes the journal"):
+        archive.append(RUN, "intent", {"send": [], "left": []}, after=first)
+
+
+def test_one_id_means_one_plan(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    archive.keep_plan(RUN, b"one")
+    archive.keep_plan(RUN, b"one")
+    with pytest.raises(RefusedError, match="another plan"):
+        archive.keep_plan(RUN, b"two")
+
+
+def test_a_journal_is_told_in_one_line(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    journal: Journal = archive.journal(RUN)
+    assert str(journal) == (
+        f"Run {RUN} on salesforce org 00D1 (sandbox): 1 not_sent, 1 rejected, 2 written"
+    )

@@ -1,0 +1,213 @@
+"""A plan on file is the plan that was made, or it is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crm_portfolio._managed import FIELDS, VALUES, canonical, is_own, stamp
+from crm_portfolio._storage import canonical_json, digest
+from crm_portfolio.errors import DamagedFileError, PlanAlteredError
+from crm_portfolio.writeback import Edited, Header, Limits, Pinned, Plan
+
+MakePlan = Callable[..., Plan]
+
+OF_TYPE: dict[str, st.SearchStrategy[Any]] = {
+    "day": st.dates(),
+    "integer": st.integers(0, 10**9),
+    "share": st.floats(-1, 2),
+    "code": st.text(max_size=5),
+    "text": st.text(max_size=5),
+}
+
+
+def values(columns: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            c: (st.none() | OF_TYPE[FIELDS[c].type]).map(lambda v, c=c: canonical(c, v))
+            for c in columns
+        },
+    )
+
+
+ROWS = st.dictionaries(
+    st.text(min_size=1, max_size=5),
+    st.tuples(values(tuple(FIELDS)), values(VALUES)),
+    max_size=4,
+)
+
+
+@pytest.fixture
+def saved(plan_of: MakePlan, tmp_path: Path) -> Path:
+    rows = {
+        "001A": (
+            {"tier": "A", "portfolio_stamp": stamp("r", {"tier": "A"})},
+            {"tier": "B"},
+        ),
+        "001B": ({}, {"tier": "C", "tier_since_on": date(2026, 6, 30)}),
+    }
+    path = tmp_path / "plan.jsonl"
+    plan_of(rows).save(path)
+    return path
+
+
+def resealed(path: Path, old: str, new: str) -> None:
+    """Edit by someone who mends the checksum too."""
+    *lines, _ = path.read_text().splitlines(keepends=True)
+    body = "".join(lines).replace(old, new).encode()
+    assert body.decode() != "".join(lines)
+    path.write_bytes(body + canonical_json({"sha256": digest(body)}) + b"\n")
+
+
+@given(rows=ROWS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_saved_plan_loads_as_it_was(plan_of: MakePlan, rows: Any) -> None:
+    plan = plan_of(
+        rows,
+        pinned=[
+            Pinned("001A", "A", date(2026, 12, 31), "005X"),
+            Pinned("1", "B", None, None),
+        ],
+        edited=[Edited("001B", ("tier",)), Edited("001C", ())],
+        missing=["001Z"],
+    )
+    content = plan.to_bytes()
+    loaded = Plan.from_bytes(content, "plan")
+    assert loaded == plan
+    assert loaded.to_bytes() == content
+
+
+@given(rows=ROWS)
+def test_changes_are_sorted_and_every_written_account_ends_stamped(
+    plan_of: MakePlan, rows: Any
+) -> None:
+    plan = plan_of(rows)
+    keys = [(c.change.record_id, c.change.column) for c in plan.changes]
+    assert keys == sorted(keys)
+    for record in plan.records:
+        held, _ = rows[record.record_id]
+        after = held | {c.change.column: c.change.after for c in record.changes}
+        is_empty = all(after.get(column) is None for column in VALUES)
+        mark = after.get("portfolio_stamp")
+        assert mark is None if is_empty else is_own(mark, after)
+
+
+def test_a_stamp_carries_the_plans_id(plan_of: MakePlan) -> None:
+    plan = plan_of({"001A": ({}, {"tier": "A"})})
+    (mark,) = [
+        c.change.after for c in plan.changes if c.change.column == "portfolio_stamp"
+    ]
+    assert mark == stamp(plan.id, {"tier": "A"})
+    assert len(plan.id) == 12
+
+
+def test_the_same_diff_made_at_another_time_is_another_plan(
+    plan_of: MakePlan, header: Header
+) -> None:
+    rows = {"001A": ({}, {"tier": "A"})}
+    later = attrs.evolve(header, made_at=header.made_at.replace(hour=22))
+    assert plan_of(rows).id == plan_of(rows).id
+    assert plan_of(rows).id != plan_of(rows, header=later).id
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_plan_file_is_private(saved: Path) -> None:
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+
+
+@given(data=st.data())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_changed_byte_is_found(plan_of: MakePlan, data: st.DataObject) -> None:
+    content = bytearray(plan_of({"001A": ({}, {"tier": "A"})}).to_bytes())
+    at = data.draw(st.integers(0, len(content) - 2))
+    content[at] ^= data.draw(st.integers(1, 255))
+    with pytest.raises((PlanAlteredError, DamagedFileError)):
+        Plan.from_bytes(bytes(content), "plan")
+
+
+def test_a_plan_edited_by_hand_says_what_to_do(saved: Path) -> None:
+    saved.write_text(saved.read_text().replace('"B"', '"A"'))
+    with pytest.raises(
+        PlanAlteredError, match=r"plan\.jsonl .* edited by hand.* new plan"
+    ):
+        Plan.load(saved)
+
+
+def test_a_plan_edited_with_its_checksum_is_found_by_its_id(saved: Path) -> None:
+    resealed(saved, '["tier","A","B",', '["tier","A","C",')
+    with pytest.raises(PlanAlteredError, match="altered after it was made"):
+        Plan.load(saved)
+
+
+def test_limits_widened_by_hand_are_found(saved: Path) -> None:
+    resealed(saved, '"max_share":0.2', '"max_share":1.0')
+    with pytest.raises(PlanAlteredError):
+        Plan.load(saved)
+
+
+def test_a_plan_that_holds_nonsense_under_a_good_checksum_is_refused(
+    saved: Path,
+) -> None:
+    resealed(saved, '"kind":"account"', '"kind":"accounts"')
+    with pytest.raises(PlanAlteredError, match="holds what no plan holds"):
+        Plan.load(saved)
+
+
+@pytest.mark.parametrize("length", [1, 50, -1, -2, -70])
+def test_a_plan_that_was_cut_is_refused(saved: Path, length: int) -> None:
+    content = saved.read_bytes()[:length]
+    if length == -1:  # the last line feed carries nothing
+        assert Plan.from_bytes(content, "plan")
+        return
+    with pytest.raises((PlanAlteredError, DamagedFileError)):
+        Plan.from_bytes(content, "plan")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"PK\x03\x04", b"[1]", b'{"format":"x"}']
+)
+def test_what_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "any.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(DamagedFileError, match=r"any\.jsonl: this is no plan"):
+        Plan.load(path)
+
+
+def test_a_plan_of_a_newer_version_asks_for_an_upgrade(saved: Path) -> None:
+    resealed(saved, '"version":1', '"version":2')
+    with pytest.raises(DamagedFileError, match="Upgrade"):
+        Plan.load(saved)
+
+
+def test_a_plan_replaced_in_memory_is_found(plan_of: MakePlan, header: Header) -> None:
+    plan = plan_of({"001A": ({}, {"tier": "A"})})
+    plan.verify()
+    wider = attrs.evolve(plan.header, limits=Limits(max_share=1))
+    with pytest.raises(PlanAlteredError):
+        attrs.evolve(plan, header=wider).verify()
+
+
+def test_the_header_of_the_file_tells_what_a_person_wants_to_know(saved: Path) -> None:
+    head = json.loads(saved.read_text().splitlines()[0])
+    assert head["counts"] == {"portfolio_stamp": 1, "tier": 1}
+    assert head["first_fills"] == {"portfolio_stamp": 1, "tier": 1, "tier_since_on": 1}
+    assert head["call_estimate"] == 2
+    assert head["org"]["org_id"] == "00D000000000001"
+    assert head["limits"]["max_age_hours"] == 24
+
+
+def test_the_repr_of_a_plan_is_short(plan_of: MakePlan) -> None:
+    assert repr(plan_of({}, missing=["001Z"] * 100)).endswith(
+        "0 changes for salesforce org 00D000000000001 (sandbox)>"
+    )
