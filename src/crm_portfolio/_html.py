@@ -1,14 +1,26 @@
-"""How does a result become a page that opens anywhere and runs nothing?"""
+"""How does a result become a page or a sheet that opens anywhere and runs nothing?"""
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from html import escape
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 
 from crm_portfolio._inert import inert
+from crm_portfolio.errors import MissingExtraError
 
-__all__ = ["definitions", "heading", "items", "page", "table"]
+__all__ = ["csv", "definitions", "heading", "items", "page", "table", "text", "xlsx"]
+
+# A spreadsheet takes these for the start of a formula, blanks and controls before or not.
+_FORMULA = r"^([\s\x00-\x1f]*[=+\-@]|[\t\r\n])"
+_NOT_IN_EXCEL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:70rem;margin:2rem auto;
@@ -45,7 +57,8 @@ def items(lines: Sequence[str]) -> str:
 def definitions(pairs: Mapping[str, object]) -> str:
     """Names and values, nested ones as lists of their own."""
     rows = "".join(
-        f"<dt>{text(name)}</dt><dd>{_value(value)}</dd>" for name, value in pairs.items()
+        f"<dt>{text(name)}</dt><dd>{_value(value)}</dd>"
+        for name, value in pairs.items()
     )
     return f"<dl>{rows}</dl>"
 
@@ -53,7 +66,8 @@ def definitions(pairs: Mapping[str, object]) -> str:
 def table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
     head = "".join(f"<th>{text(column)}</th>" for column in columns)
     body = "".join(
-        "<tr>" + "".join(_cell(row[column]) for column in columns) + "</tr>" for row in rows
+        "<tr>" + "".join(_cell(row[column]) for column in columns) + "</tr>"
+        for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -65,7 +79,11 @@ def text(value: object) -> str:
 
 def _cell(value: object) -> str:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f'<td class="n">{_plain(value)}</td>' if is_number else f"<td>{_plain(value)}</td>"
+    return (
+        f'<td class="n">{_plain(value)}</td>'
+        if is_number
+        else f"<td>{_plain(value)}</td>"
+    )
 
 
 def _value(value: object) -> str:
@@ -86,3 +104,40 @@ def _plain(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return text(value)
+
+
+def csv(table: pa.Table) -> bytes:
+    """A CSV file whose text cells are text to any spreadsheet."""
+    buffer = io.BytesIO()
+    pa_csv.write_csv(without_formulas(table), buffer)
+    return buffer.getvalue()
+
+
+def xlsx(sheets: Mapping[str, pa.Table]) -> bytes:
+    """A workbook, one sheet a table, without formulas."""
+    try:
+        from openpyxl import Workbook
+    except ImportError as error:
+        raise MissingExtraError("openpyxl", "excel") from error
+    book = Workbook(write_only=True)
+    for title, table in sheets.items():
+        sheet = book.create_sheet(title)
+        sheet.append(table.column_names)
+        for row in without_formulas(table).to_pylist():
+            sheet.append([_for_excel(value) for value in row.values()])
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def without_formulas(table: pa.Table) -> pa.Table:
+    """Text that begins like a formula gets an apostrophe before it."""
+    for at, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            plain = pc.replace_substring_regex(table[at], _FORMULA, r"'\1")
+            table = table.set_column(at, field, plain)
+    return table
+
+
+def _for_excel(value: Any) -> Any:
+    return _NOT_IN_EXCEL.sub("", value) if isinstance(value, str) else value

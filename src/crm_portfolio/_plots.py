@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from crm_portfolio._inert import inert
-from crm_portfolio._wording import Lang, number
+from crm_portfolio._wording import Lang, Reason, number, sentence
 from crm_portfolio.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -39,16 +39,25 @@ class Words:
     nothing: str
     lang: Lang
 
+    @classmethod
+    def of(
+        cls, title: Reason, *, places: str, others: str, currency: object, lang: Lang
+    ) -> Words:
+        """The words of these codes; amounts are revenue in the currency."""
+        revenue = Reason("label_revenue", {"currency": str(currency)})
+        codes = (Reason(places), revenue, Reason(others), Reason("label_nothing"))
+        return cls(*(sentence(each, lang) for each in (title, *codes)), lang)
+
 
 def axes(ax: Axes | None) -> Axes:
     """The axes given, or those of a new figure."""
     if ax is not None:
         return ax
     try:
-        from matplotlib import pyplot
+        from matplotlib import pyplot as plt
     except ImportError as error:
         raise MissingExtraError("matplotlib", "report") from error
-    return pyplot.subplots(figsize=_SIZE, layout="constrained")[1]
+    return plt.subplots(figsize=_SIZE, layout="constrained")[1]
 
 
 def as_svg(draw: Callable[[Axes], object]) -> str:
@@ -127,17 +136,25 @@ def paired_bars(
         hatch="///",
         label=words.others,
     )
-    ax.bar_label(left, [number(each, words.lang) for each in amounts], padding=2, fontsize=8)
-    many.bar_label(right, [number(each, words.lang) for each in counts], padding=2, fontsize=8)
+    ax.bar_label(
+        left, [number(each, words.lang) for each in amounts], padding=2, fontsize=8
+    )
+    many.bar_label(
+        right, [number(each, words.lang) for each in counts], padding=2, fontsize=8
+    )
     _named(ax, names)
     _labelled(ax, many, words)
     _share_zero(ax, many, amounts, counts)
     many.yaxis.get_major_locator().set_params(integer=True)
-    ax.legend(handles=[left, right], loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2)
+    ax.legend(
+        handles=[left, right], loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2
+    )
     return ax
 
 
-def _share_zero(ax: Axes, many: Axes, amounts: Sequence[float], counts: Sequence[int]) -> None:
+def _share_zero(
+    ax: Axes, many: Axes, amounts: Sequence[float], counts: Sequence[int]
+) -> None:
     """Zero at the same height on both axes, and room for the numbers on the bars."""
     low, high = min(0.0, *amounts) * 1.15, max(0.0, *amounts) * 1.15
     high = high or max(-low * 0.2, 1.0)
@@ -150,7 +167,9 @@ def _named(ax: Axes, names: Sequence[str]) -> None:
     short = [_short(name) for name in names]
     is_long = max(map(len, short), default=0) > 4
     turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-    ax.set_xticks(range(len(names)), short, parse_math=False, **turned if is_long else {})
+    ax.set_xticks(
+        range(len(names)), short, parse_math=False, **turned if is_long else {}
+    )
     ax.tick_params(axis="x", labelsize=8)
 
 

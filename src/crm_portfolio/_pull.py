@@ -8,7 +8,6 @@ from datetime import date
 import pyarrow as pa
 
 from crm_portfolio._frames import Backend
-from crm_portfolio._normalise import normalise
 from crm_portfolio.portfolio import Calendar, Portfolio
 from crm_portfolio.protocols import Connector, Progress, Source
 from crm_portfolio.schema import TABLES, TableName, arrow_type
@@ -44,9 +43,8 @@ def pull(
         name: _whole(source, name, columns, progress)
         for name, columns in source.tables().items()
     }
-    clean = normalise(raw, as_of=as_of, currency=currency, time_zone=calendar.time_zone)
-    return Portfolio.from_normalised(
-        clean, as_of=as_of, calendar=calendar, backend=backend
+    return Portfolio.from_frames(
+        as_of=as_of, currency=currency, calendar=calendar, backend=backend, **raw
     )
 
 

@@ -101,10 +101,9 @@ _TONGUES: Final[Mapping[Lang, _Tongue]] = {
 def sentence(
     reason: Reason, lang: Lang = "en", *, names: Mapping[str, str] | None = None
 ) -> str:
-    """The reason as one sentence.
+    """The reason as one sentence, with ids or, where ``names`` has them, names beside.
 
-    Args:
-        names: Account names by id, for pages made for people; without it ids are shown.
+    Names are for pages made for people; nothing that is archived gets them.
     """
     template = _catalogue(lang)[reason.code]
     return _Words(lang, reason, names or {}).vformat(template, (), reason.values)
@@ -155,10 +154,14 @@ class _Words(string.Formatter):
                 return self._money(value)
             case "share":
                 return self._share(value)
+            case "limit":
+                return self._limit(value)
             case "ordinal":
                 return _ordinal(int(value), self.lang)
             case "":
-                return number(value, self.lang, digits=0 if isinstance(value, int) else 2)
+                return number(
+                    value, self.lang, digits=0 if isinstance(value, int) else 2
+                )
             case _:
                 message = f"{self.reason.code}: nothing is shown as {how!r}"
                 raise ValueError(message)
@@ -175,14 +178,22 @@ class _Words(string.Formatter):
         if 0 < per_cent < 0.05:
             return f"{self.tongue.little}{_NBSP}%"
         digits = self._share_digits(value)
-        return f"{number(round(per_cent, digits) + 0.0, self.lang, digits=digits)}{_NBSP}%"
+        return (
+            f"{number(round(per_cent, digits) + 0.0, self.lang, digits=digits)}{_NBSP}%"
+        )
+
+    def _limit(self, value: float) -> str:
+        digits = next((d for d in (0, 1) if round(100 * value, d) == 100 * value), 2)
+        return f"{number(100 * value, self.lang, digits=digits)}{_NBSP}%"
 
     def _share_digits(self, value: float) -> int:
         """As many as tell the share from the limit it is held against, one at least."""
         limit = self.reason.values.get("threshold", self.reason.values.get("cut"))
         if not isinstance(limit, float) or limit == value:
             return 1
-        told = (d for d in range(1, 6) if round(100 * value, d) != round(100 * limit, d))
+        told = (
+            d for d in range(1, 6) if round(100 * value, d) != round(100 * limit, d)
+        )
         return next(told, 6)
 
     def _day(self, value: ReasonValue) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import attrs
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_portfolio import _html
 from crm_portfolio._frames import Backend, NativeFrame, from_arrow
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "Json", "Result", "Row", "json_rows", "significant"]
 
 Json: TypeAlias = (
-    str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
+    str | int | float | bool | Sequence["Json"] | Mapping[str, "Json"] | None
 )
 Row: TypeAlias = Mapping[str, Any]
 """One line of a result's frame, by column."""
@@ -110,14 +108,13 @@ class Result(ABC):
         }
 
     def save(self, path: Path | str, *, lang: Lang = "en") -> None:
-        """Write it for people: ``.csv`` and ``.parquet`` hold the frame, ``.xlsx`` and
-        ``.html`` also how it was computed.
+        """Write it for people, in the format its name ends in.
 
-        Text that a spreadsheet would take for a formula is made inert in CSV and XLSX.
+        ``.csv`` and ``.parquet`` hold the frame, ``.xlsx`` and ``.html`` all of it. Text that a spreadsheet would take for a formula is made inert in CSV and XLSX.
         """
         path = Path(path)
         writers = {
-            ".csv": self._csv,
+            ".csv": lambda: _html.csv(self._table),
             ".parquet": self._parquet,
             ".xlsx": self._xlsx,
             ".html": lambda: self.to_html(lang=lang).encode(),
@@ -140,7 +137,9 @@ class Result(ABC):
     def to_html(self, *, lang: Lang = "en") -> str:
         """A self-contained page: picture, warnings, figures, settings, accounts."""
         shown = self._table.slice(0, _HTML_ROWS)
-        count = Reason("rows_shown", {"shown": shown.num_rows, "n": self._table.num_rows})
+        count = Reason(
+            "rows_shown", {"shown": shown.num_rows, "n": self._table.num_rows}
+        )
         parts = [
             self._picture(lang),
             *self._warned(lang),
@@ -227,16 +226,13 @@ class Result(ABC):
         """The names, made harmless, of the accounts these reasons speak of."""
         if "name" not in self._table.column_names:
             return {}
-        ids = {v for reason in reasons for v in reason.values.values() if v in self._row_of}
-        names = {str(each): self._row(str(each))["name"] for each in sorted(map(str, ids))}
+        ids = {
+            v for reason in reasons for v in reason.values.values() if v in self._row_of
+        }
+        names = {
+            str(each): self._row(str(each))["name"] for each in sorted(map(str, ids))
+        }
         return {key: inert(name) for key, name in names.items() if name}
-
-    def _csv(self) -> bytes:
-        import pyarrow.csv as pa_csv
-
-        buffer = io.BytesIO()
-        pa_csv.write_csv(_without_formulas(self._table), buffer)
-        return buffer.getvalue()
 
     def _parquet(self) -> bytes:
         import pyarrow.parquet as pq
@@ -246,22 +242,16 @@ class Result(ABC):
         return buffer.getvalue()
 
     def _xlsx(self) -> bytes:
-        try:
-            from openpyxl import Workbook
-        except ImportError as error:
-            raise MissingExtraError("openpyxl", "excel") from error
-        book = Workbook(write_only=True)
-        sheets = {self.name: self._table, "settings": _flat(self.params)}
-        sheets["summary"] = _flat(self.summary)
-        for title, table in sheets.items():
-            sheet = book.create_sheet(title)
-            safe = _without_formulas(table)
-            sheet.append(safe.column_names)
-            for row in safe.to_pylist():
-                sheet.append([_excel(value) for value in row.values()])
-        buffer = io.BytesIO()
-        book.save(buffer)
-        return buffer.getvalue()
+        sheets = {self.name: self._table}
+        for title, values in (("summary", self.summary), ("params", self.params)):
+            pairs = list(_leaves(values, ""))
+            texts = [
+                ["" if each is None else str(each) for each in pair] for pair in pairs
+            ]
+            sheets[title] = pa.table(
+                list(zip(*texts, strict=True)), names=["name", "value"]
+            )
+        return _html.xlsx(sheets)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -349,39 +339,13 @@ def _json(value: Any) -> Json:
     return plain
 
 
-_FORMULA = r"^([\s\x00-\x1f]*[=+\-@]|[\t\r\n])"
-
-
-def _without_formulas(table: pa.Table) -> pa.Table:
-    """Text that begins like a formula gets an apostrophe before it."""
-    for at, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            text = pc.replace_substring_regex(table[at], _FORMULA, r"'\1")
-            table = table.set_column(at, field, text)
-    return table
-
-
-_NOT_IN_EXCEL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
-
-
-def _excel(value: Any) -> Any:
-    return _NOT_IN_EXCEL.sub("", value) if isinstance(value, str) else value
-
-
-def _flat(values: Mapping[str, Json], prefix: str = "") -> pa.Table:
-    """Nested values as two columns of text."""
-    names, texts = [], []
-    for name, value in _leaves(values, prefix):
-        names.append(name)
-        texts.append("" if value is None else str(value))
-    return pa.table({"name": pa.array(names, pa.string()), "value": pa.array(texts, pa.string())})
-
-
-def _leaves(value: Json, path: str) -> list[tuple[str, Json]]:
+def _leaves(value: Json, path: str) -> Iterator[tuple[str, Json]]:
+    """Nested values flat, each with the path to it."""
     if isinstance(value, Mapping):
-        pairs = [(f"{path}.{key}" if path else str(key), each) for key, each in value.items()]
+        for key, each in value.items():
+            yield from _leaves(each, f"{path}.{key}" if path else str(key))
     elif isinstance(value, Sequence) and not isinstance(value, str):
-        pairs = [(f"{path}.{at}", each) for at, each in enumerate(value, 1)]
+        for at, each in enumerate(value, 1):
+            yield from _leaves(each, f"{path}.{at}")
     else:
-        return [(path, value)]
-    return [leaf for name, each in pairs for leaf in _leaves(each, name)]
+        yield path, value

@@ -20,6 +20,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any, Final, Literal, Self, get_args, get_origin
 
 import attrs
@@ -32,7 +33,6 @@ from cattrs.errors import (
     IterableValidationNote,
 )
 from cattrs.gen import make_dict_structure_fn, override
-from crm_portfolio.portfolio import Calendar, Period
 
 from crm_portfolio._wording import Lang
 from crm_portfolio.analysis import (
@@ -46,6 +46,7 @@ from crm_portfolio.analysis import (
 from crm_portfolio.connectors.files import FilesSettings
 from crm_portfolio.connectors.salesforce import SalesforceSettings
 from crm_portfolio.errors import SettingsError, did_you_mean
+from crm_portfolio.portfolio import Calendar, Period
 from crm_portfolio.writeback import Limits, Policy
 
 __all__ = ["Settings"]
@@ -115,9 +116,14 @@ class Settings:
             if not problems:
                 return _converter.structure(_by_layer(written), cls)
         except BaseValidationError as error:
-            problems = [*_told(error, ())]
+            problems = [*dict.fromkeys(_told(error, ()))]
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise SettingsError(f"{file.name} has {len(problems)} fault(s):\n{lines}")
+
+    @property
+    def tier_names(self) -> tuple[str, ...]:
+        """The tiers that the chosen method can give, best first."""
+        return tuple(ascii_uppercase[: self.tiers.method.tier_count])
 
     def of_connector(self, name: str) -> SalesforceSettings | FilesSettings | None:
         """The part that steers one connector; None for one that is not ours."""
@@ -157,10 +163,10 @@ def _secrets(written: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[str]:
             yield from _secrets(value, (*at, key))
         elif _LOOKS_SECRET.search(key):
             variable = _SECRETS.get(key.lower())
-            where = f"in {variable}" if variable else "of the variables connectors name"
+            where = f" as {variable}" if variable else ""
             yield (
                 f"{_place(at, key)} may be a secret, and no secret stands in this file: "
-                f"put it into the environment, {where}, and change it if it was shared."
+                f"put it into the environment{where}; if it was shared, renew it."
             )
 
 
@@ -181,7 +187,16 @@ def _told(error: BaseValidationError, at: tuple[str, ...]) -> Iterator[str]:
         elif isinstance(inner, SettingsError):  # a class's own words
             yield str(inner)
         else:
-            yield f"{_place(here[:-1], *here[-1:])}: {inner}"
+            yield f"{_place(here[:-1], *here[-1:])}: {_in_words(inner)}"
+
+
+def _in_words(error: Exception) -> str:
+    """What a converter's own error means to the author of a file."""
+    if isinstance(error, KeyError):
+        return "this is missing"
+    said = str(error)
+    is_of_shape = isinstance(error, AttributeError | TypeError)
+    return "this must be a table" if is_of_shape and "must" not in said else said
 
 
 def _step(error: Exception) -> Iterator[str]:
@@ -229,6 +244,11 @@ def _exactly(*kinds: type[Any]) -> Callable[[Any, Any], Any]:
     return take
 
 
+def _is_choice(kind: Any) -> bool:
+    """Whether this is a Literal."""
+    return bool(get_origin(kind) == Literal)
+
+
 def _choice(value: Any, kind: Any) -> Any:
     choices = get_args(kind)
     if value in choices:
@@ -259,19 +279,19 @@ def _tiers(value: Any, _: Any) -> TiersSettings:
     if not isinstance(value, Mapping):
         raise TypeError("this must be a table")
     name = value.get("method", "slices")
-    if name not in _METHODS:
+    if not isinstance(name, str) or name not in _METHODS:
         known = ", ".join(sorted(_METHODS))
-        raise ValueError(f"method must be one of {known}, not {name!r}")
+        raise SettingsError(f"[tiers] method must be one of {known}, not {name!r}")
     method = _METHODS[name]
     own = {key: part for key, part in value.items() if key in _keys(method)}
     rest = {k: v for k, v in value.items() if k not in own and k != "method"}
     errors, chosen = [], []
-    for part, structure in ((own, method), (rest, TiersSettings)):
+    for take, part, kind in (
+        (_converter.structure, own, method),
+        (_rest_of_tiers, rest, TiersSettings),
+    ):
         try:
-            take = (
-                _rest_of_tiers if structure is TiersSettings else _converter.structure
-            )
-            chosen.append(take(part, structure))
+            chosen.append(take(part, kind))
         except BaseValidationError as error:
             errors.append(error)
     if errors:
@@ -284,9 +304,7 @@ def _strict() -> cattrs.Converter:
     strict = cattrs.Converter(forbid_extra_keys=True)
     for kind, also in ((str, ()), (bool, ()), (int, ()), (float, (int,)), (date, ())):
         strict.register_structure_hook(kind, _exactly(kind, *also))
-    strict.register_structure_hook_func(
-        lambda kind: get_origin(kind) is Literal, _choice
-    )
+    strict.register_structure_hook_func(_is_choice, _choice)
     strict.register_structure_hook(Period, _period)
     strict.register_structure_hook(TiersSettings, _tiers)
     return strict

@@ -1,17 +1,29 @@
-"""Plans made of invented values, for tests that need no CRM."""
+"""Plans of invented values, and a pretend org to write them to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import attrs
+import pyarrow as pa
 import pytest
 
+from crm_portfolio import simulator
 from crm_portfolio._managed import FIELDS, VALUES
 from crm_portfolio._wording import Reason
+from crm_portfolio.archive import Archive
+from crm_portfolio.connectors._retry import RetrySettings
+from crm_portfolio.connectors.salesforce import (
+    ClientCredentials,
+    Salesforce,
+    SalesforceSettings,
+)
 from crm_portfolio.protocols import Change, Org, Quota
+from crm_portfolio.results import Result
+from crm_portfolio.schema import HUMAN, MANAGED, ManagedField, arrow_type
 from crm_portfolio.writeback import Header, Limits, Plan, PlannedChange, Policy
 from crm_portfolio.writeback._compare import draft
 
@@ -65,3 +77,156 @@ def plan_of() -> Callable[..., Plan]:
         return Plan.of(attrs.evolve(header, population=population), drafts, **reported)
 
     return make
+
+
+ACCOUNTS = 250  # more than one batch
+NAMES = {
+    "tier": "Portfolio_Tier__c",
+    "tier_since_on": "Portfolio_Tier_Since__c",
+    "portfolio_rank": "Portfolio_Rank__c",
+    "revenue_share": "Portfolio_Revenue_Share__c",
+    "dependence": "Portfolio_Dependence__c",
+    "portfolio_stamp": "Portfolio_Stamp__c",
+    "tier_pinned": "Portfolio_Tier_Pinned__c",
+    "tier_pinned_until_on": "Portfolio_Tier_Pinned_Until__c",
+    "tier_pinned_by": "Portfolio_Tier_Pinned_By__c",
+}
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Wanted(Result):
+    """A result that assigns what a test says."""
+
+    name = "wanted"
+    compared = "tier"
+
+    def _reasons(self, row: Mapping[str, Any]) -> tuple[Reason, ...]:
+        return (Reason("rank_dormant", {"n": 3}),)
+
+    def plot(self, *, ax: Any = None, lang: Any = "en") -> Any:
+        raise NotImplementedError
+
+    def assignments(self) -> pa.Table | None:
+        return self._table if self._table.num_columns > 1 else None
+
+
+@pytest.fixture(scope="session")
+def wanted() -> Callable[..., Wanted]:
+    """A result that assigns these values: account → column → value."""
+
+    def make(values: Mapping[str, Mapping[str, Any]], **params: Any) -> Wanted:
+        columns = list(dict.fromkeys(c for each in values.values() for c in each))
+        arrays = {
+            column: pa.array(
+                [each.get(column) for each in values.values()],
+                arrow_type(FIELDS[column]) if column in FIELDS else pa.string(),
+            )
+            for column in columns
+        }
+        ids = pa.array(list(values), pa.string())
+        return Wanted(
+            table=pa.table({"account_id": ids, **arrays}),
+            rejected=pa.table({}),
+            backend="pyarrow",
+            summary={},
+            params={"as_of": "2026-06-30", "portfolio": "p1", **params},
+            coverage=1.0,
+            warnings=(),
+        )
+
+    return make
+
+
+def _metadata(field: ManagedField) -> dict[str, Any]:
+    match field.type:
+        case "code":
+            values = [{"valueName": c, "label": c, "default": False} for c in field.choices]
+            definition = {"sorted": False, "value": values}
+            options = {"restricted": True, "valueSetDefinition": definition}
+            told = {"type": "Picklist", "valueSet": options}
+        case "day":
+            told = {"type": "Date"}
+        case "text":
+            told = {"type": "Text", "length": field.max_length}
+        case _:
+            told = {"type": "Number", "precision": 18, "scale": field.scale}
+    return {"label": field.label, "required": False, **told}
+
+
+@pytest.fixture(scope="module")
+def _started() -> Iterator[simulator.Salesforce]:
+    accounts = {
+        "account_id": [f"a{n:04}" for n in range(ACCOUNTS)],
+        "name": [f"Secret Name {n}" for n in range(ACCOUNTS)],
+    }
+    fields = {f"Account.{NAMES[f.column]}": _metadata(f) for f in (*MANAGED, *HUMAN)}
+    tables: Any = {"account": pa.table(accounts)}
+    with simulator.Salesforce(tables, fields=fields) as started:
+        yield started
+
+
+@pytest.fixture
+def sim(_started: simulator.Salesforce) -> simulator.Salesforce:
+    """A pretend org of 250 accounts with our fields, all empty."""
+    _started.reset()
+    return _started
+
+
+def reach(org: simulator.Salesforce) -> Salesforce:
+    """The real connector, on its way to a pretend org, with no patience."""
+    there = org.environment
+    login = ClientCredentials(
+        there["SALESFORCE_INSTANCE_URL"],
+        there["SALESFORCE_CLIENT_ID"],
+        there["SALESFORCE_CLIENT_SECRET"],
+    )
+    hasty = RetrySettings(attempts=1, first_wait_seconds=0)
+    return Salesforce(login, settings=SalesforceSettings(retry=hasty))
+
+
+@pytest.fixture(scope="session")
+def connected() -> Callable[[simulator.Salesforce], Salesforce]:
+    """A new connector to a pretend org."""
+    return reach
+
+
+@pytest.fixture
+def crm(sim: simulator.Salesforce) -> Salesforce:
+    return reach(sim)
+
+
+@pytest.fixture
+def ids(sim: simulator.Salesforce) -> list[str]:
+    """The ids of all accounts, in order."""
+    return sorted(sim.ids("account").values())
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path / "archive")
+
+
+@pytest.fixture
+def edit(sim: simulator.Salesforce) -> Callable[..., None]:
+    """Change managed or human fields of an account as a person does."""
+
+    def change(record_id: str, **values: Any) -> None:
+        told = {
+            NAMES[column]: value.isoformat() if isinstance(value, date) else value
+            for column, value in values.items()
+        }
+        sim.edit("Account", record_id, told)
+
+    return change
+
+
+@pytest.fixture
+def held(sim: simulator.Salesforce) -> Callable[[str], dict[str, Any]]:
+    """What the org holds in the managed and human fields that are not empty."""
+
+    def of(record_id: str) -> dict[str, Any]:
+        record = sim.record("Account", record_id)
+        pairs = ((column, record[name]) for column, name in NAMES.items())
+        return {column: value for column, value in pairs if value is not None}
+
+    return of

@@ -89,7 +89,7 @@ def demo(
             tell(act)
 
     with PretendSalesforce(tables, currency=currency) as pretend:
-        records = {name: table.num_rows for name, table in tables.items()}
+        records: dict[str, int] = {n: table.num_rows for n, table in tables.items()}
         over(Started(crm="Salesforce", url=pretend.url, records=records))
         Stage(pretend, folder, as_of or last_day, progress).play(over)
     return Demo(*acts)  # type: ignore[arg-type]

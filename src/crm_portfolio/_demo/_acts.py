@@ -72,7 +72,7 @@ class Why:
 class Tier:
     """One tier and what is in it."""
 
-    tier: str
+    tier: str | None
     accounts: int
     revenue: float
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from crm_portfolio._analyse import analyse
-from crm_portfolio._pull import pull
-
 from crm_portfolio._demo._acts import (
     Act,
     Again,
@@ -26,6 +24,7 @@ from crm_portfolio._demo._acts import (
     Why,
 )
 from crm_portfolio._frames import to_arrow
+from crm_portfolio._pull import pull
 from crm_portfolio._wording import sentence
 from crm_portfolio.archive import Archive
 from crm_portfolio.connectors.salesforce import ClientCredentials, Salesforce
@@ -33,10 +32,10 @@ from crm_portfolio.writeback import apply, plan, setup, undo
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from crm_portfolio._analyse import Findings
-    from crm_portfolio.portfolio import Portfolio
 
+    from crm_portfolio._analyse import Findings
     from crm_portfolio.archive import Journal
+    from crm_portfolio.portfolio import Portfolio
     from crm_portfolio.protocols import Progress
     from crm_portfolio.results import Result
     from crm_portfolio.simulator import Salesforce as PretendSalesforce
@@ -125,7 +124,7 @@ class Stage:
         return Applied(
             api_calls=self._spent(),
             run_id=journal.run_id,
-            counts=journal.counts,
+            counts={state: count for state, count in journal.counts.items()},
             exit_code=journal.exit_code,
         )
 

@@ -55,7 +55,7 @@ def _slice_end(until: Amounts, middles: Amounts, start: int, slices_left: int) -
 
 
 def by_share(descending: Amounts, cuts: Sequence[float]) -> Groups:
-    """By the share held before each: under the first cut 0, under the second 1, …"""
+    """By the share held before each: 0 under the first cut, 1 under the second, and so on."""
     if not descending.size:
         return np.zeros(0, dtype=np.int64)
     until = np.concatenate([[0], np.cumsum(descending)])

@@ -161,7 +161,7 @@ def evenness(amounts: Amounts) -> float | None:
 
 
 def theil(amounts: Amounts) -> float | None:
-    """ln n less the entropy: 0 where all are equal."""
+    """Of Theil: ln n less the entropy: 0 where all are equal."""
     disorder = entropy(amounts)
     return None if disorder is None else float(np.log(_index_size(amounts))) - disorder
 

@@ -16,9 +16,62 @@ import pyarrow as pa
 from crm_portfolio._methods._cuts import Groups, competition_ranks
 from crm_portfolio._methods._indices import Amounts, Floats, part
 
-__all__ = ["Flags", "League", "count_for", "dependence", "top_count"]
+__all__ = ["Flags", "League", "Revenue", "count_for", "dependence", "top_count"]
 
 Flags = npt.NDArray[np.bool_]
+
+
+@attrs.frozen(eq=False)
+class Revenue:
+    """What each account, or each group, brought; one place each, sorted by id.
+
+    Attributes:
+        revenue: In minor units; where ``is_known`` is false, 0 stands for unknown.
+        lines: Lines in the period, ``known_lines`` of them with an amount.
+        months: Months of the calendar with a line; of a group, of its busiest account.
+        first_on: Day of the first line before the end of the period, NaT without one.
+    """
+
+    ids: pa.Array
+    revenue: Amounts
+    lines: Groups
+    known_lines: Groups
+    months: Groups
+    revenue_previous: Amounts
+    lines_previous: Groups
+    first_on: npt.NDArray[np.datetime64]
+
+    @property
+    def is_known(self) -> Flags:
+        """Not so where lines there are, but none with an amount."""
+        return (self.lines == 0) | (self.known_lines > 0)
+
+    @property
+    def has_lines(self) -> Flags:
+        return self.lines > 0
+
+    def grouped(self, ids: pa.Array, group_of: Groups) -> Revenue:
+        """The same for groups, given the place of each account's group."""
+
+        def summed(values: Groups) -> Groups:
+            sums = np.zeros(len(ids), dtype=np.int64)
+            np.add.at(sums, group_of, values)
+            return sums
+
+        months = np.zeros(len(ids), dtype=np.int64)
+        np.maximum.at(months, group_of, self.months)
+        first_on = np.full(len(ids), np.datetime64("NaT", "D"))
+        np.fmin.at(first_on, group_of, self.first_on)
+        return Revenue(
+            ids=ids,
+            revenue=summed(self.revenue),
+            lines=summed(self.lines),
+            known_lines=summed(self.known_lines),
+            months=months,
+            revenue_previous=summed(self.revenue_previous),
+            lines_previous=summed(self.lines_previous),
+            first_on=first_on,
+        )
 
 
 @attrs.frozen(eq=False)
@@ -27,100 +80,101 @@ class League:
 
     Attributes:
         is_counted: Who enters n and the statistics; the others share the last rank.
-        is_known: Whose amount is known; nobody else has a rank.
-        previous: Amounts of the period before.
-        was_there: Who had a line then; None where the book does not reach back.
-        total: What shares are of; None where it is unknown.
+        has_previous: Whether anything is known of the period before.
+        total: What shares are of, in minor units; None where it is unknown.
     """
 
-    amounts: Amounts
+    of: Revenue
     is_counted: Flags
-    is_known: Flags
-    previous: Amounts
-    was_there: Flags | None
+    has_previous: bool
     total: int | None
     order: Groups = attrs.field(init=False)
     counted: Amounts = attrs.field(init=False)
 
     @order.default
     def _by_amount(self) -> Groups:
-        kind = np.where(~self.is_known, 2, np.where(self.is_counted, 0, 1))
-        return np.lexsort((-self.amounts, kind)).astype(np.int64)
+        kind = np.where(~self.of.is_known, 2, np.where(self.is_counted, 0, 1))
+        return np.lexsort((-self.of.revenue, kind)).astype(np.int64)
 
     @counted.default
     def _largest_first(self) -> Amounts:
-        n = int((self.is_counted & self.is_known).sum())
-        return self.amounts[self.order[:n]]
+        n = int((self.is_counted & self.of.is_known).sum())
+        return self.of.revenue[self.order[:n]]
 
     @property
     def rank(self) -> Groups:
         """By position; 0 where there is none."""
-        rank = np.where(self.is_known, self.counted.size + 1, 0)
+        rank = np.where(self.of.is_known, self.counted.size + 1, 0)
         rank[self.order[: self.counted.size]] = competition_ranks(self.counted)
         return rank
 
     @property
     def rank_previous(self) -> Groups:
         """By position, among those with a line in the period before; 0 for the others."""
-        rank = np.zeros(self.amounts.size, dtype=np.int64)
-        if self.was_there is not None:
-            order = np.lexsort((-self.previous, ~self.was_there))
-            order = order[: int(self.was_there.sum())]
-            rank[order] = competition_ranks(self.previous[order])
+        rank = np.zeros(self.of.revenue.size, dtype=np.int64)
+        order = np.lexsort((-self.of.revenue_previous, ~self._was_there))
+        order = order[: int(self._was_there.sum())]
+        rank[order] = competition_ranks(self.of.revenue_previous[order])
         return rank
+
+    @property
+    def _was_there(self) -> Flags:
+        return (self.of.lines_previous > 0) & self.has_previous
 
     def shares(self) -> pa.Array:
         """Of the total, by position."""
-        return self._of_total(self.amounts)
+        return self._of_total(self.of.revenue)
 
     def columns(self, digits: int) -> dict[str, pa.Array]:
         """The league table's own columns, by position; unknown is null."""
         unit = float(10**digits)
         rank, before = self.rank, self.rank_previous
-        has_both = (rank > 0) & (before > 0) & self.is_counted
-        was_there = self.was_there if self.was_there is not None else np.zeros_like(has_both)
-        unknown_before = np.full(self.amounts.size, self.was_there is None)
+        has_both = (rank > 0) & (before > 0) & self.of.has_lines
+        was_there, is_here = self._was_there, self.of.has_lines
+        unknown_before = np.full(rank.size, not self.has_previous)
         return {
-            "rank": pa.array(rank, mask=~self.is_known),
-            "revenue": pa.array(self.amounts / unit, mask=~self.is_known),
+            "rank": pa.array(rank, mask=~self.of.is_known),
+            "revenue": pa.array(self.of.revenue / unit, mask=~self.of.is_known),
             "share": self.shares(),
             "cum_share": self._of_total(self._cumulated()),
             "share_of_positive": self._of_positive(),
-            "revenue_previous": pa.array(self.previous / unit, mask=unknown_before),
+            "revenue_previous": pa.array(
+                self.of.revenue_previous / unit, mask=unknown_before
+            ),
             "rank_previous": pa.array(before, mask=before == 0),
             "rank_change": pa.array(before - rank, mask=~has_both),
-            "is_new": pa.array(self.is_counted & ~was_there, mask=unknown_before),
-            "has_left": pa.array(~self.is_counted & was_there, mask=unknown_before),
+            "is_new": pa.array(is_here & ~was_there, mask=unknown_before),
+            "has_left": pa.array(~is_here & was_there, mask=unknown_before),
         }
 
     def _cumulated(self) -> Amounts:
-        held = np.full(self.amounts.size, int(self.counted.sum()), dtype=np.int64)
+        held = np.full(self.of.revenue.size, int(self.counted.sum()), dtype=np.int64)
         held[self.order[: self.counted.size]] = np.cumsum(self.counted)
         return held
 
     def _of_total(self, amounts: Amounts) -> pa.Array:
         if self.total is None or self.total <= 0:
             return pa.nulls(amounts.size, pa.float64())
-        return pa.array(amounts / self.total, mask=~self.is_known)
+        return pa.array(amounts / self.total, mask=~self.of.is_known)
 
     def _of_positive(self) -> pa.Array:
-        positive: Floats = np.maximum(self.amounts, 0).astype(np.float64)
+        positive: Floats = np.maximum(self.of.revenue, 0).astype(np.float64)
         if self.total is None or self.total <= 0:
             return pa.nulls(positive.size, pa.float64())
         mass = int(self.counted[self.counted > 0].sum())
-        return pa.array(positive / mass, mask=~self.is_known)
+        return pa.array(positive / mass, mask=~self.of.is_known)
 
 
 def dependence(
-    amounts: Amounts, is_known: Flags, total: int | None, *, major: float, dependent: float
+    of: Revenue, total: int | None, *, major: float, dependent: float
 ) -> npt.NDArray[np.str_]:
     """``dependent`` above that share of the total, ``major`` from the other one on."""
     if total is None or total <= 0:
-        return np.full(amounts.size, "unknown")
-    is_major = amounts >= ceil(part(total, major))
-    is_dependent = amounts > floor(part(total, dependent))
+        return np.full(of.revenue.size, "unknown")
+    is_major = of.revenue >= ceil(part(total, major))
+    is_dependent = of.revenue > floor(part(total, dependent))
     kinds = ["unknown", "dependent", "major"]
-    return np.select([~is_known, is_dependent, is_major], kinds, "none")
+    return np.select([~of.is_known, is_dependent, is_major], kinds, "none")
 
 
 def count_for(counted: Amounts, target: float) -> int | None:

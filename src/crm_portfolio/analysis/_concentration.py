@@ -14,11 +14,16 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow, to_arrow
 from crm_portfolio._methods import _indices as indices
-from crm_portfolio._methods._ranking import League, count_for, dependence, top_count
-from crm_portfolio._wording import Lang, Reason, sentence
+from crm_portfolio._methods._ranking import (
+    League,
+    Revenue,
+    count_for,
+    dependence,
+    top_count,
+)
+from crm_portfolio._wording import Lang, Reason
 from crm_portfolio.analysis._facts import (
     Measure,
-    Revenue,
     RevenueFacts,
     echo,
     quarterly_revenue,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConcentrationResult", "ConcentrationSettings", "concentration"]
 
+_LAST_YEAR = Period.last_months(12)
 _QUARTERS = 8
 _SHOWN_BARS = 25
 _FEW = 30
@@ -62,7 +68,7 @@ class ConcentrationSettings:
         draws: How many resamples.
     """
 
-    period: Period = Period.last_months(12)
+    period: Period = _LAST_YEAR
     measure: Measure | None = None
     population: Literal["with_lines", "all"] = "with_lines"
     top_share: float = attrs.field(default=0.2, validator=_is_share)
@@ -91,7 +97,9 @@ def concentration(
         portfolio, settings.period, settings.measure, needed_by="concentration"
     )
     groups_of, group_of = facts.groups()
-    accounts, groups = (_ranked(facts, of, settings) for of in (facts.by_account, groups_of))
+    accounts, groups = (
+        _ranked(facts, of, settings) for of in (facts.by_account, groups_of)
+    )
     summary: dict[str, Json] = {
         "by_account": _figures(accounts, facts, settings),
         "by_group": _figures(groups, facts, settings),
@@ -122,22 +130,14 @@ class _Ranked:
     dependence: npt.NDArray[np.str_]
 
 
-def _ranked(facts: RevenueFacts, of: Revenue, settings: ConcentrationSettings) -> _Ranked:
+def _ranked(
+    facts: RevenueFacts, of: Revenue, settings: ConcentrationSettings
+) -> _Ranked:
     is_all = settings.population == "all"
-    league = League(
-        of.revenue,
-        is_counted=np.ones(of.lines.size, dtype=bool) if is_all else of.has_lines,
-        is_known=of.is_known,
-        previous=of.revenue_previous,
-        was_there=of.lines_previous > 0 if facts.has_previous else None,
-        total=facts.total,
-    )
+    is_counted = np.ones(of.lines.size, dtype=bool) if is_all else of.has_lines
+    league = League(of, is_counted, facts.has_previous, facts.total)
     kinds = dependence(
-        of.revenue,
-        of.is_known,
-        facts.total,
-        major=settings.major_share,
-        dependent=settings.dependent_share,
+        of, facts.total, major=settings.major_share, dependent=settings.dependent_share
     )
     return _Ranked(of, league, kinds)
 
@@ -153,7 +153,9 @@ def _figures(
         amounts, form=reading, seed=settings.seed, draws=settings.draws
     )
     shares = {
-        f"share_of_top_{100 * settings.top_share:g}pct": _share(amounts[:k].sum(), total),
+        f"share_of_top_{100 * settings.top_share:g}pct": _share(
+            amounts[:k].sum(), total
+        ),
         "major_share": _share(major.sum(), total),
         "customer_concentration": indices.customer_concentration(
             amounts, settings.major_share
@@ -185,10 +187,14 @@ def _majors(
     at = [int(p) for p in groups.league.order if groups.dependence[p] in _MAJORS]
     members = {p: _members(facts, group_of, p) for p in at}
     everyone = [each for group in members.values() for each in group]
-    by_member, totals = quarterly_revenue(portfolio, facts, everyone, quarters=_QUARTERS)
+    by_member, totals = quarterly_revenue(
+        portfolio, facts, everyone, quarters=_QUARTERS
+    )
     found: list[Json] = []
     for p in at:
-        quarters = [sum(q) for q in zip(*(by_member[m] for m in members[p]), strict=True)]
+        quarters = [
+            sum(q) for q in zip(*(by_member[m] for m in members[p]), strict=True)
+        ]
         first_on = groups.of.first_on[p].item()
         found.append(
             {
@@ -198,7 +204,9 @@ def _majors(
                 "dependence": str(groups.dependence[p]),
                 "members": members[p],
                 "first_revenue_on": first_on.isoformat(),
-                "years_of_relationship": round((portfolio.as_of - first_on).days / 365.25, 1),
+                "years_of_relationship": round(
+                    (portfolio.as_of - first_on).days / 365.25, 1
+                ),
                 "share_by_quarter": [
                     significant(_share(minor, total))
                     for minor, total in zip(quarters, totals, strict=True)
@@ -209,7 +217,9 @@ def _majors(
 
 
 def _members(facts: RevenueFacts, group_of: _Places, group: int) -> list[str]:
-    ids: list[str] = facts.by_account.ids.take(pa.array(np.flatnonzero(group_of == group))).to_pylist()
+    ids: list[str] = facts.by_account.ids.take(
+        pa.array(np.flatnonzero(group_of == group))
+    ).to_pylist()
     return ids
 
 
@@ -355,18 +365,22 @@ class ConcentrationResult(Result):
             amounts=shown["revenue"].to_pylist(),
             cum_percent=pc.multiply(shown["cum_share"], 100.0).to_pylist(),
             target_percent=100 * target,
-            words=_plots.Words(
-                title=sentence(Reason(title, counts), lang),
-                places=sentence(Reason("label_accounts_by_rank"), lang),
-                amounts=sentence(Reason("label_revenue", self._money()), lang),
-                others=sentence(Reason("label_cum_share"), lang),
-                nothing=sentence(Reason("label_nothing"), lang),
+            words=_plots.Words.of(
+                Reason(title, counts),
+                places="label_accounts_by_rank",
+                others="label_cum_share",
+                currency=self.params["currency"],
                 lang=lang,
             ),
         )
 
     def _reasons(self, row: Row) -> tuple[Reason, ...]:
-        return (*self._place(row), *_cautions(row), *self._history(row), self._hangs(row))
+        return (
+            *self._place(row),
+            *_cautions(row),
+            *self._history(row),
+            self._hangs(row),
+        )
 
     def _place(self, row: Row) -> list[Reason]:
         n = cast("Mapping[str, int]", self.summary["by_account"])["n"]
@@ -401,20 +415,16 @@ class ConcentrationResult(Result):
         settings = cast("Mapping[str, float]", self.params["settings"])
         line = settings["dependent_share" if kind == "dependent" else "major_share"]
         values = group | {"share": row["group_share"], "threshold": line}
-        if row["group_member_count"] == 1:
-            return Reason(_ALONE[kind], values)
-        return Reason(_TOGETHER[kind], values | {"members": row["group_member_count"]})
+        members = row["group_member_count"]
+        if members > 1:
+            values |= {"members": members}
+        return Reason(_DEPENDENCE[kind][members > 1], values)
 
 
-_ALONE = {
-    "none": "dependence_none",
-    "major": "dependence_major",
-    "dependent": "dependence_dependent",
-}
-_TOGETHER = {
-    "none": "dependence_none_group",
-    "major": "dependence_major_group",
-    "dependent": "dependence_dependent_group",
+_DEPENDENCE = {  # alone, and as a group
+    "none": ("dependence_none", "dependence_none_group"),
+    "major": ("dependence_major", "dependence_major_group"),
+    "dependent": ("dependence_dependent", "dependence_dependent_group"),
 }
 
 

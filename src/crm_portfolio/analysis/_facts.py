@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._frames import NativeFrame, nw, to_arrow
 from crm_portfolio._methods._indices import Amounts, Floats
+from crm_portfolio._methods._ranking import Revenue
 from crm_portfolio._wording import Reason
 from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Period, Portfolio
@@ -28,7 +29,6 @@ from crm_portfolio.schema import TableName
 
 __all__ = [
     "Measure",
-    "Revenue",
     "RevenueFacts",
     "echo",
     "months_before",
@@ -40,59 +40,6 @@ Measure = Literal["net_revenue", "booked"]
 """Invoiced revenue net of concessions, or the amount of opportunities won."""
 
 _YOUNG_MONTHS = 3
-
-
-@attrs.frozen(eq=False)
-class Revenue:
-    """What each account, or each group, brought; one place each, sorted by id.
-
-    Attributes:
-        revenue: In minor units; where ``is_known`` is false, 0 stands for unknown.
-        lines: Lines in the period, ``known_lines`` of them with an amount.
-        months: Months of the calendar with a line; of a group, of its busiest account.
-        first_on: Day of the first line before the end of the period, NaT without one.
-    """
-
-    ids: pa.Array
-    revenue: Amounts
-    lines: npt.NDArray[np.int64]
-    known_lines: npt.NDArray[np.int64]
-    months: npt.NDArray[np.int64]
-    revenue_previous: Amounts
-    lines_previous: npt.NDArray[np.int64]
-    first_on: npt.NDArray[np.datetime64]
-
-    @property
-    def is_known(self) -> npt.NDArray[np.bool_]:
-        """Not so where lines there are, but none with an amount."""
-        return (self.lines == 0) | (self.known_lines > 0)
-
-    @property
-    def has_lines(self) -> npt.NDArray[np.bool_]:
-        return self.lines > 0
-
-    def grouped(self, ids: pa.Array, group_of: npt.NDArray[np.int64]) -> Revenue:
-        """The same for groups, given the place of each account's group."""
-
-        def summed(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-            sums = np.zeros(len(ids), dtype=np.int64)
-            np.add.at(sums, group_of, values)
-            return sums
-
-        months = np.zeros(len(ids), dtype=np.int64)
-        np.maximum.at(months, group_of, self.months)
-        first_on = np.full(len(ids), np.datetime64("NaT", "D"))
-        np.fmin.at(first_on, group_of, self.first_on)
-        return Revenue(
-            ids=ids,
-            revenue=summed(self.revenue),
-            lines=summed(self.lines),
-            known_lines=summed(self.known_lines),
-            months=months,
-            revenue_previous=summed(self.revenue_previous),
-            lines_previous=summed(self.lines_previous),
-            first_on=first_on,
-        )
 
 
 @attrs.frozen(eq=False)
@@ -193,10 +140,8 @@ def revenue_facts(
 ) -> RevenueFacts:
     """Revenue, lines, months and first day of every account.
 
-    Args:
-        period: Not yet resolved against the as-of day.
-        measure: None: revenue lines if the portfolio has them, else opportunities won.
-        needed_by: The analysis to name where a table is missing.
+    Without a measure it is revenue lines if the portfolio has them, else opportunities
+    won; a missing table is reported as needed by the analysis named.
     """
     measure = measure or ("net_revenue" if "revenue_line" in portfolio else "booked")
     span = period.at(portfolio.as_of)
@@ -223,21 +168,30 @@ def revenue_facts(
 
 
 def quarterly_revenue(
-    portfolio: Portfolio, facts: RevenueFacts, account_ids: Sequence[str], *, quarters: int
+    portfolio: Portfolio,
+    facts: RevenueFacts,
+    account_ids: Sequence[str],
+    *,
+    quarters: int,
 ) -> tuple[dict[str, list[int]], list[int]]:
     """Minor units of some accounts, and of all, in the quarters up to the period's end.
 
     Quarters are three months each, counted back from the end; the oldest comes first.
     """
+    if not account_ids:
+        return {}, [0] * quarters
     assert facts.period.end is not None
-    edges = [months_before(facts.period.end, 3 * back) for back in range(quarters, -1, -1)]
+    edges = [
+        months_before(facts.period.end, 3 * back) for back in range(quarters, -1, -1)
+    ]
     day = nw.col("day")
     later = [(day >= edge).cast(nw.Int64) for edge in edges[1:-1]]
     lines = (
         _lines(portfolio, facts.measure, "")
         .filter((day >= edges[0]) & (day < edges[-1]) & ~nw.col("account_id").is_null())
         .with_columns(
-            quarter=sum(later, nw.lit(0, dtype=nw.Int64)), minor=nw.col("minor").fill_null(0)
+            quarter=sum(later, nw.lit(0, dtype=nw.Int64)),
+            minor=nw.col("minor").fill_null(0),
         )
     )
     of_all = lines.group_by("quarter").agg(nw.col("minor").sum())
@@ -291,7 +245,10 @@ def _is_not_echoed_elsewhere(field: Any, _: object) -> bool:
 
 def _plain(value: Any) -> Json:
     if attrs.has(type(value)):
-        return {"kind": type(value).__name__, **_as_mapping(_plain(attrs.asdict(value)))}
+        return {
+            "kind": type(value).__name__,
+            **_as_mapping(_plain(attrs.asdict(value))),
+        }
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, tuple | list):

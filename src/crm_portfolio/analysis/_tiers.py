@@ -2,141 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
-from string import ascii_uppercase
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
-from crm_portfolio._methods import _cuts as cuts
-from crm_portfolio._methods._indices import Amounts
-from crm_portfolio._wording import Lang, Reason, sentence
+from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._rules import (
+    LETTERS,
+    Abc,
+    Bands,
+    Cut,
+    Method,
+    Quantiles,
+    Slices,
+    cut,
+    standing,
+)
+from crm_portfolio._wording import Lang, Reason, ReasonValue
 from crm_portfolio.analysis._facts import Measure, RevenueFacts, echo, revenue_facts
-from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, Result, Row, json_rows, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Abc", "Bands", "Quantiles", "Slices", "TiersResult", "TiersSettings", "tiers"]
+__all__ = [
+    "Abc",
+    "Bands",
+    "Quantiles",
+    "Slices",
+    "TiersResult",
+    "TiersSettings",
+    "tiers",
+]
 
 
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if not 1 <= value <= len(ascii_uppercase):
-        raise SettingsError(f"{field.name} is a number of tiers from 1 to 26, not {value}")
-
-
-@attrs.frozen
-class Slices:
-    """Tiers of about equal revenue, the largest accounts first."""
-
-    count: int = attrs.field(default=4, validator=_is_count)
-
-    @property
-    def tier_count(self) -> int:
-        return self.count
-
-    def cut(self, descending: Amounts, digits: int) -> cuts.Groups:  # noqa: ARG002
-        return cuts.slices(descending, self.count)
-
-    def reason(self, row: Row) -> Reason:
-        return Reason("tier_slice", {"slices": row["tier_count"]})
-
-
-@attrs.frozen
-class Bands:
-    """Fixed bands of revenue an account; an amount on an edge is in the upper band.
-
-    Attributes:
-        edges: Where each tier but the last begins, in units of the currency.
-    """
-
-    edges: tuple[float, ...] = attrs.field(converter=lambda edges: tuple(edges))
-
-    @edges.validator
-    def _fall(self, _: object, edges: tuple[float, ...]) -> None:
-        if not edges or any(edge <= 0 for edge in edges) or len(edges) > 25:
-            raise SettingsError("bands need 1 to 25 edges, all above 0")
-        if list(edges) != sorted(set(edges), reverse=True):
-            raise SettingsError("the edges of bands go from the highest to the lowest")
-
-    @property
-    def tier_count(self) -> int:
-        return len(self.edges) + 1
-
-    def minor(self, digits: int) -> list[int]:
-        """The edges in minor units; a finer edge is met by the next unit up."""
-        exact = (Decimal(str(edge)).scaleb(digits) for edge in self.edges)
-        return [int(edge.to_integral_value("ROUND_CEILING")) for edge in exact]
-
-    def cut(self, descending: Amounts, digits: int) -> cuts.Groups:
-        return cuts.bands(descending, self.minor(digits))
-
-    def reason(self, row: Row) -> Reason:
-        if row["edge_above"] is None:
-            return Reason("tier_band_top", {"edge": row["lower_edge"]})
-        above = {"edge_above": row["edge_above"]}
-        if row["lower_edge"] is None:
-            return Reason("tier_band_last", above)
-        return Reason("tier_band", above | {"edge": row["lower_edge"]})
-
-
-@attrs.frozen
-class Abc:
-    """Tiers by the share of revenue that the accounts before each one hold.
-
-    The account that crosses a line stays in the better tier.
-    """
-
-    a_share: float = 0.80
-    b_share: float = 0.95
-
-    def __attrs_post_init__(self) -> None:
-        if not 0 < self.a_share < self.b_share < 1:
-            raise SettingsError("a_share and b_share rise between 0 and 1")
-
-    @property
-    def tier_count(self) -> int:
-        return 3
-
-    def cut(self, descending: Amounts, digits: int) -> cuts.Groups:  # noqa: ARG002
-        return cuts.by_share(descending, (self.a_share, self.b_share))
-
-    def reason(self, row: Row) -> Reason:
-        before = {"before": row["share_before"]}
-        if row["tier_raw"] == "C":
-            return Reason("tier_abc_last", before | {"cut": self.b_share})
-        cut = self.a_share if row["tier_raw"] == "A" else self.b_share
-        return Reason("tier_abc", before | {"cut": cut})
-
-
-@attrs.frozen
-class Quantiles:
-    """Tiers of about equal number; equal revenues go to the better one."""
-
-    count: int = attrs.field(default=4, validator=_is_count)
-
-    @property
-    def tier_count(self) -> int:
-        return self.count
-
-    def cut(self, descending: Amounts, digits: int) -> cuts.Groups:  # noqa: ARG002
-        return cuts.by_rank(descending, self.count)
-
-    def reason(self, row: Row) -> Reason:
-        values = {"rank": row["rank"], "n": row["tiered_count"], "groups": self.count}
-        return Reason("tier_quantile", values)
-
-
-Method: TypeAlias = Slices | Bands | Abc | Quantiles
+_LAST_YEAR = Period.last_months(12)
+_FOUR_SLICES = Slices(4)
 
 
 @attrs.frozen
@@ -149,14 +58,16 @@ class TiersSettings:
         border_count: How many accounts are listed on each side of each edge.
     """
 
-    period: Period = Period.last_months(12)
+    period: Period = _LAST_YEAR
     measure: Measure | None = None
-    method: Method = Slices(4)
+    method: Method = _FOUR_SLICES
     imbalance_share: float = 0.1
     border_count: int = 3
 
 
-def tiers(portfolio: Portfolio, settings: TiersSettings = TiersSettings()) -> TiersResult:
+def tiers(
+    portfolio: Portfolio, settings: TiersSettings = TiersSettings()
+) -> TiersResult:
     """Put each account into a tier by its revenue.
 
     Accounts whose first revenue came less than three months before the end of the period
@@ -168,11 +79,14 @@ def tiers(portfolio: Portfolio, settings: TiersSettings = TiersSettings()) -> Ti
         >>> result = analysis.tiers(samples.firm())
         >>> print(result.explain("A04"))
     """
-    facts = revenue_facts(portfolio, settings.period, settings.measure, needed_by="tiers")
-    cut = _cut(facts, settings.method)
-    table = _table(portfolio, facts, cut)
-    by_tier = _by_tier(facts, cut, table)
-    summary = _summary(facts, cut, table, by_tier, settings)
+    facts = revenue_facts(
+        portfolio, settings.period, settings.measure, needed_by="tiers"
+    )
+    under_rule = _under_rule(facts)
+    found = cut(settings.method, facts.by_account.revenue[under_rule], facts.digits)
+    table = _table(portfolio, facts, found, under_rule)
+    by_tier = _by_tier(facts, found, table)
+    summary = _summary(facts, found, table, by_tier, settings.border_count)
     return TiersResult(
         table=table,
         rejected=facts.rejected_table(),
@@ -180,59 +94,319 @@ def tiers(portfolio: Portfolio, settings: TiersSettings = TiersSettings()) -> Ti
         summary=summary,
         params=echo(portfolio, facts, settings),
         coverage=significant(facts.coverage),
-        warnings=tuple(_warnings(facts, cut, summary, settings)),
+        warnings=tuple(_warnings(facts, found, _number(table["is_pinned"]), settings)),
         tiers=by_tier,
         method=settings.method,
     )
 
 
-@attrs.frozen(eq=False)
-class _Cut:
-    """The accounts under the rule, largest first, and where they were cut.
+def _under_rule(facts: RevenueFacts) -> Groups:
+    """The places of the accounts the rule applies to, largest first, equals by id."""
+    of = facts.by_account
+    is_tiered = of.is_known & (of.revenue > 0) & ~facts.is_young
+    places = np.flatnonzero(is_tiered)
+    return places[np.argsort(-of.revenue[places], kind="stable")]
+
+
+def _table(
+    portfolio: Portfolio, facts: RevenueFacts, found: Cut, under_rule: Groups
+) -> pa.Table:
+    of, is_known = facts.by_account, facts.by_account.is_known
+    by_rule = _by_rule(facts, found, under_rule)
+    kept = _kept(portfolio, facts, by_rule)
+    columns = {"account_id": of.ids}
+    if "name" in facts.account.column_names:
+        columns["name"] = facts.account["name"].combine_chunks()
+    columns |= {
+        **kept,
+        "revenue": pa.array(facts.money(of.revenue), mask=~is_known),
+        **standing(found, under_rule, len(of.ids), facts.digits),
+        "line_count": pa.array(of.lines),
+        "known_line_count": pa.array(of.known_lines),
+        "first_revenue_on": pa.array(of.first_on),
+        "is_dormant": pa.array(~of.has_lines),
+    }
+    kind = np.where(is_known, 2, 3)
+    kind[facts.is_young] = 1
+    kind[under_rule] = 0
+    return pa.table(columns).take(pa.array(np.lexsort((-of.revenue, kind))))
+
+
+def _by_rule(facts: RevenueFacts, found: Cut, under_rule: Groups) -> pa.Array:
+    """The tier of each account as the rule says, before any pin."""
+    tier = np.where(facts.by_account.is_known, "none", "").astype(object)
+    tier[facts.is_young] = "new"
+    tier[under_rule] = LETTERS[found.group]
+    return pa.array(tier, pa.string(), mask=tier == "")
+
+
+def _kept(
+    portfolio: Portfolio, facts: RevenueFacts, by_rule: pa.Array
+) -> dict[str, pa.Array]:
+    """The tier that stands: pinned or by rule, and since when."""
+    held = {name: _column(facts.account, name, kind) for name, kind in _HELD.items()}
+    until = held["tier_pinned_until_on"]
+    holds = pc.fill_null(pc.greater_equal(until, pa.scalar(portfolio.as_of)), True)  # noqa: FBT003
+    is_pinned = pc.and_(pc.is_valid(held["tier_pinned"]), holds)
+    tier = pc.if_else(is_pinned, held["tier_pinned"], by_rule)
+    is_same = pc.fill_null(pc.equal(held["tier"], tier), False)  # noqa: FBT003
+    assert facts.period.end is not None
+    close = pa.scalar(facts.period.end - timedelta(days=1), pa.date32())
+    since = pc.coalesce(pc.if_else(is_same, held["tier_since_on"], None), close)
+    return {
+        "tier": tier,
+        "tier_raw": by_rule,
+        "tier_before": held["tier"],
+        "tier_since_on": pc.if_else(pc.is_valid(tier), since, None),
+        "is_pinned": is_pinned,
+        "pinned_until_on": pc.if_else(is_pinned, until, None),
+        "pinned_by": pc.if_else(is_pinned, held["tier_pinned_by"], None),
+    }
+
+
+_HELD = {
+    "tier": pa.string(),
+    "tier_since_on": pa.date32(),
+    "tier_pinned": pa.string(),
+    "tier_pinned_until_on": pa.date32(),
+    "tier_pinned_by": pa.string(),
+}
+
+
+def _column(account: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
+    """A managed or human column; null where the CRM does not have it yet."""
+    if name not in account.column_names:
+        return pa.nulls(account.num_rows, kind)
+    return account[name].combine_chunks().cast(kind)
+
+
+def _by_tier(facts: RevenueFacts, found: Cut, table: pa.Table) -> pa.Table:
+    """One row per tier of the rule, then ``new`` and ``none``."""
+    rows: list[dict[str, Any]] = []
+    for group, (minor, size) in enumerate(
+        zip(found.sums(), found.sizes(), strict=True)
+    ):
+        share = int(minor) / found.total if found.total else None
+        edge = found.edge[group]
+        rows.append(
+            {
+                "tier": LETTERS[group],
+                "account_count": int(size),
+                "revenue": facts.amount(int(minor)),
+                "share": significant(share),
+                "lower_edge": None if edge is None else facts.amount(edge),
+                "off_even_share": None
+                if share is None
+                else significant(share - 1 / found.made),
+            }
+        )
+    for tier in ("new", "none"):
+        outside = table.filter(pc.equal(table["tier_raw"], tier))
+        revenue = round(pc.sum(outside["revenue"]).as_py() or 0.0, facts.digits)
+        rows.append(
+            {"tier": tier, "account_count": outside.num_rows, "revenue": revenue}
+        )
+    for row in rows:
+        row["count_after_pins"] = _number(pc.equal(table["tier"], row["tier"]))
+    return pa.Table.from_pylist(rows, schema=_BY_TIER)
+
+
+_BY_TIER = pa.schema(
+    {
+        "tier": pa.string(),
+        "account_count": pa.int64(),
+        "count_after_pins": pa.int64(),
+        "revenue": pa.float64(),
+        "share": pa.float64(),
+        "lower_edge": pa.float64(),
+        "off_even_share": pa.float64(),
+    }
+)
+
+
+def _number(flags: pa.ChunkedArray) -> int:
+    return int(pc.sum(flags).as_py() or 0)
+
+
+def _summary(
+    facts: RevenueFacts,
+    found: Cut,
+    table: pa.Table,
+    by_tier: pa.Table,
+    border_count: int,
+) -> dict[str, Json]:
+    total = found.total
+    return {
+        "account_count": table.num_rows,
+        "tiered_count": int(found.amounts.size),
+        "tiered_revenue": facts.amount(total),
+        "total": None if facts.total is None else facts.amount(facts.total),
+        "unknown_count": table["tier_raw"].null_count,
+        "pinned_count": _number(table["is_pinned"]),
+        "moved_count": _number(pc.not_equal(table["tier_before"], table["tier"])),
+        "imbalance": significant(found.imbalance),
+        "tiers": json_rows(by_tier),
+        "borders": _borders(facts, found, table, border_count),
+    }
+
+
+def _borders(
+    facts: RevenueFacts, found: Cut, table: pa.Table, count: int
+) -> list[Json]:
+    """The accounts nearest to each edge, on both sides."""
+    ids = table["account_id"].slice(0, found.amounts.size).to_pylist()
+
+    def listed(places: range) -> list[Json]:
+        return [
+            {"account_id": ids[at], "revenue": facts.amount(int(found.amounts[at]))}
+            for at in places
+        ]
+
+    borders: list[Json] = []
+    for group, edge in enumerate(found.edge):
+        if edge is None or not found.has_worse()[group]:
+            continue
+        last = int(np.searchsorted(found.group, group, side="right"))
+        borders.append(
+            {
+                "tier": LETTERS[group],
+                "edge": facts.amount(edge),
+                "above": listed(range(last - 1, max(last - count, 0) - 1, -1)),
+                "below": listed(range(last, min(last + count, found.amounts.size))),
+            }
+        )
+    return borders
+
+
+def _warnings(
+    facts: RevenueFacts, found: Cut, pinned: int, settings: TiersSettings
+) -> Iterator[Reason]:
+    yield from facts.warnings()
+    asked = settings.method.tier_count
+    if found.made < asked:
+        yield Reason("fewer_tiers", {"made": found.made, "asked": asked})
+    empty = [LETTERS[g] for g, size in enumerate(found.sizes()) if size == 0]
+    if empty:
+        values = {"tiers": ", ".join(empty), "tier_count": len(empty)}
+        yield Reason("empty_tier", values)
+    imbalance = found.imbalance
+    is_even_meant = isinstance(settings.method, Slices)
+    if is_even_meant and imbalance is not None and imbalance > settings.imbalance_share:
+        yield Reason("imbalance", {"imbalance": significant(imbalance)})
+    if pinned:
+        yield Reason("pinned", {"n": pinned})
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class TiersResult(Result):
+    """The tier of each account, the tiers themselves, and who stands near an edge.
 
     Attributes:
-        places: Where each stands among all accounts.
-        group: 0 for the best tier.
-        edge: Where each tier begins, in minor units; None without a beginning.
-        made: Number of tiers; slices make no empty one.
+        summary: ``tiers`` as the rule makes them, ``borders`` the accounts nearest to each
+            edge, ``imbalance`` the furthest slice's distance from an equal part.
     """
 
-    places: npt.NDArray[np.int64]
-    amounts: Amounts
-    group: cuts.Groups
-    edge: tuple[int | None, ...]
-    made: int
-    is_fixed: bool
+    name: ClassVar[str] = "tiers"
+    title: ClassVar[str] = "heading_tiers"
+    compared: ClassVar[str] = "tier"
+
+    _tiers: pa.Table
+    _method: Method
 
     @property
-    def total(self) -> int:
-        return int(self.amounts.sum())
+    def tiers(self) -> NativeFrame:
+        """One row per tier: accounts, revenue, share, lower edge."""
+        return from_arrow(self._tiers, self._backend)
 
-    def better(self, group: int) -> int | None:
-        """The next tier up; where edges follow from accounts, one that has some."""
-        return next(
-            (each for each in range(group - 1, -1, -1) if self.edge[each] is not None), None
+    def assignments(self) -> pa.Table:
+        """The tier of each account and since when; both null where it is unknown."""
+        return self._table.select(["account_id", "tier", "tier_since_on"])
+
+    def to_dict(self) -> dict[str, Any]:
+        return super().to_dict() | {"tiers": json_rows(self._tiers)}
+
+    def plot(self, *, ax: Axes | None = None, lang: Lang = "en") -> Axes:
+        shown = self._tiers.filter(pc.greater(self._tiers["account_count"], 0))
+        return _plots.paired_bars(
+            _plots.axes(ax),
+            names=shown["tier"].to_pylist(),
+            amounts=shown["revenue"].to_pylist(),
+            counts=shown["account_count"].to_pylist(),
+            words=_plots.Words.of(
+                Reason("title_tiers"),
+                places="label_tier",
+                others="label_account_count",
+                currency=self.params["currency"],
+                lang=lang,
+            ),
         )
 
-    def worse(self, group: int) -> int | None:
-        later = range(group + 1, self.made)
-        has_some = set(np.unique(self.group).tolist())
-        return next((each for each in later if self.is_fixed or each in has_some), None)
+    def _reasons(self, row: Row) -> tuple[Reason, ...]:
+        return (*_pinned(row), *self._by_rule(row), *_since(row))
+
+    def _by_rule(self, row: Row) -> Iterator[Reason]:
+        money = self._money()
+        match row["tier_raw"]:
+            case None:
+                yield Reason("tier_unknown", {"lines": row["line_count"]})
+            case "new":
+                yield Reason("tier_new", {"first_on": row["first_revenue_on"]})
+            case "none" if row["is_dormant"]:
+                yield Reason("tier_none_dormant")
+            case "none":
+                yield Reason("tier_none", {"revenue": row["revenue"]} | money)
+            case tier:
+                own = {"tier": tier, "revenue": row["revenue"], "share": row["share"]}
+                n = cast("int", self.summary["tiered_count"])
+                yield _rule(self._method, row, own | money, n)
+                yield from _distances(row, {"tier": tier} | money)
 
 
-def _cut(facts: RevenueFacts, method: Method) -> _Cut:
-    of = facts.by_account
-    is_tiered = of.has_lines & of.is_known & (of.revenue > 0) & ~facts.is_young
-    places = np.flatnonzero(is_tiered)
-    places = places[np.argsort(-of.revenue[places], kind="stable")]
-    amounts = of.revenue[places]
-    group = method.cut(amounts, facts.digits)
-    made = method.tier_count
-    if isinstance(method, Slices):
-        made = int(group.max()) + 1 if group.size else 0
-    if isinstance(method, Bands):
-        edge: tuple[int | None, ...] = (*method.minor(facts.digits), None)
+def _rule(method: Method, row: Row, own: dict[str, ReasonValue], n: int) -> Reason:
+    match method:
+        case Slices():
+            return Reason("tier_slice", own | {"slices": method.count})
+        case Quantiles():
+            values = {"rank": row["rank"], "n": n, "groups": method.count}
+            return Reason("tier_quantile", own | values)
+        case Abc():
+            own = own | {"before": row["share_before"]}
+            if row["tier_raw"] == "C":
+                return Reason("tier_abc_last", own | {"cut": method.b_share})
+            cut = method.a_share if row["tier_raw"] == "A" else method.b_share
+            return Reason("tier_abc", own | {"cut": cut})
+        case Bands():
+            own = own | {"edge": row["lower_edge"], "edge_above": row["edge_above"]}
+            if row["edge_above"] is None:
+                return Reason("tier_band_top", own)
+            return Reason("tier_band" if row["lower_edge"] else "tier_band_last", own)
+
+
+def _distances(row: Row, own: dict[str, ReasonValue]) -> Iterator[Reason]:
+    """How far above its own edge, how far below the next one."""
+    if row["margin"] is not None and row["has_worse"]:
+        values = own | {"edge": row["lower_edge"], "margin": row["margin"]}
+        yield Reason("tier_margin" if row["margin"] else "tier_smallest", values)
+    if row["gap"] is None:
+        yield Reason("tier_top", own)
     else:
-        ends = {int(each): int(amounts[group == each].min()) for each in np.unique(group)}
-        edge = tuple(ends.get(each) for each in range(made))
-    return _Cut(places, amounts, group, edge, made, isinstance(method, Bands))
+        better = {key: row[key] for key in ("better", "edge_above", "gap")}
+        yield Reason("tier_next", own | better)
+
+
+def _pinned(row: Row) -> Iterator[Reason]:
+    if not row["is_pinned"]:
+        return
+    values = {"tier": row["tier"], "tier_raw": row["tier_raw"], "by": row["pinned_by"]}
+    if row["pinned_until_on"] is None:
+        yield Reason("tier_pinned", values)
+    else:
+        yield Reason("tier_pinned_until", values | {"until_on": row["pinned_until_on"]})
+
+
+def _since(row: Row) -> Iterator[Reason]:
+    before, tier = row["tier_before"], row["tier"]
+    if tier is not None and before == tier:
+        yield Reason("tier_since", {"tier": tier, "since_on": row["tier_since_on"]})
+    elif before is not None:
+        yield Reason("tier_move", {"before": before})

@@ -88,9 +88,13 @@ def _ranking(act: _demo.Looked) -> Table:
             f"{row.revenue:,.0f}",
             _percent(row.share),
             Text(_bar(row.share, largest), style="blue"),
-            Text(row.tier, style=_TIER_COLOURS.get(row.tier, "")),
+            _tier(row.tier),
         )
     return table
+
+
+def _tier(tier: str | None) -> Text:
+    return Text(tier or "?", style=_TIER_COLOURS.get(tier or "", ""))
 
 
 def _bar(share: float | None, largest: float) -> str:
@@ -114,7 +118,7 @@ def _tiers(act: _demo.Looked) -> Table:
     for row in act.tiers:
         share = row.revenue / act.revenue if act.revenue > 0 else None
         table.add_row(
-            Text(row.tier, style=_TIER_COLOURS.get(row.tier, "")),
+            _tier(row.tier),
             f"{row.accounts:,}",
             f"{row.revenue:,.0f}",
             _percent(share),

@@ -87,4 +87,5 @@ def open_crm(name: str, settings: Settings) -> Connector:
     """The CRM of that name, with its own part of the settings."""
     from crm_portfolio.connectors import connect
 
-    return connect(name, settings=settings.of_connector(name))
+    crm: Connector = connect(name, settings=settings.of_connector(name))
+    return crm

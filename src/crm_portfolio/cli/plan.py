@@ -43,7 +43,6 @@ def plan(
     """
     from crm_portfolio._analyse import analyse
     from crm_portfolio.portfolio import Portfolio
-
     from crm_portfolio.writeback import plan as make_plan
 
     chosen = read_settings(settings)

@@ -10,9 +10,13 @@ import typer
 
 from crm_portfolio.cli._options import AsOf, SettingsFile, as_of_or_today, read_settings
 from crm_portfolio.cli._print import progress, say
+from crm_portfolio.connectors.files import Dialect
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from crm_portfolio.protocols import Source
+    from crm_portfolio.settings import Settings
 
 __all__ = ["pull"]
 
@@ -33,11 +37,8 @@ def pull(
         typer.Option(metavar="CODE", help="Such as EUR; without it, the org's own."),
     ] = None,
     dialect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="With files: tables, salesforce-report or hubspot-export.",
-        ),
+        Dialect | None,
+        typer.Option(help="With files: whose headers; without it, guessed and told."),
     ] = None,
     settings: SettingsFile = None,
 ) -> None:
@@ -47,9 +48,8 @@ def pull(
 
     crm-portfolio pull files exports/ --to book --as-of 2026-06-30 --currency EUR
     """
-    from crm_portfolio._pull import pull as pull_tables
-
     from crm_portfolio._frames import to_arrow
+    from crm_portfolio._pull import pull as pull_tables
     from crm_portfolio.connectors import connect
 
     chosen = read_settings(settings)
@@ -57,8 +57,7 @@ def pull(
     if source == "files":
         if folder is None:
             raise typer.BadParameter("pull files needs the folder to read")
-        crm = connect("files", folder, dialect=dialect, settings=chosen.files)
-        say(str(crm.proposal()))
+        crm = _files(folder, dialect, chosen)
     elif folder is not None or dialect is not None:
         raise typer.BadParameter(
             f"only `pull files` takes a folder or a dialect, not {source}"
@@ -77,6 +76,15 @@ def pull(
     counts = ", ".join(f"{len(portfolio[name])} {name}" for name in portfolio.tables)
     say(f"{to}: {counts}; {portfolio.currency}, as of {portfolio.as_of}.")
     _tell_faults(to_arrow(portfolio.faults))
+
+
+def _files(folder: Path, dialect: Dialect | None, settings: Settings) -> Source:
+    """The folder as a source, after saying how its files were understood."""
+    from crm_portfolio.connectors.files import Files
+
+    source = Files(folder, dialect=dialect, settings=settings.files)
+    say(str(source.proposal()))
+    return source
 
 
 def _tell_faults(faults: pa.Table) -> None:

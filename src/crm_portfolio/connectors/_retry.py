@@ -24,7 +24,7 @@ class RetrySettings:
     Attributes:
         attempts: Calls in all, the first included.
         first_wait_seconds: Doubles with each attempt; up to a second of chance is added.
-        longest_wait_seconds: No wait is longer.
+        longest_wait_seconds: Where doubling ends.
     """
 
     attempts: int = 5
@@ -40,11 +40,10 @@ def persistent(settings: RetrySettings) -> tenacity.Retrying:
     """Calls a function until it answers, fails for good, or patience ends."""
     return tenacity.Retrying(
         stop=tenacity.stop_after_attempt(settings.attempts),
-        wait=tenacity.wait_exponential_jitter(
-            initial=settings.first_wait_seconds,
-            max=settings.longest_wait_seconds,
-            jitter=min(1.0, settings.first_wait_seconds),
-        ),
+        wait=tenacity.wait_exponential(
+            multiplier=settings.first_wait_seconds, max=settings.longest_wait_seconds
+        )
+        + tenacity.wait_random(0, min(1.0, settings.first_wait_seconds)),
         retry=tenacity.retry_if_exception(_is_worth_another_try),
         reraise=True,
     )

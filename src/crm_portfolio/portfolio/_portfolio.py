@@ -56,6 +56,7 @@ class Portfolio:
         as_of: date,
         currency: str | None = None,
         calendar: Calendar = Calendar(),  # noqa: B008 - frozen
+        backend: Backend | None = None,
         **tables: NativeFrame,
     ) -> Portfolio:
         """A portfolio of your own frames: pandas, Polars, PyArrow, DuckDB and others.
@@ -64,32 +65,21 @@ class Portfolio:
             as_of: The last day known, inclusive; later rows are left out.
             currency: The currency to convert to; None: the only one in the tables.
             calendar: Where a day begins.
+            backend: The kind of frames to hand out; None: that of ``account``.
             tables: One frame for each table, by the names of the schema.
 
         Raises:
             SchemaError: With every fault that stops, at once.
         """
-        raw = {
-            cast("TableName", name): to_arrow(frame) for name, frame in tables.items()
-        }
-        backend = backend_of(tables["account"]) if "account" in tables else "pyarrow"
+        raw = _raw(tables)
         clean = normalise(
             raw, as_of=as_of, currency=currency, time_zone=calendar.time_zone
         )
-        return cls.from_normalised(
-            clean, as_of=as_of, calendar=calendar, backend=backend
-        )
-
-    @classmethod
-    def from_normalised(
-        cls, clean: Normalised, *, as_of: date, calendar: Calendar, backend: Backend
-    ) -> Portfolio:
-        """A portfolio of what the normaliser made."""
         return cls(
             as_of,
             clean.currency,
             calendar,
-            backend,
+            backend or backend_of(tables["account"]),
             clean.tables,
             clean.faults,
             clean.balance,
@@ -153,9 +143,7 @@ class Portfolio:
 
     def with_tables(self, **frames: NativeFrame) -> Portfolio:
         """The same portfolio with these tables added or replaced."""
-        raw = {
-            cast("TableName", name): to_arrow(frame) for name, frame in frames.items()
-        }
+        raw = _raw(frames)
         clean = self._again({**self._tables, **raw})
         return attrs.evolve(
             self,
@@ -202,3 +190,8 @@ class Portfolio:
     def __repr__(self) -> str:
         held = ", ".join(f"{name} {len(self._tables[name]):,}" for name in self.tables)
         return f"<Portfolio at {self.as_of} in {self.currency}: {held}>"
+
+
+def _raw(frames: Mapping[str, NativeFrame]) -> dict[TableName, pa.Table]:
+    # Names the model lacks are for the normaliser to refuse, with all other faults.
+    return {cast("TableName", name): to_arrow(frame) for name, frame in frames.items()}

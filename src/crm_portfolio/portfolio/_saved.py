@@ -52,7 +52,7 @@ def write_saved(folder: Path, saved: Saved) -> None:
         raise SettingsError(
             f"{folder} holds other files and no portfolio: name an empty folder"
         )
-    parts: dict[str, pa.Table] = {name: table for name, table in saved.tables.items()}
+    parts: dict[str, pa.Table] = dict(saved.tables.items())
     parts |= {"faults": saved.faults, "balance": saved.balance}
     files = {}
     for name, table in parts.items():

@@ -47,7 +47,8 @@ class Deals:
     def revenue(self) -> NDArray[np.bool_]:
         """Which of them are net revenue of an account in the period."""
         inside = (self.closes >= 0) & (self.closes <= LAST_DAY)
-        return inside & (self.status == WON) & (self.account >= 0)
+        counted: NDArray[np.bool_] = inside & (self.status == WON) & (self.account >= 0)
+        return counted
 
 
 def drawn(chance: np.random.Generator, accounts: int, opportunities: int) -> Deals:

@@ -338,6 +338,7 @@ EXCHANGE_RATE = Table(
             "number",
             "How much of `base` one `currency` is.",
             required=True,
+            bounds=(1e-9, 1e9),
             unit="base for one currency",
         ),
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from crm_portfolio.schema._fields import FIELD_COLUMNS
 from crm_portfolio.schema._vocabulary import Column, Table
 
@@ -16,6 +18,11 @@ __all__ = [
     "TICKET",
 ]
 
+# Written once, with its row.
+_fixed = partial(Column, when="at_creation")
+# Known since the opportunity was decided.
+_at_close = partial(Column, when="dated_by", dated_by="closed_on")
+
 _STATUS = ("open", "won", "lost")
 
 ACCOUNT = Table(
@@ -23,9 +30,7 @@ ACCOUNT = Table(
     ("account_id",),
     "The customer companies.",
     (
-        Column(
-            "account_id", "id", "Names the account.", required=True, when="at_creation"
-        ),
+        _fixed("account_id", "id", "Names the account.", required=True),
         Column("name", "text", "What the account is called."),
         Column(
             "parent_id", "id", "The account that owns this one.", refers_to="account"
@@ -52,7 +57,7 @@ ACCOUNT = Table(
         Column(
             "employee_count", "integer", "How many people work there.", unit="people"
         ),
-        Column("created_on", "day", "When the record was made.", when="at_creation"),
+        _fixed("created_on", "day", "When the record was made."),
         Column("is_customer", "boolean", "Whether the CRM calls it a customer."),
         Column("is_person", "boolean", "Whether it is a private person; then unnamed."),
         Column(
@@ -93,28 +98,18 @@ OPPORTUNITY = Table(
     ("opportunity_id",),
     "The sales in play, won or lost. A won amount is a booking, not revenue.",
     (
-        Column(
-            "opportunity_id",
-            "id",
-            "Names the opportunity.",
-            required=True,
-            when="at_creation",
-        ),
-        Column(
-            "account_id", "id", "Whose it is.", refers_to="account", when="at_creation"
-        ),
+        _fixed("opportunity_id", "id", "Names the opportunity.", required=True),
+        _fixed("account_id", "id", "Whose it is.", refers_to="account"),
         Column("name", "text", "What it is called."),
         Column("owner_id", "id", "Who works on it.", refers_to="owner"),
         Column("pipeline", "code", "The line of stages it runs through."),
         Column("stage", "code", "How far it has come.", when="from_changes"),
-        Column(
+        _at_close(
             "status",
             "code",
             "Whether it is still in play.",
             required=True,
             choices=_STATUS,
-            when="dated_by",
-            dated_by="closed_on",
         ),
         Column(
             "amount",
@@ -131,13 +126,9 @@ OPPORTUNITY = Table(
             when="from_changes",
         ),
         Column("currency", "code", "ISO 4217 code of `original_amount`."),
-        Column("created_at", "moment", "When it was entered.", when="at_creation"),
-        Column(
-            "closed_on",
-            "day",
-            "When it was won or lost; null while it is open.",
-            when="dated_by",
-            dated_by="closed_on",
+        _fixed("created_at", "moment", "When it was entered."),
+        _at_close(
+            "closed_on", "day", "When it was won or lost; null while it is open."
         ),
         Column(
             "expected_close_on",
@@ -159,15 +150,9 @@ OPPORTUNITY = Table(
             "Whether it is a first sale, the same again, or more of it.",
             choices=("new", "renewal", "expansion"),
         ),
-        Column("source", "code", "Where it came from.", when="at_creation"),
+        _fixed("source", "code", "Where it came from."),
         Column("product_id", "id", "What is mainly sold.", refers_to="product"),
-        Column(
-            "loss_reason",
-            "code",
-            "Why it was lost.",
-            when="dated_by",
-            dated_by="closed_on",
-        ),
+        _at_close("loss_reason", "code", "Why it was lost."),
         Column(
             "loss_reason_by",
             "code",
@@ -176,13 +161,7 @@ OPPORTUNITY = Table(
             when="dated_by",
             dated_by="closed_on",
         ),
-        Column(
-            "competitor",
-            "code",
-            "Who won it instead.",
-            when="dated_by",
-            dated_by="closed_on",
-        ),
+        _at_close("competitor", "code", "Who won it instead."),
         Column("next_step", "text", "What its owner means to do next."),
         Column(
             "refused_on",
@@ -191,12 +170,8 @@ OPPORTUNITY = Table(
             when="dated_by",
             dated_by="refused_on",
         ),
-        Column(
-            "is_auto_closed",
-            "boolean",
-            "Whether a rule closed it, not a person.",
-            when="dated_by",
-            dated_by="closed_on",
+        _at_close(
+            "is_auto_closed", "boolean", "Whether a rule closed it, not a person."
         ),
         Column(
             "discount_share",
@@ -242,24 +217,17 @@ OPPORTUNITY_CHANGE = Table(
     (),
     "What an opportunity's fields said before, and since when they say otherwise.",
     (
-        Column(
+        _fixed(
             "opportunity_id",
             "id",
             "Whose field changed.",
             required=True,
             refers_to="opportunity",
-            when="at_creation",
         ),
-        Column("changed_at", "moment", "When.", required=True, when="at_creation"),
-        Column(
-            "field",
-            "code",
-            "Which column of `opportunity`.",
-            required=True,
-            when="at_creation",
-        ),
-        Column("old", "text", "The value before, as text.", when="at_creation"),
-        Column("new", "text", "The value after, as text.", when="at_creation"),
+        _fixed("changed_at", "moment", "When.", required=True),
+        _fixed("field", "code", "Which column of `opportunity`.", required=True),
+        _fixed("old", "text", "The value before, as text."),
+        _fixed("new", "text", "The value after, as text."),
         Column(
             "until_at",
             "moment",
@@ -303,21 +271,13 @@ ENQUIRY = Table(
     ("enquiry_id",),
     "Interest that is not yet an opportunity; never a person.",
     (
-        Column(
-            "enquiry_id", "id", "Names the enquiry.", required=True, when="at_creation"
-        ),
-        Column(
-            "created_at",
-            "moment",
-            "When it arrived.",
-            required=True,
-            when="at_creation",
-        ),
+        _fixed("enquiry_id", "id", "Names the enquiry.", required=True),
+        _fixed("created_at", "moment", "When it arrived.", required=True),
         Column("account_id", "id", "Whose it turned out to be.", refers_to="account"),
         Column("opportunity_id", "id", "What it turned into.", refers_to="opportunity"),
         Column("owner_id", "id", "Who was to answer.", refers_to="owner"),
         Column("segment", "code", "The trade it named."),
-        Column("source", "code", "Where it came from.", when="at_creation"),
+        _fixed("source", "code", "Where it came from."),
         Column("status", "code", "How far it has come, in the CRM's own words."),
         Column(
             "first_response_at",
@@ -335,33 +295,11 @@ ACTIVITY = Table(
     ("activity_id",),
     "Calls, meetings and mails: when, which way, how long; never what was said.",
     (
-        Column(
-            "activity_id",
-            "id",
-            "Names the activity.",
-            required=True,
-            when="at_creation",
-        ),
-        Column(
-            "occurred_at",
-            "moment",
-            "When it took place.",
-            required=True,
-            when="at_creation",
-        ),
-        Column(
-            "account_id", "id", "With whom.", refers_to="account", when="at_creation"
-        ),
-        Column(
-            "opportunity_id",
-            "id",
-            "About what.",
-            refers_to="opportunity",
-            when="at_creation",
-        ),
-        Column(
-            "kind", "code", "Call, meeting, mail, as the CRM sorts.", when="at_creation"
-        ),
+        _fixed("activity_id", "id", "Names the activity.", required=True),
+        _fixed("occurred_at", "moment", "When it took place.", required=True),
+        _fixed("account_id", "id", "With whom.", refers_to="account"),
+        _fixed("opportunity_id", "id", "About what.", refers_to="opportunity"),
+        _fixed("kind", "code", "Call, meeting, mail, as the CRM sorts."),
         Column(
             "direction",
             "code",
@@ -376,7 +314,7 @@ ACTIVITY = Table(
             choices=("held", "cancelled", "open"),
         ),
         Column("minutes", "number", "How long it took.", unit="minutes"),
-        Column("owner_id", "id", "Who of us.", refers_to="owner", when="at_creation"),
+        _fixed("owner_id", "id", "Who of us.", refers_to="owner"),
     ),
     born="occurred_at",
 )
@@ -386,15 +324,9 @@ TICKET = Table(
     ("ticket_id",),
     "Requests for service.",
     (
-        Column(
-            "ticket_id", "id", "Names the ticket.", required=True, when="at_creation"
-        ),
-        Column(
-            "opened_at", "moment", "When it came in.", required=True, when="at_creation"
-        ),
-        Column(
-            "account_id", "id", "Whose it is.", refers_to="account", when="at_creation"
-        ),
+        _fixed("ticket_id", "id", "Names the ticket.", required=True),
+        _fixed("opened_at", "moment", "When it came in.", required=True),
+        _fixed("account_id", "id", "Whose it is.", refers_to="account"),
         Column(
             "closed_at",
             "moment",

@@ -103,7 +103,7 @@ FAULTS: Mapping[str, FaultKind] = {
         FaultKind(
             "out_of_bounds",
             "stops",
-            "a share runs from 0 to 1, a rating from 0 to 10",
+            "use the unit of the column",
             "A number outside the bounds of its column.",
         ),
         FaultKind(

@@ -92,7 +92,7 @@ def _read_column(
         empty = pc.and_not(values.is_null(), unreadable)
         report("missing_value", empty, None)
     for code, mask in _value_faults(column, values):
-        report(code, mask, values, _allowed(column))
+        report(code, mask, values, _allowed(code, column))
         if code == "unknown_choice":
             values = pc.if_else(mask, pa.scalar(None, values.type), values)
     return values, faults
@@ -111,8 +111,11 @@ def _value_faults(column: Column, values: pa.Array) -> Iterator[tuple[str, pa.Ar
         yield "unknown_currency", _not_in(values, _CURRENCIES)
 
 
-def _allowed(column: Column) -> str:
-    return "use one of " + ", ".join(column.choices) if column.choices else ""
+def _allowed(code: str, column: Column) -> str:
+    if code == "out_of_bounds" and column.bounds:
+        return "it must be from {:g} to {:g}".format(*column.bounds)
+    is_closed = code in {"unknown_status", "unknown_choice"}
+    return "use one of " + ", ".join(column.choices) if is_closed else ""
 
 
 def _not_in(values: pa.Array, known: pa.Array) -> pa.Array:

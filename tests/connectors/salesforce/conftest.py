@@ -33,7 +33,7 @@ def accounts(count: int) -> pa.Table:
             "account_id": [f"A{place}" for place in places],
             "name": [f"Account {place}" for place in places],
             "parent_id": [None if place % 7 else "A0" for place in places],
-            "domain": ["https://www.Acme.example/x", *(None for _ in places)][:count],
+            "domain": ["acme.example", *(None for _ in places)][:count],
         }
     )
 
@@ -47,22 +47,46 @@ def org() -> Iterator[Simulator]:
 @pytest.fixture
 def crm(org: Simulator) -> Salesforce:
     """A connector to the pretend org, which has the managed fields."""
-    connector = connected(org)
-    list(connector.provision(FIELDS, dry_run=False))
-    return connector
+    return with_fields(connected_to(org))
 
 
-def connected(org: Simulator, **settings: object) -> Salesforce:
+@pytest.fixture
+def connected() -> Callable[..., Salesforce]:
+    """A connector to a pretend org, with settings of one's own."""
+    return connected_to
+
+
+@pytest.fixture
+def big_org() -> Iterator[Simulator]:
+    """More accounts than one page or one collection holds."""
+    with Simulator({"account": accounts(4_321)}, currency="EUR") as running:
+        yield running
+
+
+@pytest.fixture
+def big_crm(big_org: Simulator) -> Salesforce:
+    return with_fields(connected_to(big_org))
+
+
+def connected_to(org: Simulator, **settings: object) -> Salesforce:
     chosen = SalesforceSettings(**{"retry": IMPATIENT, **settings})
     return Salesforce(login_from(org.environment), settings=chosen)
 
 
-def said(body: object) -> bytes:
-    return json.dumps(body).encode()
+def with_fields(connector: Salesforce) -> Salesforce:
+    list(connector.provision(FIELDS, dry_run=False))
+    return connector
 
 
 class StrangeHost:
     """Answers each request with what ``answer`` says; None hangs up."""
+
+    secret = SECRET
+
+    def says(self, *bodies: object, status: int = 200) -> None:
+        """These answers, one after the other; the last again and again."""
+        replies = [(status, json.dumps(body).encode()) for body in bodies]
+        self.answer = lambda _path: replies.pop(0) if len(replies) > 1 else replies[0]
 
     def __init__(self) -> None:
         self.paths: list[str] = []
@@ -90,7 +114,7 @@ class StrangeHost:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PATCH = do_any  # noqa: N815
+            do_GET = do_POST = do_PATCH = do_CONNECT = do_any  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass

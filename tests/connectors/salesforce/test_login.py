@@ -1,10 +1,264 @@
-"""How one gets in, what is said when one does not, and where a token may go."""
+"""How one gets in, and what is said when one does not."""
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 
 import pytest
-from conftest_salesforce import IMPATIENT, SECRET, StrangeHost, connected, said
+
+from crm_portfolio.connectors.salesforce import (
+    ClientCredentials,
+    JwtBearer,
+    Salesforce,
+    SalesforceSettings,
+    SessionToken,
+)
+from crm_portfolio.connectors.salesforce._login import login_from
+from crm_portfolio.connectors.salesforce._rest import Query
+from crm_portfolio.errors import LoginError, SettingsError, TransientError
+from crm_portfolio.simulator import Fault
+
+ORG = "https://acme.my.salesforce.com"
+
+
+@pytest.mark.parametrize("way", ["client_credentials", "jwt", "session"])
+def test_each_way_in_reaches_the_same_org(org, way) -> None:
+    crm = Salesforce(login_from(org.environment_for(way)))
+    assert crm.org().org_id == org.org_id
+    assert org.calls.get("POST oauth2/token", 0) == (0 if way == "session" else 1)
+
+
+def test_one_log_in_serves_all_calls(org, connected) -> None:
+    crm = connected(org)
+    crm.org()
+    for table in crm.tables():
+        list(crm.pull(table))
+    assert org.calls["POST oauth2/token"] == 1
+
+
+def test_nothing_is_asked_before_it_is_needed(org, connected) -> None:
+    crm = connected(org)
+    assert repr(crm) == f"Salesforce(ClientCredentials, {org.url})"
+    assert crm.quota() is None
+    assert org.calls == {}
+
+
+def test_a_private_key_may_be_in_a_file_or_on_one_line(org, tmp_path: Path) -> None:
+    environment = org.environment_for("jwt")
+    key = environment.pop("SALESFORCE_PRIVATE_KEY")
+    file = tmp_path / "key.pem"
+    file.write_text(key)
+    in_file = login_from({**environment, "SALESFORCE_PRIVATE_KEY_FILE": str(file)})
+    on_one_line = key.replace("\n", "\\n")
+    spelt = login_from({**environment, "SALESFORCE_PRIVATE_KEY": on_one_line})
+    assert in_file == spelt
+    assert Salesforce(spelt).org().org_id == org.org_id
+
+
+def test_the_environment_that_lacks_something_is_told_what(org) -> None:
+    with pytest.raises(SettingsError) as caught:
+        login_from({"SALESFORCE_INSTANCE_URL": ORG, "SALESFORCE_CLIENT_ID": " "})
+    told = str(caught.value).splitlines()
+    assert "set all variables of one line" in told[0]
+    assert len(told) == 5
+    assert told[1].endswith("(missing: SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET)")
+    assert told[4].endswith("(missing: SALESFORCE_ACCESS_TOKEN)")
+
+
+def test_two_log_ins_in_the_environment_are_one_too_many() -> None:
+    both = {
+        "SALESFORCE_INSTANCE_URL": ORG,
+        "SALESFORCE_CLIENT_ID": "id",
+        "SALESFORCE_CLIENT_SECRET": "one-secret",
+        "SALESFORCE_ACCESS_TOKEN": "another-secret",
+    }
+    with pytest.raises(SettingsError, match="more than one log-in") as caught:
+        login_from(both)
+    assert "secret" not in str(caught.value).replace("CLIENT_SECRET", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://acme.my.salesforce.com", "must be reached over https"),
+        ("http://127.0.0.1.evil.example", "must be reached over https"),
+        ("ftp://127.0.0.1", "must be reached over https"),
+        ("https://login.salesforce.com", "My Domain"),
+        ("https://acme.lightning.force.com", "serves pages, not the API"),
+        ("https://user:hunter2@acme.my.salesforce.com", "scheme and host only"),
+        ("https://acme.my.salesforce.com/services", "scheme and host only"),
+        ("https://acme:port", "is not an address"),
+        ("", "scheme and host only"),
+    ],
+)
+def test_an_address_that_cannot_be_the_orgs_is_refused(url: str, problem: str) -> None:
+    for made in (
+        lambda: ClientCredentials(url, "id", "secret"),
+        lambda: SessionToken(url, "token"),
+    ):
+        with pytest.raises(SettingsError, match=problem) as caught:
+            made()
+        assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9"]
+)
+def test_plain_http_is_for_this_machine(url: str) -> None:
+    assert SessionToken(url, "token").instance_url == url
+
+
+def test_no_secret_is_in_the_text_of_a_log_in() -> None:
+    logins = (
+        ClientCredentials(ORG, "id", "PLANTED"),
+        JwtBearer("me@acme.example", "key", "PLANTED"),
+        SessionToken(ORG, "PLANTED"),
+    )
+    for login in logins:
+        assert "PLANTED" not in repr(login) + str(login) + repr(Salesforce(login))
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "told"),
+    [
+        ("SALESFORCE_CLIENT_SECRET", "PLANTED", "does not fit the client id"),
+        ("SALESFORCE_CLIENT_ID", "PLANTED", "no app has this client id"),
+    ],
+)
+def test_a_wrong_client_is_told_which_part_is_wrong(org, name, wrong, told) -> None:
+    crm = Salesforce(login_from({**org.environment, name: wrong}))
+    with pytest.raises(LoginError, match=told) as caught:
+        crm.tables()
+    assert caught.value.exit_code == 2
+    assert "PLANTED" not in str(caught.value)
+    assert org.calls == {"POST oauth2/token": 1}
+    assert pickle.loads(pickle.dumps(caught.value)).args == caught.value.args
+
+
+def test_a_user_whom_the_org_does_not_let_in_is_told_so(org, recwarn) -> None:
+    environment = {**org.environment_for("jwt"), "SALESFORCE_USERNAME": "who@acme.example"}
+    with pytest.raises(LoginError, match="does not let this app in as this user"):
+        Salesforce(login_from(environment)).org()
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+@pytest.mark.parametrize("key", ["not a key", "-----BEGIN PRIVATE KEY-----\nPLANTED\n"])
+def test_a_private_key_that_is_none_is_not_shown(org, key: str) -> None:
+    environment = {**org.environment_for("jwt"), "SALESFORCE_PRIVATE_KEY": key}
+    with pytest.raises(LoginError, match="private key cannot be read") as caught:
+        Salesforce(login_from(environment)).org()
+    assert "PLANTED" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_wrong_token_fails_after_one_call(org) -> None:
+    crm = Salesforce(SessionToken(org.url, "PLANTED"))
+    with pytest.raises(LoginError, match="expired or is not valid") as caught:
+        crm.tables()
+    assert caught.value.code == "INVALID_SESSION_ID"
+    assert org.api_calls == 1
+
+
+def test_an_expired_session_is_renewed_once_and_the_call_is_made_again(
+    org, connected
+) -> None:
+    crm = connected(org)
+    crm.org()
+    org.expire_tokens()
+    assert sum(batch.rows.num_rows for batch in crm.pull("account")) == 5
+    assert org.calls["POST oauth2/token"] == 2
+
+
+def test_a_session_that_expires_between_pages_costs_no_record(big_org, connected) -> None:
+    crm = connected(big_org, page_size=200)
+    crm.org(), crm.tables()
+    batches = crm.pull("account")
+    big_org.reset()
+    big_org.expire_tokens()
+    big_org.fault(Fault(at_call=5, kind="expired"))
+    rows = [row for batch in batches for row in batch.rows["account_id"].to_pylist()]
+    assert rows == sorted(big_org.ids("account").values())
+    assert big_org.calls["POST oauth2/token"] == 2
+
+
+def test_a_cursor_that_died_with_its_session_is_taken_up_at_the_last_record(
+    big_org, connected
+) -> None:
+    crm = connected(big_org, page_size=2_000)
+    crm.org(), crm.tables()
+    seen = []
+    for page in crm._rest.pages(Query("Account", ("Id",))):
+        seen.extend(record["Id"] for record in page)
+        if len(seen) == 2_000:
+            big_org.expire_tokens()
+    assert seen == sorted(big_org.ids("account").values())
+    assert big_org.calls["POST oauth2/token"] == 2
+
+
+def test_a_session_that_is_refused_for_ever_ends_in_a_log_in_error(strange) -> None:
+    def answer(path: str):
+        if path.endswith("/token"):
+            return 200, b'{"access_token": "t", "instance_url": "%s"}' % strange.url.encode()
+        return 401, b'[{"errorCode": "INVALID_SESSION_ID", "message": "no"}]'
+
+    strange.answer = answer
+    login = ClientCredentials(strange.url, "id", "secret")
+    with pytest.raises(LoginError, match="expired or is not valid"):
+        Salesforce(login, settings=SalesforceSettings()).tables()
+    assert len(strange.paths) == 4  # log in, ask, log in, ask
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (503, b"<html>PLANTED</html>", TransientError),
+        (503, b'{"error": "PLANTED"}', TransientError),
+        (429, b"", TransientError),
+        (200, b"", TransientError),
+        (200, b"[]", TransientError),
+        (200, b'{"access_token": "PLANTED"}', TransientError),
+        (403, b"<html>PLANTED</html>", LoginError),
+        (302, b"", LoginError),
+        (400, b'{"error": "inactive_user", "error_description": "PLANTED"}', LoginError),
+        (400, b'{"error": "PLANTED <b>"}', LoginError),
+    ],
+)
+def test_a_log_in_that_answers_strangely_is_sorted_by_what_to_do_next(
+    strange, status, body, error
+) -> None:
+    strange.answer = lambda _path: (status, body)
+    crm = Salesforce(
+        ClientCredentials(strange.url, "id", "secret"),
+        settings=strange.connector()._settings,
+    )
+    with pytest.raises(error) as caught:
+        crm.tables()
+    assert "PLANTED" not in str(caught.value)
+    assert len(strange.paths) == (3 if error is TransientError else 1)
+
+
+def test_a_log_in_that_leads_to_another_host_is_refused(strange) -> None:
+    strange.says({"access_token": "t", "instance_url": "https://evil.example"})
+    crm = Salesforce(ClientCredentials(strange.url, "id", "secret"))
+    with pytest.raises(LoginError, match=r"leads to evil\.example, but http"):
+        crm.tables()
+    assert len(strange.paths) == 1
+
+
+@pytest.mark.parametrize(
+    ("login", "audience"),
+    [
+        (JwtBearer("u", "k", "p"), "login"),
+        (JwtBearer("u", "k", "p", "https://acme--x.sandbox.my.salesforce.com"), "test"),
+        (JwtBearer("u", "k", "p", ORG, "acme.my"), "acme.my"),
+    ],
+)
+def test_the_log_in_service_of_a_key_follows_the_org(login, audience) -> None:
+    assert login._audience == audience
+
+
+def test_a_log_in_service_that_is_a_path_or_a_host_is_refused() -> None:
+    for domain in ("evil.example/x?", "evil@x", "a b"):
+        with pytest.raises(SettingsError, match="domain is"):
+            JwtBearer("u", "k", "p", domain=domain)

@@ -1,8 +1,8 @@
 """What do the files in this folder say, in the words of the model?
 
-    source = connect("files", "exports/", dialect="salesforce-report")
-    print(source.proposal())          # how each file and header was understood
-    portfolio = pull(source, as_of=date(2026, 6, 30), currency="EUR")
+source = connect("files", "exports/", dialect="salesforce-report")
+print(source.proposal())          # how each file and header was understood
+portfolio = pull(source, as_of=date(2026, 6, 30), currency="EUR")
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Files:
 
     def tables(self) -> Mapping[TableName, tuple[str, ...]]:
         return {
-            name: tuple(table.column_names) for name, table in self._content.tables.items()
+            name: tuple(table.column_names)
+            for name, table in self._content.tables.items()
         }
 
     def pull(

@@ -13,8 +13,18 @@ from crm_portfolio._inert import inert
 from crm_portfolio.connectors.files._convert import CONVERTERS
 from crm_portfolio.connectors.files._csv import Head
 from crm_portfolio.connectors.files._footers import records
-from crm_portfolio.connectors.files._headers import Layout, Lexicon, Match, fold, matched
-from crm_portfolio.connectors.files._proposal import ColumnProposal, Confidence, FileProposal
+from crm_portfolio.connectors.files._headers import (
+    Layout,
+    Lexicon,
+    Match,
+    fold,
+    matched,
+)
+from crm_portfolio.connectors.files._proposal import (
+    ColumnProposal,
+    Confidence,
+    FileProposal,
+)
 from crm_portfolio.connectors.files._reading import Conventions, Reading, plain
 from crm_portfolio.connectors.files._sheets import cells_of
 from crm_portfolio.errors import FieldNotFoundError
@@ -22,7 +32,7 @@ from crm_portfolio.schema import FAULT_COLUMNS, FAULTS, TABLES, TableName
 
 __all__ = ["FilePart", "part_of"]
 
-# The amount that a currency beside it belongs to.
+# The amounts that a currency beside them belongs to.
 _PRICED: Final = ("amount", "original_amount")
 
 
@@ -43,55 +53,72 @@ class FilePart:
     modified: float
 
 
+@attrs.frozen(eq=False)
+class _Read:
+    """The columns of one file, read.
+
+    Attributes:
+        names: Column → name of its header.
+        cells: What the file says, under the names of its headers.
+    """
+
+    head: Head
+    layout: Layout
+    names: Mapping[str, str]
+    cells: pa.Table
+    readings: Mapping[str, Reading]
+
+
 def part_of(
     head: Head,
     layout: Layout,
     words: Lexicon,
     conventions: Conventions,
-    fields: Mapping[str, str],
     *,
+    fields: Mapping[str, str],
     first_row: int,
     confidence: Confidence,
 ) -> FilePart:
     """The rows of one file as columns of its table.
 
-    Args:
-        fields: Column → header, as a person said.
-        first_row: How many rows of the table other files gave before.
+    ``fields`` is column → header, as a person said; ``first_row`` how many rows of the
+    table other files gave before; ``confidence`` how surely the file is of that table.
 
     Raises:
         FieldNotFoundError: The file lacks a header of ``fields``.
     """
-    match = _with_fields(matched(head.headers, head.names, layout), head, layout, fields)
-    columns = dict(match.columns)
+    match = _with_fields(
+        matched(head.headers, head.names, layout), head, layout, fields
+    )
+    names = dict(match.columns)
     if words.dialect == "tables":
         # A header that the model does not know is refused later, with all other faults.
-        taken = set(columns.values())
-        columns |= {name: name for name in head.names if name not in taken}
-    converters = {name: layout.converter(column) for column, name in columns.items()}
-    wanted = dict.fromkeys((*columns.values(), *head.names[:1]))
+        taken = set(names.values())
+        names |= {name: name for name in head.names if name not in taken}
+    converters = {name: layout.converter(column) for column, name in names.items()}
+    wanted = dict.fromkeys((*names.values(), *head.names[:1]))
     cells, ragged = cells_of(head, list(wanted))
     found = records(cells, ragged, head, words, converters)
     readings = {
         column: _read(found.rows[name], converters[name], conventions)
-        for column, name in columns.items()
+        for column, name in names.items()
     }
-    where = f"{head.path.name}: "
-    questions = [
-        *_rivalries(match, layout.table, where),
-        *_lacking(layout, words, columns, where),
-        *(
-            f"{where}the column {columns[column]!r} ({layout.table}.{column}) {reading.question}"
-            for column, reading in readings.items()
-            if reading.question
-        ),
-    ]
+    read = _Read(head, layout, names, found.rows, _agreed(readings))
     return FilePart(
         layout.table,
-        _rows(readings, layout, found.rows.num_rows),
-        _proposed(head, layout, columns, readings, fields, found.dropped_count, confidence),
-        tuple(map(inert, questions)),
-        tuple(_faults(head, layout.table, columns, readings, found.rows, first_row)),
+        _rows(read),
+        FileProposal(
+            head.path.name,
+            layout.table,
+            confidence,
+            found.rows.num_rows,
+            found.dropped_count,
+            head.how,
+            tuple(_proposed(read, fields)),
+            tuple(name for name in head.names if name not in names.values()),
+        ),
+        tuple(inert(question) for question in _questions(read, match, words)),
+        tuple(_faults(read, first_row)),
         head.path.stat().st_mtime,
     )
 
@@ -103,8 +130,7 @@ def _with_fields(
     said = {}
     for column, header in fields.items():
         exact = [name for name in head.names if name == header]
-        alike = [name for name in head.names if fold(name) == fold(header)]
-        found = exact or alike
+        found = exact or [name for name in head.names if fold(name) == fold(header)]
         if len(found) != 1:
             raise FieldNotFoundError(
                 "files", layout.table, header, head.names, f"(In {head.path.name}.)"
@@ -115,113 +141,109 @@ def _with_fields(
         for column, name in match.columns.items()
         if column not in said and name not in said.values()
     }
-    rivals = {column: names for column, names in match.rivals.items() if column not in said}
+    rivals = {
+        column: names for column, names in match.rivals.items() if column not in said
+    }
     return Match({**kept, **said}, rivals)
-
-
-def _rivalries(match: Match, table: str, where: str) -> Iterator[str]:
-    for column, names in match.rivals.items():
-        yield (
-            f"{where}{' and '.join(map(repr, names))} could each be {table}.{column}: say "
-            f'fields={{"{table}": {{"{column}": "{names[0]}"}}}}'
-        )
-
-
-def _lacking(
-    layout: Layout, words: Lexicon, columns: Mapping[str, str], where: str
-) -> Iterator[str]:
-    """Ids that nothing can stand for; what else is missing is told with all faults."""
-    if words.dialect == "tables" or layout.table != "opportunity":
-        return
-    for wanted in layout.wanted:
-        if wanted.column == "opportunity_id" and wanted.column not in columns:
-            yield (
-                f"{where}no column holds the ids of the opportunities; add {wanted.label!r} "
-                'to the export, or name it: fields={"opportunity": {"opportunity_id": "…"}}'
-            )
 
 
 def _read(cells: pa.ChunkedArray, converter: str, conventions: Conventions) -> Reading:
     column = cells.combine_chunks()
     if pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
         column = column.cast(pa.string())
-    if not pa.types.is_string(column.type):
+    if converter == "text" or not pa.types.is_string(column.type):
         return plain(column)
-    return CONVERTERS[converter](column, conventions)
+    # Most cells repeat, and a convention is a matter of the different ones.
+    encoded = column.dictionary_encode()
+    return CONVERTERS[converter](encoded.dictionary, conventions).spread(
+        encoded.indices
+    )
 
 
-def _rows(readings: Mapping[str, Reading], layout: Layout, row_count: int) -> pa.Table:
-    columns = {column: reading.values for column, reading in readings.items()}
+def _agreed(readings: Mapping[str, Reading]) -> dict[str, Reading]:
+    """Amounts whose own currency is not the one in the column beside them are not read."""
+    agreed = dict(readings)
+    said = readings.get("currency")
     for name in _PRICED:
-        if name in readings and (currency := readings[name].currency) is not None:
-            said = columns.get("currency")
-            columns["currency"] = currency if said is None else pc.coalesce(said, currency)
-            break
-    for column, value in layout.constants.items():
-        if column not in columns:
-            columns[column] = pa.repeat(pa.scalar(value), row_count)
-    if not columns:
-        return pa.table({"": pa.nulls(row_count)}).select([])
-    return pa.table(columns)
-
-
-def _proposed(
-    head: Head,
-    layout: Layout,
-    columns: Mapping[str, str],
-    readings: Mapping[str, Reading],
-    fields: Mapping[str, str],
-    dropped_count: int,
-    confidence: Confidence,
-) -> FileProposal:
-    read = tuple(
-        ColumnProposal(
-            column,
-            name,
-            readings[column].how,
-            "given" if column in fields else readings[column].confidence,
-        )
-        for column, name in columns.items()
-    )
-    row_count = next((len(reading.values) for reading in readings.values()), 0)
-    unmapped = tuple(name for name in head.names if name not in columns.values())
-    return FileProposal(
-        head.path.name,
-        layout.table,
-        confidence,
-        row_count,
-        dropped_count,
-        head.how,
-        read,
-        unmapped,
-    )
-
-
-def _faults(
-    head: Head,
-    table: TableName,
-    columns: Mapping[str, str],
-    readings: Mapping[str, Reading],
-    rows: pa.Table,
-    first_row: int,
-) -> Iterator[pa.Table]:
-    for column, reading in readings.items():
-        at = pc.indices_nonzero(reading.unread.fill_null(False))
-        if not len(at):
+        price = readings.get(name)
+        if said is None or price is None or price.currency is None:
             continue
-        is_text = column in TABLES[table] and TABLES[table][column].type == "text"
-        value = rows[columns[column]].take(at).combine_chunks()
-        hint = f"{head.path.name}, {columns[column]!r}: {reading.hint}"
+        if price.confidence == "likely":
+            continue
+        differs = pc.not_equal(price.currency, said.values).fill_null(fill_value=False)
+        agreed[name] = attrs.evolve(
+            price,
+            unread=pc.or_(price.unread, differs),
+            hint=f"{price.hint}, in the currency that the row names",
+        )
+    return agreed
+
+
+def _questions(read: _Read, match: Match, words: Lexicon) -> Iterator[str]:
+    file, table = read.head.path.name, read.layout.table
+    for column, names in match.rivals.items():
+        yield (
+            f"{file}: {' and '.join(map(repr, names))} could each be {table}.{column}: say "
+            f'fields={{"{table}": {{"{column}": "{names[0]}"}}}}'
+        )
+    for wanted in read.layout.wanted if words.dialect != "tables" else ():
+        # Nothing can stand for this one; what else is missing is told with all faults.
+        if wanted.column == "opportunity_id" and wanted.column not in read.names:
+            yield (
+                f"{file}: no column holds the ids of the opportunities; add "
+                f"{wanted.label!r} to the export, or name it: "
+                'fields={"opportunity": {"opportunity_id": "…"}}'
+            )
+    for column, reading in read.readings.items():
+        if reading.question:
+            yield (
+                f"{file}: the column {read.names[column]!r} ({table}.{column}) "
+                f"{reading.question}"
+            )
+
+
+def _rows(read: _Read) -> pa.Table:
+    columns = {column: reading.values for column, reading in read.readings.items()}
+    for name in _PRICED:
+        price = read.readings.get(name)
+        if price is not None and price.currency is not None:
+            said = columns.get("currency", price.currency)
+            columns["currency"] = pc.coalesce(said, price.currency)
+            break
+    for column, value in read.layout.constants.items():
+        columns.setdefault(column, pa.repeat(pa.scalar(value), read.cells.num_rows))
+    return pa.table(columns) if columns else read.cells.select([])
+
+
+def _proposed(read: _Read, fields: Mapping[str, str]) -> Iterator[ColumnProposal]:
+    for column, name in read.names.items():
+        reading = read.readings[column]
+        confidence = "given" if column in fields else reading.confidence
+        yield ColumnProposal(column, name, reading.how, confidence)
+
+
+def _faults(read: _Read, first_row: int) -> Iterator[pa.Table]:
+    model = TABLES[read.layout.table]
+    for column, reading in read.readings.items():
+        rows = pc.indices_nonzero(reading.unread)
+        if not len(rows):
+            continue
+        values = read.cells[read.names[column]].take(rows).combine_chunks()
+        if column in model and model[column].type == "text":
+            values = pa.nulls(len(rows), pa.string())
+        where = f"{read.head.path.name}, {read.names[column]!r}"
         said = {
-            "table": table,
+            "table": read.layout.table,
             "column": column,
             "fault": "wrong_type",
             "effect": FAULTS["wrong_type"].effect,
-            "hint": inert(hint),
+            "hint": inert(f"{where}: {reading.hint}"),
         }
-        arrays = {name: pa.repeat(pa.scalar(text), len(at)) for name, text in said.items()}
-        arrays["row"] = pc.add(at.cast(pa.int64()), first_row)
-        arrays["value"] = pa.nulls(len(at), pa.string()) if is_text else value
+        arrays = {
+            name: pa.repeat(pa.scalar(text), len(rows)) for name, text in said.items()
+        }
+        arrays |= {"row": pc.add(rows.cast(pa.int64()), first_row), "value": values}
         yield pa.table(
-            [arrays[name] for name in FAULT_COLUMNS], schema=pa.schema(list(FAULT_COLUMNS.items()))
+            [arrays[name] for name in FAULT_COLUMNS],
+            schema=pa.schema(list(FAULT_COLUMNS.items())),
         )

@@ -38,7 +38,9 @@ def longer_ids(ids: pa.Array) -> pa.Array:
     Each five characters give a number, one bit for each capital, the first the lowest;
     it picks the check character. Anything but 15 letters and digits stays as it is.
     """
-    is_short = pc.match_substring_regex(ids, "^[A-Za-z0-9]{15}$").fill_null(False)
+    is_short = pc.match_substring_regex(ids, "^[A-Za-z0-9]{15}$").fill_null(
+        fill_value=False
+    )
     short = ids.filter(is_short)
     if not len(short):
         return ids
@@ -47,8 +49,12 @@ def longer_ids(ids: pa.Array) -> pa.Array:
     is_capital = (codes >= ord("A")) & (codes <= ord("Z"))
     picked = _CHECK_CHARACTERS[(is_capital * (1 << np.arange(5))).sum(axis=2)]
     whole = np.concatenate([codes.reshape(-1, 15), picked], axis=1)
-    longer = np.ascontiguousarray(whole).view("S18").ravel().astype("U18")
-    return pc.replace_with_mask(ids, is_short, pa.array(longer, pa.string()))
+    longer = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(18), len(short), [None, pa.py_buffer(np.ascontiguousarray(whole))]
+    )
+    return pc.replace_with_mask(
+        ids, is_short, longer.cast(pa.binary()).cast(pa.string())
+    )
 
 
 def _text(cells: pa.Array, _conventions: Conventions) -> Reading:
@@ -59,10 +65,12 @@ def _code(cells: pa.Array, _conventions: Conventions) -> Reading:
     return plain(pc.utf8_trim_whitespace(blank_as_null(cells)))
 
 
-def _id(cells: pa.Array, _conventions: Conventions) -> Reading:
+def _id(cells: pa.Array, conventions: Conventions) -> Reading:
     trimmed = pc.utf8_trim_whitespace(blank_as_null(cells))
+    if conventions.is_canonical:
+        return plain(trimmed)
     # A spreadsheet has turned a long number into 1.23E+11: the last digits are gone.
-    lost = pc.match_substring_regex(trimmed, _REWRITTEN).fill_null(False)
+    lost = pc.match_substring_regex(trimmed, _REWRITTEN).fill_null(fill_value=False)
     hint = "export again: a spreadsheet has rewritten this id"
     return Reading(pc.if_else(lost, _NOTHING, trimmed), lost, hint=hint)
 
@@ -72,21 +80,35 @@ def _salesforce_id(cells: pa.Array, conventions: Conventions) -> Reading:
     return Reading(longer_ids(read.values), read.unread, hint=read.hint)
 
 
-def _boolean(cells: pa.Array, _conventions: Conventions) -> Reading:
+def _boolean(cells: pa.Array, conventions: Conventions) -> Reading:
     said = pc.utf8_lower(tidied(blank_as_null(cells)))
+    if conventions.is_canonical and not _is_foreign(said):
+        return plain(said)
     values = pc.if_else(
         pc.is_in(said, pa.array(_TRUE)),
         pa.scalar(value=True),
         pc.if_else(
-            pc.is_in(said, pa.array(_FALSE)), pa.scalar(value=False), pa.scalar(None, pa.bool_())
+            pc.is_in(said, pa.array(_FALSE)),
+            pa.scalar(value=False),
+            pa.scalar(None, pa.bool_()),
         ),
     )
     unread = pc.and_(said.is_valid(), values.is_null())
     return Reading(values, unread, hint="write true or false")
 
 
+def _is_foreign(said: pa.Array) -> bool:
+    """Whether a cell says yes or no in other words than the model's."""
+    words = pa.array(
+        [word for word in (*_TRUE, *_FALSE) if word not in ("true", "false")]
+    )
+    return bool(pc.any(pc.is_in(said, words)).as_py())
+
+
 def _host(cells: pa.Array, conventions: Conventions) -> Reading:
-    return plain(_mapping.CONVERTERS["host"]((blank_as_null(cells),), conventions.time_zone))
+    return plain(
+        _mapping.CONVERTERS["host"]((blank_as_null(cells),), conventions.time_zone)
+    )
 
 
 # The names of the column types, and a few more that headers.toml asks for.

@@ -73,10 +73,7 @@ class Ragged:
 
 
 def look(path: Path, known: Iterable[frozenset[str]], encoding: str | None) -> Head:
-    """The header of a file.
-
-    Args:
-        known: Headers that may be expected, folded, which help to find the delimiter.
+    """The header of a file. The delimiter is the one that shows most ``known`` headers.
 
     Raises:
         SettingsError: There is no header, or the text has an unknown encoding.
@@ -87,6 +84,8 @@ def look(path: Path, known: Iterable[frozenset[str]], encoding: str | None) -> H
         raise SettingsError(f"{path.name} is empty: it has not even a header")
     delimiter = told or _delimiter(lines, known)
     headers = tuple(cell.strip() for cell in _first_row(lines, delimiter))
+    if not any(headers):
+        raise SettingsError(f"{path.name} has no header that can be read as CSV")
     return Head(path, found, delimiter, headers, _different(headers), skipped)
 
 
@@ -162,7 +161,10 @@ def _delimiter(text: str, known: Iterable[frozenset[str]]) -> str:
 
 
 def _first_row(text: str, delimiter: str) -> list[str]:
-    return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error:
+        return []
 
 
 def _different(headers: Sequence[str]) -> tuple[str, ...]:
@@ -216,7 +218,11 @@ def read_cells(head: Head, names: Sequence[str]) -> tuple[pa.Table, tuple[Ragged
             ),
         )
     except (pa.ArrowInvalid, UnicodeError) as error:
-        raise DataError(f"{head.path.name} cannot be read as CSV: {error}") from error
+        # The cause may quote a cell, so it stays out of the message.
+        raise DataError(
+            f"{head.path.name} cannot be read as CSV in {head.encoding}: mend the file, export "
+            "it again, or say encoding= in the settings"
+        ) from error
     _refuse_open_quote(head, table, odd)
     first = head.skipped + 2
     ragged = tuple(

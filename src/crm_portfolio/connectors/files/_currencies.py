@@ -48,9 +48,8 @@ def codes(
 ) -> tuple[pa.Array, pa.Array, str]:
     """The ISO code of each cell, whether all it names is known, and the signs assumed.
 
-    Args:
-        before: What stands before the number; empty where nothing does.
-        symbols: A person's own signs, which go before the usual ones.
+    ``before`` and ``after`` are what stands beside the number, empty where nothing does.
+    A person's own ``symbols`` go before the usual ones.
     """
     first, second = _named(before, symbols), _named(after, symbols)
     is_known = pc.and_(
@@ -65,7 +64,7 @@ def codes(
         pc.or_(code_comes_last, pc.match_substring_regex(before, "^[A-Za-z]{3}$")),
     )
     is_assumed = pc.any(by_sign).as_py() and not set(_SHARED) & set(symbols)
-    return code, is_known.fill_null(False), "$" if is_assumed else ""
+    return code, is_known.fill_null(fill_value=False), "$" if is_assumed else ""
 
 
 def _named(text: pa.Array, symbols: Mapping[str, str]) -> pa.Array:

@@ -26,8 +26,12 @@ from crm_portfolio.connectors.files._settings import DateOrder
 
 __all__ = ["days", "moments"]
 
-_YEAR_FIRST: Final = r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})"
-_YEAR_LAST: Final = r"(?P<one>[0-9]{1,2})[-/.](?P<two>[0-9]{1,2})[-/.](?P<last>[0-9]{4})"
+_YEAR_FIRST: Final = (
+    r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})"
+)
+_YEAR_LAST: Final = (
+    r"(?P<one>[0-9]{1,2})[-/.](?P<two>[0-9]{1,2})[-/.](?P<last>[0-9]{4})"
+)
 _CELL: Final = (
     rf"^(?:{_YEAR_FIRST}|{_YEAR_LAST})"
     r"(?:(?:T|,? )(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
@@ -81,7 +85,18 @@ class _Parts:
         """True where that reading is a day of the calendar, 29 February included."""
         year, month, day = self.fields(order)
         fits = self.is_date & (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
-        return fits & (day <= _month_lengths(np.where(fits, year, 1), np.where(fits, month, 1)))
+        return fits & (
+            day <= _month_lengths(np.where(fits, year, 1), np.where(fits, month, 1))
+        )
+
+
+@attrs.frozen
+class _Decision:
+    """The order of a column, or what to ask a person."""
+
+    order: DateOrder
+    confidence: Confidence
+    question: str = ""
 
 
 def days(cells: pa.Array, conventions: Conventions) -> Reading:
@@ -90,8 +105,8 @@ def days(cells: pa.Array, conventions: Conventions) -> Reading:
     if conventions.is_canonical and _is_canonical(filled, _CANONICAL_DAY):
         return plain(pc.utf8_trim_whitespace(filled))
     parts = _parts(filled)
-    order, confidence, question = _decided(filled, parts, conventions.date_order)
-    clock, is_good = _clock(parts, order)
+    choice = _decided(filled, parts, conventions.date_order)
+    clock, is_good = _clock(parts, choice.order)
     local = pa.array(clock, mask=~is_good)
     if parts.zone.null_count < len(cells):
         there = pc.local_timestamp(
@@ -101,7 +116,7 @@ def days(cells: pa.Array, conventions: Conventions) -> Reading:
         )
         local = pc.if_else(parts.zone.is_valid(), there, local)
     values = pc.floor_temporal(local, unit="day").cast(pa.date32())
-    return _reading(values, filled, parts, order, confidence, question)
+    return _reading(values, filled, parts, choice)
 
 
 def moments(cells: pa.Array, conventions: Conventions) -> Reading:
@@ -110,8 +125,8 @@ def moments(cells: pa.Array, conventions: Conventions) -> Reading:
     if conventions.is_canonical and _is_canonical(filled, _CANONICAL_MOMENT):
         return plain(pc.utf8_trim_whitespace(filled))
     parts = _parts(filled)
-    order, confidence, question = _decided(filled, parts, conventions.date_order)
-    clock, is_good = _clock(parts, order)
+    choice = _decided(filled, parts, conventions.date_order)
+    clock, is_good = _clock(parts, choice.order)
     local = pa.array(clock, mask=~is_good)
     # The hour that autumn repeats is its first, the one that spring skips begins after it.
     values = pc.assume_timezone(
@@ -120,7 +135,7 @@ def moments(cells: pa.Array, conventions: Conventions) -> Reading:
     if parts.zone.null_count < len(cells):
         exact = _minus_offset(clock, parts.zone, is_good).cast(values.type)
         values = pc.if_else(parts.zone.is_valid(), exact, values)
-    return _reading(values, filled, parts, order, confidence, question, conventions.time_zone)
+    return _reading(values, filled, parts, choice, conventions.time_zone)
 
 
 def _is_canonical(cells: pa.Array, form: str) -> bool:
@@ -142,34 +157,32 @@ def _parts(cells: pa.Array) -> _Parts:
     nothing = pa.scalar(None, pa.string())
     zone = pc.if_else(pc.equal(text["zone"], ""), nothing, text["zone"])
     half = pc.utf8_lower(text["half"]).fill_null("")
-    return _Parts(
-        figures, half, zone, found.is_valid().to_numpy(zero_copy_only=False)
-    )
+    return _Parts(figures, half, zone, found.is_valid().to_numpy(zero_copy_only=False))
 
 
-def _decided(
-    cells: pa.Array, parts: _Parts, setting: DateOrder | None
-) -> tuple[DateOrder, Confidence, str]:
+def _decided(cells: pa.Array, parts: _Parts, setting: DateOrder | None) -> _Decision:
     last = parts.year_comes_last
     dmy, mdy = parts.exists("dmy") & last, parts.exists("mdy") & last
     is_dmy, is_mdy = bool((dmy & ~mdy).any()), bool((mdy & ~dmy).any())
     if is_dmy and is_mdy:
-        first, second = (examples(cells, pa.array(mask)) for mask in (dmy & ~mdy, mdy & ~dmy))
+        first, second = (
+            examples(cells, pa.array(mask)) for mask in (dmy & ~mdy, mdy & ~dmy)
+        )
         question = (
             f"writes days first ({first}) and months first ({second}): say "
             'date_order="dmy" or date_order="mdy", and the other cells are reported'
         )
-        return setting or "dmy", "given", "" if setting else question
+        return _Decision(setting or "dmy", "given", "" if setting else question)
     if is_dmy or is_mdy:
-        return "dmy" if is_dmy else "mdy", "certain", ""
+        return _Decision("dmy" if is_dmy else "mdy", "certain")
     either = dmy & mdy & (parts["one"] != parts["two"])
     if not either.any():
-        return "dmy", "certain", ""
+        return _Decision("dmy", "certain")
     question = (
         f"holds only dates such as {examples(cells, pa.array(either))}, day or month first: "
         'say date_order="dmy" or date_order="mdy"'
     )
-    return setting or "dmy", "given", "" if setting else question
+    return _Decision(setting or "dmy", "given", "" if setting else question)
 
 
 def _clock(parts: _Parts, order: DateOrder) -> tuple[Moments, Mask]:
@@ -199,38 +212,48 @@ def _month_lengths(year: Numbers, month: Numbers) -> Numbers:
 
 def _minus_offset(clock: Moments, zone: pa.Array, is_good: Mask) -> pa.Array:
     """Moments whose offset from UTC is taken away; a cell without one stays as it is."""
-    signed = pc.replace_substring_regex(zone, r"^(?:Z|UTC|GMT)$", "+0000").fill_null("+0000")
-    found = pc.extract_regex(signed, r"^(?P<sign>[-+])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})$")
+    signed = pc.replace_substring_regex(zone, r"^(?:Z|UTC|GMT)$", "+0000").fill_null(
+        "+0000"
+    )
+    found = pc.extract_regex(
+        signed, r"^(?P<sign>[-+])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})$"
+    )
     hours, minutes = (
         pc.struct_field(found, name).cast(pa.int64()).to_numpy(zero_copy_only=False)
         for name in ("hours", "minutes")
     )
     sign = np.where(
-        pc.equal(pc.struct_field(found, "sign"), "-").to_numpy(zero_copy_only=False), -1, 1
+        pc.equal(pc.struct_field(found, "sign"), "-").to_numpy(zero_copy_only=False),
+        -1,
+        1,
     )
     moved = clock - sign * (hours * 60 + minutes) * _MINUTE
-    return pa.array(moved.astype("datetime64[us]"), mask=~is_good).cast(pa.timestamp("us", "UTC"))
+    return pa.array(moved.astype("datetime64[us]"), mask=~is_good).cast(
+        pa.timestamp("us", "UTC")
+    )
 
 
 def _reading(
     values: pa.Array,
     cells: pa.Array,
     parts: _Parts,
-    order: DateOrder,
-    confidence: Confidence,
-    question: str,
+    choice: _Decision,
     time_zone: str = "",
 ) -> Reading:
     forms = [
         *(["YYYY-MM-DD"] if (parts["year"] > 0).any() else []),
-        *(["DD/MM/YYYY" if order == "dmy" else "MM/DD/YYYY"] if (parts["last"] > 0).any() else []),
+        *(
+            ["DD/MM/YYYY" if choice.order == "dmy" else "MM/DD/YYYY"]
+            if (parts["last"] > 0).any()
+            else []
+        ),
         *([f"clock of {time_zone}"] if time_zone and parts.is_date.any() else []),
     ]
     return Reading(
         values,
         pc.and_(cells.is_valid(), values.is_null()),
         how=", ".join(forms),
-        confidence=confidence,
+        confidence=choice.confidence,
         hint=_HINT,
-        question=question,
+        question=choice.question,
     )

@@ -47,7 +47,7 @@ def finished(
     notes += links.notes
     questions += links.questions
     if links.account is not None:
-        done = {"account": links.account} | {**done, "account": links.account}
+        done["account"] = links.account
     if links.opportunity is not None:
         done["opportunity"] = links.opportunity
     return Finished(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio.connectors.files._csv import Head, Ragged
-from crm_portfolio.connectors.files._headers import Layout, Lexicon, fold
+from crm_portfolio.connectors.files._headers import Lexicon, fold
 from crm_portfolio.errors import DataError
 
 __all__ = ["Records", "records"]
@@ -38,17 +38,16 @@ def records(
     words: Lexicon,
     converters: dict[str, str],
 ) -> Records:
-    """The records among the rows.
-
-    Args:
-        converters: Name of each column that is read → its converter.
+    """The records among the rows. ``converters`` has one for each column that is read.
 
     Raises:
         DataError: Rows with another number of cells than the header that end no report.
     """
     filled = _filled(cells)
     blank = pc.equal(filled, 0)
-    is_none = pc.or_(blank, pc.or_(_notes(cells, filled, words), _totals(cells, words, converters)))
+    is_none = pc.or_(
+        blank, pc.or_(_notes(cells, filled, words), _totals(cells, words, converters))
+    )
     kept = cells.filter(pc.invert(is_none))
     _refuse(_broken(ragged, cells.num_rows, words), head)
     return Records(kept, cells.num_rows - kept.num_rows + len(ragged))
@@ -64,11 +63,17 @@ def _first(cells: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(*(column.cast(pa.string()) for column in cells.columns))
 
 
-def _starts_like(text: pa.ChunkedArray, labels: Sequence[str], rest: str) -> pa.ChunkedArray:
+def _starts_like(
+    text: pa.ChunkedArray, labels: Sequence[str], rest: str
+) -> pa.ChunkedArray:
     """Whether each text is one of the labels, case and accents apart."""
-    folded = pc.utf8_lower(pc.replace_substring_regex(text, r"[\s\x{00A0}\x{202F}]+", " "))
+    folded = pc.utf8_lower(
+        pc.replace_substring_regex(text, r"[\s\x{00A0}\x{202F}]+", " ")
+    )
     options = "|".join(_accent_free(label) for label in labels)
-    return pc.match_substring_regex(folded, rf"^ ?(?:{options}){rest}").fill_null(False)
+    return pc.match_substring_regex(folded, rf"^ ?(?:{options}){rest}").fill_null(
+        fill_value=False
+    )
 
 
 def _accent_free(label: str) -> str:
@@ -85,25 +90,35 @@ def _notes(cells: pa.Table, filled: pa.ChunkedArray, words: Lexicon) -> pa.Chunk
 def _totals(
     cells: pa.Table, words: Lexicon, converters: dict[str, str]
 ) -> pa.ChunkedArray:
-    texts = [name for name in cells.column_names if converters.get(name) not in _NUMERIC]
+    texts = [
+        name for name in cells.column_names if converters.get(name) not in _NUMERIC
+    ]
     telling = [name for name in texts if converters.get(name) in _TELLING]
     if not words.totals or not telling:
         return pc.less(_filled(cells), 0)
-    label = _starts_like(_first(cells.select(texts)), words.totals, r" ?(?:\([^)]*\))?:?$")
+    label = _starts_like(
+        _first(cells.select(texts)), words.totals, r" ?(?:\([^)]*\))?:?$"
+    )
     return pc.and_(pc.equal(_filled(cells.select(texts)), 1), label)
 
 
 def _broken(ragged: Sequence[Ragged], row_count: int, words: Lexicon) -> list[Ragged]:
     """Rows cut short or run together; short lines that end a report are neither."""
     labels = (*words.notes, *words.totals)
-    known = [row for row in ragged if labels and fold(row.text.strip(' "')).startswith(labels)]
+    known = [
+        row
+        for row in ragged
+        if labels and fold(row.text.strip(' "')).startswith(labels)
+    ]
     # The report's and the company's name may stand among the notes, at the very end.
     first_note = min((row.line for row in known), default=None)
     return [
         row
         for row in ragged
         if row not in known
-        and not (first_note is not None and row.after == row_count and row.cell_count == 1)
+        and not (
+            first_note is not None and row.after == row_count and row.cell_count == 1
+        )
     ]
 
 

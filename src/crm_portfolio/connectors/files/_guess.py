@@ -9,7 +9,13 @@ import attrs
 
 from crm_portfolio._inert import inert
 from crm_portfolio.connectors.files._csv import Head
-from crm_portfolio.connectors.files._headers import Layout, Lexicon, fold, lexicon, our_layout
+from crm_portfolio.connectors.files._headers import (
+    Layout,
+    Lexicon,
+    fold,
+    lexicon,
+    our_layout,
+)
 from crm_portfolio.connectors.files._proposal import Confidence
 from crm_portfolio.connectors.files._settings import Dialect
 from crm_portfolio.errors import SettingsError, did_you_mean
@@ -36,11 +42,9 @@ class Guess:
 def guessed(
     heads: Sequence[Head], dialect: Dialect | None, assigned: Mapping[str, str]
 ) -> Guess:
-    """The dialect in which every file is a table.
+    """The given dialect, or the only one in which every file is a table.
 
-    Args:
-        dialect: The one to take; None: the only one that fits.
-        assigned: File name → table, as a person said.
+    ``assigned`` is file name → table, as a person said.
 
     Raises:
         SettingsError: No dialect fits, or more than one does.
@@ -62,10 +66,15 @@ def guessed(
 
 
 def _tried(
-    dialect: Dialect, heads: Sequence[Head], assigned: Mapping[str, str], how: Confidence
+    dialect: Dialect,
+    heads: Sequence[Head],
+    assigned: Mapping[str, str],
+    how: Confidence,
 ) -> Guess:
     words = lexicon(dialect)
-    layouts = tuple(_layout(head, words, assigned.get(head.path.name)) for head in heads)
+    layouts = tuple(
+        _layout(head, words, assigned.get(head.path.name)) for head in heads
+    )
     return Guess(words, how, layouts)
 
 
@@ -125,15 +134,15 @@ def _not_recognised(guess: Guess, heads: Sequence[Head], *, is_given: bool) -> s
     ]
     name = lines[0].split(" (")[0].strip()
     tried = f"in the dialect {dialect!r}" if is_given else "in any dialect"
-    return "\n".join(
-        (
-            f"{len(lines)} of {len(heads)} file(s) not recognised {tried}; "
-            f"{dialect!r} comes nearest:",
-            *lines,
-            f'say which table it is, or leave it out: files={{"{name}": "account"}} '
-            'or {…: "ignore"}',
-        )
+    first = (
+        f"{len(lines)} of {len(heads)} file(s) not recognised {tried}; "
+        f"{dialect!r} comes nearest:"
     )
+    last = (
+        f'say which table it is, or leave it out: files={{"{name}": "account"}} '
+        'or {…: "ignore"}'
+    )
+    return "\n".join((first, *lines, last))
 
 
 def _advice(head: Head, dialect: Dialect) -> str:

@@ -52,11 +52,13 @@ class Layout:
 
     Attributes:
         marks: Columns any of which tells that a file is this table.
+        foreign: Folded headers any of which tells that it is not.
         constants: Columns that say the same in every row.
     """
 
     table: TableName
     marks: tuple[str, ...] = ()
+    foreign: frozenset[str] = frozenset()
     wanted: tuple[Wanted, ...] = ()
     constants: Mapping[str, str] = attrs.field(factory=dict)
 
@@ -91,11 +93,13 @@ class Lexicon:
         """The first table that a header marks."""
         folded = {fold(header) for header in headers}
         for layout in self.layouts:
-            for wanted in layout.wanted:
-                if wanted.column in layout.marks and any(
-                    labels & folded for labels in wanted.labels
-                ):
-                    return layout
+            if not layout.foreign & folded and any(
+                labels & folded
+                for wanted in layout.wanted
+                if wanted.column in layout.marks
+                for labels in wanted.labels
+            ):
+                return layout
         return None
 
 
@@ -143,7 +147,8 @@ def our_layout(table: TableName) -> Layout:
         Wanted(column.name, (frozenset({column.name}),), column.type, column.name)
         for column in TABLES[table].columns
     )
-    return Layout(table, TABLES[table].key or TABLES[table].required, wanted)
+    marks = TABLES[table].key or TABLES[table].required
+    return Layout(table, marks, frozenset(), wanted)
 
 
 @cache
@@ -151,7 +156,9 @@ def lexicon(dialect: Dialect) -> Lexicon:
     """What is known of a dialect."""
     if dialect == "tables":
         return Lexicon(dialect, tuple(map(our_layout, TABLES)), {}, (), ())
-    said = tomllib.loads((files(__package__) / "headers.toml").read_text("utf-8"))[dialect]
+    said = tomllib.loads((files(__package__) / "headers.toml").read_text("utf-8"))[
+        dialect
+    ]
     footers = said["footers"]
     return Lexicon(
         dialect,
@@ -173,7 +180,13 @@ def _layouts(said: Mapping[str, Any]) -> Iterator[Layout]:
             _wanted(column, labels, chosen.get(column) or _usual(table, column))
             for column, labels in of_table["columns"].items()
         )
-        yield Layout(table, tuple(of_table["marks"]), wanted, of_table.get("constants", {}))
+        yield Layout(
+            table,
+            tuple(of_table["marks"]),
+            frozenset(map(fold, of_table.get("foreign", ()))),
+            wanted,
+            of_table.get("constants", {}),
+        )
 
 
 def _wanted(column: str, said: Any, convert: str) -> Wanted:

@@ -48,7 +48,9 @@ _CELL: Final = " ?".join(
     )
 )
 _CANONICAL: Final = r"^\s*[-+]?[0-9]+(\.[0-9]+)?\s*$"
-_HINT: Final = 'write a number; symbols={"kr": "SEK"} names what a currency sign means'
+_HINT: Final = (
+    'write a number, such as 1234.50; symbols={"kr": "SEK"} names a currency sign'
+)
 _NOTHING: Final = pa.scalar(None, pa.string())
 
 
@@ -69,7 +71,7 @@ class _Parts:
             rf"[1-9][0-9]{{0,2}}(?:{by}[0-9]{{3}})+" for by in (other, " ", "'")
         )
         pattern = rf"^(?:(?:[0-9]+|{grouped})(?:{mark}[0-9]*)?|{mark}[0-9]+)$"
-        return pc.match_substring_regex(self.core, pattern).fill_null(False)
+        return pc.match_substring_regex(self.core, pattern).fill_null(fill_value=False)
 
 
 @attrs.frozen
@@ -91,14 +93,19 @@ def numbers(
 ) -> Reading:
     """Decimal text for each cell, and the currency the cells name.
 
-    Args:
-        is_whole: Only whole numbers make sense, so a lone mark groups thousands.
-        is_money: Cells may name a currency.
+    Where only whole numbers make sense, a lone mark groups thousands; only money may name
+    a currency.
     """
     filled = blank_as_null(cells)
-    if conventions.is_canonical and percent == "never" and _is_canonical(filled):
+    parts = _parts(
+        filled, conventions.symbols, has_percent=percent != "never", is_money=is_money
+    )
+    if (
+        conventions.is_canonical
+        and percent != "always"
+        and _is_canonical(filled, parts)
+    ):
         return plain(pc.utf8_trim_whitespace(filled))
-    parts = _parts(filled, conventions.symbols, has_percent=percent != "never", is_money=is_money)
     choice = _decided(filled, parts, conventions.decimal, is_whole=is_whole)
     core = pc.if_else(parts.under(choice.decimal), parts.core, _NOTHING)
     values = _text(core, choice.decimal, parts.is_negative)
@@ -119,10 +126,13 @@ def numbers(
     )
 
 
-def _is_canonical(cells: pa.Array) -> bool:
+def _is_canonical(cells: pa.Array, parts: _Parts) -> bool:
     """Whether reading in other conventions has nothing to add; the rest is judged later."""
-    odd = cells.filter(pc.invert(pc.match_substring_regex(cells, _CANONICAL)))
-    return not pc.any(pc.match_substring_regex(odd, r"[0-9]")).as_py()
+    is_odd = pc.invert(pc.match_substring_regex(cells, _CANONICAL)).fill_null(
+        fill_value=False
+    )
+    is_number = pc.or_(parts.under("."), parts.under(","))
+    return not pc.any(pc.and_(is_odd, is_number)).as_py()
 
 
 def _parts(
@@ -139,14 +149,16 @@ def _parts(
     if not has_percent:
         fits.append(pc.invert(said["percent"]))
     currency, is_known, assumed_signs = codes(part["before"], part["after"], symbols)
-    fits.append(is_known if is_money else pc.invert(pc.or_(said["before"], said["after"])))
+    fits.append(
+        is_known if is_money else pc.invert(pc.or_(said["before"], said["after"]))
+    )
     is_good = all_true(fits)
     minus = pc.or_(pc.equal(part["first"], "-"), pc.equal(part["second"], "-"))
     negative = pc.or_(pc.or_(minus, pc.equal(part["last"], "-")), said["open"])
     return _Parts(
         pc.if_else(is_good, part["core"], _NOTHING),
-        negative.fill_null(False),
-        said["percent"].fill_null(False),
+        negative.fill_null(fill_value=False),
+        said["percent"].fill_null(fill_value=False),
         pc.if_else(is_good, currency, _NOTHING),
         assumed_signs,
     )
@@ -158,13 +170,17 @@ def _decided(
     dot, comma = parts.under("."), parts.under(",")
     only_dot, only_comma = pc.and_not(dot, comma), pc.and_not(comma, dot)
     is_dot, is_comma = pc.any(only_dot).as_py(), pc.any(only_comma).as_py()
-    open_cells = pc.and_(dot, pc.match_substring_regex(parts.core, "[.,]").fill_null(False))
+    open_cells = pc.and_(
+        dot, pc.match_substring_regex(parts.core, "[.,]").fill_null(fill_value=False)
+    )
     open_cells = pc.and_(open_cells, comma)
     if is_dot and is_comma:
         return _Decision(
             setting or ".",
             "given",
-            "" if setting else (
+            ""
+            if setting
+            else (
                 f"writes decimals both ways ({examples(cells, only_dot)} and "
                 f'{examples(cells, only_comma)}): say decimal="." or decimal=",", and the '
                 "other cells are reported"
@@ -179,7 +195,9 @@ def _decided(
     return _Decision(
         setting or ".",
         "given",
-        "" if setting else (
+        ""
+        if setting
+        else (
             f"holds only cells such as {examples(cells, open_cells)}, thousands or "
             'decimals: say decimal="," or decimal="."'
         ),
@@ -189,17 +207,25 @@ def _decided(
 def _grouped(cells: pa.Array, core: pa.Array, open_cells: pa.Array) -> _Decision:
     """Counts have no decimals, so a lone mark can only group thousands."""
     marks = [
-        pc.any(pc.and_(open_cells, pc.match_substring(core, mark).fill_null(False))).as_py()
+        pc.any(
+            pc.and_(
+                open_cells, pc.match_substring(core, mark).fill_null(fill_value=False)
+            )
+        ).as_py()
         for mark in ".,"
     ]
     if all(marks):
         shown = examples(cells, open_cells)
-        return _Decision(".", "given", f"groups thousands both ways ({shown}): write 1234")
+        return _Decision(
+            ".", "given", f"groups thousands both ways ({shown}): write 1234"
+        )
     return _Decision("," if marks[0] else ".", "likely")
 
 
 def _text(core: pa.Array, decimal: Decimal, is_negative: pa.Array) -> pa.Array:
-    digits = pc.replace_substring_regex(core, f"[ '{',' if decimal == '.' else '.'}]", "")
+    digits = pc.replace_substring_regex(
+        core, f"[ '{',' if decimal == '.' else '.'}]", ""
+    )
     digits = pc.replace_substring(digits, decimal, ".")
     digits = _trimmed(pc.replace_substring_regex(digits, r"\.$", ""))
     sign = pc.if_else(is_negative, "-", "")

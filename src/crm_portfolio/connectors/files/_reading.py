@@ -62,6 +62,15 @@ class Reading:
     question: str = ""
     currency: pa.Array | None = None
 
+    def spread(self, places: pa.Array) -> Reading:
+        """The reading of cells that repeat, from that of the different ones."""
+        return attrs.evolve(
+            self,
+            values=self.values.take(places),
+            unread=self.unread.take(places).fill_null(fill_value=False),
+            currency=None if self.currency is None else self.currency.take(places),
+        )
+
 
 def plain(values: pa.Array) -> Reading:
     """Cells that mean what they say."""
@@ -83,10 +92,14 @@ def tidied(cells: pa.Array) -> pa.Array:
 
 def all_true(masks: Iterable[pa.Array]) -> pa.Array:
     """True where every mask is; unknown counts as not."""
-    return reduce(pc.and_, masks).fill_null(False)
+    return reduce(pc.and_, masks).fill_null(fill_value=False)
 
 
 def examples(cells: pa.Array, mask: pa.Array) -> str:
     """A few different cells that the mask marks, for a message."""
-    marked = pc.unique(cells.filter(mask.fill_null(False))).slice(0, 3).to_pylist()
+    marked = (
+        pc.unique(cells.filter(mask.fill_null(fill_value=False)))
+        .slice(0, 3)
+        .to_pylist()
+    )
     return ", ".join(repr(cell) for cell in marked)

@@ -37,8 +37,10 @@ def own_stage(opportunities: pa.Table) -> pa.Table:
         stage.combine_chunks(), r"(?s)^(?P<stage>.*) \((?P<pipeline>.*)\)$"
     )
     said = pc.struct_field(found, "pipeline")
-    is_appended = pc.equal(said, pipeline.combine_chunks()).fill_null(False)
-    bare = pc.if_else(is_appended, pc.struct_field(found, "stage"), stage.combine_chunks())
+    is_appended = pc.equal(said, pipeline.combine_chunks()).fill_null(fill_value=False)
+    bare = pc.if_else(
+        is_appended, pc.struct_field(found, "stage"), stage.combine_chunks()
+    )
     return replaced(opportunities, "stage", bare)
 
 
@@ -58,16 +60,11 @@ def statuses(
     by_flag = _by_flags(opportunities)
     if "stage" not in opportunities.column_names:
         table = replaced(opportunities, "status", by_flag)
-        if by_flag.null_count:
-            flags = "the columns Closed and Won, or the stage"
-            return Told(
-                table,
-                questions=(
-                    f"opportunity.status: nothing says which were won or lost; add {flags} "
-                    "to the export",
-                ),
-            )
-        return Told(table)
+        question = (
+            "opportunity.status: nothing says which were won or lost; add the columns "
+            "Closed and Won, or the stage, to the export"
+        )
+        return Told(table, questions=(question,) if by_flag.null_count else ())
     stage = opportunities["stage"].combine_chunks()
     by_stage, unknown = _by_stages(stage.filter(by_flag.is_null()), words, stages)
     values = pc.replace_with_mask(by_flag, by_flag.is_null(), by_stage)
@@ -90,7 +87,7 @@ def _by_flags(opportunities: pa.Table) -> pa.Array:
     )
     values = pa.nulls(opportunities.num_rows, pa.string())
     for is_so, status in steps:
-        is_new = pc.and_(is_so.fill_null(False), values.is_null())
+        is_new = pc.and_(is_so.fill_null(fill_value=False), values.is_null())
         values = pc.if_else(is_new, status, values)
     return values
 
@@ -118,11 +115,12 @@ def _asked(unknown: list[str]) -> tuple[str, ...]:
         return ()
     shown = ", ".join(f'"{inert(name)}": …' for name in unknown[:_SHOWN])
     more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-    return (
+    question = (
         "opportunity.status: no column says which opportunities were won or lost, and "
         f"{len(unknown)} stage(s) are not known; say for each whether it is open, won or "
-        f"lost: stages={{{shown}}}{more}",
+        f"lost: stages={{{shown}}}{more}"
     )
+    return (question,)
 
 
 def closings(opportunities: pa.Table) -> pa.Table:
@@ -130,7 +128,9 @@ def closings(opportunities: pa.Table) -> pa.Table:
     if "close_date" not in opportunities.column_names:
         return opportunities
     day = opportunities["close_date"].combine_chunks()
-    is_open = pc.equal(opportunities["status"].combine_chunks(), "open").fill_null(False)
+    is_open = pc.equal(opportunities["status"].combine_chunks(), "open").fill_null(
+        fill_value=False
+    )
     nothing = pa.scalar(None, day.type)
     for name, values in (
         ("closed_on", pc.if_else(is_open, nothing, day)),

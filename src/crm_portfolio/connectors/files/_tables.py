@@ -108,9 +108,13 @@ def _check(dialect: str | None, settings: FilesSettings) -> None:
     if settings.date_order not in (None, "dmy", "mdy"):
         problems.append(f"date_order is 'dmy' or 'mdy', not {settings.date_order!r}")
     if not _is_zone(settings.time_zone):
-        problems.append(f"no time zone {settings.time_zone!r}; write it like 'Europe/Paris'")
+        problems.append(
+            f"no time zone {settings.time_zone!r}; write it like 'Europe/Paris'"
+        )
     if problems:
-        raise SettingsError("\n".join(("these settings do not fit:", *(f"  {p}" for p in problems))))
+        raise SettingsError(
+            "\n".join(("these settings do not fit:", *(f"  {p}" for p in problems)))
+        )
 
 
 def _columns(table: TableName, dialect: Dialect | None) -> tuple[str, ...]:
@@ -144,7 +148,9 @@ def _heads(paths: Sequence[Path], settings: FilesSettings) -> list[Head]:
     return [head_of(path, wanted, settings.encoding) for path in paths]
 
 
-def _parts(heads: Sequence[Head], guess: Guess, settings: FilesSettings) -> list[FilePart]:
+def _parts(
+    heads: Sequence[Head], guess: Guess, settings: FilesSettings
+) -> list[FilePart]:
     conventions = Conventions(
         settings.decimal,
         settings.date_order,
@@ -165,7 +171,7 @@ def _parts(heads: Sequence[Head], guess: Guess, settings: FilesSettings) -> list
                 layout,
                 guess.lexicon,
                 conventions,
-                fields,
+                fields=fields,
                 first_row=before,
                 confidence="given" if is_given else guess.confidence,
             )
@@ -194,7 +200,10 @@ def _alike(tables: list[pa.Table]) -> list[pa.Table]:
         table.cast(
             pa.schema(
                 [
-                    (field.name, field.type if len(types[field.name]) == 1 else pa.string())
+                    (
+                        field.name,
+                        field.type if len(types[field.name]) == 1 else pa.string(),
+                    )
                     for field in table.schema
                 ]
             )
@@ -207,7 +216,9 @@ def _ask(questions: Sequence[str]) -> None:
     different = list(dict.fromkeys(questions))
     if different:
         lines = "\n".join(f"  {question}" for question in different)
-        raise SettingsError(f"{len(different)} thing(s) cannot be told from the files:\n{lines}")
+        raise SettingsError(
+            f"{len(different)} thing(s) cannot be told from the files:\n{lines}"
+        )
 
 
 def _modified(

@@ -213,24 +213,22 @@ def _refusal(code: object, status: int | None) -> Exception:
 
 def _ticket(answer: tuple[str, str], known: Origin | None) -> Ticket:
     token, instance = answer
-    scheme = known.scheme if known else "https"
     try:
-        told = Origin.of(f"{scheme}://{instance}")
+        told = Origin.of(f"https://{instance}")
     except SettingsError:
         raise LoginError(
             "salesforce", "the log-in named an instance that is none"
         ) from None
-    if known is not None and told != known:
-        raise LoginError(
-            "salesforce",
-            f"the log-in leads to {told}, but {known} is configured: set instance_url "
-            "to the address the org has now",
-        )
-    if known is None and not told.host.endswith(".salesforce.com"):
-        raise LoginError(
-            "salesforce", f"the log-in leads to {told}, which is not Salesforce's own"
-        )
-    return Ticket(told, token)
+    if known is None and told.host.endswith(".salesforce.com"):
+        return Ticket(told, token)
+    if known is not None and told.netloc == known.netloc:
+        return Ticket(known, token)
+    configured = f"{known} is configured" if known else "that is not Salesforce's own"
+    raise LoginError(
+        "salesforce",
+        f"the log-in leads to {told.netloc}, but {configured}: set instance_url to the "
+        "address the org has now",
+    )
 
 
 _URL, _ID = "SALESFORCE_INSTANCE_URL", "SALESFORCE_CLIENT_ID"

@@ -115,10 +115,9 @@ def _shortcomings(field: ManagedField, found: Record) -> Iterator[ProvisionStep]
     name = f"Account.{ACCOUNT_FIELDS[field.column]}"
     kind = found.get("type")
     if kind not in _TYPES[field.type]:
-        needs = (
-            "by hand: rename or delete the field that is there, then run setup again"
-        )
-        yield ProvisionStep(f"{name} is a {kind}, not a {field.type}", "planned", needs)
+        needs = "by hand: rename or delete the field, then run setup again"
+        wanted = _metadata(field)["type"]
+        yield ProvisionStep(f"{name} has type {kind}, not {wanted}", "planned", needs)
     elif kind == "picklist":
         options = {
             option.get("value")

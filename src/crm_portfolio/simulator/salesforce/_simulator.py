@@ -20,6 +20,7 @@ from crm_portfolio.simulator._server import HOST, Reply, Request, Server
 from crm_portfolio.simulator._store import StoredValue
 from crm_portfolio.simulator.salesforce import _auth
 from crm_portfolio.simulator.salesforce._assumptions import Assumptions
+from crm_portfolio.simulator.salesforce._call import Call
 from crm_portfolio.simulator.salesforce._ids import to_18
 from crm_portfolio.simulator.salesforce._load import (
     ORG_ID,
@@ -32,7 +33,7 @@ from crm_portfolio.simulator.salesforce._model import Tables
 from crm_portfolio.simulator.salesforce._org import Clock, Org
 from crm_portfolio.simulator.salesforce._pages import Pages
 from crm_portfolio.simulator.salesforce._refusal import Refusal
-from crm_portfolio.simulator.salesforce._rest import Call, Route, matched
+from crm_portfolio.simulator.salesforce._rest import Route, matched
 from crm_portfolio.simulator.salesforce._setup import custom_field
 from crm_portfolio.simulator.salesforce._write import Row, delete, update
 

@@ -25,6 +25,11 @@ _UNIQUE: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "FieldPermissions": (("ParentId", "Field"), "DUPLICATE_VALUE"),
     "PermissionSetAssignment": (("PermissionSetId", "AssigneeId"), "DUPLICATE_VALUE"),
 }
+_ADMINISTRATIVE: Final = {
+    "PermissionSet": "Manage Profiles and Permission Sets",
+    "FieldPermissions": "Manage Profiles and Permission Sets",
+    "PermissionSetAssignment": "Assign Permission Sets",
+}
 _FROM_STAGE: Final = """
     SELECT "IsClosed", "IsWon", "ForecastCategory", "ForecastCategoryName",
            "DefaultProbability"
@@ -143,10 +148,8 @@ def _existing(row: Row, states: Mapping[str, bool]) -> str:
 
 def _checked(org: Org, row: Row, *, by: str, is_new: bool) -> dict[str, StoredValue]:
     entity = row.entity
-    right = f"{'Create' if is_new else 'Edit'} {entity.name}"
-    if by == org.user_id and not org.access.may(right):
-        code = "INSUFFICIENT_ACCESS_OR_READONLY"
-        raise Refusal(code, "insufficient access rights on object id")
+    if by == org.user_id:
+        _must_have_the_right(org, entity, is_new=is_new)
     values: dict[str, StoredValue] = {}
     for name, raw in row.values.items():
         field = _writable(org, entity, name, by=by, is_new=is_new)
@@ -155,9 +158,24 @@ def _checked(org: Org, row: Row, *, by: str, is_new: bool) -> dict[str, StoredVa
         values[field.name] = value
     if entity.name == "Opportunity" and "StageName" in values:
         values = {**_of_stage(org, str(values["StageName"])), **values}
-    if entity.name == "FieldPermissions" and is_new:
-        _must_be_grantable(org, values)
+    if entity.name == "FieldPermissions":
+        _must_be_grantable(org, {**_current(org, row), **values})
     return values
+
+
+def _must_have_the_right(org: Org, entity: SObject, *, is_new: bool) -> None:
+    if entity.name in _ADMINISTRATIVE:
+        right = _ADMINISTRATIVE[entity.name]
+        org.access.demand(right, org.assumptions.refused_right_code)
+    if not org.access.may(f"{'Create' if is_new else 'Edit'} {entity.name}"):
+        code = "INSUFFICIENT_ACCESS_OR_READONLY"
+        raise Refusal(code, "insufficient access rights on object id")
+
+
+def _current(org: Org, row: Row) -> Mapping[str, StoredValue]:
+    full = to_18(row.record_id or "")
+    found = org.store.records(row.entity.name, '"Id" = ?', [full]) if full else []
+    return found[0] if found else {}
 
 
 def _writable(org: Org, entity: SObject, name: str, *, by: str, is_new: bool) -> Field:

@@ -1,0 +1,125 @@
+"""Does every kind of frame come in, and the same kind go out, with nothing changed?"""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime, timezone
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from crm_portfolio._frames import (
+    BACKENDS,
+    Backend,
+    backend_of,
+    from_arrow,
+    same_kind,
+    to_arrow,
+)
+from crm_portfolio.errors import SettingsError
+
+TABLE = pa.table(
+    {
+        "text": ["Łódź", "", None],
+        "integer": pa.array([2**60 + 1, None, -1], pa.int64()),
+        "number": [0.1, None, -0.0],
+        "flag": [True, None, False],
+        "day": pa.array([date(2024, 2, 29), None, date(1900, 1, 1)], pa.date32()),
+        "moment": pa.array(
+            [datetime(2024, 2, 29, 1, 2, 3, 456789, timezone.utc), None, None],
+            pa.timestamp("us", "UTC"),
+        ),
+    }
+)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_round_trip_changes_nothing(backend: Backend) -> None:
+    frame = from_arrow(TABLE, backend)
+    assert backend_of(frame) == backend
+    assert to_arrow(frame).equals(TABLE)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_frame_without_rows_keeps_its_columns(backend: Backend) -> None:
+    frame = from_arrow(TABLE.slice(0, 0), backend)
+    assert to_arrow(frame).schema.names == TABLE.schema.names
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_kind_of_another_frame_is_met(backend: Backend) -> None:
+    like = from_arrow(TABLE, backend)
+    assert type(same_kind(pa.table({"a": [1]}), like)) is type(like)
+
+
+def test_missing_values_of_plain_pandas_are_null() -> None:
+    frame = pd.DataFrame(
+        {
+            "number": [1.5, np.nan],
+            "text": ["x", None],
+            "day": pd.to_datetime(["2024-02-29", None]),
+            "category": pd.Categorical(["u", None]),
+        },
+        index=[7, 9],
+    )
+    assert to_arrow(frame).to_pydict() == {
+        "number": [1.5, None],
+        "text": ["x", None],
+        "day": [datetime(2024, 2, 29), None],
+        "category": ["u", None],
+    }
+
+
+def test_an_object_column_of_several_types_comes_as_text() -> None:
+    frame = pd.DataFrame({"amount": [1.5, "12x", None, True, date(2024, 2, 29)]})
+    assert to_arrow(frame)["amount"].to_pylist() == [
+        "1.5",
+        "12x",
+        None,
+        "true",
+        "2024-02-29",
+    ]
+
+
+def test_lazy_frames_and_relations_come_in() -> None:
+    wanted = [{"a": 1, "b": "x"}]
+    lazy = pl.LazyFrame({"a": [1], "b": ["x"]})
+    assert to_arrow(lazy).to_pylist() == wanted
+    assert backend_of(lazy) == "polars"
+    relation = duckdb.sql("select 1 as a, 'x' as b")
+    assert to_arrow(relation).to_pylist() == wanted
+    assert backend_of(relation) == "pyarrow"
+    assert to_arrow(TABLE.to_batches()[0]).equals(TABLE)
+
+
+def test_text_is_plain_text_whatever_the_engine_calls_it() -> None:
+    frame = pl.DataFrame({"a": ["x"], "b": pl.Series(["y"], dtype=pl.Categorical)})
+    assert to_arrow(frame).schema.types == [pa.string(), pa.string()]
+
+
+def test_no_metadata_of_pandas_travels_along() -> None:
+    tagged = TABLE.replace_schema_metadata({"pandas": "{}"})
+    assert to_arrow(tagged).schema.metadata is None
+
+
+@pytest.mark.parametrize("thing", [None, [1, 2], {"a": [1]}, "account.csv"])
+def test_what_is_no_frame_is_refused(thing: object) -> None:
+    with pytest.raises(SettingsError, match="is no frame"):
+        to_arrow(thing)
+
+
+def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match="pandas, polars, pyarrow"):
+        from_arrow(TABLE, "spark")  # type: ignore[arg-type]
+
+
+def test_a_missing_polars_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from crm_portfolio.errors import MissingExtraError
+
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(MissingExtraError, match=r"crm-portfolio\[polars\]"):
+        from_arrow(TABLE, "polars")

@@ -1,0 +1,263 @@
+"""Does one file fill all settings, and does it say everything that is wrong with it?"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from datetime import date
+from pathlib import Path
+from subprocess import run
+
+import pytest
+
+from crm_portfolio.analysis import Abc, Bands, Quantiles, Slices
+from crm_portfolio.errors import SettingsError
+from crm_portfolio.portfolio import Calendar, Period
+from crm_portfolio.settings import Settings
+
+
+@pytest.fixture
+def load(tmp_path: Path):
+    def loaded(text: str) -> Settings:
+        file = tmp_path / "portfolio.toml"
+        file.write_text(text, encoding="utf-8")
+        return Settings.load(file)
+
+    return loaded
+
+
+@pytest.fixture
+def refused(load):
+    def message(text: str) -> str:
+        with pytest.raises(SettingsError) as caught:
+            load(text)
+        return str(caught.value)
+
+    return message
+
+
+class TestWhatAFileSays:
+    def test_an_empty_file_is_the_defaults(self, load) -> None:
+        assert load("") == Settings()
+
+    def test_every_layer_gets_its_own(self, load) -> None:
+        settings = load(
+            """
+            currency = "EUR"
+            time_zone = "Europe/Paris"
+            year_starts = 7
+            language = "fr"
+            [concentration]
+            major_share = 0.15
+            [limits]
+            max_share = 0.3
+            max_share_by_field = { tier = 0.1 }
+            [policy]
+            edited = "overwrite"
+            [salesforce]
+            timeout = [5, 30]
+            [salesforce.fields.opportunity]
+            kind = "Deal_Kind__c"
+            amount = { field = "Net__c", as = "number" }
+            [files]
+            decimal = ","
+            stages = { "Gagné" = "won" }
+            """
+        )
+        assert settings.currency == "EUR"
+        assert settings.calendar == Calendar("Europe/Paris", 7)
+        assert settings.language == "fr"
+        assert settings.concentration.major_share == 0.15
+        assert settings.limits.max_share == 0.3
+        assert settings.limits.share_of("tier") == 0.1
+        assert settings.policy.edited == "overwrite"
+        assert settings.salesforce.timeout == (5.0, 30.0)
+        assert settings.salesforce.fields["opportunity"] == {
+            "kind": "Deal_Kind__c",
+            "amount": {"field": "Net__c", "as": "number"},
+        }
+        assert settings.files.decimal == ","
+        assert settings.files.stages == {"Gagné": "won"}
+
+    def test_without_a_time_zone_the_orgs_own_stands(self, load) -> None:
+        assert load('currency = "EUR"').calendar is None
+
+    @pytest.mark.parametrize(
+        ("table", "method", "names"),
+        [
+            ('method = "slices"\ncount = 3', Slices(3), "ABC"),
+            ("count = 5", Slices(5), "ABCDE"),
+            ('method = "quantiles"\ncount = 2', Quantiles(2), "AB"),
+            (
+                'method = "bands"\nedges = [100_000, 50_000.5]',
+                Bands((1e5, 50_000.5)),
+                "ABC",
+            ),
+            ('method = "abc"\na_share = 0.7', Abc(0.7, 0.95), "ABC"),
+            ("", Slices(4), "ABCD"),
+        ],
+    )
+    def test_a_method_stands_beside_its_own_settings(
+        self, load, table: str, method: object, names: str
+    ) -> None:
+        settings = load(f"[tiers]\n{table}\nborder_count = 1")
+        assert settings.tiers.method == method
+        assert settings.tiers.border_count == 1
+        assert settings.tier_names == tuple(names)
+
+    @pytest.mark.parametrize(
+        ("written", "period"),
+        [
+            ('"last 12 months"', Period.last_months(12)),
+            ('"last 1 month"', Period.last_months(1)),
+            ('"all"', Period.all()),
+            (
+                "{ start = 2025-07-01, end = 2026-07-01 }",
+                Period.between(date(2025, 7, 1), date(2026, 7, 1)),
+            ),
+        ],
+    )
+    def test_one_period_fills_all_analyses(
+        self, load, written: str, period: Period
+    ) -> None:
+        settings = load(f"period = {written}")
+        assert settings.tiers.period == settings.concentration.period == period
+
+    def test_an_analysis_may_have_its_own_period(self, load) -> None:
+        settings = load('period = "all"\n[tiers]\nperiod = "last 6 months"')
+        assert settings.tiers.period == Period.last_months(6)
+        assert settings.concentration.period == Period.all()
+
+    def test_each_connector_finds_its_part(self, load) -> None:
+        settings = load("[salesforce]\npage_size = 500")
+        assert settings.of_connector("salesforce") == settings.salesforce
+        assert settings.of_connector("files") == settings.files
+        assert settings.of_connector("someone-elses") is None
+
+    def test_a_byte_order_mark_is_no_fault(self, tmp_path: Path) -> None:
+        file = tmp_path / "portfolio.toml"
+        file.write_bytes(b'\xef\xbb\xbfcurrency = "EUR"')
+        assert Settings.load(file).currency == "EUR"
+
+
+class TestWhatAFileMayNotSay:
+    def test_unknown_keys_are_told_all_at_once_with_what_was_meant(
+        self, refused
+    ) -> None:
+        said = refused(
+            """
+            curency = "EUR"
+            [limits]
+            max_shar = 0.2
+            min_chnges = 3
+            [limts]
+            max_share = 0.1
+            [salesforce.retry]
+            atempts = 3
+            """
+        )
+        assert "portfolio.toml has 5 fault(s)" in said
+        assert "curency is no setting; did you mean 'currency'?" in said
+        assert "[limits] max_shar is no setting; did you mean 'max_share'?" in said
+        assert "[limits] min_chnges is no setting; did you mean 'min_changes'?" in said
+        assert "limts is no setting; did you mean 'limits'?" in said
+        assert "[salesforce.retry] atempts is no setting" in said
+
+    def test_a_key_in_the_wrong_table_is_told_its_place(self, refused) -> None:
+        assert "max_share is no setting; it stands in [limits]" in refused(
+            "max_share = 1"
+        )
+
+    def test_a_key_of_another_method_is_told_its_method(self, refused) -> None:
+        said = refused('[tiers]\nmethod = "slices"\nedges = [1]')
+        assert (
+            "[tiers] edges is no setting; it is of [tiers] with method = 'bands'"
+            in said
+        )
+
+    def test_values_of_the_wrong_kind_are_told_with_their_place(self, refused) -> None:
+        said = refused(
+            """
+            language = "de"
+            period = "last year"
+            [tiers]
+            count = "4"
+            [limits]
+            max_share = "a fifth"
+            min_changes = true
+            max_share_by_field = { tier = "much" }
+            [files]
+            decimal = ";"
+            """
+        )
+        assert "language: this must be 'en' or 'fr', not 'de'" in said
+        assert 'period: this must be "last 12 months", "all"' in said
+        assert "[tiers] count: this must be a whole number, not a text" in said
+        assert "[limits] max_share: this must be a number, not a text" in said
+        assert "[limits] min_changes: this must be a whole number, not true" in said
+        assert "[limits.max_share_by_field] tier: this must be a number" in said
+        assert "[files] decimal: this must be ',' or '.', not ';'" in said
+
+    def test_values_out_of_bounds_are_told_by_their_class(self, refused) -> None:
+        assert "max_share is a share from 0 to 1, not 7" in refused(
+            "[limits]\nmax_share = 7"
+        )
+        assert "page_size is from 200 to 2000" in refused("[salesforce]\npage_size = 1")
+
+    def test_an_unknown_method_is_told_the_known_ones(self, refused) -> None:
+        said = refused('[tiers]\nmethod = "slice"')
+        assert "[tiers] method must be one of abc, bands, quantiles, slices" in said
+
+    def test_a_method_that_lacks_its_setting_says_which(self, refused) -> None:
+        said = refused('[tiers]\nmethod = "bands"')
+        assert "[tiers] edges: this is missing" in said
+
+    def test_a_table_that_is_none_is_refused(self, refused) -> None:
+        assert "tiers" in refused('tiers = "slices"')
+        assert "limits: this must be a table" in refused("limits = 3")
+        assert "[files] stages: this must be a table" in refused(
+            "[files]\nstages = [1]"
+        )
+
+    def test_a_wrong_period_is_told_once(self, refused) -> None:
+        said = refused("period = { start = 2025-01-01, end = 2025-01-01 }")
+        assert "1 fault(s)" in said
+
+    @pytest.mark.parametrize(
+        ("text", "where"),
+        [
+            ('[salesforce]\nclient_secret = "hush"', "SALESFORCE_CLIENT_SECRET"),
+            ('[salesforce]\nprivate_key = "hush"', "SALESFORCE_PRIVATE_KEY_FILE"),
+            ('[salesforce]\nACCESS_TOKEN = "hush"', "SALESFORCE_ACCESS_TOKEN"),
+            ('[salesforce]\npassword = "hush"', "environment"),
+            ('api_key = "hush"', "environment"),
+            ('[mine.deeper]\nrefresh_token = "hush"', "environment"),
+        ],
+    )
+    def test_a_secret_is_refused_and_never_shown(
+        self, refused, text: str, where: str
+    ) -> None:
+        said = refused(text)
+        assert where in said
+        assert "hush" not in said
+
+    def test_what_is_no_toml_says_where(self, refused) -> None:
+        assert "line 2" in refused('currency = "EUR"\nlimits == 3')
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(SettingsError, match=r"none\.toml"):
+            Settings.load(tmp_path / "none.toml")
+
+    def test_the_error_travels_between_processes(self, load) -> None:
+        with pytest.raises(SettingsError) as caught:
+            load("max_share = 1")
+        copied = pickle.loads(pickle.dumps(caught.value))
+        assert str(copied) == str(caught.value)
+
+
+def test_settings_load_no_crm_client() -> None:
+    code = "import sys, crm_portfolio.settings as s; s.Settings(); print(*sys.modules)"
+    loaded = run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"simple_salesforce", "matplotlib", "uvicorn", "duckdb"} & set(loaded)

@@ -1,0 +1,253 @@
+"""Every run can be taken back, where people have not gone on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from crm_portfolio import simulator
+from crm_portfolio._managed import is_own
+from crm_portfolio.archive import Archive, Journal
+from crm_portfolio.connectors.salesforce import Salesforce
+from crm_portfolio.errors import WrongOrgError
+from crm_portfolio.protocols import Org, Quota
+from crm_portfolio.simulator import Fault
+from crm_portfolio.writeback import Edited, Limits, Plan, apply, plan, undo
+
+Wanted = Callable[..., Any]
+Edit = Callable[..., None]
+Held = Callable[[str], dict[str, Any]]
+
+FIRST = {"tier": "A", "tier_since_on": date(2026, 6, 30), "portfolio_rank": 1}
+SECOND = {"tier": "B", "tier_since_on": date(2026, 7, 31), "portfolio_rank": 2}
+
+
+class ReadOnly:
+    """A CRM through which nothing can be written: it has no such method."""
+
+    def __init__(self, crm: Salesforce) -> None:
+        self._crm = crm
+        self.name = crm.name
+
+    def org(self) -> Org:
+        return self._crm.org()
+
+    def read(self, table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        return self._crm.read(table, ids, columns)
+
+    def quota(self) -> Quota | None:
+        return self._crm.quota()
+
+
+@pytest.fixture
+def night(crm: Salesforce, archive: Archive, wanted: Wanted) -> Callable[..., Journal]:
+    """Plan and apply these values for these accounts."""
+
+    def run(accounts: Sequence[str], values: dict[str, Any]) -> Journal:
+        proposal = plan([wanted({i: values for i in accounts})], crm, limits=Limits(1))
+        journal = apply(proposal, crm, archive=archive)
+        assert journal.exit_code == 0
+        return journal
+
+    return run
+
+
+def test_a_first_fill_taken_back_leaves_the_org_as_it_was(
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    archive: Archive,
+    ids: list[str],
+    night: Callable[..., Journal],
+) -> None:
+    before = sim.snapshot()
+    journal = night(ids, FIRST)
+    way_back = undo(journal, ReadOnly(crm))
+    assert way_back.header.undoes == journal.run_id
+    assert way_back.refusals == ()
+    taken_back = apply(way_back, crm, archive=archive)
+    assert taken_back.counts == {"written": 1000}
+    assert sim.snapshot() == before
+
+
+def test_a_later_run_taken_back_restores_values_and_stamp(
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    archive: Archive,
+    ids: list[str],
+    night: Callable[..., Journal],
+) -> None:
+    night(ids, FIRST)
+    between = sim.snapshot()
+    journal = night(ids[:20], SECOND)
+    apply(undo(journal, crm), crm, archive=archive)
+    assert sim.snapshot() == between
+
+
+def test_an_undo_can_be_taken_back_and_is_a_plan_on_file_like_any_other(
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    archive: Archive,
+    ids: list[str],
+    night: Callable[..., Journal],
+) -> None:
+    journal = night(ids, FIRST)
+    done = sim.snapshot()
+    way_back = undo(journal, crm)
+    way_back = Plan.from_bytes(way_back.to_bytes(), "back")
+    back = apply(way_back, crm, archive=archive)
+    again = undo(archive.journal(back.run_id), crm)
+    apply(again, crm, archive=archive)
+    assert sim.snapshot() == done
+
+
+def test_what_people_changed_since_is_left_and_listed(
+    crm: Salesforce,
+    archive: Archive,
+    ids: list[str],
+    night: Callable[..., Journal],
+    edit: Edit,
+    held: Held,
+) -> None:
+    journal = night(ids[:3], FIRST)
+    edit(ids[0], tier="D", portfolio_rank=77)
+    way_back = undo(journal, crm)
+    assert way_back.edited == (Edited(ids[0], ("portfolio_rank", "tier")),)
+    apply(way_back, crm, archive=archive)
+    assert held(ids[0]) == {"tier": "D", "portfolio_rank": 77}
+    assert held(ids[1]) == {}
+
+
+def test_a_run_taken_back_twice_has_nothing_left_to_do(
+    crm: Salesforce, archive: Archive, ids: list[str], night: Callable[..., Journal]
+) -> None:
+    journal = night(ids[:3], FIRST)
+    apply(undo(journal, crm), crm, archive=archive)
+    again = undo(journal, crm)
+    assert (again.changes, again.edited) == ((), ())
+
+
+def test_an_earlier_run_taken_back_leaves_what_a_later_one_wrote(
+    crm: Salesforce,
+    archive: Archive,
+    ids: list[str],
+    night: Callable[..., Journal],
+    held: Held,
+) -> None:
+    first = night(ids[:1], FIRST)
+    night(ids[:1], {"portfolio_rank": 5})
+    way_back = undo(first, crm)
+    assert way_back.edited == (Edited(ids[0], ("portfolio_rank",)),)
+    apply(way_back, crm, archive=archive)
+    left = held(ids[0])
+    mark = left.pop("portfolio_stamp")
+    assert left == {"portfolio_rank": 5}
+    assert mark.startswith(f"v1:{way_back.id}:")
+    assert is_own(mark, left)
+
+
+def test_a_stamp_that_a_person_broke_stays_broken(
+    crm: Salesforce,
+    archive: Archive,
+    ids: list[str],
+    night: Callable[..., Journal],
+    edit: Edit,
+    held: Held,
+) -> None:
+    journal = night(ids[:1], FIRST)
+    edit(ids[0], portfolio_stamp="mine")
+    apply(undo(journal, crm), crm, archive=archive)
+    assert held(ids[0]) == {"portfolio_stamp": "mine"}
+
+
+def test_an_edit_between_undo_and_apply_is_stale(
+    crm: Salesforce,
+    archive: Archive,
+    ids: list[str],
+    night: Callable[..., Journal],
+    edit: Edit,
+    held: Held,
+) -> None:
+    way_back = undo(night(ids[:1], FIRST), crm)
+    edit(ids[0], tier="D")
+    journal = apply(way_back, crm, archive=archive)
+    assert [e.change.column for e in journal.failed] == ["tier"]
+    assert held(ids[0])["tier"] == "D"
+
+
+def test_a_run_that_was_interrupted_is_taken_back_as_far_as_it_came(
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    archive: Archive,
+    ids: list[str],
+    wanted: Wanted,
+) -> None:
+    before = sim.snapshot()
+    proposal = plan([wanted({i: FIRST for i in ids})], crm)
+    sim.fault(Fault(sim.api_calls + 2, "reset_after_write"))
+    journal = apply(proposal, crm, archive=archive)
+    assert journal.counts == {"not_sent": 200, "unknown": 800}
+    assert sim.snapshot() != before
+    apply(undo(journal, crm), crm, archive=archive)
+    assert sim.snapshot() == before
+
+
+def test_a_run_that_was_finished_later_is_taken_back_whole(
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    archive: Archive,
+    ids: list[str],
+    wanted: Wanted,
+) -> None:
+    before = sim.snapshot()
+    proposal = plan([wanted({i: FIRST for i in ids})], crm)
+    sim.fault(Fault(sim.api_calls + 3, "reset"))
+    apply(proposal, crm, archive=archive)
+    journal = apply(proposal, crm, archive=archive)
+    assert journal.counts == {"unchanged": 800, "written": 200}
+    apply(undo(journal, crm), crm, archive=archive)
+    assert sim.snapshot() == before
+
+
+def test_accounts_deleted_since_are_reported(
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    ids: list[str],
+    night: Callable[..., Journal],
+) -> None:
+    journal = night(ids[:2], FIRST)
+    sim.delete("Account", ids[0])
+    way_back = undo(journal, crm)
+    assert way_back.missing == (ids[0],)
+    assert {c.change.record_id for c in way_back.changes} == {ids[1]}
+
+
+def test_a_run_on_another_org_cannot_be_taken_back_here(
+    ids: list[str], night: Callable[..., Journal], connected: Callable[..., Salesforce]
+) -> None:
+    journal = night(ids[:1], FIRST)
+    with simulator.Salesforce(is_sandbox=False) as production:
+        with pytest.raises(WrongOrgError):
+            undo(journal, connected(production))
+
+
+def test_an_empty_run_has_an_empty_way_back(
+    crm: Salesforce, ids: list[str], night: Callable[..., Journal]
+) -> None:
+    night(ids[:1], FIRST)
+    assert undo(night(ids[:1], FIRST), crm).changes == ()
+
+
+def test_the_plan_says_what_it_takes_back_and_what_it_leaves(
+    crm: Salesforce, ids: list[str], night: Callable[..., Journal], edit: Edit
+) -> None:
+    journal = night(ids[:3], FIRST)
+    edit(ids[0], tier="D", tier_pinned="D")
+    told = str(undo(journal, crm))
+    assert f"takes back run {journal.run_id}," in told
+    assert f"Edited by people, kept: 1 ({ids[0]} tier)" in told
+    assert f"Pinned by people: 1 ({ids[0]} D)" in told
+    assert "tier: 2 changed (A→empty 2)" in told
