@@ -146,7 +146,7 @@ def test_runs_are_listed_oldest_first(tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 def test_any_changed_byte_is_found_and_its_segment_named(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

@@ -39,7 +39,9 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         seen.add(page)
         targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
         waiting += [
-            (page.parent / target).resolve() for target in targets if "://" not in target
+            (page.parent / target).resolve()
+            for target in targets
+            if "://" not in target
         ]
     unreachable = {page.resolve() for page in ROOT.glob("docs/**/*.md")} - seen
     assert not unreachable

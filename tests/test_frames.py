@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 
 import duckdb
 import numpy as np
@@ -30,7 +30,7 @@ TABLE = pa.table(
         "flag": [True, None, False],
         "day": pa.array([date(2024, 2, 29), None, date(1900, 1, 1)], pa.date32()),
         "moment": pa.array(
-            [datetime(2024, 2, 29, 1, 2, 3, 456789, timezone.utc), None, None],
+            [datetime(2024, 2, 29, 1, 2, 3, 456789, UTC), None, None],
             pa.timestamp("us", "UTC"),
         ),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_portfolio._inert import inert, inert_cell
@@ -34,6 +34,7 @@ def test_what_could_act_is_made_visible(text: str, shown: str) -> None:
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_nothing_that_acts_is_left(text: str) -> None:
     shown = inert(text)
     left = {unicodedata.category(c) for c in shown if c not in "\u200c\u200d"}

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_portfolio._managed import FIELDS, STAMP, VALUES, canonical, is_own, stamp
@@ -85,6 +85,7 @@ def test_a_column_that_is_not_managed_is_refused_with_a_suggestion() -> None:
 
 
 @given(COLUMN_AND_VALUE)
+@settings(deadline=None)
 def test_the_canonical_form_is_its_own_canonical_form(pair: tuple[str, object]) -> None:
     column, value = pair
     once = canonical(column, value)
@@ -93,6 +94,7 @@ def test_the_canonical_form_is_its_own_canonical_form(pair: tuple[str, object]) 
 
 
 @given(VALUES_OF_AN_ACCOUNT)
+@settings(deadline=None)
 def test_a_stamp_fits_the_values_it_was_made_of(values: dict[str, object]) -> None:
     mark = stamp("0a1b", values)
     assert is_own(mark, values)
@@ -101,6 +103,7 @@ def test_a_stamp_fits_the_values_it_was_made_of(values: dict[str, object]) -> No
 
 
 @given(VALUES_OF_AN_ACCOUNT, COLUMN_AND_VALUE)
+@settings(deadline=None)
 def test_a_stamp_shows_every_edit(
     values: dict[str, object], edit: tuple[str, object]
 ) -> None:

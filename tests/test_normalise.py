@@ -85,7 +85,7 @@ def test_tables_come_out_typed_ordered_and_with_derived_columns() -> None:
 
 def test_no_account_is_an_empty_portfolio() -> None:
     empty = pa.table({"account_id": pa.array([], pa.string())})
-    none = OPPORTUNITY.names[:3] + ("status",)
+    none = (*OPPORTUNITY.names[:3], "status")
     deals = pa.table({name: pa.array([], pa.string()) for name in none})
     result = clean(account=empty, opportunity=deals)
     assert [len(table) for table in result.tables.values()] == [0, 0]
@@ -483,7 +483,7 @@ def test_amounts_are_converted_at_the_rate_of_their_day() -> None:
     table = result.tables["revenue_line"].to_pydict()
     assert table["amount"] == [900.0, 900.0, 1045.0, 50.0, 0.62]
     assert table["original_amount"] == [1000.0, 1000.0, 1100.0, None, 101.0]
-    assert table["list_price"] == [9.0, 9.0, 9.5, 10.0, 0.061]
+    assert table["list_price"] == pytest.approx([9.0, 9.0, 9.5, 10.0, 0.061])
     assert table["cost"] == [0.9, 0.9, 0.95, 1.0, 0.01]
     balance = {line["currency"]: line["kept"] for line in result.balance.to_pylist()}
     assert balance == {"EUR": 5_000, "JPY": 101, "USD": 310_000}
@@ -536,75 +536,80 @@ def test_an_original_amount_alone_is_enough() -> None:
 
 # --- properties --------------------------------------------------------------------
 
-AMOUNTS = st.one_of(
-    st.none(),
-    st.decimals(-(10**9), 10**9, places=2).map(str),
-    st.decimals(-(10**6), 10**6, places=4).map(str),
-)
-DAYS = st.one_of(
-    st.none(), st.dates(date(2024, 1, 1), date(2027, 1, 1)).map(date.isoformat)
-)
-IDS = st.sampled_from([None, "1", "2", "10", "é", "gone"])
+SUMS = st.one_of(
+    st.decimals(-(10**9), 10**9, places=2), st.decimals(-(10**6), 10**6, places=4)
+).map(str)
+DAYS = st.dates(date(2024, 1, 1), date(2027, 1, 1)).map(date.isoformat)
+IDS = st.sampled_from(["1", "2", "10", "é", "gone"])
+CURRENCIES = st.sampled_from([None, "EUR", "USD", "JPY"])
+MAYBE_SUM, MAYBE_DAY, MAYBE_ID = st.none() | SUMS, st.none() | DAYS, st.none() | IDS
 
 
-@st.composite
-def books(draw: st.DrawFn) -> dict[TableName, pa.Table]:
-    """Raw tables with every fault that does not stop."""
-    ids = draw(st.lists(st.sampled_from(["1", "2", "10", "é", "a b"]), unique=True))
-    accounts = {
-        "account_id": ids,
-        "name": draw(
-            st.lists(st.text(max_size=3), min_size=len(ids), max_size=len(ids))
-        ),
-        "parent_id": [draw(IDS) for _ in ids],
-        "created_on": [draw(DAYS) for _ in ids],
-    }
-    currencies = st.sampled_from([None, "EUR", "USD", "JPY"])
-    count = draw(st.integers(0, 6))
-    deals = {
-        "opportunity_id": [f"o{i}" for i in range(count)],
-        "account_id": [draw(IDS) for _ in range(count)],
-        "status": [
-            draw(st.sampled_from(["open", "won", "lost"])) for _ in range(count)
-        ],
-        "amount": [draw(AMOUNTS) for _ in range(count)],
-        "currency": [draw(currencies) for _ in range(count)],
-        "closed_on": [draw(DAYS) for _ in range(count)],
-        "created_at": [draw(DAYS) for _ in range(count)],
-        "kind": [draw(st.sampled_from([None, "new", "odd"])) for _ in range(count)],
-    }
-    count = draw(st.integers(0, 6))
-    revenue = {
-        "line_id": [f"l{i}" for i in range(count)],
-        "account_id": [draw(IDS.filter(bool)) for _ in range(count)],
-        "booked_on": [draw(DAYS.filter(bool)) for _ in range(count)],
-        "amount": [draw(AMOUNTS.filter(bool)) for _ in range(count)],
-        "currency": [draw(currencies) for _ in range(count)],
-        "cost": [draw(AMOUNTS) for _ in range(count)],
-    }
-    days = draw(st.lists(DAYS.filter(bool), unique=True, max_size=3))
-    rates = {
-        "currency": ["USD"] * len(days),
-        "base": ["EUR"] * len(days),
-        "from_on": days,
-        "rate": [str(draw(st.decimals("0.01", 100, places=4))) for _ in days],
-    }
-    raw = {
-        "account": accounts,
-        "opportunity": deals,
-        "revenue_line": revenue,
-        "exchange_rate": rates,
-    }
-    return {
-        name: pa.table(
-            {column: pa.array(cells, pa.string()) for column, cells in made.items()}
+def filled(key: str, **columns: st.SearchStrategy[Any]) -> st.SearchStrategy[pa.Table]:
+    """A raw table of a few rows, numbered in its key."""
+    drawn = st.lists(st.tuples(*columns.values()), max_size=6)
+    return drawn.map(
+        lambda rows: pa.table(
+            {key: pa.array([f"r{i}" for i in range(len(rows))], pa.string())}
+            | {
+                name: pa.array([row[place] for row in rows], pa.string())
+                for place, name in enumerate(columns)
+            }
         )
-        for name, made in raw.items()
-    }  # type: ignore[return-value]
+    )
+
+
+def renamed(table: pa.Table) -> pa.Table:
+    ids = ["1", "2", "10", "é", "a b", "c"][: len(table)]
+    return table.set_column(0, "account_id", pa.array(ids, pa.string()))
+
+
+def once_a_day(table: pa.Table) -> pa.Table:
+    made = table.group_by("from_on").aggregate([("rate", "min")])
+    made = made.rename_columns(["from_on", "rate"])
+    for name, code in (("currency", "USD"), ("base", "EUR")):
+        made = made.append_column(name, pa.array([code] * len(made), pa.string()))
+    return made
+
+
+RATE = st.decimals("0.01", 100, places=4).map(str)
+
+
+def books() -> st.SearchStrategy[dict[TableName, pa.Table]]:
+    """Raw tables with every fault that does not stop."""
+    return st.fixed_dictionaries(
+        {
+            "account": filled(
+                "account_id",
+                name=st.text(max_size=3),
+                parent_id=MAYBE_ID,
+                created_on=MAYBE_DAY,
+            ).map(renamed),
+            "opportunity": filled(
+                "opportunity_id",
+                account_id=MAYBE_ID,
+                status=st.sampled_from(["open", "won", "lost"]),
+                amount=MAYBE_SUM,
+                currency=CURRENCIES,
+                closed_on=MAYBE_DAY,
+                created_at=MAYBE_DAY,
+                kind=st.sampled_from([None, "new", "odd"]),
+            ),
+            "revenue_line": filled(
+                "line_id",
+                account_id=IDS,
+                booked_on=DAYS,
+                amount=SUMS,
+                currency=CURRENCIES,
+                cost=MAYBE_SUM,
+            ),
+            "exchange_rate": filled("id", from_on=DAYS, rate=RATE).map(once_a_day),
+        }
+    )
 
 
 @given(raw=books(), time_zone=st.sampled_from(["UTC", "Europe/Paris"]))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_what_is_clean_stays_as_it_is(
     raw: dict[TableName, pa.Table], time_zone: str
 ) -> None:
@@ -621,7 +626,7 @@ def test_what_is_clean_stays_as_it_is(
 
 
 @given(raw=books(), seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_the_order_of_rows_does_not_matter(
     raw: dict[TableName, pa.Table], seed: int
 ) -> None:
@@ -637,7 +642,7 @@ def test_the_order_of_rows_does_not_matter(
 
 
 @given(raw=books())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_every_amount_is_kept_left_out_or_rounded_away(
     raw: dict[TableName, pa.Table],
 ) -> None:

@@ -10,6 +10,7 @@ from subprocess import run
 
 import pytest
 
+from crm_portfolio import analyse, samples
 from crm_portfolio.analysis import Abc, Bands, Quantiles, Slices
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Calendar, Period
@@ -124,9 +125,12 @@ class TestWhatAFileSays:
         assert settings.tiers.period == settings.concentration.period == period
 
     def test_an_analysis_may_have_its_own_period(self, load) -> None:
-        settings = load('period = "all"\n[tiers]\nperiod = "last 6 months"')
-        assert settings.tiers.period == Period.last_months(6)
-        assert settings.concentration.period == Period.all()
+        settings = load('period = "all"\n[tiers]\nperiod = "last 12 months"')
+        findings = analyse(samples.firm(), settings)
+        starts = {
+            name: result.params["period"]["start"] for name, result in findings.items()
+        }
+        assert starts == {"concentration": "0001-01-01", "tiers": "2025-07-01"}
 
     def test_each_connector_finds_its_part(self, load) -> None:
         settings = load("[salesforce]\npage_size = 500")
@@ -220,8 +224,8 @@ class TestWhatAFileMayNotSay:
         )
 
     def test_a_wrong_period_is_told_once(self, refused) -> None:
-        said = refused("period = { start = 2025-01-01, end = 2025-01-01 }")
-        assert "1 fault(s)" in said
+        for period in ("{ start = 2025-01-01, end = 2025-01-01 }", '"last year"', "3"):
+            assert "1 fault(s)" in refused(f"period = {period}")
 
     @pytest.mark.parametrize(
         ("text", "where"),

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_portfolio import _storage
@@ -89,6 +89,7 @@ def test_a_value_without_a_spelling_is_refused() -> None:
 
 
 @given(JSON)
+@settings(deadline=None)
 def test_canonical_json_reads_back_and_stays_as_it_is(value: object) -> None:
     once = _storage.canonical_json(value)
     read = json.loads(once)
@@ -97,6 +98,7 @@ def test_canonical_json_reads_back_and_stays_as_it_is(value: object) -> None:
 
 
 @given(st.dictionaries(st.text(), st.integers()))
+@settings(deadline=None)
 def test_the_order_of_keys_does_not_matter(value: dict[str, int]) -> None:
     turned = dict(reversed(value.items()))
     assert _storage.canonical_json(turned) == _storage.canonical_json(value)

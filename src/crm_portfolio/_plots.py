@@ -37,7 +37,7 @@ class Words:
     amounts: str
     others: str
     nothing: str
-    lang: Lang
+    lang: Lang = attrs.field(kw_only=True)
 
     @classmethod
     def of(
@@ -46,7 +46,8 @@ class Words:
         """The words of these codes; amounts are revenue in the currency."""
         revenue = Reason("label_revenue", {"currency": str(currency)})
         codes = (Reason(places), revenue, Reason(others), Reason("label_nothing"))
-        return cls(*(sentence(each, lang) for each in (title, *codes)), lang)
+        said = [sentence(each, lang) for each in (title, *codes)]
+        return cls(*said, lang=lang)
 
 
 def axes(ax: Axes | None) -> Axes:
@@ -145,7 +146,7 @@ def paired_bars(
     _named(ax, names)
     _labelled(ax, many, words)
     _share_zero(ax, many, amounts, counts)
-    many.yaxis.get_major_locator().set_params(integer=True)
+    many.locator_params(axis="y", integer=True)
     ax.legend(
         handles=[left, right], loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2
     )

@@ -36,6 +36,10 @@ LANGS: Final[tuple[Lang, ...]] = get_args(Lang)
 ReasonValue = str | int | float | date | None
 
 
+def _own(values: Mapping[str, ReasonValue]) -> dict[str, ReasonValue]:
+    return dict(values)
+
+
 @attrs.frozen(hash=False)
 class Reason:
     """Why something is as it is: a code of the catalogue and the values it names.
@@ -45,7 +49,7 @@ class Reason:
     """
 
     code: str
-    values: Mapping[str, ReasonValue] = attrs.field(factory=dict, converter=dict)
+    values: Mapping[str, ReasonValue] = attrs.field(factory=dict, converter=_own)
 
     def to_dict(self) -> dict[str, object]:
         """The reason as JSON-able values; days as ISO text, which `sentence` reads too."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 import attrs
 import pyarrow as pa
@@ -113,7 +113,7 @@ class Result(ABC):
         ``.csv`` and ``.parquet`` hold the frame, ``.xlsx`` and ``.html`` all of it. Text that a spreadsheet would take for a formula is made inert in CSV and XLSX.
         """
         path = Path(path)
-        writers = {
+        writers: Mapping[str, Callable[[], bytes]] = {
             ".csv": lambda: _html.csv(self._table),
             ".parquet": self._parquet,
             ".xlsx": self._xlsx,
@@ -186,17 +186,13 @@ class Result(ABC):
 
     def _measured(self) -> tuple[Reason, ...]:
         """The period and the measure, as reasons."""
-        period = self.params["period"]
-        assert isinstance(period, Mapping)
-        measure = Reason(
-            "measure_booked"
-            if self.params["measure"] == "booked"
-            else "measure_net_revenue"
+        days = dict(cast("Mapping[str, str]", self.params["period"]))
+        is_all = days["start"] == date.min.isoformat()
+        is_booked = self.params["measure"] == "booked"
+        return (
+            Reason("period_all" if is_all else "period", days),
+            Reason("measure_booked" if is_booked else "measure_net_revenue"),
         )
-        if period["start"] == date.min.isoformat():
-            return (Reason("period_all", {"last_day": period["last_day"]}), measure)
-        days = {"start": period["start"], "last_day": period["last_day"]}
-        return (Reason("period", days), measure)
 
     def _money(self) -> dict[str, str]:
         """What a reason carries beside an amount."""

@@ -87,7 +87,8 @@ class Settings:
         currency: ISO code of the portfolio; None: the org's own.
         calendar: None: the org's time zone, and years that start in January.
         language: Of the sentences made for people.
-        period: Fills the periods of all analyses; None: each one's own.
+        period: Fills the periods of all analyses; None: each one's own. `load` has
+            handed it on already.
     """
 
     currency: str | None = None
@@ -114,7 +115,8 @@ class Settings:
         problems = [*_secrets(written, ())]
         try:
             if not problems:
-                return _converter.structure(_by_layer(written), cls)
+                settings = _converter.structure(_by_layer(written), cls)
+                return attrs.evolve(settings, period=None)  # the analyses hold it now
         except BaseValidationError as error:
             problems = [*dict.fromkeys(_told(error, ()))]
         lines = "\n".join(f"  {problem}" for problem in problems)
@@ -148,12 +150,21 @@ def _by_layer(written: Mapping[str, Any]) -> dict[str, Any]:
     calendar = {key: written[key] for key in _CALENDAR if key in written}
     if calendar:
         layers["calendar"] = calendar
-    if "period" in written:
+    if _is_period(written.get("period")):
         for name in ("concentration", "tiers"):
             table = layers.get(name, {})
             if isinstance(table, Mapping):
                 layers[name] = {"period": written["period"], **table}
     return layers
+
+
+def _is_period(value: object) -> bool:
+    """Whether it may be handed on; a wrong one is told once, where it stands."""
+    try:
+        _period(value, Period)
+    except (ValueError, SettingsError):
+        return False
+    return True
 
 
 def _secrets(written: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[str]:

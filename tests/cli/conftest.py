@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from crm_portfolio.simulator import Salesforce
 
 AS_OF = "2026-06-30"
 Shell = Callable[..., Result]
+# One attempt, so that a test of a CRM that went away does not wait for it.
+HASTY = "[salesforce.retry]\nattempts = 1\nfirst_wait_seconds = 0\n"
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +39,28 @@ def shell() -> Shell:
         return runner.invoke(app, [str(argument) for argument in arguments])
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _no_real_org(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in tuple(os.environ):
+        if name.startswith(("SALESFORCE_", "CRM_PORTFOLIO_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        file = tmp_path / "portfolio.toml"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write
+
+
+@pytest.fixture
+def hasty(settings_file: Callable[[str], Path]) -> Path:
+    return settings_file(HASTY)
 
 
 @pytest.fixture

@@ -65,17 +65,11 @@ def test_arguments_that_a_source_does_not_take_are_refused(tmp_path: Path) -> No
 def test_a_source_of_another_package_is_found_by_its_entry_point(
     environment, tmp_path: Path
 ) -> None:
-    theirs = EntryPoint("ledger", "pathlib:Path", connectors.GROUP)
+    theirs = EntryPoint("ledger", "argparse:Namespace", connectors.GROUP)
     environment.setattr(connectors, "entry_points", lambda group: [theirs])
-    environment.setattr(connectors.inspect, "signature", lambda _: _Anything())
     with pytest.raises(SettingsError, match="did you mean 'ledger'"):
         connect("leger")
-    assert connect("ledger") == Path()
-
-
-class _Anything:
-    def bind(self, **_: object) -> None:
-        pass
+    assert vars(connect("ledger", tmp_path)) == {"folder": tmp_path}
 
 
 @pytest.mark.parametrize(

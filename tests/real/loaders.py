@@ -19,7 +19,8 @@ PIPELINE = "default"
 
 def text_csv(path: Path) -> list[dict[str, str | None]]:
     """Rows of text; an empty cell is None, ``NA`` is a name."""
-    names = path.open(encoding="utf-8-sig").readline().strip().split(",")
+    with path.open(encoding="utf-8-sig") as lines:
+        names = lines.readline().strip().split(",")
     table = csv.read_csv(
         path,
         parse_options=csv.ParseOptions(newlines_in_values=True),
@@ -63,7 +64,11 @@ def maven_tables(source: Path) -> dict[str, pa.Table]:
         for row in text_csv(source / "accounts.csv")
     ]
     owners = [
-        {"owner_id": row["sales_agent"], "name": row["sales_agent"], "is_active": "true"}
+        {
+            "owner_id": row["sales_agent"],
+            "name": row["sales_agent"],
+            "is_active": "true",
+        }
         for row in text_csv(source / "sales_teams.csv")
     ]
     status = {"Prospecting": "open", "Engaging": "open", "Won": "won", "Lost": "lost"}
@@ -127,7 +132,7 @@ def tree_tables(source: Path) -> dict[str, pa.Table]:
             "stage": row["StageName"],
             "status": "won" if row["StageName"] == "Closed Won" else "open",
             "amount": text(row["Amount"]),
-            "closed_on" : row["CloseDate"] if row["StageName"] == "Closed Won" else None,
+            "closed_on": row["CloseDate"] if row["StageName"] == "Closed Won" else None,
             "expected_close_on": (
                 None if row["StageName"] == "Closed Won" else row["CloseDate"]
             ),
@@ -135,7 +140,12 @@ def tree_tables(source: Path) -> dict[str, pa.Table]:
         for row in records("Opportunity")
     ]
     stages = [
-        {"pipeline": PIPELINE, "stage": "Perception Analysis", "position": "1", "status": "open"},
+        {
+            "pipeline": PIPELINE,
+            "stage": "Perception Analysis",
+            "position": "1",
+            "status": "open",
+        },
         {"pipeline": PIPELINE, "stage": "Closed Won", "position": "2", "status": "won"},
     ]
     return {

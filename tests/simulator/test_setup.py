@@ -229,7 +229,7 @@ def test_grants_that_make_no_sense_are_refused(org, raw):
         ({"Field": "Account.Nope__c"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
         ({"Field": "Tier__c"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
         ({"PermissionsRead": False}, "FIELD_INTEGRITY_EXCEPTION"),
-        ({"ParentId": "0PS000000000001AAA"}, "INVALID_CROSS_REFERENCE_KEY"),
+        ({"ParentId": "0PS000000000001GAA"}, "INVALID_CROSS_REFERENCE_KEY"),
     ]:
         answer = raw("POST", "sobjects/FieldPermissions", json={**whole, **change})
         assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, code)

@@ -52,7 +52,7 @@ def test_numbers_may_come_as_text(org, raw, acme):
         ({"AnnualRevenue": -(10**18)}, "NUMBER_OUTSIDE_VALID_RANGE", ["AnnualRevenue"]),
         ({"ParentId": "abc"}, "MALFORMED_ID", ["ParentId"]),
         ({"ParentId": "006Sm0000000001IAA"}, "MALFORMED_ID", ["ParentId"]),
-        ({"ParentId": "001Sm0000000zzzIAA"}, "MALFORMED_ID", ["ParentId"]),
+        ({"ParentId": "001Sm0000000ZZZIAA"}, "MALFORMED_ID", ["ParentId"]),
         ({"ParentId": "001000000000000AAA"}, "INVALID_CROSS_REFERENCE_KEY", ["ParentId"]),
     ],
 )  # fmt: skip

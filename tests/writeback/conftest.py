@@ -30,7 +30,7 @@ from crm_portfolio.writeback._compare import draft
 Rows = dict[str, tuple[dict[str, Any], dict[str, Any]]]
 
 HEADER = Header(
-    org=Org("salesforce", "00D000000000001", True, "EUR", "Europe/Paris"),  # noqa: FBT003
+    org=Org("salesforce", "00D000000000001", True, "EUR", "Europe/Paris"),
     as_of=date(2026, 6, 30),
     made_at=datetime(2026, 6, 30, 21, tzinfo=UTC),
     portfolio_id="a" * 64,
@@ -140,7 +140,9 @@ def wanted() -> Callable[..., Wanted]:
 def _metadata(field: ManagedField) -> dict[str, Any]:
     match field.type:
         case "code":
-            values = [{"valueName": c, "label": c, "default": False} for c in field.choices]
+            values = [
+                {"valueName": c, "label": c, "default": False} for c in field.choices
+            ]
             definition = {"sorted": False, "value": values}
             options = {"restricted": True, "valueSetDefinition": definition}
             told = {"type": "Picklist", "valueSet": options}
@@ -172,7 +174,7 @@ def sim(_started: simulator.Salesforce) -> simulator.Salesforce:
     return _started
 
 
-def reach(org: simulator.Salesforce) -> Salesforce:
+def reach(org: simulator.Salesforce, kind: type[Salesforce] = Salesforce) -> Salesforce:
     """The real connector, on its way to a pretend org, with no patience."""
     there = org.environment
     login = ClientCredentials(
@@ -181,11 +183,11 @@ def reach(org: simulator.Salesforce) -> Salesforce:
         there["SALESFORCE_CLIENT_SECRET"],
     )
     hasty = RetrySettings(attempts=1, first_wait_seconds=0)
-    return Salesforce(login, settings=SalesforceSettings(retry=hasty))
+    return kind(login, settings=SalesforceSettings(retry=hasty))
 
 
 @pytest.fixture(scope="session")
-def connected() -> Callable[[simulator.Salesforce], Salesforce]:
+def connected() -> Callable[..., Salesforce]:
     """A new connector to a pretend org."""
     return reach
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import attrs
-import pyarrow as pa
 import pytest
 
 from crm_portfolio import simulator
@@ -24,6 +23,7 @@ from crm_portfolio.errors import (
     RightMissingError,
     WrongOrgError,
 )
+from crm_portfolio.protocols import Change, Outcome
 from crm_portfolio.simulator import Fault
 from crm_portfolio.writeback import Header, Limits, Plan, apply, plan
 
@@ -40,6 +40,15 @@ ALL_OF_IT = {
 }
 READ = "POST composite/sobjects/{object}"
 WRITE = "PATCH composite/sobjects"
+
+
+class StoppedWhileWriting(Salesforce):
+    """The real connector; Ctrl-C comes while the answer is read."""
+
+    def write(self, table: Any, changes: Iterable[Change]) -> Iterator[Outcome]:
+        for _ in super().write(table, changes):
+            raise KeyboardInterrupt
+            yield
 
 
 def states(journal: Journal) -> dict[tuple[str, str], str]:
@@ -91,7 +100,7 @@ def test_each_batch_is_re_read_and_then_written(
 def test_the_journal_in_the_archive_is_the_one_returned(
     crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
 ) -> None:
-    proposal = plan([wanted({i: ALL_OF_IT for i in ids})], crm)
+    proposal = plan([wanted(dict.fromkeys(ids, ALL_OF_IT))], crm)
     journal = apply(proposal, crm, archive=archive)
     assert archive.journal(proposal.id) == journal
     assert archive.runs() == (proposal.id,)
@@ -101,7 +110,7 @@ def test_the_journal_in_the_archive_is_the_one_returned(
 def test_no_account_name_is_in_the_archive(
     crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
 ) -> None:
-    apply(plan([wanted({i: ALL_OF_IT for i in ids})], crm), crm, archive=archive)
+    apply(plan([wanted(dict.fromkeys(ids, ALL_OF_IT))], crm), crm, archive=archive)
     kept = [path.read_bytes() for path in archive.folder.rglob("*") if path.is_file()]
     assert len(kept) == 7
     assert not any(b"Secret" in content for content in kept)
@@ -115,7 +124,10 @@ def test_no_account_name_is_in_the_archive(
         ({"portfolio_stamp": "by hand"}, {"tier", "portfolio_rank", "portfolio_stamp"}),
         ({"tier_pinned": "A"}, {"tier", "portfolio_rank", "portfolio_stamp"}),
         ({"tier_pinned_by": "005"}, {"tier", "portfolio_rank", "portfolio_stamp"}),
-        ({"tier": "C", "portfolio_rank": 7}, {"tier", "portfolio_rank", "portfolio_stamp"}),
+        (
+            {"tier": "C", "portfolio_rank": 7},
+            {"tier", "portfolio_rank", "portfolio_stamp"},
+        ),
     ],
 )
 def test_what_changed_since_planning_is_stale_and_left_alone(
@@ -171,7 +183,7 @@ def test_a_person_who_edited_one_field_is_seen_the_next_night(
 def test_a_value_that_already_stands_there_is_unchanged(
     crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
 ) -> None:
-    proposal = plan([wanted({i: ALL_OF_IT for i in ids})], crm)
+    proposal = plan([wanted(dict.fromkeys(ids, ALL_OF_IT))], crm)
     apply(proposal, crm, archive=archive)
     again = apply(proposal, crm, archive=archive)
     assert (again.counts, again.exit_code) == ({"unchanged": 6 * 250}, 0)
@@ -218,7 +230,9 @@ def test_what_the_crm_rejects_is_reported_with_its_code(
     proposal = plan([wanted({ids[0]: {"tier": "Z"}, ids[1]: {"tier": "A"}})], crm)
     journal = apply(proposal, crm, archive=archive)
     assert journal.counts == {"rejected": 2, "written": 2}
-    assert {e.code for e in journal.failed} == {"INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"}
+    assert {e.code for e in journal.failed} == {
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+    }
     assert journal.exit_code == 3
     assert held(ids[0]) == {}
 
@@ -252,9 +266,13 @@ class TestRefused:
     ) -> None:
         proposal = plan([wanted({ids[0]: {"tier": "A"}})], crm)
         self.now(archive)
-        with simulator.Salesforce(is_sandbox=False) as production:
-            with pytest.raises(WrongOrgError, match=r"made for .*sandbox.* reaches") as found:
-                apply(proposal, connected(production), archive=archive)
+        with (
+            simulator.Salesforce(is_sandbox=False) as production,
+            pytest.raises(
+                WrongOrgError, match=r"made for .*sandbox.* reaches"
+            ) as found,
+        ):
+            apply(proposal, connected(production), archive=archive)
         assert found.value.exit_code == 4
 
     def test_a_plan_altered_in_memory(
@@ -304,7 +322,9 @@ class TestRefused:
     def test_a_plan_beyond_its_limits(
         self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
     ) -> None:
-        apply(plan([wanted({i: {"tier": "A"} for i in ids})], crm), crm, archive=archive)
+        apply(
+            plan([wanted({i: {"tier": "A"} for i in ids})], crm), crm, archive=archive
+        )
         proposal = plan([wanted({i: {"tier": "B"} for i in ids[:60]})], crm)
         self.now(archive)
         with pytest.raises(LimitExceededError, match="accept_changes=120") as caught:
@@ -407,8 +427,25 @@ class TestTheCrmGoesAway:
         assert journal.counts == {"not_sent": 100, "written": 400}
         assert journal.interrupted == "KeyboardInterrupt"
 
+    def test_what_was_sent_when_it_was_stopped_is_unknown(
+        self,
+        sim: simulator.Salesforce,
+        archive: Archive,
+        proposal: Plan,
+        connected: Callable[..., Salesforce],
+    ) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            apply(proposal, connected(sim, StoppedWhileWriting), archive=archive)
+        journal = archive.journal(proposal.id)
+        assert journal.counts == {"not_sent": 100, "unknown": 400}
+        assert len(journal.touched) == 400
+
     def test_the_intent_is_on_disk_before_the_crm_is_called(
-        self, crm: Salesforce, sim: simulator.Salesforce, archive: Archive, proposal: Plan
+        self,
+        crm: Salesforce,
+        sim: simulator.Salesforce,
+        archive: Archive,
+        proposal: Plan,
     ) -> None:
         sim.fault(Fault(sim.api_calls + 2, "gone"))
         apply(proposal, crm, archive=archive)

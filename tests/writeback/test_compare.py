@@ -49,7 +49,9 @@ def test_the_first_plan_fills_empty_fields(
     crm: Salesforce, ids: list[str], wanted: Wanted
 ) -> None:
     since = date(2026, 6, 30)
-    proposal = plan([wanted({ids[1]: {"tier": "B"}, ids[0]: {"tier_since_on": since}})], crm)
+    proposal = plan(
+        [wanted({ids[1]: {"tier": "B"}, ids[0]: {"tier_since_on": since}})], crm
+    )
     assert changes(proposal) == [
         Change(ids[0], "tier_since_on", None, since),
         Change(ids[1], "tier", None, "B"),
@@ -127,7 +129,9 @@ def test_an_edit_by_a_person_is_kept_and_reported(
     )
     edit(ids[0], tier="C")
     edit(ids[1], portfolio_stamp=None)
-    proposal = plan([wanted({i: {"tier": "B", "portfolio_rank": 1} for i in ids[:3]})], crm)
+    proposal = plan(
+        [wanted({i: {"tier": "B", "portfolio_rank": 1} for i in ids[:3]})], crm
+    )
     assert proposal.edited == (Edited(ids[0], ("tier",)), Edited(ids[1], ("tier",)))
     assert changes(proposal) == [Change(ids[2], "tier", "A", "B")]
 
@@ -238,7 +242,9 @@ def test_fields_the_org_lacks_are_named_with_the_way_to_get_them(
         portfolio = Portfolio.from_frames(
             as_of=date(2026, 6, 30), currency="EUR", account=tables["account"]
         )
-        with pytest.raises(FieldNotFoundError, match="'tier'.*8 more are missing.*setup"):
+        with pytest.raises(
+            FieldNotFoundError, match=r"'tier'.*8 more are missing.*setup"
+        ):
             plan([result], crm, held=portfolio)
 
 
@@ -267,7 +273,9 @@ def test_no_account_name_is_in_a_plan_unless_asked_for(
     assert b"Secret" not in proposal.to_bytes()
     assert "Secret" not in f"{proposal}{proposal!r}{proposal.to_markdown()}"
     table = pa.table({"account_id": ids[:2], "name": ["<b>Secret|\n", None]})
-    names = Portfolio.from_frames(as_of=date(2026, 6, 30), currency="EUR", account=table)
+    names = Portfolio.from_frames(
+        as_of=date(2026, 6, 30), currency="EUR", account=table
+    )
     assert rf"\<b\>Secret\|␊ ({ids[0]}) empty→A" in proposal.to_markdown(names)
 
 
@@ -276,7 +284,9 @@ def test_the_same_settings_have_the_same_digest_on_another_day(
 ) -> None:
     values = {ids[0]: {"tier": "A"}}
     one = plan([wanted(values, slices=4)], crm).header
-    two = plan([wanted(values, slices=4, as_of="2026-07-31", portfolio="p2")], crm).header
+    two = plan(
+        [wanted(values, slices=4, as_of="2026-07-31", portfolio="p2")], crm
+    ).header
     other = plan([wanted(values, slices=3)], crm).header
     assert one.settings_digest == two.settings_digest != other.settings_digest
     assert two.as_of == date(2026, 7, 31)
@@ -302,14 +312,18 @@ class TestResultsThatMakeNoPlan:
         with pytest.raises(SettingsError, match=r"findings\.values\(\)"):
             plan({"tiers": None}, crm)  # type: ignore[arg-type]
 
-    @pytest.mark.parametrize("column", ["portfolio_stamp", "tier_pinned", "name", "teir"])
+    @pytest.mark.parametrize(
+        "column", ["portfolio_stamp", "tier_pinned", "name", "teir"]
+    )
     def test_a_field_that_is_not_ours(
         self, crm: Salesforce, wanted: Wanted, column: str
     ) -> None:
         with pytest.raises(SettingsError, match=f"assigns '{column}'"):
             plan([wanted({"1": {column: "A"}})], crm)
 
-    def test_a_value_the_field_cannot_hold(self, crm: Salesforce, wanted: Wanted) -> None:
+    def test_a_value_the_field_cannot_hold(
+        self, crm: Salesforce, wanted: Wanted
+    ) -> None:
         result = wanted({"1": {"revenue_share": float("inf")}})
         with pytest.raises(SettingsError, match="revenue_share of 1 what that field"):
             plan([result], crm)
@@ -318,7 +332,9 @@ class TestResultsThatMakeNoPlan:
         one = wanted({"1": {"tier": "A"}})
         two = wanted({"1": {"portfolio_rank": 1}}, portfolio="p2")
         object.__setattr__(two, "name", "other")
-        with pytest.raises(SettingsError, match="different portfolios: portfolio is p1 and"):
+        with pytest.raises(
+            SettingsError, match="different portfolios: portfolio is p1 and"
+        ):
             plan([one, two], crm)
 
 

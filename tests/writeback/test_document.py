@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from crm_portfolio._managed import FIELDS, VALUES, canonical, is_own, stamp
 from crm_portfolio._storage import canonical_json, digest
-from crm_portfolio.errors import DamagedFileError, PlanAlteredError
+from crm_portfolio.errors import DamagedFileError, PlanAlteredError, SettingsError
 from crm_portfolio.writeback import Edited, Header, Limits, Pinned, Plan
 
 MakePlan = Callable[..., Plan]
@@ -71,7 +71,7 @@ def resealed(path: Path, old: str, new: str) -> None:
 
 
 @given(rows=ROWS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_saved_plan_loads_as_it_was(plan_of: MakePlan, rows: Any) -> None:
     plan = plan_of(
         rows,
@@ -89,6 +89,7 @@ def test_a_saved_plan_loads_as_it_was(plan_of: MakePlan, rows: Any) -> None:
 
 
 @given(rows=ROWS)
+@settings(deadline=None)
 def test_changes_are_sorted_and_every_written_account_ends_stamped(
     plan_of: MakePlan, rows: Any
 ) -> None:
@@ -127,7 +128,11 @@ def test_a_plan_file_is_private(saved: Path) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_any_changed_byte_is_found(plan_of: MakePlan, data: st.DataObject) -> None:
     content = bytearray(plan_of({"001A": ({}, {"tier": "A"})}).to_bytes())
     at = data.draw(st.integers(0, len(content) - 2))
@@ -182,6 +187,11 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(DamagedFileError, match=r"any\.jsonl: this is no plan"):
         Plan.load(path)
+
+
+def test_a_plan_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no plan 'plam\.jsonl' in"):
+        Plan.load(tmp_path / "plam.jsonl")
 
 
 def test_a_plan_of_a_newer_version_asks_for_an_upgrade(saved: Path) -> None:

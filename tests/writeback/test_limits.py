@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_portfolio.errors import SettingsError
@@ -85,6 +85,7 @@ def test_a_share_of_a_share_is_not_lost_to_rounding() -> None:
 
 
 @given(st.integers(0, 60), st.integers(0, 300))
+@settings(deadline=None)
 def test_more_changes_are_never_more_allowed(count: int, population: int) -> None:
     if refused(tiers(count), population=population):
         assert refused(tiers(count + 1), population=population)

@@ -32,7 +32,9 @@ VALUE = {
 ACCOUNT = st.integers(0, 5)
 NIGHT = st.sets(st.sampled_from(sorted(VALUE)), min_size=1).flatmap(
     lambda columns: st.dictionaries(
-        ACCOUNT, st.fixed_dictionaries({c: VALUE[c] for c in sorted(columns)}), min_size=1
+        ACCOUNT,
+        st.fixed_dictionaries({c: VALUE[c] for c in sorted(columns)}),
+        min_size=1,
     )
 )
 EDIT = st.tuples(
@@ -78,9 +80,7 @@ def test_after_an_apply_the_same_results_have_nothing_to_change(
     archive = Archive(tmp_path_factory.mktemp("archive"))
     for night in nights:
         result = wanted(values_of(night))
-        journal = apply(
-            plan([result], crm, limits=ANYTHING_GOES), crm, archive=archive
-        )
+        journal = apply(plan([result], crm, limits=ANYTHING_GOES), crm, archive=archive)
         assert journal.exit_code == 0
         again = plan([result], crm)
         assert (again.changes, again.edited, again.missing) == ((), (), ())
@@ -162,5 +162,9 @@ def test_no_edit_of_a_person_is_lost_and_every_change_has_one_state(
     again = {each.record_id for each in plan([wanted(values_of(second))], crm).edited}
     for entry in journal.failed:
         each, column = entry.change.record_id, entry.change.column
-        if entry.found is not None and column in VALUES and entry.found != entry.change.before:
+        if (
+            entry.found is not None
+            and column in VALUES
+            and entry.found != entry.change.before
+        ):
             assert each in again

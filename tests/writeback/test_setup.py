@@ -30,7 +30,9 @@ def test_a_dry_run_says_what_is_missing_and_changes_nothing(
     assert bare.snapshot(audit=True) == before
     assert not report.is_complete
     assert {step.state for step in report.steps} == {"planned"}
-    assert "  planned  field Account.Portfolio_Tier__c (needs Customize Appl" in str(report)
+    assert "  planned  field Account.Portfolio_Tier__c (needs Customize Appl" in str(
+        report
+    )
     assert str(report).endswith("to do: setup(crm, dry_run=False), or `setup --apply`.")
 
 
@@ -54,7 +56,9 @@ def test_after_it_the_fields_can_be_written_and_a_second_time_changes_nothing(
 
 
 @pytest.mark.parametrize("tiers", [(), ("A", "A"), ("A", "new"), ("none",), ("A", " ")])
-def test_tiers_that_cannot_be_are_refused(tiers: tuple[str, ...], crm: Salesforce) -> None:
+def test_tiers_that_cannot_be_are_refused(
+    tiers: tuple[str, ...], crm: Salesforce
+) -> None:
     with pytest.raises(SettingsError, match="one or more different names"):
         setup(crm, tiers=tiers)
 

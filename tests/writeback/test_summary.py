@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_portfolio._managed import stamp
@@ -39,8 +40,10 @@ def plan(plan_of: MakePlan) -> Plan:
 
 def test_counts_moves_people_refusals_and_calls_are_told(plan: Plan) -> None:
     assert str(plan).splitlines() == [
-        f"Plan {plan.id} for salesforce org 00D000000000001 (sandbox), made 2026-06-30 "
-        "21:00 UTC, as of 2026-06-30",
+        (
+            f"Plan {plan.id} for salesforce org 00D000000000001 (sandbox), "
+            "made 2026-06-30 21:00 UTC, as of 2026-06-30"
+        ),
         "48 changes on 16 of 100 accounts.",
         "  tier: 13 changed, 3 filled for the first time (B→A 7, B→C 6, empty→D 3)",
         "  portfolio_rank: 13 changed; revenue_share: 3 filled for the first time",
@@ -51,8 +54,11 @@ def test_counts_moves_people_refusals_and_calls_are_told(plan: Plan) -> None:
             for n in range(1, 6)
         ),
         "Pinned by people: 1 (up-1 A until 2026-12-31 by 005X)",
-        "Edited by people, kept: 7 (edited-0 tier dependence, edited-1 tier dependence, "
-        "edited-2 tier dependence, edited-3 tier dependence, edited-4 tier dependence, …)",
+        (
+            "Edited by people, kept: 7 (edited-0 tier dependence, edited-1 tier dependence, "
+            "edited-2 tier dependence, edited-3 tier dependence, "
+            "edited-4 tier dependence, …)"
+        ),
         "Not in the CRM: 1 (lost)",
         "API calls to apply it: about 2; 9,990 of 10,000 left today.",
     ]
@@ -91,6 +97,7 @@ def test_an_empty_plan_says_so(plan_of: MakePlan) -> None:
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 9), st.booleans())
+@settings(deadline=None)
 def test_it_never_takes_twenty_lines(
     plan_of: MakePlan, moved: int, reported: int, choices: int, emptied: bool
 ) -> None:
@@ -139,7 +146,5 @@ def test_a_plan_that_takes_back_says_which_run(
 def test_in_markdown_all_that_follows_a_list_is_in_a_list(plan: Plan) -> None:
     lines = plan.to_markdown().splitlines()
     assert lines[0].startswith("**Plan ")
-    after_a_point = [
-        b for a, b in zip(lines, lines[1:], strict=False) if a.startswith("- ")
-    ]
+    after_a_point = [b for a, b in pairwise(lines) if a.startswith("- ")]
     assert all(line == "" or line.startswith("- ") for line in after_a_point)

@@ -48,7 +48,9 @@ def night(crm: Salesforce, archive: Archive, wanted: Wanted) -> Callable[..., Jo
     """Plan and apply these values for these accounts."""
 
     def run(accounts: Sequence[str], values: dict[str, Any]) -> Journal:
-        proposal = plan([wanted({i: values for i in accounts})], crm, limits=Limits(1))
+        proposal = plan(
+            [wanted(dict.fromkeys(accounts, values))], crm, limits=Limits(1)
+        )
         journal = apply(proposal, crm, archive=archive)
         assert journal.exit_code == 0
         return journal
@@ -186,7 +188,7 @@ def test_a_run_that_was_interrupted_is_taken_back_as_far_as_it_came(
     wanted: Wanted,
 ) -> None:
     before = sim.snapshot()
-    proposal = plan([wanted({i: FIRST for i in ids})], crm)
+    proposal = plan([wanted(dict.fromkeys(ids, FIRST))], crm)
     sim.fault(Fault(sim.api_calls + 2, "reset_after_write"))
     journal = apply(proposal, crm, archive=archive)
     assert journal.counts == {"not_sent": 200, "unknown": 800}
@@ -203,7 +205,7 @@ def test_a_run_that_was_finished_later_is_taken_back_whole(
     wanted: Wanted,
 ) -> None:
     before = sim.snapshot()
-    proposal = plan([wanted({i: FIRST for i in ids})], crm)
+    proposal = plan([wanted(dict.fromkeys(ids, FIRST))], crm)
     sim.fault(Fault(sim.api_calls + 3, "reset"))
     apply(proposal, crm, archive=archive)
     journal = apply(proposal, crm, archive=archive)
@@ -229,9 +231,11 @@ def test_a_run_on_another_org_cannot_be_taken_back_here(
     ids: list[str], night: Callable[..., Journal], connected: Callable[..., Salesforce]
 ) -> None:
     journal = night(ids[:1], FIRST)
-    with simulator.Salesforce(is_sandbox=False) as production:
-        with pytest.raises(WrongOrgError):
-            undo(journal, connected(production))
+    with (
+        simulator.Salesforce(is_sandbox=False) as production,
+        pytest.raises(WrongOrgError),
+    ):
+        undo(journal, connected(production))
 
 
 def test_an_empty_run_has_an_empty_way_back(

@@ -153,6 +153,7 @@ class Kept:
     plan: str
     undo: str
     archive: str
+    all_api_calls: int
 
 
 Act = Started | Pulled | Looked | SetUp | Planned | Applied | Again | Undone | Kept

@@ -124,7 +124,7 @@ class Stage:
         return Applied(
             api_calls=self._spent(),
             run_id=journal.run_id,
-            counts={state: count for state, count in journal.counts.items()},
+            counts={str(state): count for state, count in journal.counts.items()},
             exit_code=journal.exit_code,
         )
 
@@ -159,7 +159,12 @@ class Stage:
     def _kept(self) -> Kept:
         inside = {name: str(self._folder / name) for name in ("portfolio", "archive")}
         plans = {name: str(self._folder / f"{name}.jsonl") for name in ("plan", "undo")}
-        return Kept(folder=str(self._folder), **inside, **plans)
+        return Kept(
+            folder=str(self._folder),
+            all_api_calls=self._pretend.api_calls,
+            **inside,
+            **plans,
+        )
 
     def _snapshot(self) -> _Snapshot:
         """Every value of every account, seen behind the API."""

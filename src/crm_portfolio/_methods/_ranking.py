@@ -16,7 +16,7 @@ import pyarrow as pa
 from crm_portfolio._methods._cuts import Groups, competition_ranks
 from crm_portfolio._methods._indices import Amounts, Floats, part
 
-__all__ = ["Flags", "League", "Revenue", "count_for", "dependence", "top_count"]
+__all__ = ["Flags", "League", "Revenue", "count_for", "top_count"]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -44,7 +44,8 @@ class Revenue:
     @property
     def is_known(self) -> Flags:
         """Not so where lines there are, but none with an amount."""
-        return (self.lines == 0) | (self.known_lines > 0)
+        known: Flags = (self.lines == 0) | (self.known_lines > 0)
+        return known
 
     @property
     def has_lines(self) -> Flags:
@@ -82,14 +83,19 @@ class League:
         is_counted: Who enters n and the statistics; the others share the last rank.
         has_previous: Whether anything is known of the period before.
         total: What shares are of, in minor units; None where it is unknown.
+        dependence: By position: ``dependent`` above that share of the total, ``major``
+            from the other one on, ``none`` or ``unknown``.
     """
 
     of: Revenue
     is_counted: Flags
     has_previous: bool
     total: int | None
+    major_share: float
+    dependent_share: float
     order: Groups = attrs.field(init=False)
     counted: Amounts = attrs.field(init=False)
+    dependence: npt.NDArray[np.str_] = attrs.field(init=False)
 
     @order.default
     def _by_amount(self) -> Groups:
@@ -100,6 +106,25 @@ class League:
     def _largest_first(self) -> Amounts:
         n = int((self.is_counted & self.of.is_known).sum())
         return self.of.revenue[self.order[:n]]
+
+    @dependence.default
+    def _by_share(self) -> npt.NDArray[np.str_]:
+        amounts, total = self.of.revenue, self.total
+        if total is None or total <= 0:
+            return np.full(amounts.size, "unknown")
+        is_major = amounts >= ceil(part(total, self.major_share))
+        is_dependent = amounts > floor(part(total, self.dependent_share))
+        kinds = ["unknown", "dependent", "major"]
+        return np.select([~self.of.is_known, is_dependent, is_major], kinds, "none")
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many are major, and how many of those we depend on."""
+        dependent = int((self.dependence == "dependent").sum())
+        return {
+            "major_count": int((self.dependence == "major").sum()) + dependent,
+            "dependent_count": dependent,
+        }
 
     @property
     def rank(self) -> Groups:
@@ -163,18 +188,6 @@ class League:
             return pa.nulls(positive.size, pa.float64())
         mass = int(self.counted[self.counted > 0].sum())
         return pa.array(positive / mass, mask=~self.of.is_known)
-
-
-def dependence(
-    of: Revenue, total: int | None, *, major: float, dependent: float
-) -> npt.NDArray[np.str_]:
-    """``dependent`` above that share of the total, ``major`` from the other one on."""
-    if total is None or total <= 0:
-        return np.full(of.revenue.size, "unknown")
-    is_major = of.revenue >= ceil(part(total, major))
-    is_dependent = of.revenue > floor(part(total, dependent))
-    kinds = ["unknown", "dependent", "major"]
-    return np.select([~of.is_known, is_dependent, is_major], kinds, "none")
 
 
 def count_for(counted: Amounts, target: float) -> int | None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._normalise._balance import BALANCE_SCHEMA, closed_balance
-from crm_portfolio._normalise._closing import close_books
+from crm_portfolio._normalise._closing import close_books, without_later_accounts
 from crm_portfolio._normalise._links import link
 from crm_portfolio._normalise._money import convert, currency_of, money_faults
 from crm_portfolio._normalise._rows import Tables, numbered, report
@@ -72,10 +72,11 @@ def normalise(
     faults = _checked([faults, *money_faults(_as_numbered(typed), code)])
     before = _as_numbered(typed)
     closed, later = close_books(before, as_of, time_zone)
-    linked, dangling = link(closed)
-    after, rateless = convert(linked, code, as_of)
+    converted, rateless = convert(closed, code, as_of)
+    known, unknown = without_later_accounts(converted, as_of, time_zone)
+    after, dangling = link(known)
     unsaid = _left_unsaid(after)
-    faults = _checked([faults, *later, *dangling, *rateless, *unsaid])
+    faults = _checked([faults, *later, *rateless, *unknown, *dangling, *unsaid])
     balance = closed_balance(before, after, faults, code)
     tables = {name: _in_order(table, TABLES[name]) for name, table in after.items()}
     return Normalised(tables, faults, balance, code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,14 +18,14 @@ from crm_portfolio._normalise._rows import (
 )
 from crm_portfolio.schema import ACCOUNT, TABLES, Table
 
-__all__ = ["close_books"]
+__all__ = ["close_books", "without_later_accounts"]
 
 
 def close_books(
     tables: Tables, as_of: date, time_zone: str
 ) -> tuple[Tables, list[pa.Table]]:
-    """Rows born later left out, later closings undone; and what that did."""
-    closed: Tables = {}
+    """Rows born later left out, later closings undone; accounts have their own rule."""
+    closed: Tables = {"account": tables["account"]}
     faults = []
     for name, table in tables.items():
         if name == "account":
@@ -36,11 +37,24 @@ def close_books(
         faults += found
         closed[name], found = _reopened(kept, spec, as_of, time_zone)
         faults += found
+    return closed, faults
+
+
+def without_later_accounts(
+    tables: Tables, as_of: date, time_zone: str
+) -> tuple[Tables, list[pa.Table]]:
+    """Accounts entered later left out, unless a row that stays names them.
+
+    Such an account was there before its record was: after a move to another CRM, or
+    when it was entered late. Its revenue must not vanish with it.
+    """
     account = tables["account"]
-    known = pc.is_in(account["account_id"], value_set=_named(account, closed))
-    later = pc.and_not(_is_later(account, ACCOUNT, as_of, time_zone), known)
-    closed["account"], found = _without_later(account, ACCOUNT, later)
-    return closed, faults + found
+    later = _is_later(account, ACCOUNT, as_of, time_zone)
+    if not pc.any(later).as_py():
+        return tables, []
+    named = pc.is_in(account["account_id"], value_set=_named(tables))
+    kept, found = _without_later(account, ACCOUNT, pc.and_not(later, named))
+    return {**tables, "account": kept}, found
 
 
 def _is_later(
@@ -71,17 +85,14 @@ def _without_later(
     return leave_out(table, later), [found]
 
 
-def _named(account: pa.Table, closed: Tables) -> pa.Array:
-    """Accounts that rows from before name, and all above them.
-
-    Such an account was there before its record was: after a move to another CRM, or
-    when it was entered late. Its revenue must not vanish with it.
-    """
+def _named(tables: Tables) -> pa.Array:
+    """The accounts that rows of other tables name, and all above them."""
+    account = tables["account"]
     named = [
-        table[column.name].combine_chunks()
-        for name, table in closed.items()
-        for column in TABLES[name].columns
-        if column.refers_to == "account" and column.name in table.column_names
+        ids.combine_chunks()
+        for name, table in tables.items()
+        if name != "account"
+        for ids in _names_in(table, TABLES[name], account["account_id"])
     ]
     ids = pc.unique(pa.chunked_array(named, pa.string())).drop_null()
     if "parent_id" not in account.column_names:
@@ -93,6 +104,21 @@ def _named(account: pa.Table, closed: Tables) -> pa.Array:
         if len(wider) == len(ids):
             return ids
         ids = wider
+
+
+def _names_in(
+    table: pa.Table, spec: Table, known: pa.ChunkedArray
+) -> Iterator[pa.ChunkedArray]:
+    """What rows say, save those that will go because their own account is unknown."""
+    columns = [
+        column
+        for column in spec.columns
+        if column.refers_to == "account" and column.name in table.column_names
+    ]
+    for column in columns:
+        if column.required:
+            table = table.filter(pc.is_in(table[column.name], value_set=known))
+    yield from (table[column.name] for column in columns)
 
 
 def _reopened(

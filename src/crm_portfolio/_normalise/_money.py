@@ -38,6 +38,7 @@ __all__ = [
     "said_amounts",
 ]
 
+Function = Callable[[Floats], Floats]
 Mask = npt.NDArray[np.bool_]
 
 # Tables whose rows may say their own currency.
@@ -192,46 +193,54 @@ def _days(table: pa.Table, spec: Table, as_of: date) -> npt.NDArray[np.int32]:
 def _converted(
     table: pa.Table, spec: Table, currency: str, rates: Floats
 ) -> tuple[pa.Table, list[pa.Table]]:
-    # A row with both amounts has been through here before, and all of it is converted.
-    before = pc.and_(
-        _column(table, "amount").is_valid(),
-        _column(table, "original_amount").is_valid(),
-    )
+    table, rates, faults = _with_rates(table, spec, rates)
+    money = _to_money(minor_digits(currency), rates)
     said = said_amounts(table)
-    unknown = pc.and_(said.is_valid(), pa.array(np.isnan(rates)))
-    faults = []
-    if pc.any(unknown).as_py():
-        faults.append(report(table, spec, "currency", "no_rate", unknown))
-        known = ~_mask(unknown)
-        table, rates = leave_out(table, unknown), rates[known]
-        before, said = before.filter(pa.array(known)), said.filter(pa.array(known))
-    digits = minor_digits(currency)
-    amount = _applied(said, lambda values: rounded(values, digits, _safe(rates)))
+    amount = _applied(said, money)
+    # A row with both amounts has been through here before, and all of it is converted.
+    given = _column(table, "amount")
+    before = pc.and_(given.is_valid(), _column(table, "original_amount").is_valid())
     if pc.any(before).as_py():
-        given = _applied(
-            _column(table, "amount"), lambda values: rounded(values, digits)
-        )
+        given = _applied(given, _to_money(minor_digits(currency)))
         differs = pc.and_(before, pc.not_equal(given, amount))
         faults.append(report(table, spec, "amount", "amount_disagrees", differs))
-    table = _others_converted(table, spec, before, rates)
+    if (rates != 1.0).any():
+        table = _others_converted(table, spec, before, money, _times(rates))
     return _with_amounts(table, amount, said, currency), faults
 
 
+def _with_rates(
+    table: pa.Table, spec: Table, rates: Floats
+) -> tuple[pa.Table, Floats, list[pa.Table]]:
+    """The rows that can be converted, their rates, and a word on the others."""
+    unknown = pc.and_(said_amounts(table).is_valid(), pa.array(np.isnan(rates)))
+    if not pc.any(unknown).as_py():
+        return table, _safe(rates), []
+    found = report(table, spec, "currency", "no_rate", unknown)
+    return leave_out(table, unknown), _safe(rates[~_mask(unknown)]), [found]
+
+
 def _others_converted(
-    table: pa.Table, spec: Table, before: pa.Array, rates: Floats
+    table: pa.Table, spec: Table, before: pa.Array, money: Function, price: Function
 ) -> pa.Table:
-    """Prices and costs of a row follow its rate."""
-    if (rates == 1.0).all():
-        return table
+    """What else a row says in its currency follows its rate; a price stays unrounded."""
     for column in spec.columns:
-        if column.name in table.column_names and column.is_in_currency:
-            if column.name == "amount":
-                continue
+        if column.name == "amount" or column.name not in table.column_names:
+            continue
+        if column.is_in_currency:
             values = _column(table, column.name)
-            worth = _applied(values, lambda numbers: numbers * rates)
+            worth = _applied(values, money if column.type == "money" else price)
             settled = pc.if_else(before, values, worth)
             table = set_column(table, column.name, settled)
     return table
+
+
+def _to_money(digits: int, rates: Floats | None = None) -> Function:
+    return lambda values: rounded(values, digits, rates)
+
+
+def _times(rates: Floats) -> Function:
+    return lambda values: values * rates
 
 
 def _with_amounts(
@@ -252,12 +261,12 @@ def _rounded(table: pa.Table, spec: Table, digits: int) -> pa.Table:
     for column in spec.columns:
         if column.type == "money" and column.name in table.column_names:
             values = _column(table, column.name)
-            settled = _applied(values, lambda numbers: rounded(numbers, digits))
+            settled = _applied(values, _to_money(digits))
             table = set_column(table, column.name, settled)
     return table
 
 
-def _applied(values: pa.Array, function: Callable[[Floats], Floats]) -> pa.Array:
+def _applied(values: pa.Array, function: Function) -> pa.Array:
     """A function of floats over the values; null stays null."""
     numbers = np.asarray(values.fill_null(0.0).to_numpy(zero_copy_only=False))
     return pa.array(function(numbers), mask=np.asarray(values.is_null()))

@@ -18,7 +18,6 @@ from crm_portfolio._methods._ranking import (
     League,
     Revenue,
     count_for,
-    dependence,
     top_count,
 )
 from crm_portfolio._wording import Lang, Reason
@@ -42,7 +41,6 @@ _LAST_YEAR = Period.last_months(12)
 _QUARTERS = 8
 _SHOWN_BARS = 25
 _FEW = 30
-_MAJORS = ["major", "dependent"]
 _Places: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -91,20 +89,21 @@ def concentration(
     Example:
         >>> from crm_portfolio import analysis, samples
         >>> result = analysis.concentration(samples.firm())
-        >>> print(result.explain("A04"))
+        >>> [(major["members"], major["share"]) for major in result.summary["majors"]]
+        [(['A01'], 0.26), (['A02', 'A03', 'A04'], 0.15)]
     """
     facts = revenue_facts(
         portfolio, settings.period, settings.measure, needed_by="concentration"
     )
     groups_of, group_of = facts.groups()
-    accounts, groups = (
-        _ranked(facts, of, settings) for of in (facts.by_account, groups_of)
-    )
+    accounts = _league(facts, facts.by_account, settings)
+    groups = _league(facts, groups_of, settings)
     summary: dict[str, Json] = {
         "by_account": _figures(accounts, facts, settings),
         "by_group": _figures(groups, facts, settings),
         "majors": _majors(portfolio, facts, groups, group_of),
     }
+    curve = indices.lorenz(accounts.counted) or (np.zeros(0), np.zeros(0))
     return ConcentrationResult(
         table=_account_table(facts, accounts, groups, group_of),
         rejected=facts.rejected_table(),
@@ -112,54 +111,40 @@ def concentration(
         summary=summary,
         params=echo(portfolio, facts, settings),
         coverage=significant(facts.coverage),
-        warnings=(
-            *_warnings(portfolio, facts, accounts, groups),
-            *_of_negatives(cast("Mapping[str, Json]", summary["by_account"])),
-        ),
+        warnings=tuple(_warnings(portfolio, facts, accounts, groups, settings)),
         groups=_group_table(facts, groups, group_of),
-        lorenz=_lorenz_table(accounts),
+        lorenz=pa.table({"account_share": curve[0], "revenue_share": curve[1]}),
     )
 
 
-@attrs.frozen(eq=False)
-class _Ranked:
-    """Accounts or groups in their league table; ``dependence`` is by position."""
-
-    of: Revenue
-    league: League
-    dependence: npt.NDArray[np.str_]
-
-
-def _ranked(
+def _league(
     facts: RevenueFacts, of: Revenue, settings: ConcentrationSettings
-) -> _Ranked:
+) -> League:
     is_all = settings.population == "all"
-    is_counted = np.ones(of.lines.size, dtype=bool) if is_all else of.has_lines
-    league = League(of, is_counted, facts.has_previous, facts.total)
-    kinds = dependence(
-        of, facts.total, major=settings.major_share, dependent=settings.dependent_share
+    return League(
+        of,
+        is_counted=np.ones(of.lines.size, dtype=bool) if is_all else of.has_lines,
+        has_previous=facts.has_previous,
+        total=facts.total,
+        major_share=settings.major_share,
+        dependent_share=settings.dependent_share,
     )
-    return _Ranked(of, league, kinds)
 
 
 def _figures(
-    ranked: _Ranked, facts: RevenueFacts, settings: ConcentrationSettings
+    league: League, facts: RevenueFacts, settings: ConcentrationSettings
 ) -> dict[str, Json]:
-    amounts, total = ranked.league.counted, facts.total
+    amounts, total, major_share = league.counted, facts.total, settings.major_share
     k = top_count(amounts.size, settings.top_share)
-    major = indices.majors(amounts, settings.major_share)
-    reading = settings.negatives if bool((amounts < 0).any()) else "plain"
+    reading = _reading(amounts, settings)
     interval = indices.gini_interval(
         amounts, form=reading, seed=settings.seed, draws=settings.draws
     )
+    top = f"share_of_top_{100 * settings.top_share:g}pct"
     shares = {
-        f"share_of_top_{100 * settings.top_share:g}pct": _share(
-            amounts[:k].sum(), total
-        ),
-        "major_share": _share(major.sum(), total),
-        "customer_concentration": indices.customer_concentration(
-            amounts, settings.major_share
-        ),
+        top: _share(amounts[:k].sum(), total),
+        "major_share": _share(indices.majors(amounts, major_share).sum(), total),
+        "customer_concentration": indices.customer_concentration(amounts, major_share),
         **indices.all_indices(amounts),
     }
     return {
@@ -168,12 +153,16 @@ def _figures(
         "total": None if total is None else facts.amount(total),
         "top_k": k,
         f"n_for_{100 * settings.target:g}": count_for(amounts, settings.target),
-        "major_count": int(np.isin(ranked.dependence, _MAJORS).sum()),
-        "dependent_count": int((ranked.dependence == "dependent").sum()),
+        **league.kinds,
         **{key: significant(value) for key, value in shares.items()},
         "gini_reading": reading,
         "gini_interval": [significant(each) for each in interval] if interval else None,
     }
+
+
+def _reading(amounts: indices.Amounts, settings: ConcentrationSettings) -> str:
+    """The form of the Gini index to read."""
+    return settings.negatives if bool((amounts < 0).any()) else "plain"
 
 
 def _share(minor: int, total: int | None) -> float | None:
@@ -181,57 +170,46 @@ def _share(minor: int, total: int | None) -> float | None:
 
 
 def _majors(
-    portfolio: Portfolio, facts: RevenueFacts, groups: _Ranked, group_of: _Places
+    portfolio: Portfolio, facts: RevenueFacts, groups: League, group_of: _Places
 ) -> list[Json]:
     """The groups from the major share on: who is in them, since when, and their trend."""
-    at = [int(p) for p in groups.league.order if groups.dependence[p] in _MAJORS]
-    members = {p: _members(facts, group_of, p) for p in at}
-    everyone = [each for group in members.values() for each in group]
-    by_member, totals = quarterly_revenue(
-        portfolio, facts, everyone, quarters=_QUARTERS
-    )
-    found: list[Json] = []
-    for p in at:
-        quarters = [
-            sum(q) for q in zip(*(by_member[m] for m in members[p]), strict=True)
-        ]
-        first_on = groups.of.first_on[p].item()
+    found: list[dict[str, Json]] = []
+    members: dict[str, str] = {}
+    for at in (
+        p for p in groups.order if groups.dependence[p] in {"major", "dependent"}
+    ):
+        group_id = groups.of.ids[at].as_py()
+        own = facts.by_account.ids.take(pa.array(np.flatnonzero(group_of == at)))
+        members |= dict.fromkeys(own.to_pylist(), group_id)
+        first_on = groups.of.first_on[at].item()
+        years = (portfolio.as_of - first_on).days / 365.25
         found.append(
             {
-                "ultimate_parent_id": groups.of.ids[p].as_py(),
-                "revenue": facts.amount(int(groups.of.revenue[p])),
-                "share": significant(_share(groups.of.revenue[p], facts.total)),
-                "dependence": str(groups.dependence[p]),
-                "members": members[p],
+                "ultimate_parent_id": group_id,
+                "revenue": facts.amount(int(groups.of.revenue[at])),
+                "share": significant(_share(groups.of.revenue[at], facts.total)),
+                "dependence": str(groups.dependence[at]),
+                "members": own.to_pylist(),
                 "first_revenue_on": first_on.isoformat(),
-                "years_of_relationship": round(
-                    (portfolio.as_of - first_on).days / 365.25, 1
-                ),
-                "share_by_quarter": [
-                    significant(_share(minor, total))
-                    for minor, total in zip(quarters, totals, strict=True)
-                ],
+                "years_of_relationship": round(years, 1),
             }
         )
-    return found
-
-
-def _members(facts: RevenueFacts, group_of: _Places, group: int) -> list[str]:
-    ids: list[str] = facts.by_account.ids.take(
-        pa.array(np.flatnonzero(group_of == group))
-    ).to_pylist()
-    return ids
+    each, totals = quarterly_revenue(portfolio, facts, members, quarters=_QUARTERS)
+    for major in found:
+        quarters = zip(each[str(major["ultimate_parent_id"])], totals, strict=True)
+        major["share_by_quarter"] = [
+            significant(_share(*quarter)) for quarter in quarters
+        ]
+    return [*found]
 
 
 def _account_table(
-    facts: RevenueFacts, accounts: _Ranked, groups: _Ranked, group_of: _Places
+    facts: RevenueFacts, accounts: League, groups: League, group_of: _Places
 ) -> pa.Table:
     of, places = accounts.of, pa.array(group_of)
     sizes = np.bincount(group_of, minlength=len(groups.of.ids))
-    columns = {"account_id": of.ids}
-    if "name" in facts.account.column_names:
-        columns["name"] = facts.account["name"]
-    columns |= accounts.league.columns(facts.digits)
+    columns = {"account_id": of.ids} | facts.names(of.ids)
+    columns |= accounts.columns(facts.digits)
     columns |= {
         "line_count": pa.array(of.lines),
         "known_line_count": pa.array(of.known_lines),
@@ -241,73 +219,59 @@ def _account_table(
         "is_young": pa.array(facts.is_young),
         "ultimate_parent_id": groups.of.ids.take(places),
         "group_member_count": pa.array(sizes).take(places),
-        "group_share": groups.league.shares().take(places),
+        "group_share": groups.shares().take(places),
         "is_group_unknown": pa.array(~groups.of.is_known).take(places),
         "dependence": _text(groups.dependence).take(places),
     }
-    return pa.table(columns).take(pa.array(accounts.league.order))
+    return pa.table(columns).take(pa.array(accounts.order))
 
 
-def _group_table(facts: RevenueFacts, groups: _Ranked, group_of: _Places) -> pa.Table:
+def _group_table(facts: RevenueFacts, groups: League, group_of: _Places) -> pa.Table:
     of = groups.of
-    columns = {"ultimate_parent_id": of.ids}
-    if "name" in facts.account.column_names:
-        at = pc.index_in(of.ids, facts.account["account_id"].combine_chunks())
-        columns["name"] = facts.account["name"].take(at)
-    columns |= groups.league.columns(facts.digits)
+    columns = {"ultimate_parent_id": of.ids} | facts.names(of.ids)
+    columns |= groups.columns(facts.digits)
     columns |= {
         "member_count": pa.array(np.bincount(group_of, minlength=len(of.ids))),
         "first_revenue_on": pa.array(of.first_on),
         "is_dormant": pa.array(~of.has_lines),
         "dependence": _text(groups.dependence),
     }
-    return pa.table(columns).take(pa.array(groups.league.order))
+    return pa.table(columns).take(pa.array(groups.order))
 
 
 def _text(words: npt.NDArray[np.str_]) -> pa.Array:
     return pa.array(words.tolist(), pa.string())
 
 
-def _lorenz_table(accounts: _Ranked) -> pa.Table:
-    curve = indices.lorenz(accounts.league.counted) or (np.zeros(0), np.zeros(0))
-    return pa.table({"account_share": curve[0], "revenue_share": curve[1]})
-
-
 def _warnings(
-    portfolio: Portfolio, facts: RevenueFacts, accounts: _Ranked, groups: _Ranked
+    portfolio: Portfolio,
+    facts: RevenueFacts,
+    accounts: League,
+    groups: League,
+    settings: ConcentrationSettings,
 ) -> Iterator[Reason]:
-    amounts, money = accounts.league.counted, {"currency": facts.currency}
+    amounts = accounts.counted
     if facts.total is not None and facts.total <= 0:
-        yield Reason("non_positive_total", {"total": facts.amount(facts.total)} | money)
+        total = facts.amount(facts.total)
+        yield Reason("non_positive_total", {"total": total, "currency": facts.currency})
     yield from facts.warnings()
+    loops = pc.sum(pc.equal(to_arrow(portfolio.faults)["fault"], "parent_loop")).as_py()
     counts = {
         "negative_accounts": int((amounts < 0).sum()),
         "n_lt_30": amounts.size if amounts.size < _FEW else 0,
         "dormant": int((~accounts.of.has_lines).sum()),
         "young_accounts": int(facts.is_young.sum()),
-        "cycle_in_parents": _loops(portfolio),
+        "cycle_in_parents": loops or 0,
     }
     yield from (Reason(code, {"n": n}) for code, n in counts.items() if n)
-    kinds = {
-        f"{kind}_{level}": int(np.isin(ranked.dependence, which).sum())
-        for level, ranked in (("accounts", accounts), ("groups", groups))
-        for kind, which in (("major", _MAJORS), ("dependent", ["dependent"]))
-    }
-    if [*kinds.values()][:2] != [*kinds.values()][2:]:
-        yield Reason("level_differs", kinds)
-
-
-def _of_negatives(figures: Mapping[str, Json]) -> Iterator[Reason]:
-    if figures["gini_reading"] != "plain":
-        yield Reason("negatives_used", {"reading": str(figures["gini_reading"])})
-    mass = figures["negative_mass"]
-    if isinstance(mass, float) and mass > 0:
+    if counts["negative_accounts"]:
+        yield Reason("negatives_used", {"reading": _reading(amounts, settings)})
+        mass = significant(indices.negative_mass(amounts))
         yield Reason("negative_mass", {"negative_mass": mass})
-
-
-def _loops(portfolio: Portfolio) -> int:
-    faults = to_arrow(portfolio.faults)["fault"]
-    return int(pc.sum(pc.equal(faults, "parent_loop")).as_py() or 0)
+    if accounts.kinds != groups.kinds:
+        by_account = {f"{kind}_accounts": n for kind, n in accounts.kinds.items()}
+        by_group = {f"{kind}_groups": n for kind, n in groups.kinds.items()}
+        yield Reason("level_differs", by_account | by_group)
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

@@ -7,9 +7,8 @@ money is in integer minor units, so that every engine and row order gives the sa
 
 from __future__ import annotations
 
-from calendar import monthrange
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date
 from typing import Any, Literal
 
 import attrs
@@ -18,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, nw, to_arrow
+from crm_portfolio._frames import NativeFrame, nw, same_kind, to_arrow
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Revenue
 from crm_portfolio._wording import Reason
@@ -31,7 +30,6 @@ __all__ = [
     "Measure",
     "RevenueFacts",
     "echo",
-    "months_before",
     "quarterly_revenue",
     "revenue_facts",
 ]
@@ -64,8 +62,7 @@ class RevenueFacts:
     @property
     def is_young(self) -> npt.NDArray[np.bool_]:
         """First revenue less than three months before the end of the period."""
-        assert self.period.end is not None
-        edge = np.datetime64(months_before(self.period.end, _YOUNG_MONTHS), "D")
+        edge = np.datetime64(self.period.months_before_end(_YOUNG_MONTHS), "D")
         young: npt.NDArray[np.bool_] = self.by_account.first_on > edge
         return young
 
@@ -88,7 +85,7 @@ class RevenueFacts:
         return floats
 
     def amount(self, minor: int) -> float:
-        return minor / 10**self.digits
+        return minor / float(10**self.digits)
 
     def groups(self) -> tuple[Revenue, npt.NDArray[np.int64]]:
         """Revenue by ultimate parent, and the place of each account's own in it."""
@@ -99,6 +96,13 @@ class RevenueFacts:
         ids = unique.take(pc.sort_indices(unique))
         group_of = pc.index_in(root, ids).to_numpy().astype(np.int64)
         return self.by_account.grouped(ids, group_of), group_of
+
+    def names(self, ids: pa.Array) -> dict[str, pa.Array]:
+        """The column of names of these accounts, where the portfolio has one."""
+        if "name" not in self.account.column_names:
+            return {}
+        at = pc.index_in(ids, self.by_account.ids)
+        return {"name": self.account["name"].combine_chunks().take(at)}
 
     def warnings(self) -> list[Reason]:
         """What the lines themselves call for."""
@@ -150,7 +154,8 @@ def revenue_facts(
     found = _by_account(lines, span, before)
     account = to_arrow(portfolio["account"]).sort_by("account_id").combine_chunks()
     at = pc.index_in(account["account_id"], found["account_id"].combine_chunks())
-    book_begins = pc.min(found["first_on"]).as_py()
+    assert span.start is not None
+    book_begins: date = pc.min(found["first_on"]).as_py() or span.start
     return RevenueFacts(
         measure=measure,
         period=span,
@@ -159,7 +164,7 @@ def revenue_facts(
             first_on=_placed(found["first_on"], at).astype("datetime64[D]"),
             **{name: _placed(found[name], at) for name in _SUMS},
         ),
-        has_previous=before is not None and (book_begins or span.start) < span.start,
+        has_previous=before is not None and book_begins < span.start,
         account=account,
         rejected=_rejected(lines, span),
         digits=portfolio.minor_digits,
@@ -170,20 +175,19 @@ def revenue_facts(
 def quarterly_revenue(
     portfolio: Portfolio,
     facts: RevenueFacts,
-    account_ids: Sequence[str],
+    group_of: Mapping[str, str],
     *,
     quarters: int,
 ) -> tuple[dict[str, list[int]], list[int]]:
-    """Minor units of some accounts, and of all, in the quarters up to the period's end.
+    """Minor units of some groups, and of all accounts, by quarter; the oldest first.
 
-    Quarters are three months each, counted back from the end; the oldest comes first.
+    Quarters are three months each, counted back from the end of the period.
     """
-    if not account_ids:
-        return {}, [0] * quarters
-    assert facts.period.end is not None
-    edges = [
-        months_before(facts.period.end, 3 * back) for back in range(quarters, -1, -1)
-    ]
+    edges = [facts.period.months_before_end(3 * q) for q in range(quarters, -1, -1)]
+    each = {group: [0] * quarters for group in group_of.values()}
+    totals = [0] * quarters
+    if not group_of:
+        return each, totals
     day = nw.col("day")
     later = [(day >= edge).cast(nw.Int64) for edge in edges[1:-1]]
     lines = (
@@ -195,24 +199,13 @@ def quarterly_revenue(
         )
     )
     of_all = lines.group_by("quarter").agg(nw.col("minor").sum())
-    of_some = (
-        lines.filter(nw.col("account_id").is_in(list(account_ids)))
-        .group_by("account_id", "quarter")
-        .agg(nw.col("minor").sum())
-    )
-    totals = [0] * quarters
     for row in _collected(of_all).to_pylist():
         totals[row["quarter"]] = row["minor"]
-    each = {account_id: [0] * quarters for account_id in account_ids}
-    for row in _collected(of_some).to_pylist():
-        each[row["account_id"]][row["quarter"]] = row["minor"]
+    of_some = lines.filter(nw.col("account_id").is_in(list(group_of)))
+    by_account = of_some.group_by("account_id", "quarter").agg(nw.col("minor").sum())
+    for row in _collected(by_account).to_pylist():
+        each[group_of[row["account_id"]]][row["quarter"]] += row["minor"]
     return each, totals
-
-
-def months_before(day: date, months: int) -> date:
-    """The same day so many months earlier, or the last one that month has."""
-    years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return date(years, month + 1, min(day.day, monthrange(years, month + 1)[1]))
 
 
 def echo(
@@ -231,7 +224,7 @@ def echo(
             "name": period.name,
             "start": period.start.isoformat(),
             "end": period.end.isoformat(),
-            "last_day": (period.end - timedelta(days=1)).isoformat(),
+            "last_day": period.last_day.isoformat(),
         },
         "settings": _plain(
             attrs.asdict(settings, recurse=False, filter=_is_not_echoed_elsewhere)
@@ -263,16 +256,15 @@ def _as_mapping(value: Json) -> Mapping[str, Json]:
 
 
 def _previous(span: Period) -> Period | None:
-    """The period of the same length just before; None before the beginning of time."""
+    """The period of the same length just before; None where no days are left for it."""
     assert span.start is not None
     assert span.end is not None
-    if span.start == date.min:
-        return None
     if span.months:
-        start = months_before(span.start, span.months)
-    else:
-        start = span.start - (span.end - span.start)
-    return Period.between(start, span.start)
+        return Period.between(span.months_before_end(2 * span.months), span.start)
+    length = span.end - span.start
+    if length > span.start - date.min:
+        return None
+    return Period.between(span.start - length, span.start)
 
 
 _SUMS = (
@@ -286,29 +278,41 @@ _SUMS = (
 
 
 def _lines(portfolio: Portfolio, measure: Measure, needed_by: str) -> Any:
-    """Revenue as record_id, account_id, day and minor, whatever it is measured by."""
+    """The long table of the measure, or the error that names it."""
     table: TableName = "revenue_line" if measure == "net_revenue" else "opportunity"
     if table not in portfolio:
         raise MissingTableError(table, needed_by)
-    frame = nw.from_native(portfolio[table])
+    return _as_lines(portfolio[table], measure, portfolio.minor_digits)
+
+
+def _as_lines(frame: NativeFrame, measure: Measure, digits: int) -> Any:
+    """Revenue as record_id, account_id, day and minor, whatever it is measured by."""
+    key, day, table = "line_id", "booked_on", "revenue_line"
     if measure == "booked":
-        frame = frame.filter(nw.col("status") == "won")
-        key, day = "opportunity_id", "closed_on"
-    else:
-        key, day = "line_id", "booked_on"
-    names = set(frame.collect_schema().names())
-
-    def column(name: str, kind: Any) -> Any:
-        return nw.col(name) if name in names else nw.lit(None, dtype=kind)
-
-    amount = column("amount", nw.Float64) * float(10**portfolio.minor_digits)
-    return frame.select(
-        nw.lit(table).alias("table"),
+        key, day, table = "opportunity_id", "closed_on", "opportunity"
+    kinds = {"account_id": pa.string(), day: pa.date32(), "amount": pa.float64()}
+    lines = nw.from_native(_completed(frame, kinds))
+    if measure == "booked":
+        lines = lines.filter(nw.col("status") == "won")
+    return lines.select(
         nw.col(key).alias("record_id"),
-        column("account_id", nw.String).alias("account_id"),
-        column(day, nw.Date).alias("day"),
-        amount.round(0).cast(nw.Int64).alias("minor"),
+        nw.lit(table).alias("table"),
+        nw.col("account_id"),
+        nw.col(day).alias("day"),
+        (nw.col("amount") * float(10**digits)).round(0).cast(nw.Int64).alias("minor"),
     )
+
+
+def _completed(frame: NativeFrame, kinds: Mapping[str, pa.DataType]) -> NativeFrame:
+    """The frame with a null column for each that the source cannot give."""
+    names = set(nw.from_native(frame).collect_schema().names())
+    if names.issuperset(kinds):
+        return frame
+    table = to_arrow(frame)
+    for name, kind in kinds.items():
+        if name not in names:
+            table = table.append_column(name, pa.nulls(table.num_rows, kind))
+    return same_kind(table, frame)
 
 
 def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
@@ -361,8 +365,11 @@ def _rejected(lines: Any, span: Period) -> pa.Table:
 
 
 def _collected(frame: Any) -> pa.Table:
-    native: NativeFrame = nw.to_native(frame)
-    return to_arrow(native)
+    table = to_arrow(nw.to_native(frame))
+    for at, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type):  # DuckDB's sum of whole numbers
+            table = table.set_column(at, field.name, table[at].cast(pa.int64()))
+    return table
 
 
 def _placed(column: pa.ChunkedArray, at: pa.Array) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import attrs
@@ -77,7 +76,8 @@ def tiers(
     Example:
         >>> from crm_portfolio import analysis, samples
         >>> result = analysis.tiers(samples.firm())
-        >>> print(result.explain("A04"))
+        >>> [(tier["tier"], tier["revenue"]) for tier in result.summary["tiers"]][:4]
+        [('A', 260000.0), ('B', 194000.0), ('C', 264000.0), ('D', 230000.0)]
     """
     facts = revenue_facts(
         portfolio, settings.period, settings.measure, needed_by="tiers"
@@ -114,9 +114,7 @@ def _table(
     of, is_known = facts.by_account, facts.by_account.is_known
     by_rule = _by_rule(facts, found, under_rule)
     kept = _kept(portfolio, facts, by_rule)
-    columns = {"account_id": of.ids}
-    if "name" in facts.account.column_names:
-        columns["name"] = facts.account["name"].combine_chunks()
+    columns = {"account_id": of.ids} | facts.names(of.ids)
     columns |= {
         **kept,
         "revenue": pa.array(facts.money(of.revenue), mask=~is_known),
@@ -150,8 +148,7 @@ def _kept(
     is_pinned = pc.and_(pc.is_valid(held["tier_pinned"]), holds)
     tier = pc.if_else(is_pinned, held["tier_pinned"], by_rule)
     is_same = pc.fill_null(pc.equal(held["tier"], tier), False)  # noqa: FBT003
-    assert facts.period.end is not None
-    close = pa.scalar(facts.period.end - timedelta(days=1), pa.date32())
+    close = pa.scalar(facts.period.last_day, pa.date32())
     since = pc.coalesce(pc.if_else(is_same, held["tier_since_on"], None), close)
     return {
         "tier": tier,
@@ -287,8 +284,9 @@ def _warnings(
         yield Reason("fewer_tiers", {"made": found.made, "asked": asked})
     empty = [LETTERS[g] for g, size in enumerate(found.sizes()) if size == 0]
     if empty:
-        values = {"tiers": ", ".join(empty), "tier_count": len(empty)}
-        yield Reason("empty_tier", values)
+        yield Reason(
+            "empty_tier", {"tiers": ", ".join(empty), "tier_count": len(empty)}
+        )
     imbalance = found.imbalance
     is_even_meant = isinstance(settings.method, Slices)
     if is_even_meant and imbalance is not None and imbalance > settings.imbalance_share:

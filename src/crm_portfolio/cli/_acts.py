@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.padding import Padding
@@ -11,15 +13,17 @@ from rich.text import Text
 
 from crm_portfolio import _demo
 from crm_portfolio._inert import inert
+from crm_portfolio.cli._print import counted, listed, program
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 __all__ = ["Page"]
 
-_BAR_CELLS: Final = 14
+_BAR_CELLS: Final = 10
+_SAID: Final = 2
+_WEIGHT: Final = {"dependent": "dependent", "major": "major"}
 _TIER_COLOURS: Final = {"A": "bold green", "new": "cyan", "none": "dim"}
-_STEPS_SHOWN: Final = 3
 # Each teller takes its own kind of act; the table below pairs them.
 _Teller = Callable[[Any], Iterator["RenderableType"]]
 _INDENT: Final = (0, 0, 0, 3)
@@ -50,17 +54,13 @@ class Page:
 
 
 def _started(act: _demo.Started) -> Iterator[RenderableType]:
-    yield Text(f"{act.url} holds {_counted(act.records)}.")
+    yield Text(f"{act.url} holds {counted(act.records)}.")
 
 
 def _pulled(act: _demo.Pulled) -> Iterator[RenderableType]:
-    yield Text(f"{_counted(act.rows)}, in {act.currency}, as of {act.as_of}.")
+    yield Text(f"{counted(act.rows)}, in {act.currency}, as of {act.as_of}.")
     if act.faults:
-        yield Text(f"Odd, but kept and reported: {_counted(act.faults)}.", style="dim")
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items())
+        yield Text(f"Odd, but kept and reported: {listed(act.faults)}.", style="dim")
 
 
 def _looked(act: _demo.Looked) -> Iterator[RenderableType]:
@@ -69,17 +69,18 @@ def _looked(act: _demo.Looked) -> Iterator[RenderableType]:
     yield _tiers(act)
     for why in act.reasons:
         yield Text.assemble((f"{inert(why.name)} ", "bold"), (why.account_id, "dim"))
-        yield Padding(Text("\n".join(map(inert, why.said))), (0, 0, 0, 2))
+        yield Padding(Text("\n".join(map(inert, why.said[:_SAID]))), (0, 0, 0, 2))
 
 
 def _ranking(act: _demo.Looked) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
     table.add_column("#", justify="right")
-    table.add_column("account", width=26, no_wrap=True, overflow="ellipsis")
+    table.add_column("account", width=24, no_wrap=True, overflow="ellipsis")
     table.add_column(f"revenue {act.currency}", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("", width=_BAR_CELLS, no_wrap=True)
     table.add_column("tier", no_wrap=True)
+    table.add_column("", no_wrap=True)
     largest = max((row.share or 0 for row in act.top), default=0)
     for row in act.top:
         table.add_row(
@@ -89,6 +90,7 @@ def _ranking(act: _demo.Looked) -> Table:
             _percent(row.share),
             Text(_bar(row.share, largest), style="blue"),
             _tier(row.tier),
+            Text(_WEIGHT.get(row.dependence or "", ""), style="bold red"),
         )
     return table
 
@@ -107,7 +109,7 @@ def _bar(share: float | None, largest: float) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f} %"
+    return "" if share is None else f"{round(100 * share, 1) + 0.0:.1f} %"
 
 
 def _tiers(act: _demo.Looked) -> Table:
@@ -127,8 +129,12 @@ def _tiers(act: _demo.Looked) -> Table:
 
 
 def _set_up(act: _demo.SetUp) -> Iterator[RenderableType]:
-    yield Text(f"{len(act.done)} steps done, among them:")
-    for step in act.done[:_STEPS_SHOWN]:
+    if not act.done:
+        yield Text("All of it was there.")
+        return
+    yield Text(f"{len(act.done)} steps, from the first to the last:")
+    shown = [*act.done[:2], "…", act.done[-1]] if len(act.done) > 3 else act.done
+    for step in shown:
         yield Text(f"· {inert(step)}", style="dim")
 
 
@@ -137,7 +143,7 @@ def _planned(act: _demo.Planned) -> Iterator[RenderableType]:
 
 
 def _applied(act: _demo.Applied) -> Iterator[RenderableType]:
-    yield Text(f"Run {act.run_id}: {_counted(act.counts)}.")
+    yield Text(f"Run {act.run_id}: {listed(act.counts)}.")
 
 
 def _again(act: _demo.Again) -> Iterator[RenderableType]:
@@ -158,10 +164,17 @@ def _undone(act: _demo.Undone) -> Iterator[RenderableType]:
 
 
 def _kept(act: _demo.Kept) -> Iterator[RenderableType]:
-    yield Text(act.folder, style="bold")
-    for name in (act.portfolio, act.plan, act.undo, act.archive):
-        yield Text(f"  {name.removeprefix(act.folder).lstrip('/')}")
-    yield Text(f"Look on:  crm-portfolio analyse {act.portfolio}")
+    inside = (act.portfolio, act.plan, act.undo, act.archive)
+    names = ", ".join(Path(path).name for path in inside)
+    yield Text(inert(act.folder), style="bold")
+    yield Text(f"holds {names}. {act.all_api_calls} API calls in all.")
+    yield Text("Look on with:")
+    yield Text(
+        f"{program()} analyse {shlex.quote(inert(act.portfolio))}",
+        style="cyan",
+        no_wrap=True,
+        overflow="ignore",
+    )
 
 
 _TOLD: Final[Mapping[type[_demo.Act], tuple[str, _Teller]]] = {

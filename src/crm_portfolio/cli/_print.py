@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import typer
@@ -19,16 +22,59 @@ if TYPE_CHECKING:
 
     from crm_portfolio.protocols import Progress
 
-__all__ = ["Output", "progress", "say", "screen", "show_csv", "show_json", "show_rows"]
+__all__ = [
+    "Output",
+    "counted",
+    "listed",
+    "program",
+    "progress",
+    "say",
+    "screen",
+    "show_csv",
+    "show_json",
+    "show_rows",
+]
 
 Output = Literal["table", "json", "csv"]
 _WIDEST: Final = 100
+_FEW_DIGITS: Final = 10
+_MAY_BE_CUT: Final = ("name", "what", "needs")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def say(message: str) -> None:
     """Tell the person at the terminal; never data."""
     typer.echo("\n".join(inert(line) for line in message.split("\n")), err=True)
+
+
+def program() -> str:
+    """How this program is called here, fit to be pasted into the same terminal."""
+    if shutil.which("crm-portfolio"):
+        return "crm-portfolio"
+    path = Path(sys.argv[0])
+    here = Path.cwd()
+    return shlex.quote(
+        str(path.relative_to(here) if path.is_relative_to(here) else path)
+    )
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """So many rows of each table, in words."""
+    return ", ".join(
+        f"{count:,} {_noun(name, count)}" for name, count in counts.items()
+    )
+
+
+def _noun(name: str, count: int) -> str:
+    noun = name.replace("_", " ")
+    if count == 1:
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """So many of each kind, in words."""
+    return ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items())
 
 
 def screen() -> Console:
@@ -74,28 +120,31 @@ def _csv_cell(value: object) -> object:
 def show_rows(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = ""
 ) -> None:
-    """A table for people: numbers to the right, CRM text made harmless and cut to fit."""
+    """A table for people: numbers to the right, CRM text made harmless and cut to fit.
+
+    Where it is too wide, names are cut before anything else.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    cells = [[_shown(value) for value in row] for row in rows]
-    kept = list(zip(*cells, strict=True)) or [()] * len(columns)
+    cells = [list(map(_shown, columns, row)) for row in rows]
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
-    for name, column in zip(columns, kept, strict=True):
-        is_number = all(right for _, right in column) and bool(column)
+    for at, name in enumerate(columns):
+        width = max((len(row[at][0]) for row in cells), default=0)
         table.add_column(
             Text(name),
-            justify="right" if is_number else "left",
+            justify="right" if cells and all(row[at][1] for row in cells) else "left",
             no_wrap=True,
             overflow="ellipsis",
+            min_width=None if name in _MAY_BE_CUT else max(width, len(name)),
         )
     for row in cells:
         table.add_row(*(Text(text) for text, _ in row))
     screen().print(table)
 
 
-def _shown(value: object) -> tuple[str, bool]:
+def _shown(column: str, value: object) -> tuple[str, bool]:
     """How a value is shown, and whether it belongs to the right."""
     match value:
         case None:
@@ -104,8 +153,12 @@ def _shown(value: object) -> tuple[str, bool]:
             return ("yes" if value else "no"), False
         case int():
             return f"{value:,}", True
+        case float() if column.endswith("share"):
+            return f"{100 * value:.1f} %", True
         case float():
-            return (f"{value:,.2f}" if abs(value) >= 10 else f"{value:.4f}"), True
+            return f"{value:,.2f}" if abs(
+                value
+            ) >= _FEW_DIGITS else f"{value:.4g}", True
         case _:
             return inert(str(value)), False
 

@@ -29,8 +29,8 @@ _ASKS_FOR_TRACEBACK: Final = "CRM_PORTFOLIO_TRACEBACK"
 Arguments = ParamSpec("Arguments")
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM: like Ctrl-C, so that whatever is in flight ends the same way."""
+class _Terminated(BaseException):
+    """SIGTERM: like Ctrl-C, whatever is in flight closes its journal on the way out."""
 
 
 def stop_on_sigterm() -> None:
@@ -68,7 +68,7 @@ def _code_of(call: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         say("crm-portfolio: interrupted; what was written is in the archive.")
         return _INTERRUPTED
-    except BrokenPipeError:  # typer closes the pipe quietly
+    except (typer.BadParameter, BrokenPipeError):  # typer knows what to do with these
         raise
     except Exception as error:  # noqa: BLE001 - the last door before the user
         say(_unexpected(error))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import attrs
 import typer
 
 from crm_portfolio.cli._options import (
@@ -61,23 +63,55 @@ def analyse(
 
 
 def _show(name: str, result: Result, language: Lang) -> None:
-    """The summary, the warnings and the first rows, for people."""
+    """Figures, the first accounts and the warnings, for people."""
     from crm_portfolio._frames import to_arrow
     from crm_portfolio._wording import sentence
 
+    view = _VIEWS[name]
+    view.figures(result.summary)
     table = to_arrow(result.frame)
-    shown = table.slice(0, _ROWS_SHOWN)
-    rows = [tuple(row.values()) for row in shown.to_pylist()]
-    facts = [(key, value) for key, value in result.summary.items() if _is_plain(value)]
-    show_rows(("figure", "value"), facts, title=name)
-    show_rows(table.column_names, rows)
+    columns = [column for column in view.columns if column in table.column_names]
+    first = table.select(columns).slice(0, _ROWS_SHOWN).to_pylist()
+    show_rows(columns, [tuple(row.values()) for row in first])
     if table.num_rows > _ROWS_SHOWN:
-        say(
-            f"… and {table.num_rows - _ROWS_SHOWN} more accounts (--output csv has all)."
-        )
+        say(f"… and {table.num_rows - _ROWS_SHOWN} more (--output csv has them all).")
     for warning in result.warnings:
         say(f"{name}: {sentence(warning, language)}")
 
 
-def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float)
+def _concentration_figures(summary: Mapping[str, Any]) -> None:
+    sides = summary["by_account"], summary["by_group"]
+    rows = [(figure, *(side[figure] for side in sides)) for figure in _CONCENTRATION]
+    show_rows(("figure", "by account", "by group"), rows, title="concentration")
+
+
+def _tiers_figures(summary: Mapping[str, Any]) -> None:
+    rows = [[tier[column] for column in _TIER] for tier in summary["tiers"]]
+    show_rows(_TIER, rows, title="tiers")
+
+
+@attrs.frozen
+class _View:
+    """Which part of a result a person wants to see first."""
+
+    figures: Callable[[Mapping[str, Any]], None]
+    columns: tuple[str, ...]
+
+
+_CONCENTRATION: Final = (
+    "n",
+    "total",
+    "n_for_80",
+    "share_of_top_20pct",
+    "major_count",
+    "dependent_count",
+    "gini_normalised",
+    "hhi",
+    "effective_number",
+)
+_TIER: Final = ("tier", "account_count", "revenue", "share", "lower_edge")
+_ACCOUNT: Final = ("account_id", "name", "revenue", "share")
+_VIEWS: Final[Mapping[str, _View]] = {
+    "concentration": _View(_concentration_figures, ("rank", *_ACCOUNT, "dependence")),
+    "tiers": _View(_tiers_figures, ("tier", *_ACCOUNT, "tier_since_on")),
+}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crm_portfolio.cli._options import AsOf, SettingsFile, as_of_or_today, read_settings
-from crm_portfolio.cli._print import progress, say
+from crm_portfolio.cli._print import counted, progress, say
 from crm_portfolio.connectors.files import Dialect
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def pull(
             progress=bar,
         )
     portfolio.save(to)
-    counts = ", ".join(f"{len(portfolio[name])} {name}" for name in portfolio.tables)
-    say(f"{to}: {counts}; {portfolio.currency}, as of {portfolio.as_of}.")
+    rows = counted({name: len(portfolio[name]) for name in portfolio.tables})
+    say(f"{to}: {rows}, in {portfolio.currency}, as of {portfolio.as_of}.")
     _tell_faults(to_arrow(portfolio.faults))
 
 

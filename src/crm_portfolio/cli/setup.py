@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from crm_portfolio._inert import inert
 from crm_portfolio.cli._options import (
     OutputOption,
     SettingsFile,
     open_crm,
     read_settings,
 )
-from crm_portfolio.cli._print import say, show_json, show_rows
+from crm_portfolio.cli._print import show_csv, show_json
 
 __all__ = ["setup"]
 
@@ -42,7 +43,9 @@ def setup(
     steps = [{"what": s.what, "state": s.state, "needs": s.needs} for s in report.steps]
     if output == "json":
         show_json({"crm": crm, "applied": apply, "steps": steps})
-        return
-    show_rows(("step", "state", "needs"), [tuple(step.values()) for step in steps])
-    if not apply and any(step.state == "planned" for step in report.steps):
-        say("Nothing was changed: --apply does the planned steps.")
+    elif output == "csv":
+        import pyarrow as pa
+
+        show_csv(pa.Table.from_pylist(steps))
+    else:
+        typer.echo("\n".join(map(inert, str(report).splitlines())))

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from crm_portfolio.cli._print import say
+from crm_portfolio.cli._print import program, say
 
 __all__ = ["simulate"]
 
@@ -42,6 +42,6 @@ def simulate(
         say(
             f"A pretend {crm} listens at {pretend.url}. In another terminal, set the lines"
         )
-        say("above and try: crm-portfolio pull salesforce --to book. Ctrl-C ends it.")
+        say(f"above and try: {program()} pull salesforce --to book. Ctrl-C ends it.")
         with suppress(KeyboardInterrupt):
             threading.Event().wait()

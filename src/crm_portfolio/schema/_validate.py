@@ -6,7 +6,7 @@ as-of date) is the normaliser's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -33,7 +33,6 @@ _HINTS: Mapping[ColumnType, str] = {
     "day": "write a day as 2026-06-30",
     "moment": "write a moment as 2026-06-30T14:05:00Z",
 }
-_CURRENCIES = pa.array(list(MINOR_DIGITS))
 
 
 def read_table(
@@ -101,14 +100,14 @@ def _read_column(
 def _value_faults(column: Column, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
     if column.choices:
         code = "unknown_status" if column.required else "unknown_choice"
-        yield code, _not_in(values, pa.array(column.choices))
+        yield code, _not_in(values, column.choices)
     if column.bounds:
         low, high = column.bounds
         yield "out_of_bounds", pc.or_(pc.less(values, low), pc.greater(values, high))
     if column.type in {"day", "moment"}:
         yield "absurd_date", _absurd(values)
     if column.name in {"currency", "base"}:
-        yield "unknown_currency", _not_in(values, _CURRENCIES)
+        yield "unknown_currency", _not_in(values, MINOR_DIGITS)
 
 
 def _allowed(code: str, column: Column) -> str:
@@ -118,8 +117,10 @@ def _allowed(code: str, column: Column) -> str:
     return "use one of " + ", ".join(column.choices) if is_closed else ""
 
 
-def _not_in(values: pa.Array, known: pa.Array) -> pa.Array:
-    return pc.and_not(values.is_valid(), pc.is_in(values, value_set=known))
+def _not_in(values: pa.Array, known: Iterable[str]) -> pa.Array:
+    return pc.and_not(
+        values.is_valid(), pc.is_in(values, value_set=pa.array(known, pa.string()))
+    )
 
 
 def _absurd(values: pa.Array) -> pa.Array:

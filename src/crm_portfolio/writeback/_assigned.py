@@ -39,7 +39,7 @@ class Assigned:
     _owner: Mapping[str, Result]
 
     @classmethod
-    def by(cls, results: Iterable[Result]) -> Assigned:
+    def by(cls, results: Iterable[Result | str]) -> Assigned:
         """Results merged, each column from one of them."""
         owner: dict[str, Result] = {}
         values: dict[str, dict[str, Value]] = {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from crm_portfolio import _storage
-from crm_portfolio.errors import PlanAlteredError
+from crm_portfolio.errors import PlanAlteredError, SettingsError
 from crm_portfolio.writeback import _summary
 from crm_portfolio.writeback._document import (
     Line,
@@ -102,7 +102,8 @@ class Plan:
         """The limits this plan exceeds; `apply` then wants the exact count of changes."""
         return refusals(
             (c.change for c in self.changes if not c.is_first_fill),
-            missing_count=len(self.missing),
+            # Accounts deleted since a run only leave less of it to take back.
+            missing_count=0 if self.header.undoes else len(self.missing),
             population=self.header.population,
             limits=self.header.limits,
             accepted=self.header.accepted,
@@ -138,6 +139,8 @@ class Plan:
             DamagedFileError: It is no plan, or one of a newer version.
         """
         file = Path(path)
+        if not file.is_file():
+            raise SettingsError(f"there is no plan {file.name!r} in {str(file.parent)!r}")
         return cls.from_bytes(file.read_bytes(), file.name)
 
     def to_bytes(self) -> bytes:

@@ -122,9 +122,7 @@ def _first_lines(path: Path, encoding: str) -> tuple[str, int, str | None]:
         with _opened(path, encoding) as file:
             text = file.read(_CHUNK)
     except (LookupError, UnicodeError) as error:
-        raise SettingsError(
-            f"{path.name} cannot be read as {encoding!r}: say encoding= in the settings"
-        ) from error
+        raise _not_in(path, encoding) from error
     skipped, told = 0, None
     while text:
         line, end, rest = _line(text)
@@ -136,6 +134,12 @@ def _first_lines(path: Path, encoding: str) -> tuple[str, int, str | None]:
         if not end:
             break
     return text, skipped, told
+
+
+def _not_in(path: Path, encoding: str) -> SettingsError:
+    return SettingsError(
+        f"{path.name} cannot be read as {encoding!r}: say encoding= in the settings"
+    )
 
 
 def _line(text: str) -> tuple[str, str, str]:
@@ -217,7 +221,9 @@ def read_cells(head: Head, names: Sequence[str]) -> tuple[pa.Table, tuple[Ragged
                 quoted_strings_can_be_null=True,
             ),
         )
-    except (pa.ArrowInvalid, UnicodeError) as error:
+    except UnicodeError as error:
+        raise _not_in(head.path, head.encoding) from error
+    except pa.ArrowInvalid as error:
         # The cause may quote a cell, so it stays out of the message.
         raise DataError(
             f"{head.path.name} cannot be read as CSV in {head.encoding}: mend the file, export "

@@ -10,11 +10,17 @@ from collections.abc import Mapping
 
 import attrs
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_portfolio.connectors.files._headers import Lexicon
 from crm_portfolio.connectors.files._links import linked
 from crm_portfolio.connectors.files._settings import FilesSettings
-from crm_portfolio.connectors.files._status import closings, own_stage, statuses
+from crm_portfolio.connectors.files._status import (
+    closings,
+    own_stage,
+    replaced,
+    statuses,
+)
 from crm_portfolio.schema import TABLES, TableName
 
 __all__ = ["Finished", "finished"]
@@ -47,7 +53,7 @@ def finished(
     notes += links.notes
     questions += links.questions
     if links.account is not None:
-        done["account"] = links.account
+        done["account"] = _without_people(links.account)
     if links.opportunity is not None:
         done["opportunity"] = links.opportunity
     return Finished(
@@ -55,6 +61,15 @@ def finished(
         tuple(notes),
         tuple(questions),
     )
+
+
+def _without_people(account: pa.Table) -> pa.Table:
+    """Companies keep their names; a private person has none here."""
+    if not {"name", "is_person"} <= set(account.column_names):
+        return account
+    is_person = account["is_person"].combine_chunks().fill_null(fill_value=False)
+    nothing = pa.scalar(None, pa.string())
+    return replaced(account, "name", pc.if_else(is_person, nothing, account["name"]))
 
 
 def _of_the_model(name: TableName, table: pa.Table) -> pa.Table:

@@ -95,7 +95,7 @@ def _one_company(opportunity: pa.Table) -> Told:
     if not several:
         return Told(table)
     note = (
-        f"{several} opportunities name several companies and no primary one: their account "
+        f"{several} row(s) name several companies and no primary one: their account "
         "is left unknown; export the primary company to settle it"
     )
     return Told(table, (note,))
@@ -174,14 +174,14 @@ def _from_opportunities(
     )
     renamed = pc.sum(pc.greater(grouped["name_count_distinct"], 1)).as_py() or 0
     first = (
-        f"there is no file of accounts: the {grouped.num_rows} accounts that opportunities "
-        "name are all there are, so accounts without opportunities are missing"
+        f"there is no file of accounts: those that opportunities name "
+        f"({grouped.num_rows}) are all there are; accounts without opportunities are missing"
     )
     notes = [first]
     if not has_ids:
         notes.append("accounts are known by name only: two with one name count as one")
     if renamed:
-        notes.append(f"{renamed} accounts have more than one name: the first is kept")
+        notes.append(f"{renamed} account(s) have more than one name: the first is kept")
     table = pa.table(
         {"account_id": grouped["account_id"], "name": grouped["name_first"]}
     )
@@ -211,10 +211,10 @@ def _by_name(table: pa.Table, name: str, column: str, account: pa.Table) -> Told
     notes = [f"{column} is found by name"]
     if shared:
         notes.append(
-            f"{shared} rows name an account whose name several have: {column} unknown"
+            f"{shared} row(s) name an account whose name several have: {column} unknown"
         )
     if absent:
         notes.append(
-            f"{absent} rows name an account that is not among them: {column} unknown"
+            f"{absent} row(s) name an account that is not among them: {column} unknown"
         )
     return Told(replaced(table, column, ids), tuple(notes))

@@ -47,6 +47,7 @@ _CELL: Final = " ?".join(
         r"(?P<close>\))?$",
     )
 )
+_NO_CENTS: Final = r"([0-9])([.,])-{1,2}( ?[\p{L}\p{Sc}]*\.?\)?)$"
 _CANONICAL: Final = r"^\s*[-+]?[0-9]+(\.[0-9]+)?\s*$"
 _HINT: Final = (
     'write a number, such as 1234.50; symbols={"kr": "SEK"} names a currency sign'
@@ -138,7 +139,9 @@ def _is_canonical(cells: pa.Array, parts: _Parts) -> bool:
 def _parts(
     cells: pa.Array, symbols: Mapping[str, str], *, has_percent: bool, is_money: bool
 ) -> _Parts:
-    found = pc.extract_regex(tidied(cells), pattern=_CELL)
+    # "1.234,-" has no cents, and no minus either.
+    whole = pc.replace_substring_regex(tidied(cells), _NO_CENTS, r"\1\20\3")
+    found = pc.extract_regex(whole, pattern=_CELL)
     part = {field.name: pc.struct_field(found, field.name) for field in found.type}
     said = {name: pc.not_equal(text, "") for name, text in part.items()}
     signs = pc.add(

@@ -69,7 +69,7 @@ def statuses(
     by_stage, unknown = _by_stages(stage.filter(by_flag.is_null()), words, stages)
     values = pc.replace_with_mask(by_flag, by_flag.is_null(), by_stage)
     from_stages = len(by_stage) - by_stage.null_count
-    note = f"status of {from_stages} opportunities taken from the names of their stages"
+    note = f"{from_stages} row(s) have their status from the names of their stages"
     return Told(
         replaced(opportunities, "status", values),
         (note,) if from_stages else (),

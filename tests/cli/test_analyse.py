@@ -1,0 +1,108 @@
+"""Does `analyse` show what the analyses found, for people and for programs?"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from crm_portfolio import samples
+
+
+@pytest.fixture(scope="module")
+def firm(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("firm")
+    samples.firm().save(folder / "book")
+    return folder / "book"
+
+
+def test_json_is_one_object_by_the_name_of_the_analysis(shell, firm) -> None:
+    result = shell("analyse", firm, "--output", "json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert list(found) == ["concentration", "tiers"]
+    keys = {"summary", "params", "coverage", "warnings", "rejected", "frame"}
+    assert all(keys <= set(each) for each in found.values())
+    tiers = {row["account_id"]: row["tier"] for row in found["tiers"]["frame"]}
+    assert tiers["A01"] == "A"
+    assert tiers["A11"] == "new"
+    assert tiers["A12"] == "none"
+
+
+def test_one_analysis_can_be_asked_for(shell, firm) -> None:
+    result = shell("analyse", firm, "tiers", "--output", "json")
+    assert list(json.loads(result.stdout)) == ["tiers"]
+
+
+def test_csv_has_a_line_for_each_account(shell, firm) -> None:
+    result = shell("analyse", firm, "concentration", "--output", "csv")
+    assert result.exit_code == 0, result.stderr
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert len(rows) == 13
+    assert rows[0]["account_id"] == "A01"
+    assert float(rows[0]["revenue"]) == 260_000
+
+
+def test_csv_of_several_is_a_usage_error(shell, firm) -> None:
+    result = shell("analyse", firm, "--output", "csv")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_the_table_fits_a_terminal(shell, firm) -> None:
+    result = shell("analyse", firm)
+    assert result.exit_code == 0, result.stderr
+    assert "Aster Foods" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_settings_steer_it(shell, firm, settings_file) -> None:
+    file = settings_file('[tiers]\nmethod = "bands"\nedges = [90_000]')
+    result = shell("analyse", firm, "tiers", "--output", "json", "--settings", file)
+    tiers = [r["tier"] for r in json.loads(result.stdout)["tiers"]["frame"]]
+    assert tiers.count("A") == 4
+    assert tiers.count("B") == 6
+
+
+def test_an_unknown_analysis_is_asked_about(shell, firm) -> None:
+    result = shell("analyse", firm, "teirs")
+    assert result.exit_code == 2
+    assert "tiers" in result.stderr
+
+
+def test_a_folder_that_is_not_ours_names_pull_files(shell, tmp_path) -> None:
+    (tmp_path / "account.csv").write_text("account_id\nA1\n")
+    result = shell("analyse", tmp_path)
+    assert result.exit_code == 2
+    assert "pull files" in result.stderr
+
+
+def test_a_damaged_folder_is_refused_as_data(shell, tmp_path) -> None:
+    samples.firm().save(tmp_path / "book")
+    file = tmp_path / "book" / "account.parquet"
+    file.write_bytes(file.read_bytes()[:-20])
+    result = shell("analyse", tmp_path / "book")
+    assert result.exit_code == 7
+    assert "account.parquet" in result.stderr
+
+
+@pytest.mark.parametrize("output", ["table", "csv", "json"])
+def test_hostile_names_are_inert(shell, tmp_path, output: str) -> None:
+    book = samples.book(accounts=40, opportunities=250)
+    from crm_portfolio.portfolio import Portfolio
+
+    Portfolio.from_frames(
+        as_of=book.truths["as_of"], currency="EUR", **book.tables
+    ).save(tmp_path / "book")
+    result = shell("analyse", tmp_path / "book", "concentration", "--output", output)
+    assert result.exit_code == 0, result.stderr
+    for character in ("\x1b", "\u202e", "Line\nBreak"):
+        assert character not in result.stdout
+    if output == "csv":
+        rows = csv.DictReader(io.StringIO(result.stdout))
+        assert not any(
+            cell.startswith("=") for row in rows for cell in row.values() if cell
+        )
