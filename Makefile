@@ -12,6 +12,7 @@ VENV_WHEEL := .venv-wheel
 PIP := -m pip --disable-pip-version-check --quiet
 HASHED := --require-hashes --only-binary :all:
 
+# pins/package.txt is the core with the simulator, for the demo; pins/dev.txt is everything.
 help:  ## What can be made
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' Makefile | expand -t 10
 
@@ -61,7 +62,7 @@ wheel: $(VENV)/.dev  ## Build the wheel into dist/
 	@ls dist
 
 pins: $(VENV)/.dev  ## Renew the pinned versions (needs uv)
-	uv pip compile --universal --quiet --upgrade --no-header --no-emit-index-url --no-annotate --generate-hashes --python-version 3.11 --all-extras --group build pyproject.toml --output-file pins/package.txt
+	uv pip compile --universal --quiet --upgrade --no-header --no-emit-index-url --no-annotate --generate-hashes --python-version 3.11 --extra simulator --group build pyproject.toml --output-file pins/package.txt
 	uv pip compile --universal --quiet --upgrade --no-header --no-emit-index-url --no-annotate --generate-hashes --python-version 3.11 --constraint pins/package.txt --all-extras --group dev pyproject.toml --output-file pins/dev.txt
 
 clean:  ## Remove what was built and installed

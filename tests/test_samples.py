@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from crm_portfolio import samples
+from crm_portfolio import analyse, samples
 from crm_portfolio._frames import to_arrow
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Portfolio
@@ -76,6 +76,22 @@ class TestFirm:
         lines = to_arrow(samples.firm()["revenue_line"])
         days = lines.filter(pc.equal(lines["account_id"], "A11"))["booked_on"]
         assert days.to_pylist() == [date(2026, 5, 14)]
+
+    def test_its_tiers_and_dependence_are_known(self) -> None:
+        frames = {
+            name: to_arrow(result.frame).to_pylist()
+            for name, result in analyse(samples.firm()).items()
+        }
+        tiers = {row["account_id"]: row["tier"] for row in frames["tiers"]}
+        told = "".join(tiers[f"A{n:02d}"] for n in range(1, 11))
+        assert told == "ADDDBBCCCD"
+        assert [tiers[a] for a in ("A11", "A12", "A13")] == ["new", "none", "none"]
+        hangs = {
+            row["account_id"]: row["dependence"] for row in frames["concentration"]
+        }
+        assert hangs["A01"] == "dependent"
+        assert {hangs[a] for a in ("A02", "A03", "A04")} == {"major"}
+        assert list(hangs.values()).count("none") == 9
 
     def test_its_opportunities_add_up(self) -> None:
         rows = to_arrow(samples.firm()["opportunity"]).to_pylist()
@@ -165,6 +181,27 @@ class TestBook:
         assert first[book.truths["new"]] >= date(2026, 4, 1)
         assert first[book.truths["dormant"]] < book.truths["period_start"]
         assert book.truths["dormant"] not in won
+
+    def test_the_analyses_find_what_was_planted(self, book: samples.Book) -> None:
+        truths = book.truths
+        portfolio = Portfolio.from_frames(
+            as_of=truths["as_of"], currency="EUR", **book.tables
+        )
+        findings = analyse(portfolio)
+        figures = findings["concentration"].summary["by_group"]
+        assert figures["total"] == truths["won_revenue"]
+        rows = {
+            name: {row["account_id"]: row for row in to_arrow(result.frame).to_pylist()}
+            for name, result in findings.items()
+        }
+        hangs = {k: row["dependence"] for k, row in rows["concentration"].items()}
+        assert hangs[truths["giant"]] == "dependent"
+        assert {hangs[member] for member in truths["group"]} == {"major"}
+        assert sum(kind != "none" for kind in hangs.values()) == 7
+        tiers = {k: row["tier"] for k, row in rows["tiers"].items()}
+        assert tiers[truths["giant"]] == "A"
+        assert tiers[truths["new"]] == "new"
+        assert tiers[truths["negative"]] == tiers[truths["dormant"]] == "none"
 
     def test_its_dirt_is_counted(self, book: samples.Book) -> None:
         rows = book.tables["opportunity"].to_pylist()

@@ -94,14 +94,11 @@ def pareto(
         return _say_instead(ax, words.nothing)
     places = range(len(names))
     ax.bar(places, amounts, color=_BAR, edgecolor=_INK, linewidth=0.6)
-    ax.axhline(0, color=_INK, linewidth=0.8)
     _named(ax, names)
     curve = ax.twinx()
     curve.plot(places, cum_percent, color=_INK, marker="o", markersize=3, linewidth=1.4)
     curve.axhline(target_percent, color=_INK, linewidth=0.8, linestyle=":")
-    curve.set_ylim(min(0.0, *cum_percent), max(100.0, *cum_percent) * 1.05)
-    if min(amounts) >= 0:
-        ax.set_ylim(0, max(amounts) * 1.05)
+    _share_zero(ax, curve, amounts, top=max(100.0, *cum_percent) * 1.05)
     _labelled(ax, curve, words)
     return ax
 
@@ -145,7 +142,8 @@ def paired_bars(
     )
     _named(ax, names)
     _labelled(ax, many, words)
-    _share_zero(ax, many, amounts, counts)
+    # The counts stay lower, so that the numbers on two bars of a tier do not meet.
+    _share_zero(ax, many, amounts, top=max(1, *counts) * 1.4)
     many.locator_params(axis="y", integer=True)
     ax.legend(
         handles=[left, right], loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2
@@ -153,15 +151,14 @@ def paired_bars(
     return ax
 
 
-def _share_zero(
-    ax: Axes, many: Axes, amounts: Sequence[float], counts: Sequence[int]
-) -> None:
+def _share_zero(ax: Axes, other: Axes, amounts: Sequence[float], *, top: float) -> None:
     """Zero at the same height on both axes, and room for the numbers on the bars."""
-    low, high = min(0.0, *amounts) * 1.15, max(0.0, *amounts) * 1.15
+    high, low = max(0.0, *amounts) * 1.15, min(0.0, *amounts) * 1.15
     high = high or max(-low * 0.2, 1.0)
-    top = max(1, *counts) * 1.15
+    low = min(low, -0.08 * high) if low else 0.0
     ax.set_ylim(low, high)
-    many.set_ylim(low / high * top, top)
+    ax.axhline(0, color=_INK, linewidth=0.8)
+    other.set_ylim(low / high * top, top)
 
 
 def _named(ax: Axes, names: Sequence[str]) -> None:

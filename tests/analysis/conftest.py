@@ -17,12 +17,18 @@ Line = tuple[str | None, date | None, float | None]
 
 
 def account_table(accounts: Iterable[str | Mapping[str, Any]]) -> pa.Table:
-    rows = [{"account_id": each} if isinstance(each, str) else dict(each) for each in accounts]
+    rows = [
+        {"account_id": each} if isinstance(each, str) else dict(each)
+        for each in accounts
+    ]
     names = {name: None for row in rows for name in row} or {"account_id": None}
     days = {"tier_since_on", "tier_pinned_until_on"}
     kinds = {name: pa.date32() if name in days else pa.string() for name in names}
     return pa.table(
-        {name: pa.array([row.get(name) for row in rows], kind) for name, kind in kinds.items()}
+        {
+            name: pa.array([row.get(name) for row in rows], kind)
+            for name, kind in kinds.items()
+        }
     )
 
 
@@ -42,7 +48,9 @@ def opportunity_table(lines: Iterable[Line], status: str = "won") -> pa.Table:
     rows = list(lines)
     return pa.table(
         {
-            "opportunity_id": pa.array([f"O{at:05}" for at in range(len(rows))], pa.string()),
+            "opportunity_id": pa.array(
+                [f"O{at:05}" for at in range(len(rows))], pa.string()
+            ),
             "account_id": pa.array([account for account, _, _ in rows], pa.string()),
             "status": pa.array([status] * len(rows), pa.string()),
             "closed_on": pa.array([day for _, day, _ in rows], pa.date32()),
@@ -100,9 +108,13 @@ def yearly(invoiced: Callable[..., Portfolio]) -> Callable[..., Portfolio]:
     """Old accounts with one amount each in the last year: ``yearly({"A": 400, …})``."""
 
     def make(amounts: Mapping[str, float], **parents: str) -> Portfolio:
-        accounts = [{"account_id": each, "parent_id": parents.get(each)} for each in amounts]
+        accounts = [
+            {"account_id": each, "parent_id": parents.get(each)} for each in amounts
+        ]
         # A cent and its reversal two years ago make the accounts old without revenue.
-        old = [(each, date(2024, 1, 5), sign) for each in amounts for sign in (0.01, -0.01)]
+        old = [
+            (each, date(2024, 1, 5), sign) for each in amounts for sign in (0.01, -0.01)
+        ]
         now = [(each, date(2026, 1, 15), amount) for each, amount in amounts.items()]
         return invoiced(accounts, [*old, *now])
 

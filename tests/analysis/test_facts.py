@@ -20,7 +20,9 @@ START, END, BEFORE = date(2025, 7, 1), date(2026, 7, 1), date(2024, 7, 1)
 ACCOUNTS = [f"A{at}" for at in range(9)]
 
 
-def random_lines(seed: int, *, nulls: bool) -> list[tuple[str | None, date | None, float | None]]:
+def random_lines(
+    seed: int, *, nulls: bool
+) -> list[tuple[str | None, date | None, float | None]]:
     chance = random.Random(seed)
     lines = []
     for _ in range(400):
@@ -43,7 +45,10 @@ def by_hand(lines, account: str) -> dict[str, object]:
     until = [day for day, _ in own if day < END]
 
     def minor(pairs) -> int:
-        total = sum((Decimal(str(amount)) for _, amount in pairs if amount is not None), Decimal())
+        total = sum(
+            (Decimal(str(amount)) for _, amount in pairs if amount is not None),
+            Decimal(),
+        )
         return int(total * 100)
 
     return {
@@ -60,7 +65,14 @@ def by_hand(lines, account: str) -> dict[str, object]:
 def found(facts: _facts.RevenueFacts, account: str) -> dict[str, object]:
     of = facts.by_account
     at = of.ids.to_pylist().index(account)
-    names = ("revenue", "lines", "known_lines", "months", "revenue_previous", "lines_previous")
+    names = (
+        "revenue",
+        "lines",
+        "known_lines",
+        "months",
+        "revenue_previous",
+        "lines_previous",
+    )
     numbers = {name: int(getattr(of, name)[at]) for name in names}
     return numbers | {"first_on": of.first_on[at].item()}
 
@@ -68,7 +80,9 @@ def found(facts: _facts.RevenueFacts, account: str) -> dict[str, object]:
 @pytest.mark.parametrize("backend", ["pandas", "polars", "pyarrow"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_revenue_lines_add_up_as_they_do_by_hand(invoiced, backend, seed):
-    lines = [line for line in random_lines(seed, nulls=False) if line[1] <= date(2026, 6, 30)]
+    lines = [
+        line for line in random_lines(seed, nulls=False) if line[1] <= date(2026, 6, 30)
+    ]
     portfolio = invoiced(ACCOUNTS, lines, backend=backend)
     facts = _facts.revenue_facts(portfolio, YEAR, None, needed_by="test")
     assert facts.measure == "net_revenue"
@@ -94,7 +108,12 @@ def test_opportunities_won_add_up_as_they_do_by_hand(booked, backend):
 
 def test_lines_that_cannot_be_counted_are_listed_with_the_cause(booked):
     inside, outside = date(2026, 1, 5), date(2024, 1, 5)
-    lines = [("A", inside, 5.0), (None, inside, 7.25), ("A", None, 9.0), ("A", inside, None)]
+    lines = [
+        ("A", inside, 5.0),
+        (None, inside, 7.25),
+        ("A", None, 9.0),
+        ("A", inside, None),
+    ]
     lines += [(None, outside, 1.0), ("A", outside, None)]
     facts = _facts.revenue_facts(booked(["A"], lines), YEAR, None, needed_by="test")
     rejected = facts.rejected_table().to_pylist()
@@ -128,7 +147,9 @@ def test_the_measure_can_be_chosen(invoiced, booked):
     )
     of = {
         measure: int(
-            _facts.revenue_facts(both, YEAR, measure, needed_by="t").by_account.revenue[0]
+            _facts.revenue_facts(both, YEAR, measure, needed_by="t").by_account.revenue[
+                0
+            ]
         )
         for measure in (None, "net_revenue", "booked")
     }
@@ -146,7 +167,9 @@ def test_a_portfolio_without_revenue_names_the_table_it_lacks():
 
 @pytest.mark.parametrize("day", [START, END - timedelta(days=1)])
 def test_both_ends_of_the_period_are_in_it(invoiced, day):
-    facts = _facts.revenue_facts(invoiced(["A"], [("A", day, 1.0)]), YEAR, None, needed_by="t")
+    facts = _facts.revenue_facts(
+        invoiced(["A"], [("A", day, 1.0)]), YEAR, None, needed_by="t"
+    )
     assert facts.by_account.lines.tolist() == [1]
 
 
@@ -159,7 +182,11 @@ def test_the_partial_month_at_the_end_is_not_in_the_period(invoiced):
 
 
 def test_the_end_of_february_in_a_leap_year_closes_the_month(invoiced):
-    lines = [("A", date(2024, 2, 29), 1.0), ("B", date(2023, 11, 30), 1.0), ("C", date(2023, 12, 2), 1.0)]
+    lines = [
+        ("A", date(2024, 2, 29), 1.0),
+        ("B", date(2023, 11, 30), 1.0),
+        ("C", date(2023, 12, 2), 1.0),
+    ]
     portfolio = invoiced(["A", "B", "C"], lines, as_of=date(2024, 2, 29))
     facts = _facts.revenue_facts(portfolio, YEAR, None, needed_by="t")
     assert facts.period.end == date(2024, 3, 1)
@@ -170,7 +197,9 @@ def test_the_end_of_february_in_a_leap_year_closes_the_month(invoiced):
 @pytest.mark.parametrize(
     ("first", "is_young"), [(date(2026, 4, 1), False), (date(2026, 4, 2), True)]
 )
-def test_an_account_is_young_under_three_months_before_the_end(invoiced, first, is_young):
+def test_an_account_is_young_under_three_months_before_the_end(
+    invoiced, first, is_young
+):
     portfolio = invoiced(["A"], [("A", first, 1.0), ("A", date(2026, 6, 1), 1.0)])
     facts = _facts.revenue_facts(portfolio, YEAR, None, needed_by="t")
     assert facts.is_young.tolist() == [is_young]
@@ -190,14 +219,20 @@ def test_the_period_before_is_known_only_if_the_book_reaches_back(invoiced):
 
 def test_a_given_span_is_compared_with_as_many_days_before(invoiced):
     span = Period.between(date(2026, 1, 11), date(2026, 1, 21))
-    lines = [("A", date(2026, 1, day), float(10**at)) for at, day in enumerate((10, 1, 20))]
+    lines = [
+        ("A", date(2026, 1, day), float(10**at)) for at, day in enumerate((10, 1, 20))
+    ]
     early = ("A", date(2025, 12, 31), 1000.0)
-    facts = _facts.revenue_facts(invoiced(["A"], [*lines, early]), span, None, needed_by="t")
+    facts = _facts.revenue_facts(
+        invoiced(["A"], [*lines, early]), span, None, needed_by="t"
+    )
     assert facts.by_account.revenue.tolist() == [10_000]
     assert facts.by_account.revenue_previous.tolist() == [1_100]
 
 
-@pytest.mark.parametrize(("currency", "minor"), [("EUR", 1050), ("JPY", 10), ("KWD", 10500)])
+@pytest.mark.parametrize(
+    ("currency", "minor"), [("EUR", 1050), ("JPY", 10), ("KWD", 10500)]
+)
 def test_money_is_counted_in_the_minor_unit_of_the_currency(invoiced, currency, minor):
     amount = 10.0 if currency == "JPY" else 10.5
     portfolio = invoiced(["A"], [("A", date(2026, 1, 5), amount)], currency=currency)
@@ -243,7 +278,9 @@ def test_every_engine_scans_alike_also_where_the_source_lacks_a_column(engine, c
 
 @pytest.mark.parametrize("backend", ["pandas", "polars", "pyarrow"])
 def test_quarters_add_up_as_they_do_by_hand(invoiced, backend):
-    lines = [line for line in random_lines(4, nulls=False) if line[1] <= date(2026, 6, 30)]
+    lines = [
+        line for line in random_lines(4, nulls=False) if line[1] <= date(2026, 6, 30)
+    ]
     portfolio = invoiced(ACCOUNTS, lines, backend=backend)
     facts = _facts.revenue_facts(portfolio, YEAR, None, needed_by="t")
     group_of = {"A0": "G", "A1": "G", "A2": "H"}

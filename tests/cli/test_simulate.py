@@ -16,13 +16,17 @@ import pytest
 from crm_portfolio import samples
 from crm_portfolio._folder import write_folder
 
-COMMAND = [sys.executable, "-c", "from crm_portfolio.cli import main; main()"]
+# Python itself ignores Ctrl-C where a shell started it in the background.
+COMMAND = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from crm_portfolio.cli import main; main()"
+)
 
 
 @contextmanager
 def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     with subprocess.Popen(
-        [*COMMAND, "simulate", "salesforce", *arguments],
+        [sys.executable, "-c", COMMAND, "simulate", "salesforce", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -77,8 +77,10 @@ def test_a_source_of_another_package_is_found_by_its_entry_point(
     [
         "import crm_portfolio.connectors",
         "import crm_portfolio.connectors.salesforce",
-        "from crm_portfolio.connectors.salesforce import *; "
-        "Salesforce(SessionToken('http://127.0.0.1:1', 't'))",
+        (
+            "from crm_portfolio.connectors.salesforce import *; "
+            "Salesforce(SessionToken('http://127.0.0.1:1', 't'))"
+        ),
     ],
 )
 def test_no_client_is_loaded_before_the_first_call(code: str) -> None:

@@ -6,13 +6,22 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
-from crm_portfolio.connectors._mapping import CONVERTERS, Field, extended, mapped, moments
+from crm_portfolio.connectors._mapping import (
+    CONVERTERS,
+    Field,
+    extended,
+    mapped,
+    moments,
+)
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.schema import ColumnType
 
-MAPPING = {"opportunity": (Field("opportunity_id", ("Id",), "id"), Field("name", ("Name",)))}
+MAPPING = {
+    "opportunity": (Field("opportunity_id", ("Id",), "id"), Field("name", ("Name",)))
+}
 
 
 def converted(name: str, values: list, zone: str = "UTC") -> list:
@@ -21,7 +30,9 @@ def converted(name: str, values: list, zone: str = "UTC") -> list:
 
 @given(
     st.datetimes(
-        min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)
+        min_value=datetime(1900, 1, 1),
+        max_value=datetime(2200, 1, 1),
+        timezones=st.just(UTC),
     ).map(lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000))
 )
 def test_the_three_spellings_of_a_moment_are_one_moment(moment: datetime) -> None:
@@ -34,7 +45,9 @@ def test_the_three_spellings_of_a_moment_are_one_moment(moment: datetime) -> Non
 
 
 def test_a_moment_that_is_not_said_is_null() -> None:
-    assert moments(pa.array([None, "", "2026-01-01T01:00:00.000+0100"])).to_pylist() == [
+    assert moments(
+        pa.array([None, "", "2026-01-01T01:00:00.000+0100"])
+    ).to_pylist() == [
         None,
         None,
         datetime(2026, 1, 1, tzinfo=UTC),
@@ -76,11 +89,13 @@ def test_a_percent_becomes_a_share_and_null_stays_null() -> None:
     ],
 )
 def test_a_website_becomes_its_host(website: str | None, host: str | None) -> None:
-    assert CONVERTERS["host"]((pa.array([website], pa.string()),), "UTC").to_pylist() == [host]
+    assert CONVERTERS["host"](
+        (pa.array([website], pa.string()),), "UTC"
+    ).to_pylist() == [host]
 
 
 def test_text_is_kept_as_it_came_and_only_empty_text_is_null() -> None:
-    kept = [" Acme ", "NA", "null", "é\n‮", ""]
+    kept = [" Acme ", "NA", "null", "é\n\u202e", ""]
     assert converted("text", kept) == [*kept[:-1], None]
     assert converted("text", [True, None]) == ["true", None]
 
@@ -112,7 +127,9 @@ def test_a_column_whose_source_is_absent_is_absent() -> None:
 
 def test_values_that_do_not_fit_a_column_are_not_shown_in_the_error() -> None:
     raw = pa.table({"Stuff": [3.75]})
-    with pytest.raises(SettingsError, match="contact_count: what Stuff holds") as caught:
+    with pytest.raises(
+        SettingsError, match="contact_count: what Stuff holds"
+    ) as caught:
         mapped(raw, (Field("contact_count", ("Stuff",), "integer"),))
     assert "3.75" not in str(caught.value)
 
@@ -139,7 +156,7 @@ def test_a_person_adds_a_field_and_it_is_read_as_its_column_is_typed() -> None:
     [
         ({"oportunity": {"name": "X"}}, "did you mean 'opportunity'"),
         ({"opportunity": {"los_reason": "X"}}, "did you mean 'loss_reason'"),
-        ({"opportunity": {"loss_reason": 3}}, "write \"Field_Name\""),
+        ({"opportunity": {"loss_reason": 3}}, 'write "Field_Name"'),
         ({"opportunity": {"loss_reason": {"field": "X", "az": "day"}}}, "Field_Name"),
         ({"opportunity": {"loss_reason": {"field": "X", "as": "dya"}}}, "'as' one of"),
         ({"opportunity": {"opportunity_id": "X"}}, "not yours to map"),

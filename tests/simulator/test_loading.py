@@ -167,10 +167,12 @@ def test_several_currencies_make_a_multi_currency_org():
         assert "CurrencyIsoCode" not in next(iter(crm.snapshot()["Opportunity"].values()))
 
 
-def test_an_org_may_hide_its_currency():
-    with Salesforce(assumptions=Assumptions(shows_org_currency=False)) as crm:
-        (home,) = crm.snapshot()["Organization"].values()
-        assert "DefaultCurrencyIsoCode" not in home
+@pytest.mark.parametrize("shown", [True, False])
+def test_an_org_may_hide_its_currency(shown, raw_for):
+    with Salesforce(assumptions=Assumptions(shows_org_currency=shown)) as crm:
+        fields = raw_for(crm)("GET", "sobjects/Organization/describe").json()["fields"]
+        assert ("DefaultCurrencyIsoCode" in {f["name"] for f in fields}) is shown
+        assert ("DefaultCurrencyIsoCode" in crm.record("Organization", crm.org_id)) is shown
 
 
 @pytest.mark.parametrize(

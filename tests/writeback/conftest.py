@@ -79,7 +79,6 @@ def plan_of() -> Callable[..., Plan]:
     return make
 
 
-ACCOUNTS = 250  # more than one batch
 NAMES = {
     "tier": "Portfolio_Tier__c",
     "tier_since_on": "Portfolio_Tier_Since__c",
@@ -156,10 +155,16 @@ def _metadata(field: ManagedField) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def _started() -> Iterator[simulator.Salesforce]:
+def account_count() -> int:
+    """How many accounts the pretend org has: more than one batch."""
+    return 250
+
+
+@pytest.fixture(scope="module")
+def _started(account_count: int) -> Iterator[simulator.Salesforce]:
     accounts = {
-        "account_id": [f"a{n:04}" for n in range(ACCOUNTS)],
-        "name": [f"Secret Name {n}" for n in range(ACCOUNTS)],
+        "account_id": [f"a{n:04}" for n in range(account_count)],
+        "name": [f"Secret Name {n}" for n in range(account_count)],
     }
     fields = {f"Account.{NAMES[f.column]}": _metadata(f) for f in (*MANAGED, *HUMAN)}
     tables: Any = {"account": pa.table(accounts)}
@@ -169,7 +174,7 @@ def _started() -> Iterator[simulator.Salesforce]:
 
 @pytest.fixture
 def sim(_started: simulator.Salesforce) -> simulator.Salesforce:
-    """A pretend org of 250 accounts with our fields, all empty."""
+    """A pretend org of some accounts with our fields, all empty."""
     _started.reset()
     return _started
 

@@ -267,7 +267,8 @@ def _warnings(
     if counts["negative_accounts"]:
         yield Reason("negatives_used", {"reading": _reading(amounts, settings)})
         mass = significant(indices.negative_mass(amounts))
-        yield Reason("negative_mass", {"negative_mass": mass})
+        if mass is not None:
+            yield Reason("negative_mass", {"negative_mass": mass})
     if accounts.kinds != groups.kinds:
         by_account = {f"{kind}_accounts": n for kind, n in accounts.kinds.items()}
         by_group = {f"{kind}_groups": n for kind, n in groups.kinds.items()}

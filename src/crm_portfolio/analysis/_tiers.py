@@ -357,7 +357,8 @@ class TiersResult(Result):
                 own = {"tier": tier, "revenue": row["revenue"], "share": row["share"]}
                 n = cast("int", self.summary["tiered_count"])
                 yield _rule(self._method, row, own | money, n)
-                yield from _distances(row, {"tier": tier} | money)
+                is_fixed = isinstance(self._method, Bands)
+                yield from _distances(row, {"tier": tier} | money, is_fixed=is_fixed)
 
 
 def _rule(method: Method, row: Row, own: dict[str, ReasonValue], n: int) -> Reason:
@@ -380,11 +381,14 @@ def _rule(method: Method, row: Row, own: dict[str, ReasonValue], n: int) -> Reas
             return Reason("tier_band" if row["lower_edge"] else "tier_band_last", own)
 
 
-def _distances(row: Row, own: dict[str, ReasonValue]) -> Iterator[Reason]:
+def _distances(
+    row: Row, own: dict[str, ReasonValue], *, is_fixed: bool
+) -> Iterator[Reason]:
     """How far above its own edge, how far below the next one."""
     if row["margin"] is not None and row["has_worse"]:
         values = own | {"edge": row["lower_edge"], "margin": row["margin"]}
-        yield Reason("tier_margin" if row["margin"] else "tier_smallest", values)
+        is_smallest = row["margin"] == 0 and not is_fixed
+        yield Reason("tier_smallest" if is_smallest else "tier_margin", values)
     if row["gap"] is None:
         yield Reason("tier_top", own)
     else:

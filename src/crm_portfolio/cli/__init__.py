@@ -75,4 +75,4 @@ for _command in (demo, setup, pull, analyse, explain, plan, apply, undo, simulat
 def main() -> None:
     """Run the command line as a process of its own."""
     _run.stop_on_sigterm()
-    app()
+    app(prog_name="crm-portfolio")

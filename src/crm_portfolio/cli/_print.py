@@ -37,9 +37,9 @@ __all__ = [
 
 Output = Literal["table", "json", "csv"]
 _WIDEST: Final = 100
-_FEW_DIGITS: Final = 10
+_WHOLE: Final = 1_000  # from here on, nobody reads the cents
 _MAY_BE_CUT: Final = ("name", "what", "needs")
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS: Final = ("=", "+", "-", "@")
 
 
 def say(message: str) -> None:
@@ -113,7 +113,7 @@ def show_csv(table: pa.Table) -> None:
 def _csv_cell(value: object) -> object:
     if isinstance(value, str):
         text = inert(value)
-        return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+        return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text
     return value
 
 
@@ -156,9 +156,7 @@ def _shown(column: str, value: object) -> tuple[str, bool]:
         case float() if column.endswith("share"):
             return f"{100 * value:.1f} %", True
         case float():
-            return f"{value:,.2f}" if abs(
-                value
-            ) >= _FEW_DIGITS else f"{value:.4g}", True
+            return (f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.4g}"), True
         case _:
             return inert(str(value)), False
 

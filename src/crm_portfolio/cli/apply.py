@@ -16,7 +16,14 @@ from crm_portfolio.cli._options import (
     open_crm,
     read_settings,
 )
-from crm_portfolio.cli._print import progress, say, show_csv, show_json, show_rows
+from crm_portfolio.cli._print import (
+    program,
+    progress,
+    say,
+    show_csv,
+    show_json,
+    show_rows,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,9 +84,9 @@ def apply(
         say(
             f"Interrupted: apply {plan} again when the CRM is back; it goes on from here."
         )
-    say(
-        f"To take it back: crm-portfolio undo {journal.run_id} --archive {archive} -o PLAN"
-    )
+    if journal.touched:
+        way_back = f"{program()} undo {journal.run_id} --archive {archive} -o PLAN"
+        say(f"To take it back: {way_back}")
     return journal.exit_code
 
 

@@ -49,4 +49,6 @@ def explain(
         show_json({"account_id": account, "reasons": reasons})
         return
     for name, result in findings.items():
-        typer.echo(f"{name}: {inert(result.explain(account, lang=language))}")
+        typer.echo(f"{name}:")
+        for sentence in result.explain(account, lang=language).splitlines():
+            typer.echo(f"  {inert(sentence)}")

@@ -15,12 +15,12 @@ from crm_portfolio.cli._options import (
     open_crm,
     read_settings,
 )
-from crm_portfolio.cli._print import Output, say, show_csv, show_json
+from crm_portfolio.cli._print import Output, program, say, show_csv, show_json
 
 if TYPE_CHECKING:
     from crm_portfolio.writeback import Plan
 
-__all__ = ["plan", "show_plan"]
+__all__ = ["plan", "show_plan", "tell_next"]
 
 
 def plan(
@@ -57,9 +57,16 @@ def plan(
     )
     proposal.save(to)
     show_plan(proposal, output)
-    say(
-        f"{to}: nothing is written yet; crm-portfolio apply {to} --archive FOLDER does it."
-    )
+    tell_next(proposal, to, "FOLDER")
+
+
+def tell_next(proposal: Plan, to: Path, archive: Path | str) -> None:
+    """What to do with the plan file."""
+    if proposal.changes:
+        way = f"{program()} apply {to} --archive {archive}"
+        say(f"{to}: nothing is written yet; this writes it: {way}")
+    else:
+        say(f"{to}: there is nothing to write.")
 
 
 def show_plan(proposal: Plan, output: Output) -> None:

@@ -23,6 +23,9 @@ def simulate(
         Path | None,
         typer.Option(metavar="FOLDER", help="Tables to load (CSV or Parquet)."),
     ] = None,
+    currency: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The org's own, such as EUR.")
+    ] = None,
     port: Annotated[int, typer.Option(help="0: any free port.")] = 0,
 ) -> None:
     """Serve a pretend CRM on this machine until Ctrl-C, and print how to reach it.
@@ -32,10 +35,15 @@ def simulate(
     crm-portfolio simulate salesforce --data folder/
     """
     from crm_portfolio import samples
+    from crm_portfolio._folder import read_folder
     from crm_portfolio.simulator import Salesforce
 
-    held = data if data is not None else samples.book().tables
-    with Salesforce(held, port=port) as pretend:
+    if data is None:
+        book = samples.book()
+        held, own = book.tables, str(book.truths["currency"])
+    else:
+        held, own = read_folder(data), "USD"
+    with Salesforce(held, currency=currency or own, port=port) as pretend:
         for name, value in pretend.environment.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
         sys.stdout.flush()

@@ -15,8 +15,7 @@ from crm_portfolio.cli._options import (
     open_crm,
     read_settings,
 )
-from crm_portfolio.cli._print import say
-from crm_portfolio.cli.plan import show_plan
+from crm_portfolio.cli.plan import show_plan, tell_next
 
 __all__ = ["undo"]
 
@@ -54,6 +53,4 @@ def undo(
     )
     way_back.save(to)
     show_plan(way_back, output)
-    say(
-        f"{to}: nothing is written yet; crm-portfolio apply {to} --archive {archive} does it."
-    )
+    tell_next(way_back, to, archive)

@@ -73,11 +73,12 @@ def tenth(month: int) -> int:
 
 def _planted(chance: np.random.Generator) -> Deals:
     """The won deals of the planted accounts, before giant and group are scaled."""
-    wins = [(GIANT, month % 12, int(chance.integers(70, 131))) for month in range(24)]
+    months = [*range(-12, 12), *range(12)]
+    wins = [(GIANT, month, int(chance.integers(70, 131))) for month in months]
     wins += [
         (member, month, int(chance.integers(80, 121)))
         for member in GROUP
-        for month in (1, 4, 7, 10)
+        for month in range(-11, 12, 3)
     ]
     wins += [
         (NEGATIVE, -5, 900_000),
@@ -141,7 +142,8 @@ def _scale(planted: Deals, ordinary: Deals) -> None:
     rest += int(ordinary.cents[ordinary.revenue()].sum())
     for rows, share in ((giant, GIANT_SHARE), (group, GROUP_SHARE)):
         total = rest * share // (100 - GIANT_SHARE - GROUP_SHARE)
+        now = rows & planted.revenue()
         weights = planted.cents[rows]
-        cents = total * (weights / weights.sum()) // 1_000 * 1_000
-        cents[-1] += total - cents.sum()
+        cents = total * (weights / planted.cents[now].sum()) // 1_000 * 1_000
         planted.cents[rows] = cents.astype(np.int64)
+        planted.cents[np.flatnonzero(now)[-1]] += total - planted.cents[now].sum()

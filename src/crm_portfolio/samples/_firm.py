@@ -124,6 +124,8 @@ def firm(*, backend: Backend = "pandas") -> Portfolio:
     - ``A13`` Kestrel Media is dormant: its last line is of February 2025.
 
     Twelve accounts have a line in the period; the positive ones add up to 1,010,000.
+    In four slices, tier A is ``A01``, B ``A05`` and ``A06``, C ``A07`` to ``A09``, and
+    D ``A10`` and the Borealis group.
     Of 12 opportunities 5 are won (315,000), 4 lost and 3 open, one without an amount.
     """
     tables = {

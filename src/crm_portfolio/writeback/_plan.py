@@ -140,7 +140,9 @@ class Plan:
         """
         file = Path(path)
         if not file.is_file():
-            raise SettingsError(f"there is no plan {file.name!r} in {str(file.parent)!r}")
+            raise SettingsError(
+                f"there is no plan {file.name!r} in {str(file.parent)!r}"
+            )
         return cls.from_bytes(file.read_bytes(), file.name)
 
     def to_bytes(self) -> bytes:

@@ -188,3 +188,27 @@ def test_a_pull_goes_on_where_it_stood(exported: Any) -> None:
 def test_a_table_that_is_not_there_is_asked_back(exported: Any) -> None:
     with pytest.raises(SettingsError, match="no table 'opportunity'"):
         list(Files(exported({"account.csv": ACCOUNTS})).pull("opportunity"))
+
+
+def test_a_field_goes_before_the_column_of_that_name(
+    exported: Any, pulled: Pulled
+) -> None:
+    folder = exported({"account.csv": "account_id,name,Trading name\n1,A,B\n"})
+    settings = FilesSettings(fields={"account": {"name": "Trading name"}})
+    source = Files(folder, settings=settings)
+    assert pulled(source, "account") == [{"account_id": "1", "name": "B"}]
+    assert "not read: name" in str(source.proposal())
+
+
+def test_a_currency_sign_makes_no_column_that_the_table_lacks(
+    exported: Any, pulled: Pulled
+) -> None:
+    events = "event_id;from_on;label;amount\n1;2025-01-31;Fire;1 234,50 €\n"
+    source = Files(exported({"account.csv": ACCOUNTS, "event.csv": events}))
+    (row,) = pulled(source, "event")
+    assert row == {
+        "event_id": "1",
+        "from_on": "2025-01-31",
+        "label": "Fire",
+        "amount": "1234.50",
+    }

@@ -111,7 +111,7 @@ def test_all_cells_that_cannot_be_read_are_told_at_once(exported: Any) -> None:
 def test_an_amount_in_another_currency_than_the_row_names_is_refused(
     exported: Any,
 ) -> None:
-    text = "Opportunity ID,Account Name,Closed,Won,Amount,Currency\n1,A,1,1,5 €,USD\n2,A,1,1,5 €,EUR\n"
+    text = "Opportunity ID,Account Name,Closed,Won,Amount,Currency\n1,A,1,1,5 €,USD\n2,A,1,1,5 €,eur\n"
     with pytest.raises(SchemaError) as caught:
         list(Files(exported({"report.csv": text})).pull("opportunity"))
     assert [row["row"] for row in caught.value.faults.to_pylist()] == [0]
@@ -159,6 +159,7 @@ def test_a_folder_that_fits_two_dialects_is_asked_about(exported: Any) -> None:
     [
         ({"fields": {"opportunty": {}}}, "did you mean 'opportunity'"),
         ({"fields": {"opportunity": {"prodct_id": "x"}}}, "did you mean 'product_id'"),
+        ({"fields": {"ticket": {"priority": "x"}}}, "none of the files is that table"),
         ({"files": {"report.csv": "acount"}}, "did you mean 'account'"),
         ({"files": {"reprot.csv": "ignore"}}, "did you mean 'report.csv'"),
         ({"stages": {"Won": "gewonnen"}}, "'open', 'won' or 'lost'"),

@@ -38,10 +38,17 @@ def accounts(count: int) -> pa.Table:
     )
 
 
-@pytest.fixture
-def org() -> Iterator[Simulator]:
+@pytest.fixture(scope="session")
+def _running() -> Iterator[Simulator]:
     with Simulator({"account": accounts(5)}, currency="EUR") as running:
         yield running
+
+
+@pytest.fixture
+def org(_running: Simulator) -> Simulator:
+    """A few accounts and nothing else, as if just started."""
+    _running.reset()
+    return _running
 
 
 @pytest.fixture
@@ -56,11 +63,17 @@ def connected() -> Callable[..., Salesforce]:
     return connected_to
 
 
-@pytest.fixture
-def big_org() -> Iterator[Simulator]:
-    """More accounts than one page or one collection holds."""
+@pytest.fixture(scope="session")
+def _running_big() -> Iterator[Simulator]:
     with Simulator({"account": accounts(4_321)}, currency="EUR") as running:
         yield running
+
+
+@pytest.fixture
+def big_org(_running_big: Simulator) -> Simulator:
+    """More accounts than one page or one collection holds, as if just started."""
+    _running_big.reset()
+    return _running_big
 
 
 @pytest.fixture
@@ -91,6 +104,7 @@ class StrangeHost:
     def __init__(self) -> None:
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.answer: Callable[[str], Reply] = lambda path: (200, b"{}")
         outer = self
 
@@ -98,7 +112,8 @@ class StrangeHost:
             protocol_version = "HTTP/1.1"
 
             def do_any(self) -> None:
-                self.rfile.read(int(self.headers.get("content-length") or 0))
+                length = int(self.headers.get("content-length") or 0)
+                outer.bodies.append(self.rfile.read(length))
                 outer.paths.append(self.path)
                 outer.headers.append(dict(self.headers))
                 reply = outer.answer(self.path)
@@ -108,13 +123,16 @@ class StrangeHost:
                 status, body, *more = reply
                 self.send_response(status)
                 headers = {"content-type": "application/json"}
-                headers |= {"content-length": str(len(body)), **(more[0] if more else {})}
+                headers |= {
+                    "content-length": str(len(body)),
+                    **(more[0] if more else {}),
+                }
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PATCH = do_CONNECT = do_any  # noqa: N815
+            do_GET = do_POST = do_PATCH = do_CONNECT = do_any
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -122,7 +140,9 @@ class StrangeHost:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # a client that hung up
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread = Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

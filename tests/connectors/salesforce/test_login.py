@@ -103,7 +103,8 @@ def test_an_address_that_cannot_be_the_orgs_is_refused(url: str, problem: str) -
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9"]
+    "url",
+    ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9"],
 )
 def test_plain_http_is_for_this_machine(url: str) -> None:
     assert SessionToken(url, "token").instance_url == url
@@ -137,7 +138,10 @@ def test_a_wrong_client_is_told_which_part_is_wrong(org, name, wrong, told) -> N
 
 
 def test_a_user_whom_the_org_does_not_let_in_is_told_so(org, recwarn) -> None:
-    environment = {**org.environment_for("jwt"), "SALESFORCE_USERNAME": "who@acme.example"}
+    environment = {
+        **org.environment_for("jwt"),
+        "SALESFORCE_USERNAME": "who@acme.example",
+    }
     with pytest.raises(LoginError, match="does not let this app in as this user"):
         Salesforce(login_from(environment)).org()
     assert [str(warning.message) for warning in recwarn] == []
@@ -170,7 +174,9 @@ def test_an_expired_session_is_renewed_once_and_the_call_is_made_again(
     assert org.calls["POST oauth2/token"] == 2
 
 
-def test_a_session_that_expires_between_pages_costs_no_record(big_org, connected) -> None:
+def test_a_session_that_expires_between_pages_costs_no_record(
+    big_org, connected
+) -> None:
     crm = connected(big_org, page_size=200)
     crm.org(), crm.tables()
     batches = crm.pull("account")
@@ -199,7 +205,10 @@ def test_a_cursor_that_died_with_its_session_is_taken_up_at_the_last_record(
 def test_a_session_that_is_refused_for_ever_ends_in_a_log_in_error(strange) -> None:
     def answer(path: str):
         if path.endswith("/token"):
-            return 200, b'{"access_token": "t", "instance_url": "%s"}' % strange.url.encode()
+            return (
+                200,
+                b'{"access_token": "t", "instance_url": "%s"}' % strange.url.encode(),
+            )
         return 401, b'[{"errorCode": "INVALID_SESSION_ID", "message": "no"}]'
 
     strange.answer = answer
@@ -220,7 +229,11 @@ def test_a_session_that_is_refused_for_ever_ends_in_a_log_in_error(strange) -> N
         (200, b'{"access_token": "PLANTED"}', TransientError),
         (403, b"<html>PLANTED</html>", LoginError),
         (302, b"", LoginError),
-        (400, b'{"error": "inactive_user", "error_description": "PLANTED"}', LoginError),
+        (
+            400,
+            b'{"error": "inactive_user", "error_description": "PLANTED"}',
+            LoginError,
+        ),
         (400, b'{"error": "PLANTED <b>"}', LoginError),
     ],
 )

@@ -18,7 +18,8 @@ from crm_portfolio.errors import (
     TransientError,
 )
 from crm_portfolio.protocols import Connector, Cursor, Provisioner, Quota
-from crm_portfolio.simulator import Assumptions, Fault, Salesforce as Simulator
+from crm_portfolio.simulator import Assumptions, Fault
+from crm_portfolio.simulator import Salesforce as Simulator
 
 PICKLIST = {"label": "Loss reason", "type": "Text", "length": 80}
 
@@ -50,15 +51,25 @@ def test_a_book_comes_back_as_it_went_in(connected) -> None:
     for row in book.tables["account"].to_pylist():
         got = accounts[ids[row["account_id"]]]
         assert got["parent_id"] == ids.get(row["parent_id"])
-        for column in {"name", "segment", "country", "employee_count", "created_on"} & set(row):
+        for column in {
+            "name",
+            "segment",
+            "country",
+            "employee_count",
+            "created_on",
+        } & set(row):
             assert got[column] == row[column], column
     for row in book.tables["opportunity"].to_pylist():
         got = opportunities[deal_ids[row["opportunity_id"]]]
         assert got["account_id"] == ids.get(row["account_id"])
         assert got["owner_id"] == owners.get(row["owner_id"], got["owner_id"])
-        for column in {"name", "stage", "status", "amount", "kind", "source"} & set(row):
+        for column in {"name", "stage", "status", "amount", "kind", "source"} & set(
+            row
+        ):
             assert got[column] == row[column], column
-        assert got["closed_on"] == (None if row["status"] == "open" else row["closed_on"])
+        assert got["closed_on"] == (
+            None if row["status"] == "open" else row["closed_on"]
+        )
         assert (got["expected_close_on"] is None) == (row["status"] != "open")
 
 
@@ -91,7 +102,9 @@ def test_more_records_than_a_page_come_whole_and_in_order(big_org, connected) ->
     assert big_org.calls["GET query/{locator}"] == 8
 
 
-def test_batches_are_cut_and_only_the_last_says_so(big_org, connected, monkeypatch) -> None:
+def test_batches_are_cut_and_only_the_last_says_so(
+    big_org, connected, monkeypatch
+) -> None:
     monkeypatch.setattr(connector_module, "BATCH_ROWS", 2_000)
     batches = list(connected(big_org, page_size=1_000).pull("account"))
     assert [batch.rows.num_rows for batch in batches] == [2_000, 2_000, 321]
@@ -110,7 +123,9 @@ def test_an_empty_org_gives_empty_tables_with_all_their_columns(connected) -> No
 
 def test_only_the_columns_asked_for_are_pulled(org, connected) -> None:
     crm = connected(org)
-    org.edit("Account", org.ids("account")["A0"], {"Website": "https://www.Acme.example/x"})
+    org.edit(
+        "Account", org.ids("account")["A0"], {"Website": "https://www.Acme.example/x"}
+    )
     rows = whole(crm, "account", columns=["domain", "account_id"])
     assert rows.column_names == ["account_id", "domain"]
     assert rows["domain"].to_pylist()[0] == "acme.example"
@@ -158,7 +173,9 @@ def test_the_currency_of_the_org_is_its_own_or_what_the_settings_say(connected) 
         assert connected(org, currency="USD").org().currency == "USD"
 
 
-def test_each_opportunity_says_its_currency_where_the_org_has_several(connected) -> None:
+def test_each_opportunity_says_its_currency_where_the_org_has_several(
+    connected,
+) -> None:
     opportunities = pa.table(
         {
             "opportunity_id": ["1", "2"],
@@ -176,7 +193,11 @@ def test_each_opportunity_says_its_currency_where_the_org_has_several(connected)
 
 def test_accounts_that_are_people_have_no_name(connected) -> None:
     accounts = pa.table(
-        {"account_id": ["1", "2"], "name": ["Acme", "Jo Doe"], "is_person": [False, True]}
+        {
+            "account_id": ["1", "2"],
+            "name": ["Acme", "Jo Doe"],
+            "is_person": [False, True],
+        }
     )
     with Simulator({"account": accounts}) as org:
         rows = whole(connected(org), "account")
@@ -256,8 +277,7 @@ def test_a_right_that_is_missing_is_named(org, connected, right, named) -> None:
     org.revoke_right(right)
     crm = connected(org)
     with pytest.raises(RightMissingError, match=named) as caught:
-        for table in crm.tables():
-            whole(crm, table)
+        [whole(crm, table) for table in crm.tables()]
     assert caught.value.exit_code == 2
 
 
@@ -322,7 +342,10 @@ def test_records_that_are_gone_are_absent(org, crm) -> None:
 
 def test_no_records_are_no_call(org, crm) -> None:
     before = org.calls["GET sobjects/{object}/describe"]
-    assert crm.read("account", [], ["tier"]).to_pydict() == {"account_id": [], "tier": []}
+    assert crm.read("account", [], ["tier"]).to_pydict() == {
+        "account_id": [],
+        "tier": [],
+    }
     assert org.calls["GET sobjects/{object}/describe"] <= before + 1
     assert "POST composite/sobjects/{object}" not in org.calls
 
@@ -349,7 +372,9 @@ def test_a_managed_field_that_the_org_lacks_names_setup(org, connected) -> None:
         lambda: crm.read("account", ["001"], ["tier"]),
         lambda: crm.pull("account", columns=["account_id", "tier"]),
     ):
-        with pytest.raises(FieldNotFoundError, match=r"'Portfolio_Tier__c'.* setup") as caught:
+        with pytest.raises(
+            FieldNotFoundError, match=r"'Portfolio_Tier__c'.* setup"
+        ) as caught:
             ask()
         assert caught.value.table == "account"
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 
 import attrs
 import pytest
 
 from crm_portfolio import schema
-from crm_portfolio.errors import RightMissingError
+from crm_portfolio.errors import RightMissingError, TransientError
 from crm_portfolio.protocols import Change
-from crm_portfolio.simulator import Assumptions, Salesforce as Simulator
+from crm_portfolio.simulator import Assumptions, Fault
+from crm_portfolio.simulator import Salesforce as Simulator
 
 FIELDS = (*schema.MANAGED, *schema.HUMAN)
 TIER = {"label": "Tier", "type": "Text", "length": 20}
@@ -45,7 +47,9 @@ def test_fields_are_made_and_seen_and_may_be_written(org, connected) -> None:
     assert "Portfolio_Tier_Pinned__c" not in editable  # people pin, the job only reads
     share = described["Portfolio_Revenue_Share__c"]
     assert (share["type"], share["precision"], share["scale"]) == ("double", 18, 6)
-    options = [value["value"] for value in described["Portfolio_Tier__c"]["picklistValues"]]
+    options = [
+        value["value"] for value in described["Portfolio_Tier__c"]["picklistValues"]
+    ]
     assert options == ["A", "B", "C", "D", "new", "none"]
     assert described["Portfolio_Tier__c"]["restrictedPicklist"]
 
@@ -74,6 +78,21 @@ def test_a_run_that_broke_off_is_taken_up_where_it_was(org, connected) -> None:
     assert "tier" in connected(org).tables()["account"]
 
 
+@pytest.mark.parametrize("call", range(2, 28, 3))
+def test_a_setup_whose_answer_was_lost_is_safe_to_run_again(
+    org, connected, call
+) -> None:
+    org.fault(Fault(at_call=call, kind="reset_after_write"))
+    with contextlib.suppress(TransientError):
+        steps(connected(org))
+    steps(connected(org))
+    assert states(steps(connected(org))) == {"present": 24}
+    objects = org.snapshot()
+    assert len(objects["PermissionSet"]) == 2
+    assert len(objects["FieldPermissions"]) == 12
+    assert len(objects["PermissionSetAssignment"]) == 1
+
+
 @pytest.mark.parametrize("code", ["DUPLICATE_DEVELOPER_NAME", "DUPLICATE_VALUE"])
 def test_a_name_that_is_taken_may_be_said_either_way(connected, code) -> None:
     with Simulator(assumptions=Assumptions(duplicate_field_code=code)) as org:
@@ -85,7 +104,11 @@ def test_a_name_that_is_taken_may_be_said_either_way(connected, code) -> None:
 
 @pytest.mark.parametrize(
     "right",
-    ["Customize Application", "Manage Profiles and Permission Sets", "Assign Permission Sets"],
+    [
+        "Customize Application",
+        "Manage Profiles and Permission Sets",
+        "Assign Permission Sets",
+    ],
 )
 def test_the_right_that_is_missing_is_named(org, connected, right) -> None:
     org.revoke_right(right)

@@ -99,7 +99,9 @@ def test_a_proxy_of_the_environment_is_not_for_this_machine(
     assert connected(org).org().org_id == org.org_id
 
 
-def test_a_proxy_of_the_environment_is_used_for_a_real_host(strange, monkeypatch) -> None:
+def test_a_proxy_of_the_environment_is_used_for_a_real_host(
+    strange, monkeypatch
+) -> None:
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, strange.url)
     for name in ("NO_PROXY", "no_proxy"):
@@ -118,7 +120,9 @@ def test_a_proxy_of_the_environment_is_used_for_a_real_host(strange, monkeypatch
     assert "PLANTED" not in repr(strange.headers)
 
 
-def test_a_netrc_does_not_take_the_place_of_our_token(tmp_path: Path, monkeypatch) -> None:
+def test_a_netrc_does_not_take_the_place_of_our_token(
+    tmp_path: Path, monkeypatch
+) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine acme.my.salesforce.com login a password b\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -148,10 +152,15 @@ def test_silence_ends_after_the_timeout(strange) -> None:
         (500, b'[{"errorCode": "UNKNOWN_EXCEPTION", "message": "PLANTED"}]'),
         (502, b"<html>PLANTED</html>"),
         (429, b"PLANTED"),
-        (403, b'[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "ConcurrentPerOrg"}]'),
+        (
+            403,
+            b'[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "ConcurrentPerOrg"}]',
+        ),
     ],
 )
-def test_an_answer_that_proves_nothing_is_asked_for_again(strange, status, body) -> None:
+def test_an_answer_that_proves_nothing_is_asked_for_again(
+    strange, status, body
+) -> None:
     strange.answer = lambda _path: (status, body)
     with pytest.raises(TransientError) as caught:
         strange.connector().tables()
@@ -216,7 +225,12 @@ def test_nobody_listening_is_said_with_the_reason() -> None:
 
 
 def everything_said(error: BaseException, caplog) -> str:
-    told = [*traceback.format_exception(error), repr(error), str(vars(error)), caplog.text]
+    told = [
+        *traceback.format_exception(error),
+        repr(error),
+        str(vars(error)),
+        caplog.text,
+    ]
     while (inner := error.__cause__ or error.__context__) is not None:
         told += [*traceback.format_exception(inner), repr(inner), str(vars(inner))]
         error = inner
@@ -242,7 +256,9 @@ def test_a_secret_is_in_no_error_and_no_log(strange, caplog, answer) -> None:
     crm = strange.connector()
     with pytest.raises(ConnectorError) as caught:
         crm.tables()
-    assert any(strange.secret in str(headers) for headers in strange.headers)  # it was sent
+    assert any(
+        strange.secret in str(headers) for headers in strange.headers
+    )  # it was sent
     said = everything_said(caught.value, caplog) + repr(crm) + str(vars(crm))
     assert "PLANTED" not in said
     assert strange.secret not in said

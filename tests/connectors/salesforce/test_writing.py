@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import date
 
@@ -55,10 +56,12 @@ def test_values_of_every_type_arrive_and_come_back(org, crm) -> None:
         "portfolio_rank": 12,
         "revenue_share": 0.000001,
         "dependence": "major",
-        "portfolio_stamp": "v1:é\n\"x\":abc",
+        "portfolio_stamp": 'v1:é\n"x":abc',
     }
     changes = [Change(record, column, None, value) for column, value in values.items()]
-    assert [outcome.state for outcome in crm.write("account", changes)] == ["written"] * 6
+    assert [outcome.state for outcome in crm.write("account", changes)] == [
+        "written"
+    ] * 6
     assert written_calls(org) == 1
     (row,) = crm.read("account", [record], list(values)).to_pylist()
     assert row == {"account_id": record, **values}
@@ -128,7 +131,8 @@ def test_a_refused_record_leaves_the_others_written(org, crm) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", ["name", "tier_pinned", "tier_pinned_by", "account_id", "owner_id", "nonsense"]
+    "column",
+    ["name", "tier_pinned", "tier_pinned_by", "account_id", "owner_id", "nonsense"],
 )
 def test_a_field_that_is_not_ours_is_never_written(org, crm, column) -> None:
     before = org.snapshot(audit=True)
@@ -139,7 +143,9 @@ def test_a_field_that_is_not_ours_is_never_written(org, crm, column) -> None:
     assert org.snapshot(audit=True) == before
 
 
-def test_fields_that_the_org_lacks_are_said_before_anything_is_sent(org, connected) -> None:
+def test_fields_that_the_org_lacks_are_said_before_anything_is_sent(
+    org, connected
+) -> None:
     with pytest.raises(FieldNotFoundError, match="setup"):
         connected(org).write("account", [tier("001", "A")])
     assert written_calls(org) == 0
@@ -179,7 +185,8 @@ def test_changes_whose_answer_stays_lost_are_unknown_and_then_the_run_ends(
     assert [outcome.change for outcome in came] == changes[:400]
     assert written_calls(big_org) == 1 + 3
     done = sum(
-        "Portfolio_Tier__c" in record for record in big_org.snapshot()["Account"].values()
+        "Portfolio_Tier__c" in record
+        for record in big_org.snapshot()["Account"].values()
     )
     assert done == (400 if kind == "reset_after_write" else 200)
 
@@ -220,22 +227,36 @@ def test_a_session_that_ends_for_good_after_a_lost_answer_leaves_it_unknown(
     assert isinstance(error, LoginError)
 
 
+NAMES = ("Portfolio_Tier_Since__c", "Portfolio_Rank__c", "Portfolio_Revenue_Share__c")
 RECORD = "001000000000001AAA"
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ([{"id": "001000000000002AAA", "success": True, "errors": []}], ("gone", "MERGED")),
+        (
+            [{"id": "001000000000002AAA", "success": True, "errors": []}],
+            ("gone", ""),
+        ),
         ([{"id": RECORD[:15], "success": True, "errors": []}], ("written", "")),
-        ([{"success": True}], ("gone", "MERGED")),
+        ([{"success": True}], ("gone", "")),
         ([{"success": False}], ("rejected", "")),
         (
-            [{"success": False, "errors": [{"statusCode": "<b>", "message": "PLANTED"}]}],
+            [
+                {
+                    "success": False,
+                    "errors": [{"statusCode": "<b>", "message": "PLANTED"}],
+                }
+            ],
             ("rejected", ""),
         ),
         (
-            [{"success": False, "errors": [{"statusCode": "X_Y", "fields": ["Notes__c"]}]}],
+            [
+                {
+                    "success": False,
+                    "errors": [{"statusCode": "X_Y", "fields": ["Notes__c"]}],
+                }
+            ],
             ("rejected", "X_Y"),
         ),
     ],
@@ -248,8 +269,35 @@ def test_each_answer_is_one_outcome(strange, answer, said) -> None:
     assert "Notes__c" not in outcome.message
 
 
+def test_a_call_holds_what_changes_and_nothing_else(strange) -> None:
+    described = [*FIELDS, *({**FIELDS[0], "name": name} for name in NAMES)]
+    strange.says({"fields": described}, [{"id": RECORD, "success": True}])
+    changes = [
+        tier(RECORD, None),
+        Change(RECORD, "tier_since_on", None, date(2026, 2, 28)),
+        Change(RECORD, "portfolio_rank", None, 3),
+        Change(RECORD, "revenue_share", None, 1e-06),
+    ]
+    list(strange.connector().write("account", changes))
+    assert json.loads(strange.bodies[-1]) == {
+        "allOrNone": False,
+        "records": [
+            {
+                "attributes": {"type": "Account"},
+                "id": RECORD,
+                "Portfolio_Tier__c": None,
+                "Portfolio_Tier_Since__c": "2026-02-28",
+                "Portfolio_Rank__c": 3,
+                "Portfolio_Revenue_Share__c": 1e-06,
+            }
+        ],
+    }
+
+
 @pytest.mark.parametrize("answer", [[], [{"success": True}] * 2, {}, "OK", [[]] * 3])
-def test_an_answer_that_does_not_match_what_was_sent_proves_nothing(strange, answer) -> None:
+def test_an_answer_that_does_not_match_what_was_sent_proves_nothing(
+    strange, answer
+) -> None:
     strange.says({"fields": FIELDS}, answer)
     came, error = collected(strange.connector().write("account", [tier(RECORD, "A")]))
     assert states(came) == {"unknown": 1}

@@ -93,7 +93,7 @@ def part_of(
     names = dict(match.columns)
     if words.dialect == "tables":
         # A header that the model does not know is refused later, with all other faults.
-        taken = set(names.values())
+        taken = {*names, *names.values()}
         names |= {name: name for name in head.names if name not in taken}
     converters = {name: layout.converter(column) for column, name in names.items()}
     wanted = dict.fromkeys((*names.values(), *head.names[:1]))
@@ -170,7 +170,8 @@ def _agreed(readings: Mapping[str, Reading]) -> dict[str, Reading]:
             continue
         if price.confidence == "likely":
             continue
-        differs = pc.not_equal(price.currency, said.values).fill_null(fill_value=False)
+        differs = pc.not_equal(price.currency, pc.utf8_upper(said.values))
+        differs = differs.fill_null(fill_value=False)
         agreed[name] = attrs.evolve(
             price,
             unread=pc.or_(price.unread, differs),
@@ -204,7 +205,7 @@ def _questions(read: _Read, match: Match, words: Lexicon) -> Iterator[str]:
 
 def _rows(read: _Read) -> pa.Table:
     columns = {column: reading.values for column, reading in read.readings.items()}
-    for name in _PRICED:
+    for name in _PRICED if "currency" in TABLES[read.layout.table] else ():
         price = read.readings.get(name)
         if price is not None and price.currency is not None:
             said = columns.get("currency", price.currency)

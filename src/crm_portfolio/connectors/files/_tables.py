@@ -59,6 +59,7 @@ def read(folder: Path, dialect: Dialect | None, settings: FilesSettings) -> Cont
     paths, notes = paths_of(folder, settings)
     heads = _heads(paths, settings)
     guess = guessed(heads, dialect, settings.files)
+    _check_fields(guess, settings)
     parts = _parts(heads, guess, settings)
     done = finished(_joined(parts), guess.lexicon, settings)
     questions = [question for part in parts for question in part.questions]
@@ -115,6 +116,16 @@ def _check(dialect: str | None, settings: FilesSettings) -> None:
         raise SettingsError(
             "\n".join(("these settings do not fit:", *(f"  {p}" for p in problems)))
         )
+
+
+def _check_fields(guess: Guess, settings: FilesSettings) -> None:
+    there = {layout.table for layout in guess.layouts if layout is not None}
+    for table in settings.fields:
+        if table not in there:
+            raise SettingsError(
+                f"fields names headers of the table {table!r}, but none of the files is that "
+                f"table; they are {', '.join(sorted(there))}"
+            )
 
 
 def _columns(table: TableName, dialect: Dialect | None) -> tuple[str, ...]:

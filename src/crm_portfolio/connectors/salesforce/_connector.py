@@ -35,6 +35,11 @@ from crm_portfolio.schema import ManagedField, TableName
 
 if TYPE_CHECKING:
     from crm_portfolio.connectors.salesforce._rest import Record, Rest
+    from crm_portfolio.protocols import Connector, Provisioner
+
+    def _fits(crm: Salesforce) -> tuple[Connector, Provisioner]:
+        return crm, crm  # the type checker holds the class to its protocols
+
 
 __all__ = ["BATCH_ROWS", "Salesforce"]
 
@@ -48,6 +53,7 @@ class Salesforce:
         login: How to get in; None: from the environment.
 
     Example:
+        >>> from crm_portfolio.connectors.salesforce import Salesforce, SessionToken
         >>> Salesforce(SessionToken("https://acme.my.salesforce.com", "00D…"))
         Salesforce(SessionToken, https://acme.my.salesforce.com)
     """

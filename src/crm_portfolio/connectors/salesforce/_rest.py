@@ -131,7 +131,7 @@ class Rest:
         return self._session.call_once(ask, where=where, needs=f"Edit on {sobject}")
 
     def create(self, sobject: str, record: Mapping[str, Any], *, needs: str) -> str:
-        """The id of a new record."""
+        """The id of a new record. One attempt: a second might make a second record."""
         return self._posted(f"sobjects/{sobject}", record, f"creating {sobject}", needs)
 
     def create_field(self, full_name: str, metadata: Mapping[str, Any]) -> str:
@@ -169,7 +169,7 @@ class Rest:
             answer = client.restful(path, method="POST", json=dict(record))
             return str(_part(answer, "id", where))
 
-        return self._session.call(ask, where=where, needs=needs)
+        return self._session.call_once(ask, where=where, needs=needs)
 
 
 def _part(answer: Any, key: str, where: str) -> Any:

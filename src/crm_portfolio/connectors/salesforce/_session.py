@@ -92,7 +92,7 @@ class Session:
         client = SimpleSalesforce(
             session=self._transport,
             session_id=ticket.token,
-            instance_url=f"https://{ticket.origin.netloc}",
+            instance=ticket.origin.netloc,
             version=self._settings.api_version,
             object_pairs_hook=None,
         )

@@ -129,7 +129,7 @@ def _outcome(change: Change, result: Record) -> Outcome:
     if result.get("success") is True:
         if same_record(result.get("id"), change.record_id):
             return Outcome(change, "written")
-        return Outcome(change, "gone", "MERGED", "another record answered for it")
+        return Outcome(change, "gone", "", "another record answered: it was merged")
     code = _code(result)
     if code in _GONE:
         return Outcome(

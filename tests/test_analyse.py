@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from datetime import date
+
+import attrs
+import pyarrow as pa
+import pytest
+
+from crm_portfolio import analysis, samples
+from crm_portfolio._analyse import analyse
+from crm_portfolio.errors import SettingsError
+from crm_portfolio.portfolio import Period, Portfolio
+from crm_portfolio.settings import Settings
+
+
+def test_all_analyses_are_made():
+    findings = analyse(samples.firm())
+    assert list(findings) == ["concentration", "tiers"]
+    assert findings.skipped == {}
+    assert findings["tiers"].to_dict() == analysis.tiers(samples.firm()).to_dict()
+    assert repr(findings) == "<Findings: concentration, tiers>"
+
+
+@pytest.mark.parametrize("only", [["tiers"], "tiers", ("tiers", "tiers")])
+def test_only_those_asked_for_are_made(only):
+    assert list(analyse(samples.firm(), only=only)) == ["tiers"]
+
+
+def test_an_analysis_nobody_knows_is_an_error_with_the_nearest_known():
+    with pytest.raises(SettingsError, match="'tier'; did you mean 'tiers'"):
+        analyse(samples.firm(), only=["tier"])
+
+
+def test_what_lacks_its_table_is_skipped_and_says_which():
+    portfolio = Portfolio.from_frames(
+        as_of=date(2026, 6, 30), currency="EUR", account=pa.table({"account_id": ["A"]})
+    )
+    findings = analyse(portfolio)
+    assert len(findings) == 0
+    assert findings.skipped == {"concentration": "opportunity", "tiers": "opportunity"}
+    assert "skipped: concentration, tiers" in repr(findings)
+
+
+def test_the_common_period_fills_those_that_have_no_own():
+    own = Period.last_months(6)
+    settings = Settings(period=Period.all())
+    settings = attrs.evolve(settings, tiers=analysis.TiersSettings(period=own))
+    findings = analyse(samples.firm(), settings)
+    names = {name: result.params["period"]["name"] for name, result in findings.items()}
+    assert names == {"concentration": "all", "tiers": "last_6_months"}
