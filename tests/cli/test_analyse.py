@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crm_portfolio import samples
+from crm_portfolio.portfolio import Portfolio
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,22 @@ def test_the_table_fits_a_terminal(shell, firm) -> None:
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def test_names_are_cut_before_figures(shell, tmp_path) -> None:
+    book = samples.book(accounts=40, opportunities=250)
+    long = ["A very long name of a very large and very old company & Sons"] * 40
+    account = book.tables["account"]
+    at = account.column_names.index("name")
+    tables = {**book.tables, "account": account.set_column(at, "name", [long])}
+    Portfolio.from_frames(as_of=book.truths["as_of"], currency="EUR", **tables).save(
+        tmp_path / "book"
+    )
+    result = shell("analyse", tmp_path / "book", "concentration")
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "dependence" in result.stdout
+    assert " dependent" in result.stdout
+    assert "…" in result.stdout
+
+
 def test_settings_steer_it(shell, firm, settings_file) -> None:
     file = settings_file('[tiers]\nmethod = "bands"\nedges = [90_000]')
     result = shell("analyse", firm, "tiers", "--output", "json", "--settings", file)
@@ -92,8 +109,6 @@ def test_a_damaged_folder_is_refused_as_data(shell, tmp_path) -> None:
 @pytest.mark.parametrize("output", ["table", "csv", "json"])
 def test_hostile_names_are_inert(shell, tmp_path, output: str) -> None:
     book = samples.book(accounts=40, opportunities=250)
-    from crm_portfolio.portfolio import Portfolio
-
     Portfolio.from_frames(
         as_of=book.truths["as_of"], currency="EUR", **book.tables
     ).save(tmp_path / "book")

@@ -25,8 +25,16 @@ def test_one_call_fails_and_the_next_is_well(org, raw, kind, status, code):
 
 
 def test_a_fault_may_last(org, raw):
-    org.fault(Fault(at_call=1, kind="unavailable", calls=2), Fault(at_call=4, kind="expired"))
-    assert [raw("GET", "limits").status_code for _ in range(5)] == [503, 503, 200, 401, 200]
+    org.fault(
+        Fault(at_call=1, kind="unavailable", calls=2), Fault(at_call=4, kind="expired")
+    )
+    assert [raw("GET", "limits").status_code for _ in range(5)] == [
+        503,
+        503,
+        200,
+        401,
+        200,
+    ]
 
 
 def test_a_reset_comes_before_anything_is_done(org, raw):

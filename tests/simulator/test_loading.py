@@ -72,7 +72,9 @@ def test_a_null_amount_stays_null_and_probability_becomes_percent(org, raw):
 
 
 def test_what_salesforce_demands_is_supplied(org, raw):
-    found = raw.rows("SELECT Name, CloseDate, CreatedDate, OwnerId FROM Opportunity ORDER BY Id")
+    found = raw.rows(
+        "SELECT Name, CloseDate, CreatedDate, OwnerId FROM Opportunity ORDER BY Id"
+    )
     assert [row["CloseDate"] for row in found] == [
         "2017-03-01", "2017-04-01", "2018-01-31", "2099-12-31", "2017-05-01",
     ]  # fmt: skip
@@ -83,13 +85,17 @@ def test_what_salesforce_demands_is_supplied(org, raw):
 
 
 def test_status_follows_from_the_stage(org, raw):
-    found = raw.rows("SELECT StageName, IsClosed, IsWon, ForecastCategory FROM Opportunity ORDER BY Id")
+    found = raw.rows(
+        "SELECT StageName, IsClosed, IsWon, ForecastCategory FROM Opportunity ORDER BY Id"
+    )
     assert [tuple(row.values()) for row in found[:3]] == [
         ("Won", True, True, "Closed"),
         ("Lost", True, False, "Omitted"),
         ("Open", False, False, "Pipeline"),
     ]
-    stages = raw.rows("SELECT ApiName, SortOrder, DefaultProbability FROM OpportunityStage ORDER BY SortOrder")
+    stages = raw.rows(
+        "SELECT ApiName, SortOrder, DefaultProbability FROM OpportunityStage ORDER BY SortOrder"
+    )
     assert stages[0] == {"ApiName": "Open", "SortOrder": 1, "DefaultProbability": 25.0}
 
 
@@ -110,7 +116,10 @@ def test_owners_nobody_listed_are_users_too(org, raw):
 
 
 def test_the_org_says_what_it_is(org, raw):
-    found = one(raw, "SELECT Id, IsSandbox, TimeZoneSidKey, DefaultCurrencyIsoCode FROM Organization")
+    found = one(
+        raw,
+        "SELECT Id, IsSandbox, TimeZoneSidKey, DefaultCurrencyIsoCode FROM Organization",
+    )
     assert found == {
         "Id": org.org_id,
         "IsSandbox": True,
@@ -120,9 +129,14 @@ def test_the_org_says_what_it_is(org, raw):
 
 
 def test_a_folder_of_csv_and_an_empty_org(tmp_path: Path):
-    (tmp_path / "account.csv").write_text("account_id,name,employee_count\nx,NA,\ny,B,7\n")
+    (tmp_path / "account.csv").write_text(
+        "account_id,name,employee_count\nx,NA,\ny,B,7\n"
+    )
     with Salesforce(tmp_path) as crm:
-        staff = {r["Name"]: r.get("NumberOfEmployees") for r in crm.snapshot()["Account"].values()}
+        staff = {
+            r["Name"]: r.get("NumberOfEmployees")
+            for r in crm.snapshot()["Account"].values()
+        }
         assert staff == {"NA": None, "B": 7}
     with Salesforce() as crm:
         held = crm.snapshot()
@@ -143,7 +157,9 @@ def test_tables_without_an_object_are_named(tmp_path: Path):
     }
     with Salesforce(tables) as crm:
         assert crm.left_out == ("cost",)
-        assert not [f for f in crm.record("Account", crm.ids("account")["a"]) if "ier" in f]
+        assert not [
+            f for f in crm.record("Account", crm.ids("account")["a"]) if "ier" in f
+        ]
 
 
 def test_several_currencies_make_a_multi_currency_org():
@@ -164,7 +180,9 @@ def test_several_currencies_make_a_multi_currency_org():
             (20.0, "EUR"),
         ]
     with Salesforce({"opportunity": opportunity.slice(1)}, currency="EUR") as crm:
-        assert "CurrencyIsoCode" not in next(iter(crm.snapshot()["Opportunity"].values()))
+        assert "CurrencyIsoCode" not in next(
+            iter(crm.snapshot()["Opportunity"].values())
+        )
 
 
 @pytest.mark.parametrize("shown", [True, False])
@@ -172,7 +190,9 @@ def test_an_org_may_hide_its_currency(shown, raw_for):
     with Salesforce(assumptions=Assumptions(shows_org_currency=shown)) as crm:
         fields = raw_for(crm)("GET", "sobjects/Organization/describe").json()["fields"]
         assert ("DefaultCurrencyIsoCode" in {f["name"] for f in fields}) is shown
-        assert ("DefaultCurrencyIsoCode" in crm.record("Organization", crm.org_id)) is shown
+        assert (
+            "DefaultCurrencyIsoCode" in crm.record("Organization", crm.org_id)
+        ) is shown
 
 
 @pytest.mark.parametrize(
@@ -192,12 +212,28 @@ def test_unknown_tables_are_refused(tables, said):
         ("account", {"account_id": ["a", "a"]}, "account.account_id"),
         ("account", {"account_id": ["a", None]}, "account.account_id"),
         ("account", {"name": ["a"]}, "no column account_id"),
-        ("account", {"account_id": ["a"], "employee_count": ["many"]}, "employee_count"),
-        ("opportunity", {"opportunity_id": ["o"], "status": ["gone"]}, "open, won or lost"),
-        ("opportunity", {"opportunity_id": ["o"], "kind": ["odd"], "status": ["won"]}, "kind"),
+        (
+            "account",
+            {"account_id": ["a"], "employee_count": ["many"]},
+            "employee_count",
+        ),
         (
             "opportunity",
-            {"opportunity_id": ["o", "p"], "stage": ["S", "S"], "status": ["won", "lost"]},
+            {"opportunity_id": ["o"], "status": ["gone"]},
+            "open, won or lost",
+        ),
+        (
+            "opportunity",
+            {"opportunity_id": ["o"], "kind": ["odd"], "status": ["won"]},
+            "kind",
+        ),
+        (
+            "opportunity",
+            {
+                "opportunity_id": ["o", "p"],
+                "stage": ["S", "S"],
+                "status": ["won", "lost"],
+            },
             "different status",
         ),
     ],
@@ -209,7 +245,9 @@ def test_data_no_org_could_hold_is_refused(table, columns, said):
 
 def test_a_status_that_its_stage_contradicts_is_refused():
     stage = pa.table({"stage": ["Won"], "status": ["won"], "position": [1]})
-    opportunity = pa.table({"opportunity_id": ["o"], "stage": ["Won"], "status": ["lost"]})
+    opportunity = pa.table(
+        {"opportunity_id": ["o"], "stage": ["Won"], "status": ["lost"]}
+    )
     with pytest.raises(DataError, match="contradicts"):
         Salesforce({"stage": stage, "opportunity": opportunity})
 

@@ -120,7 +120,9 @@ def test_a_wrong_assertion_is_refused(org, changed, error):
 
 
 def test_an_assertion_signed_by_another_key_is_refused(org):
-    other = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+    other = rsa.generate_private_key(
+        public_exponent=65537, key_size=2048
+    ).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
@@ -176,5 +178,9 @@ def test_the_simulator_says_when_it_is_not_running():
 
     with pytest.raises(SettingsError, match="with statement"):
         _ = Salesforce().environment
+    with Salesforce() as gone:
+        pass
+    with pytest.raises(SettingsError, match="has stopped"):
+        gone.snapshot()
     with Salesforce() as org, pytest.raises(SettingsError, match="taken"):
         Salesforce(port=int(org.url.rpartition(":")[2])).__enter__()

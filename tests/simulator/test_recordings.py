@@ -83,7 +83,9 @@ def test_every_recording_is_replayed_or_has_a_reason(payloads: Path) -> None:
     assert there == replayed | set(NOT_YET)
 
 
-@pytest.mark.parametrize("name", ["query-records", "query-all-records", "opportunities"])
+@pytest.mark.parametrize(
+    "name", ["query-records", "query-all-records", "opportunities"]
+)
 def test_queries_answer_as_recorded(raw, session, name):
     exchange = session(name)
     ours = replay(raw, exchange, exchange["path"]).json()
@@ -108,7 +110,9 @@ def test_a_next_page_answers_as_recorded(session, raw_for):
 def test_a_record_answers_as_recorded(org, raw, session):
     exchange = session("get-record")
     record_id = org.ids("account")["a1"]
-    org.edit("Account", record_id, {"Description": "x", "Phone": "1", "Type": "Prospect"})
+    org.edit(
+        "Account", record_id, {"Description": "x", "Phone": "1", "Type": "Prospect"}
+    )
     ours = shape(replay(raw, exchange, f"sobjects/Account/{record_id}").json())
     theirs = shape(exchange["body"])
     custom = {name for name in ours if name.endswith("__c")}
@@ -132,7 +136,9 @@ def test_writes_answer_as_recorded(org, raw, session):
     made = session("create-record")
     answer = replay(raw, made, "sobjects/Account/", made["request"]["data"])
     assert shape(answer.json()) == shape(made["body"])
-    assert answer.headers["location"].endswith(f"/sobjects/Account/{answer.json()['id']}")
+    assert answer.headers["location"].endswith(
+        f"/sobjects/Account/{answer.json()['id']}"
+    )
 
     changed = session("update-record")
     path = f"sobjects/Account/{record_id}"
@@ -144,7 +150,9 @@ def test_writes_answer_as_recorded(org, raw, session):
         data = exchange["request"]["data"]
         ours = replay(raw, exchange, "composite/sobjects", data).json()
         if name.startswith("update"):
-            assert ours == exchange["body"]  # an id of another org, refused word by word
+            assert (
+                ours == exchange["body"]
+            )  # an id of another org, refused word by word
         else:
             assert shape(ours) == shape(exchange["body"])
 
@@ -159,12 +167,16 @@ def test_a_task_of_another_client_is_answered_as_recorded(org, raw, recorded):
         record["Id"] = mine[number % len(mine)]
     answer = raw("PATCH", "composite/sobjects", json=body)
     assert answer.status_code == patch["status"]
-    assert [shape(row) for row in answer.json()] == [shape(row) for row in patch["body"]]
+    assert [shape(row) for row in answer.json()] == [
+        shape(row) for row in patch["body"]
+    ]
     assert all(row["success"] for row in answer.json())
 
 
 def test_a_wrong_object_in_a_count_is_refused_word_by_word(raw, recorded):
-    (exchange,) = recorded("sessions/TestCountSObjects.test_count_sobjects__errors.json")
+    (exchange,) = recorded(
+        "sessions/TestCountSObjects.test_count_sobjects__errors.json"
+    )
     parts = exchange["body"]["compositeResponse"]
     counted = raw.query("select count() from Account")
     assert shape(counted.json()) == shape(parts[0]["body"])
@@ -191,7 +203,9 @@ def test_describe_answers_as_recorded(raw, recorded, name):
         assert set(field) == set(theirs["fields"][0])
         if field["name"] in known:
             told = known[field["name"]]
-            differs = {k: (field[k], told[k]) for k in set(field) - own if field[k] != told[k]}
+            differs = {
+                k: (field[k], told[k]) for k in set(field) - own if field[k] != told[k]
+            }
             found |= {field["name"]: differs} if differs else {}
     assert found == {}
     unknown = {f["name"] for f in ours["fields"] if not f["custom"]} - set(known)
@@ -236,8 +250,9 @@ def test_errors_have_the_recorded_form(org, raw, recorded):
     (ours,) = answer.json()
     assert ours["errorCode"] == theirs["errorCode"]
     assert ours["message"] == theirs["message"].replace("Bar", "Account")
-    assert raw.query("SELECT foo FROM Account").json()[0]["errorCode"] == (
-        fixture("query_error_response")[0]["errorCode"]
+    assert (
+        raw.query("SELECT foo FROM Account").json()[0]["errorCode"]
+        == (fixture("query_error_response")[0]["errorCode"])
     )
     raw.session.headers["Authorization"] = "Bearer gone"
     assert raw("GET", "limits").json() == fixture("expired_session_response")
@@ -246,7 +261,9 @@ def test_errors_have_the_recorded_form(org, raw, recorded):
 def test_bodies_have_the_recorded_form(raw, recorded):
     empty = raw.query("SELECT Id FROM Account WHERE Name = 'nobody'").json()
     assert empty == recorded("rest_fixtures/query_empty_response.json")
-    grouped = raw.query("SELECT StageName, SUM(Amount) FROM Opportunity GROUP BY StageName")
+    grouped = raw.query(
+        "SELECT StageName, SUM(Amount) FROM Opportunity GROUP BY StageName"
+    )
     theirs = recorded("rest_fixtures/query_aggregate_success_response.json")
     ours = grouped.json()
     assert list(ours) == list(theirs)

@@ -89,7 +89,9 @@ def test_a_new_field_is_invisible_until_it_is_granted(org, raw):
     )  # fmt: skip
     assert [value["value"] for value in field["picklistValues"]] == ["A", "B"]
     assert raw.update({"id": acme, "Tier__c": "A"})[0]["success"]
-    assert raw.rows("SELECT Tier__c FROM Account WHERE Tier__c = 'A'") == [{"Tier__c": "A"}]
+    assert raw.rows("SELECT Tier__c FROM Account WHERE Tier__c = 'A'") == [
+        {"Tier__c": "A"}
+    ]
     assert raw.why({"id": acme, "Tier__c": "Purple"}) == (
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", ["Tier__c"],
     )  # fmt: skip
@@ -102,7 +104,10 @@ def test_a_field_granted_for_reading_cannot_be_written(org, raw):
     row = {"id": org.ids("account")["a1"], "Tier__c": "A"}
     assert raw.why(row) == ("INVALID_FIELD_FOR_INSERT_UPDATE", ["Tier__c"])
     change = {"PermissionsEdit": True}
-    assert raw("PATCH", f"sobjects/FieldPermissions/{granted}", json=change).status_code == 204
+    assert (
+        raw("PATCH", f"sobjects/FieldPermissions/{granted}", json=change).status_code
+        == 204
+    )
     assert raw.update(row)[0]["success"]
 
 
@@ -185,7 +190,9 @@ def test_a_name_that_is_taken_is_refused(raw, raw_for):
     answer = make(raw, "tier__c", PICKLIST)
     assert answer.status_code == 400
     assert answer.json()[0]["errorCode"] == "DUPLICATE_DEVELOPER_NAME"
-    with Salesforce(assumptions=Assumptions(duplicate_field_code="DUPLICATE_VALUE")) as org:
+    with Salesforce(
+        assumptions=Assumptions(duplicate_field_code="DUPLICATE_VALUE")
+    ) as org:
         there = raw_for(org)
         make(there, "Tier__c", PICKLIST)
         answer = make(there, "Tier__c", PICKLIST)
@@ -207,7 +214,10 @@ def test_a_name_that_is_taken_is_refused(raw, raw_for):
             lambda raw, org: raw(
                 "POST",
                 "sobjects/PermissionSetAssignment",
-                json={"AssigneeId": org.user_id, "PermissionSetId": "0PS000000000001AAA"},
+                json={
+                    "AssigneeId": org.user_id,
+                    "PermissionSetId": "0PS000000000001AAA",
+                },
             ),
         ),
     ],
@@ -215,7 +225,10 @@ def test_a_name_that_is_taken_is_refused(raw, raw_for):
 def test_each_step_needs_its_right(org, raw, right, act):
     org.revoke_right(right)
     answer = act(raw, org)
-    assert (answer.status_code, answer.json()[0]["errorCode"]) == (403, "INSUFFICIENT_ACCESS")
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (
+        403,
+        "INSUFFICIENT_ACCESS",
+    )
 
 
 def test_grants_that_make_no_sense_are_refused(org, raw):
@@ -236,7 +249,10 @@ def test_grants_that_make_no_sense_are_refused(org, raw):
     assert raw("POST", "sobjects/FieldPermissions", json=whole).status_code == 201
     for name, body in [
         ("FieldPermissions", whole),
-        ("PermissionSetAssignment", {"AssigneeId": org.user_id, "PermissionSetId": parent}),
+        (
+            "PermissionSetAssignment",
+            {"AssigneeId": org.user_id, "PermissionSetId": parent},
+        ),
     ]:
         answer = raw("POST", f"sobjects/{name}", json=body)
         assert answer.json()[0]["errorCode"] == "DUPLICATE_VALUE"
@@ -250,13 +266,18 @@ def test_what_was_set_up_can_be_found_again(org, raw):
         "SELECT Field, PermissionsEdit FROM FieldPermissions "
         "WHERE Parent.Name = 'Nightly' AND SobjectType = 'Account'"
     ) == [{"Field": "Account.Tier__c", "PermissionsEdit": True}]
-    assert raw.rows(
-        "SELECT Assignee.Name FROM PermissionSetAssignment WHERE PermissionSet.Name = 'Nightly'"
-    )[0]["Assignee"]["Name"] == "Integration User"
+    assert (
+        raw.rows(
+            "SELECT Assignee.Name FROM PermissionSetAssignment WHERE PermissionSet.Name = 'Nightly'"
+        )[0]["Assignee"]["Name"]
+        == "Integration User"
+    )
 
 
 def test_a_customers_own_fields_can_be_given(raw_for):
-    with Salesforce(fields={"Account.Region__c": {"label": "Region", "type": "Text", "length": 9}}) as org:
+    with Salesforce(
+        fields={"Account.Region__c": {"label": "Region", "type": "Text", "length": 9}}
+    ) as org:
         assert "Region__c" in seen(raw_for(org))
         org.reset()
         assert "Region__c" in seen(raw_for(org))

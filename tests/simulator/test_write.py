@@ -27,7 +27,11 @@ def test_a_row_is_written_and_stamped(org, raw, acme):
 def test_null_and_empty_text_clear_a_field(org, raw, acme):
     raw.update({"id": acme, "Industry": None, "BillingCountry": "", "Site": "  x "})
     after = org.record("Account", acme)
-    assert (after["Industry"], after["BillingCountry"], after["Site"]) == (None, None, "x")
+    assert (after["Industry"], after["BillingCountry"], after["Site"]) == (
+        None,
+        None,
+        "x",
+    )
 
 
 def test_numbers_may_come_as_text(org, raw, acme):
@@ -56,7 +60,9 @@ def test_numbers_may_come_as_text(org, raw, acme):
         ({"ParentId": "001000000000000AAA"}, "INVALID_CROSS_REFERENCE_KEY", ["ParentId"]),
     ],
 )  # fmt: skip
-def test_a_bad_value_is_refused_and_nothing_changes(org, raw, acme, change, code, fields):
+def test_a_bad_value_is_refused_and_nothing_changes(
+    org, raw, acme, change, code, fields
+):
     before = org.snapshot(audit=True)
     assert raw.why({"id": acme, "Rating": "Hot", **change}) == (code, fields)
     assert org.snapshot(audit=True) == before
@@ -129,7 +135,10 @@ def test_a_malformed_collection_is_refused_as_a_whole(raw, body, code):
 
 def test_a_body_that_is_no_json_is_refused(raw):
     answer = raw("PATCH", "composite/sobjects", data="{")
-    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "JSON_PARSER_ERROR")
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (
+        400,
+        "JSON_PARSER_ERROR",
+    )
 
 
 def test_two_hundred_rows_pass(org, raw, acme):
@@ -145,7 +154,9 @@ def test_a_hidden_field_cannot_be_written(org, raw, acme):
 
 def test_without_the_right_to_edit_nothing_is_written(org, raw, acme):
     org.revoke_right("Edit Account")
-    assert raw.why({"id": acme, "Rating": "Hot"})[0] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    assert (
+        raw.why({"id": acme, "Rating": "Hot"})[0] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    )
     described = raw("GET", "sobjects/Account/describe").json()
     assert described["updateable"] is False
     assert not any(field["updateable"] for field in described["fields"])
@@ -153,10 +164,16 @@ def test_without_the_right_to_edit_nothing_is_written(org, raw, acme):
 
 def test_what_follows_from_the_stage_follows_it(org, raw):
     record_id = org.ids("opportunity")["o3"]
-    answer = raw("PATCH", f"sobjects/Opportunity/{record_id}", json={"StageName": "Won"})
+    answer = raw(
+        "PATCH", f"sobjects/Opportunity/{record_id}", json={"StageName": "Won"}
+    )
     assert (answer.status_code, answer.content) == (204, b"")
     after = org.record("Opportunity", record_id)
-    assert (after["IsClosed"], after["IsWon"], after["Probability"]) == (True, True, 100.0)
+    assert (after["IsClosed"], after["IsWon"], after["Probability"]) == (
+        True,
+        True,
+        100.0,
+    )
     answer = raw("PATCH", f"sobjects/Opportunity/{record_id}", json={"IsWon": False})
     assert answer.json()[0]["errorCode"] == "INVALID_FIELD_FOR_INSERT_UPDATE"
     answer = raw("PATCH", f"sobjects/Opportunity/{record_id}", json={"StageName": None})
@@ -171,10 +188,20 @@ def test_a_new_opportunity_needs_a_stage_and_a_day(org, raw):
     answer = raw("POST", "sobjects/Opportunity/", json=whole)
     made = answer.json()["id"]
     assert answer.status_code == 201
-    assert answer.headers["location"] == f"/services/data/v66.0/sobjects/Opportunity/{made}"
+    assert (
+        answer.headers["location"]
+        == f"/services/data/v66.0/sobjects/Opportunity/{made}"
+    )
     found = org.record("Opportunity", made)
-    assert (found["IsClosed"], found["IsWon"], found["OwnerId"]) == (True, False, org.user_id)
-    rows = [{"attributes": {"type": "Account"}, "Name": "A"}, {"attributes": {"type": "Account"}}]
+    assert (found["IsClosed"], found["IsWon"], found["OwnerId"]) == (
+        True,
+        False,
+        org.user_id,
+    )
+    rows = [
+        {"attributes": {"type": "Account"}, "Name": "A"},
+        {"attributes": {"type": "Account"}},
+    ]
     answers = raw("POST", "composite/sobjects", json={"records": rows}).json()
     assert [row["success"] for row in answers] == [True, False]
     answer = raw("POST", "sobjects/Organization", json={"Name": "Second"})

@@ -13,7 +13,15 @@ import crm_portfolio
 
 pytest_plugins = ["pytester"]
 
-HEAVY = "duckdb uvicorn pandas pyarrow numpy scipy matplotlib simple_salesforce requests".split()
+HEAVY = (
+    "duckdb",
+    "uvicorn",
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "scipy",
+    "simple_salesforce",
+)
 JOB = """
     import os, pytest
     import pyarrow as pa
@@ -43,6 +51,8 @@ JOB = """
         assert os.environ["SALESFORCE_ACCESS_TOKEN"] == "a real one"
         assert "SALESFORCE_INSTANCE_URL" not in os.environ
 """
+
+
 @pytest.fixture
 def users_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     """Run a user's test file in a process of its own."""

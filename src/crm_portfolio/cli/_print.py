@@ -38,7 +38,9 @@ __all__ = [
 Output = Literal["table", "json", "csv"]
 _WIDEST: Final = 100
 _WHOLE: Final = 1_000  # from here on, nobody reads the cents
-_MAY_BE_CUT: Final = ("name", "what", "needs")
+_MAY_BE_CUT: Final = ("name",)
+_NARROWEST: Final = 8
+_AROUND: Final = 3  # columns of padding and box beside each column
 _FORMULA_STARTS: Final = ("=", "+", "-", "@")
 
 
@@ -125,23 +127,30 @@ def show_rows(
     Where it is too wide, names are cut before anything else.
     """
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
+    console = screen()
     cells = [list(map(_shown, columns, row)) for row in rows]
+    widths = [
+        max(cell_len(text) for text in (name, *(row[at][0] for row in cells)))
+        for at, name in enumerate(columns)
+    ]
+    fixed = sum(w for n, w in zip(columns, widths, strict=True) if n not in _MAY_BE_CUT)
+    room = console.width - fixed - _AROUND * len(columns) - 1
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
     for at, name in enumerate(columns):
-        width = max((len(row[at][0]) for row in cells), default=0)
         table.add_column(
             Text(name),
             justify="right" if cells and all(row[at][1] for row in cells) else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=None if name in _MAY_BE_CUT else max(width, len(name)),
+            max_width=max(_NARROWEST, room) if name in _MAY_BE_CUT else None,
         )
     for row in cells:
         table.add_row(*(Text(text) for text, _ in row))
-    screen().print(table)
+    console.print(table)
 
 
 def _shown(column: str, value: object) -> tuple[str, bool]:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 import pyarrow as pa
 
-from crm_portfolio.errors import MissingExtraError
+from crm_portfolio.errors import MissingExtraError, SettingsError
 
 try:
     import duckdb
@@ -45,24 +45,32 @@ class Store:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         # A simulator must not reach for extensions on the network.
-        self._duckdb = duckdb.connect(
-            config={
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-            }
-        )
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        self._duckdb: duckdb.DuckDBPyConnection | None = duckdb.connect(config=settings)
         self._columns: dict[str, dict[str, SqlType]] = {}
 
     def close(self) -> None:
         with self.lock:
-            self._duckdb.close()
+            if self._duckdb is not None:
+                self._duckdb.close()
+            # Whoever still holds this store must not hold DuckDB beyond the process.
+            self._duckdb = None
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self.lock:
-            found: list[tuple[Any, ...]] = self._duckdb.execute(
+            found: list[tuple[Any, ...]] = self._open.execute(
                 sql, list(parameters)
             ).fetchall()
             return found
+
+    @property
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        if self._duckdb is None:
+            raise SettingsError("the simulator has stopped: look at it while it runs")
+        return self._duckdb
 
     def create(self, table: str, columns: Mapping[str, SqlType]) -> None:
         declared = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
@@ -141,8 +149,8 @@ class Store:
 
     def _from_arrow(self, given: pa.Table, sql: str) -> None:
         with self.lock:
-            self._duckdb.register("given", given)
+            self._open.register("given", given)
             try:
                 self.rows(sql)
             finally:
-                self._duckdb.unregister("given")
+                self._open.unregister("given")

@@ -28,6 +28,7 @@ _ENVIRONMENT = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known where marks are strict."""
     config.addinivalue_line(
         "markers",
         "crm_data(data, **switches): what salesforce_simulator holds: a folder of model "

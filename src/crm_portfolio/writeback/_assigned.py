@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,9 +70,17 @@ class Assigned:
             owner,
         )
 
-    def reasons(self, record_id: str, column: str) -> tuple[Reason, ...]:
-        """Why the account gets this value."""
-        return self._owner[column].reasons(record_id)
+    def reasons(
+        self, record_id: str, columns: Sequence[str]
+    ) -> Mapping[str, tuple[Reason, ...]]:
+        """Why the account gets its value in each of these columns."""
+        # Two columns of one result have the same reasons, and they are dear to make.
+        told: dict[str, tuple[Reason, ...]] = {}
+        for column in columns:
+            owner = self._owner[column]
+            if owner.name not in told:
+                told[owner.name] = owner.reasons(record_id)
+        return {column: told[self._owner[column].name] for column in columns}
 
 
 def _claim(table: pa.Table, result: Result, owner: dict[str, Result]) -> None:

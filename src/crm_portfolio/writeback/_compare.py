@@ -161,12 +161,12 @@ class _Found:
             if self.policy.edited == "keep":
                 return
         if differing:
-            told = self.assigned.reasons
+            told = self.assigned.reasons(record_id, differing)
             changes = (
                 PlannedChange(
                     Change(record_id, column, row[column], wanted[column]),
                     is_first_fill=row[column] is None and row[STAMP] is None,
-                    reasons=told(record_id, column),
+                    reasons=told[column],
                 )
                 for column in differing
             )

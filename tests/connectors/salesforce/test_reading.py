@@ -156,9 +156,9 @@ def test_a_day_is_the_day_in_the_zone_of_the_org(connected) -> None:
             }
         ),
     }
-    with Simulator(tables, time_zone="America/Los_Angeles") as org:
+    with Simulator(tables, time_zone="Pacific/Auckland") as org:
         crm = connected(org)
-        assert crm.org().time_zone == "America/Los_Angeles"
+        assert crm.org().time_zone == "Pacific/Auckland"
         assert whole(crm, "account")["created_on"].to_pylist() == [date(2026, 1, 15)]
         made = whole(crm, "opportunity")["created_at"].to_pylist()
     assert made == [datetime(2026, 1, 15, 3, tzinfo=UTC)]
@@ -338,6 +338,23 @@ def test_records_that_are_gone_are_absent(org, crm) -> None:
     org.delete("Account", ids["A3"])
     asked = [ids["A3"], ids["A4"], "001000000000000AAA"]
     assert crm.read("account", asked, ["tier"])["account_id"].to_pylist() == [ids["A4"]]
+
+
+def test_a_record_that_another_one_answers_for_is_absent(strange) -> None:
+    seen = [{"name": name, "type": "string"} for name in ("Id", "Portfolio_Tier__c")]
+    organization = [{"name": name, "type": "string"} for name in ("Id", "TimeZoneSidKey")]
+    winner = {"Id": "001000000000002AAA", "Portfolio_Tier__c": "A"}
+    mine = {"Id": "001000000000003AAA", "Portfolio_Tier__c": "B"}
+    home = {"Id": "00D000000000001AAA", "TimeZoneSidKey": "UTC"}
+    strange.says(
+        {"fields": seen},
+        [winner, None, mine],
+        {"fields": organization},
+        {"records": [home], "done": True},
+    )
+    asked = ["001000000000001AAA", "001000000000009AAA", mine["Id"][:15]]
+    rows = strange.connector().read("account", asked, ["tier"])
+    assert rows.to_pydict() == {"account_id": [asked[2]], "tier": ["B"]}
 
 
 def test_no_records_are_no_call(org, crm) -> None:
