@@ -41,6 +41,13 @@ def test_csv_comes_as_text_and_an_empty_cell_as_null(tmp_path: Path) -> None:
     }
 
 
+def test_line_breaks_in_cells_are_read_wherever_the_file_is_cut(tmp_path: Path) -> None:
+    names = [f"{place}\n" * 9 for place in range(60_000)]
+    table = pa.table({"account_id": list(map(str, range(60_000))), "name": names})
+    write_folder(tmp_path, {"account": table})
+    assert read_folder(tmp_path)["account"].equals(table)
+
+
 def test_a_header_alone_is_an_empty_table(tmp_path: Path) -> None:
     (tmp_path / "account.csv").write_text("account_id,name\n", encoding="utf-8")
     table = read_folder(tmp_path)["account"]

@@ -14,9 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_portfolio._normalise import Normalised, normalise
+from crm_portfolio._normalise._balance import closed_balance
 from crm_portfolio._normalise._rounding import residue, rounded
-from crm_portfolio.errors import SchemaError, SettingsError
-from crm_portfolio.schema import OPPORTUNITY, TABLES, TableName, arrow_type
+from crm_portfolio._normalise._rows import numbered
+from crm_portfolio.errors import DataError, SchemaError, SettingsError
+from crm_portfolio.schema import (
+    OPPORTUNITY,
+    TABLES,
+    TableName,
+    arrow_type,
+    fault_table,
+)
 
 AS_OF = date(2026, 6, 30)
 ONE = pa.table({"account_id": ["1"]})
@@ -179,6 +187,27 @@ def test_an_account_entered_late_stays_where_older_rows_name_it() -> None:
     assert result.tables["account"]["account_id"].to_pylist() == ["1", "2", "3"]
     assert set(result.tables["account"]["ultimate_parent_id"].to_pylist()) == {"3"}
     assert told(result) == [("after_as_of", 3, "2026-07-02")]
+
+
+def test_a_row_that_goes_keeps_no_account_alive() -> None:
+    account = pa.table(
+        {"account_id": ["1", "2"], "created_on": ["2020-01-01", "2026-07-02"]}
+    )
+    invoice = pa.table(
+        {
+            "invoice_id": ["i"],
+            "account_id": ["gone"],
+            "payer_id": ["2"],
+            "issued_on": ["2026-06-01"],
+            "amount": ["12"],
+        }
+    )
+    result = clean(account=account, invoice=invoice)
+    assert result.tables["account"]["account_id"].to_pylist() == ["1"]
+    assert {fault for fault, *_ in told(result)} == {
+        "after_as_of",
+        "dangling_required_account_id",
+    }
 
 
 def test_what_was_closed_later_was_open_on_the_as_of_date() -> None:
@@ -453,6 +482,13 @@ def test_what_rounding_took_away_is_told() -> None:
     result = clean(opportunity=opportunity(amount=["0.333", "0.333", "0.333"]))
     line = result.balance.to_pylist()[0]
     assert (line["came_in"], line["kept"], line["residue"]) == (100, 99, 1)
+
+
+def test_rows_that_go_without_a_word_fail_the_run() -> None:
+    before = {"revenue_line": numbered(pa.table({"amount": [1.0, 2.0]}))}
+    after = {"revenue_line": before["revenue_line"].slice(0, 1)}
+    with pytest.raises(DataError, match="revenue_line in EUR do not add up"):
+        closed_balance(before, after, fault_table(), "EUR")  # type: ignore[arg-type]
 
 
 RATES = pa.table(

@@ -46,10 +46,10 @@ TABLES_GIVEN: dict[str, pa.Table] = {
     ),
     "activity": pa.table(
         {
-            "activity_id": ["1", "2", "3"],
-            "occurred_at": ["2026-02-28T23:59:59.999999Z"] * 3,
-            "account_id": ["sub", None, None],
-            "opportunity_id": [None, "a", "b"],
+            "activity_id": ["1", "2", "3", "4"],
+            "occurred_at": ["2026-02-28T23:59:59.999999Z"] * 4,
+            "account_id": ["sub", None, None, "other"],
+            "opportunity_id": [None, "a", "b", "a"],
         }
     ),
     "owner": pa.table({"owner_id": ["u"], "is_active": [True]}),
@@ -93,7 +93,12 @@ def test_its_id_changes_with_all_that_it_says() -> None:
     account = TABLES_GIVEN["account"]
     empty_name = account.set_column(2, "name", pa.array(["Łódź 株式会社", None, None]))
     moved = account.set_column(2, "name", pa.array(["Łódź 株式会社", None, ""]))
+    shifted = [
+        account.set_column(2, "name", pa.array(names))
+        for names in (["ab", "c", ""], ["a", "bc", ""])
+    ]
     others = [
+        *(make(account=table) for table in shifted),
         make(account=empty_name),
         make(account=moved),
         make(account=account.drop_columns(["name"])),
@@ -105,7 +110,7 @@ def test_its_id_changes_with_all_that_it_says() -> None:
             as_of=AS_OF, currency="EUR", calendar=Calendar("UTC", 4), **TABLES_GIVEN
         ),
     ]
-    assert len({make().id, *(other.id for other in others)}) == 7
+    assert len({make().id, *(other.id for other in others)}) == 9
 
 
 def test_frames_of_an_engine_come_in() -> None:
@@ -138,7 +143,7 @@ def test_a_table_it_lacks_is_an_error_and_a_misspelt_one_is_asked_back() -> None
 def test_its_short_form_names_nobody() -> None:
     said = repr(make())
     assert said == (
-        "<Portfolio at 2026-06-30 in EUR: account 3, opportunity 3, activity 3, owner 1>"
+        "<Portfolio at 2026-06-30 in EUR: account 3, opportunity 3, activity 4, owner 1>"
     )
 
 

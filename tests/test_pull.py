@@ -94,6 +94,8 @@ def test_what_is_asked_for_wins_over_the_org() -> None:
     book = pull(Desk(CONTENT), as_of=AS_OF, currency="EUR", calendar=Calendar())
     assert (book.currency, book.calendar) == ("EUR", Calendar())
     assert len(book["opportunity"]) == 3
+    half = pull(Desk(CONTENT), as_of=AS_OF, currency="EUR")
+    assert (half.currency, half.calendar) == ("EUR", Calendar("Europe/Zurich"))
 
 
 def test_it_is_what_the_same_frames_give() -> None:

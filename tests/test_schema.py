@@ -290,6 +290,27 @@ def test_a_moment_is_read_into_utc(given: str, meant: str) -> None:
     assert str(values[0]) == meant
 
 
+def test_a_day_that_has_no_midnight_begins_at_its_first_moment() -> None:
+    from crm_portfolio.schema._cast import cast
+
+    days = pa.chunked_array([["2018-11-04"]])  # clocks went from 00:00 to 01:00
+    values, _ = cast(column("moment"), days, "America/Sao_Paulo")
+    assert str(values[0]) == "2018-11-04 03:00:00+00:00"
+
+
+def test_an_unreadable_cell_is_not_called_empty_too() -> None:
+    line = pa.table(
+        {
+            "line_id": ["1"],
+            "account_id": ["1"],
+            "booked_on": ["2026-01-01"],
+            "amount": ["12x"],
+        }
+    )
+    found = faults(revenue_line=line)
+    assert found == [("revenue_line", "amount", 0, "12x", "wrong_type")]
+
+
 def test_batches_and_empty_tables_are_read_alike() -> None:
     parts = pa.chunked_array([["1"], [], ["2"]], pa.string())
     typed, found = schema.read({"account": pa.table({"account_id": parts})})

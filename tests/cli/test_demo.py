@@ -24,11 +24,10 @@ COMMAND = (
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """A book whose hostile names are its largest accounts."""
+    """A book in which every account has a hostile name."""
     book = samples.book(accounts=40, opportunities=250)
     account = book.tables["account"]
-    hostile = list(book.truths["hostile"])
-    names = [*hostile, *account["name"].to_pylist()[len(hostile) :]]
+    names = list(book.truths["hostile"]) * 4
     at = account.column_names.index("name")
     tables = {**book.tables, "account": account.set_column(at, "name", [names])}
     folder = tmp_path_factory.mktemp("demo") / "data"

@@ -49,7 +49,11 @@ class Page:
         )
         self._console.print(line)
         for part in tell(act):
-            self._console.print(Padding(part, _INDENT))
+            if isinstance(part, str):  # to be pasted: neither cut nor broken
+                line_to_paste = Text(f"   {part}", style="cyan")
+                self._console.print(line_to_paste, soft_wrap=True)
+            else:
+                self._console.print(Padding(part, _INDENT))
         self._console.print()
 
 
@@ -166,15 +170,9 @@ def _undone(act: _demo.Undone) -> Iterator[RenderableType]:
 def _kept(act: _demo.Kept) -> Iterator[RenderableType]:
     inside = (act.portfolio, act.plan, act.undo, act.archive)
     names = ", ".join(Path(path).name for path in inside)
-    yield Text(inert(act.folder), style="bold")
-    yield Text(f"holds {names}. {act.all_api_calls} API calls in all.")
-    yield Text("Look on with:")
-    yield Text(
-        f"{program()} analyse {shlex.quote(inert(act.portfolio))}",
-        style="cyan",
-        no_wrap=True,
-        overflow="ignore",
-    )
+    yield inert(act.folder)
+    yield Text(f"holds {names}. {act.all_api_calls} API calls in all. Look on with:")
+    yield f"{program()} analyse {shlex.quote(inert(act.portfolio))}"
 
 
 _TOLD: Final[Mapping[type[_demo.Act], tuple[str, _Teller]]] = {

@@ -38,9 +38,9 @@ __all__ = [
 Output = Literal["table", "json", "csv"]
 _WIDEST: Final = 100
 _WHOLE: Final = 1_000  # from here on, nobody reads the cents
-_MAY_BE_CUT: Final = ("name",)
+_MAY_BE_CUT: Final = ("name", "after")
 _NARROWEST: Final = 8
-_AROUND: Final = 3  # columns of padding and box beside each column
+_AROUND: Final = 2  # columns of padding beside each column
 _FORMULA_STARTS: Final = ("=", "+", "-", "@")
 
 
@@ -126,7 +126,6 @@ def show_rows(
 
     Where it is too wide, names are cut before anything else.
     """
-    from rich import box
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
@@ -138,8 +137,14 @@ def show_rows(
         for at, name in enumerate(columns)
     ]
     fixed = sum(w for n, w in zip(columns, widths, strict=True) if n not in _MAY_BE_CUT)
-    room = console.width - fixed - _AROUND * len(columns) - 1
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    room = console.width - fixed - _AROUND * len(columns)
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 0),
+        header_style="bold",
+    )
     for at, name in enumerate(columns):
         table.add_column(
             Text(name),
@@ -151,6 +156,7 @@ def show_rows(
     for row in cells:
         table.add_row(*(Text(text) for text, _ in row))
     console.print(table)
+    console.print()
 
 
 def _shown(column: str, value: object) -> tuple[str, bool]:

@@ -44,6 +44,14 @@ def test_the_delimiter_is_found_in_the_header(
     assert accounts(folder, pulled) == [{"account_id": "1", "name": "A;c,m|e"}]
 
 
+def test_known_headers_tell_the_delimiter_from_a_mark_in_a_header(
+    exported: Any, pulled: Pulled
+) -> None:
+    head = "Account ID;Account Name;Remarks, in short, as heard, or not\n"
+    folder = exported({"a.csv": head + "1;Acme;x\n"})
+    assert accounts(folder, pulled) == [{"account_id": "1", "name": "Acme"}]
+
+
 def test_excel_may_say_the_delimiter_itself(exported: Any, pulled: Pulled) -> None:
     folder = exported({"a.csv": "sep=;\r\n\r\nAccount ID;Account Name\r\n1;Acme\r\n"})
     assert accounts(folder, pulled) == [{"account_id": "1", "name": "Acme"}]
@@ -159,7 +167,7 @@ def test_blank_rows_are_no_records(exported: Any, pulled: Pulled) -> None:
 def test_a_description_longer_than_a_block_is_read(
     exported: Any, pulled: Pulled
 ) -> None:
-    long = "x\n" * 600_000
+    long = "x\n" * 1_500_000
     folder = exported({"a.csv": f'{HEAD}1,"{long}",x\n2,B,y\n'})
     assert [row["name"] for row in accounts(folder, pulled)] == [long, "B"]
 

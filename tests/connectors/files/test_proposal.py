@@ -60,11 +60,26 @@ def test_what_a_person_said_is_marked_as_given(exported: Any) -> None:
     assert confidences["opportunity_id"] == "certain"
 
 
-def test_hostile_headers_can_do_nothing_but_be_read(exported: Any) -> None:
-    text = REPORT.replace("Colour", "\x1b[31mCol\u202eour")
-    proposal = Files(exported({"report.csv": text})).proposal()
+@pytest.mark.parametrize(
+    "fields", [{}, {"opportunity": {"source": "\x1b[31mCol\u202eour"}}]
+)
+def test_hostile_headers_can_do_nothing_but_be_read(fields: Any, exported: Any) -> None:
+    folder = exported({"report.csv": REPORT.replace("Colour", "\x1b[31mCol\u202eour")})
+    proposal = Files(folder, settings=FilesSettings(fields=fields)).proposal()
+    assert "our" in str(proposal)
     assert "\x1b" not in str(proposal)
     assert "\u202e" not in str(proposal)
+
+
+def test_a_named_table_leaves_the_headers_to_tell_the_dialect(exported: Any) -> None:
+    folder = exported({"x.csv": "Record ID,Company name,Email\n1,Acme,a@b.example\n"})
+    with pytest.raises(SettingsError, match="not recognised"):
+        Files(folder)
+    proposal = Files(
+        folder, settings=FilesSettings(files={"x.csv": "account"})
+    ).proposal()
+    assert proposal.dialect == "hubspot-export"
+    assert proposal.files[0].confidence == "given"
 
 
 def test_all_that_is_uncertain_is_asked_at_once(exported: Any) -> None:

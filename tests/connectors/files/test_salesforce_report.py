@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crm_portfolio.connectors.files import Files, FilesSettings
-from crm_portfolio.errors import FieldNotFoundError, SettingsError
+from crm_portfolio.errors import DataError, FieldNotFoundError, SettingsError
 
 Pulled = Callable[[Any, str], list[dict[str, Any]]]
 
@@ -187,7 +187,7 @@ def test_a_cut_row_in_the_middle_is_not_taken_for_the_end(exported: Any) -> None
     folder = exported(
         report("1,Closed Won,5,2026-01-31,A", "2", "3,Closed Won,6,2026-01-31,A")
     )
-    with pytest.raises(Exception, match=r"row\(s\) 3 have another number of cells"):
+    with pytest.raises(DataError, match=r"row\(s\) 3 have another number of cells"):
         Files(folder)
 
 
@@ -405,3 +405,49 @@ def test_a_private_person_has_no_name(exported: Any, pulled: Pulled) -> None:
         ("Acme", False),
         (None, True),
     ]
+
+
+def test_a_cut_row_is_refused_even_where_the_report_ends_well(exported: Any) -> None:
+    end = '"Confidential Information - Do Not Distribute"'
+    rows = ("1,Closed Won,5,2026-01-31,A", "2", "3,Closed Won,6,2026-01-31,A", end)
+    with pytest.raises(DataError, match=r"row\(s\) 3 have"):
+        Files(exported(report(*rows)))
+
+
+def test_accounts_by_name_are_found_although_opportunities_have_ids(
+    exported: Any, pulled: Pulled
+) -> None:
+    files = report(
+        "1,Closed Won,001dM00003kREKd,Acme",
+        head="Opportunity ID,Stage,Account ID,Account Name",
+    )
+    source = Files(
+        exported({**files, "accounts.csv": "Account Name,Industry\nAcme,x\n"})
+    )
+    assert [row["account_id"] for row in pulled(source, "account")] == ["Acme"]
+    assert [row["account_id"] for row in pulled(source, "opportunity")] == ["Acme"]
+
+
+def test_the_flag_closed_alone_does_not_make_a_loss(
+    exported: Any, pulled: Pulled
+) -> None:
+    head = "Opportunity ID,Stage,Closed,Account Name"
+    folder = exported(
+        report("1,Closed Won,1,A", "2,Closed Lost,1,A", "3,Mine,0,A", head=head)
+    )
+    rows = pulled(Files(folder), "opportunity")
+    assert [row["status"] for row in rows] == ["won", "lost", "open"]
+
+
+def test_a_header_that_a_person_maps_fills_that_column_alone(
+    exported: Any, pulled: Pulled
+) -> None:
+    folder = exported(
+        report(
+            "1,A,1,1,Widget", head="Opportunity ID,Account Name,Closed,Won,Next Step"
+        )
+    )
+    settings = FilesSettings(fields={"opportunity": {"product_id": "Next Step"}})
+    (row,) = pulled(Files(folder, settings=settings), "opportunity")
+    assert row["product_id"] == "Widget"
+    assert "next_step" not in row

@@ -342,7 +342,9 @@ def test_records_that_are_gone_are_absent(org, crm) -> None:
 
 def test_a_record_that_another_one_answers_for_is_absent(strange) -> None:
     seen = [{"name": name, "type": "string"} for name in ("Id", "Portfolio_Tier__c")]
-    organization = [{"name": name, "type": "string"} for name in ("Id", "TimeZoneSidKey")]
+    organization = [
+        {"name": name, "type": "string"} for name in ("Id", "TimeZoneSidKey")
+    ]
     winner = {"Id": "001000000000002AAA", "Portfolio_Tier__c": "A"}
     mine = {"Id": "001000000000003AAA", "Portfolio_Tier__c": "B"}
     home = {"Id": "00D000000000001AAA", "TimeZoneSidKey": "UTC"}

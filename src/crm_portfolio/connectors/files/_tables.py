@@ -196,31 +196,9 @@ def _joined(parts: Iterable[FilePart]) -> dict[TableName, pa.Table]:
     for part in parts:
         of_table.setdefault(part.table, []).append(part.rows)
     return {
-        name: pa.concat_tables(_alike(tables), promote_options="default")
+        name: pa.concat_tables(tables, promote_options="default")
         for name, tables in of_table.items()
     }
-
-
-def _alike(tables: list[pa.Table]) -> list[pa.Table]:
-    """A column that is text in one file and typed in another becomes text in both."""
-    types: dict[str, set[pa.DataType]] = {}
-    for table in tables:
-        for field in table.schema:
-            types.setdefault(field.name, set()).add(field.type)
-    return [
-        table.cast(
-            pa.schema(
-                [
-                    (
-                        field.name,
-                        field.type if len(types[field.name]) == 1 else pa.string(),
-                    )
-                    for field in table.schema
-                ]
-            )
-        )
-        for table in tables
-    ]
 
 
 def _ask(questions: Sequence[str]) -> None:
