@@ -51,7 +51,9 @@ VALUES_OF_AN_ACCOUNT = st.fixed_dictionaries(
         ("revenue_share", "0.50", 0.5),
         ("revenue_share", 0.0000004, 0.0),
         ("revenue_share", math.nan, None),
+        ("tier", "A" * 300, "A" * 300),
         ("tier_pinned_by", "x" * 300, "x" * 255),
+        ("tier_pinned_by", "x" * 254 + " y", "x" * 254),
     ],
 )
 def test_one_value_has_one_form(column: str, value: object, expected: object) -> None:
@@ -146,3 +148,5 @@ def test_stamps_written_by_earlier_versions_stay_valid() -> None:
         "dependence": "dependent",
     }
     assert stamp("0a1b", values) == "v1:0a1b:1e36cc2b98bdcb66"
+    # An empty field is not in the hash: {"tier":"A"} is all there is.
+    assert stamp("0a1b", {"tier": "A"}) == "v1:0a1b:aa8cc45fcbc8a71f"

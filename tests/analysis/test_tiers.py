@@ -141,6 +141,13 @@ def test_equal_revenues_are_never_split(yearly):
     )
 
 
+def test_equal_revenues_stand_in_the_order_of_their_ids(yearly):
+    ids = [f"A{at:02}" for at in range(60)]
+    result = tiers(yearly({each: int(each[1:]) % 2 + 5 for each in reversed(ids)}))
+    found = to_arrow(result.frame)["account_id"].to_pylist()
+    assert found == [*ids[1::2], *ids[0::2]]
+
+
 def test_an_empty_tier_is_named(yearly):
     result = tiers(yearly({"A": 9, "B": 5, "C": 5, "D": 5}), by(Quantiles(4)))
     assert [each.values for each in result.warnings] == [

@@ -43,6 +43,7 @@ def test_it_fits_eighty_columns_and_no_name_breaks_it(
     lines = result.stdout.splitlines()
     path_line = f"analyse {tmp_path}"
     assert max(cell_len(line) for line in lines if path_line not in line) <= 80
+    assert any(line.startswith("   10  ") for line in lines)
     assert "\x1b" not in result.stdout
     assert "\u202e" not in result.stdout
     assert "=SUM(A1)" in result.stdout

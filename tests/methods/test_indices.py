@@ -128,6 +128,14 @@ def test_one_in_ten_is_major_at_exactly_ten_per_cent():
     assert indices.majors(by_group, 0.1).tolist() == [33]
 
 
+def test_accounts_at_zero_count_among_equals_while_nothing_is_negative():
+    """Amendment 11: only with negatives is n the number of positive accounts."""
+    zeros = np.array([10, 10, 0, 0])
+    assert indices.hhi_normalised(zeros) == pytest.approx((0.5 - 0.25) / 0.75)
+    assert indices.evenness(zeros) == pytest.approx(0.5)
+    assert indices.theil(zeros) == pytest.approx(np.log(2))
+
+
 def test_one_account_is_all_there_is():
     found = indices.all_indices(np.array([7]))
     assert (found["gini"], found["hhi"], found["effective_number"]) == (0, 1, 1)

@@ -94,6 +94,7 @@ def test_changes_are_sorted_and_every_written_account_ends_stamped(
     plan_of: MakePlan, rows: Any
 ) -> None:
     plan = plan_of(rows)
+    assert all(c.change.before != c.change.after for c in plan.changes)
     keys = [(c.change.record_id, c.change.column) for c in plan.changes]
     assert keys == sorted(keys)
     for record in plan.records:

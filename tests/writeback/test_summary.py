@@ -44,13 +44,13 @@ def test_counts_moves_people_refusals_and_calls_are_told(plan: Plan) -> None:
             f"Plan {plan.id} for salesforce org 00D000000000001 (sandbox), "
             "made 2026-06-30 21:00 UTC, as of 2026-06-30"
         ),
-        "48 changes on 16 of 100 accounts.",
+        "48 changes on 16 of 100 accounts; 16 of the changes are stamps.",
         "  tier: 13 changed, 3 filled for the first time (B→A 7, B→C 6, empty→D 3)",
         "  portfolio_rank: 13 changed; revenue_share: 3 filled for the first time",
         "",
         "Largest accounts that move:",
         *(
-            f"  up-{n} B→A: Tier none: its net revenue is 0\N{NO-BREAK SPACE}EUR."
+            f"  up-{n} B→A. Tier none: its net revenue is 0\N{NO-BREAK SPACE}EUR."
             for n in range(1, 6)
         ),
         "Pinned by people: 1 (up-1 A until 2026-12-31 by 005X)",
@@ -75,7 +75,7 @@ def test_first_tiers_are_told_when_none_moves(plan_of: MakePlan) -> None:
         "5",
         "4",
     ]
-    assert told[at + 1].startswith("  8 empty→A: ")
+    assert told[at + 1].startswith("  8 empty→A. ")
 
 
 def test_what_is_refused_is_told_with_the_number_to_accept(
@@ -148,3 +148,17 @@ def test_in_markdown_all_that_follows_a_list_is_in_a_list(plan: Plan) -> None:
     assert lines[0].startswith("**Plan ")
     after_a_point = [b for a, b in pairwise(lines) if a.startswith("- ")]
     assert all(line == "" or line.startswith("- ") for line in after_a_point)
+
+
+def test_accounts_that_lose_their_rank_are_told_by_the_one_they_had(
+    plan_of: MakePlan,
+) -> None:
+    held = [
+        {"tier": "A", "portfolio_rank": n, "portfolio_stamp": "x"} for n in (30, 2, 4)
+    ]
+    empty = {"tier": None, "portfolio_rank": None}
+    told = str(
+        plan_of({f"{n}": (row, empty) for n, row in enumerate(held)})
+    ).splitlines()
+    at = told.index("Largest accounts that move:")
+    assert [line.split()[0] for line in told[at + 1 : at + 4]] == ["1", "2", "0"]

@@ -191,13 +191,14 @@ def _looked(portfolio: Portfolio, findings: Findings) -> Looked:
     for row in rows:
         held[tier_of[row["account_id"]]].append(row["revenue"] or 0.0)
     chosen = _worth_a_word(rows, tier_of)
+    names = {row["account_id"]: row.get("name") or "" for row in rows}
     return Looked(
         measured=" ".join(ranking.explain(rows[0]["account_id"]).splitlines()[-2:]),
         revenue=sum(sum(revenues) for revenues in held.values()),
         currency=portfolio.currency,
         top=tuple(_ranked(row, tier_of) for row in rows[:_TOP]),
         tiers=tuple(Tier(t, len(v), sum(v)) for t, v in sorted(held.items())),
-        reasons=tuple(_why(row, ranking, tiers) for row in chosen),
+        reasons=tuple(_why(row, ranking, tiers, names) for row in chosen),
     )
 
 
@@ -228,13 +229,12 @@ def _worth_a_word(rows: Sequence[_Row], tier_of: Mapping[str, str]) -> list[_Row
     return list({row["account_id"]: row for row in firsts if row}.values())
 
 
-def _why(row: _Row, ranking: Result, tiers: Result) -> Why:
+def _why(row: _Row, ranking: Result, tiers: Result, names: Mapping[str, str]) -> Why:
     """What hangs on the account, and why it is in its tier."""
     account = row["account_id"]
     reasons = [
         *(r for r in ranking.reasons(account) if r.code.startswith(_ON_DEPENDENCE)),
         *tiers.reasons(account),
     ]
-    name = row.get("name") or account
-    said = tuple(sentence(reason, names={account: name}) for reason in reasons)
-    return Why(account_id=account, name=name, said=said)
+    said = tuple(sentence(reason, names=names) for reason in reasons)
+    return Why(account_id=account, name=names[account], said=said)

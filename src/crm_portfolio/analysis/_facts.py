@@ -318,7 +318,7 @@ def _completed(frame: NativeFrame, kinds: Mapping[str, pa.DataType]) -> NativeFr
 def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
     """Two group-bys: by account and month, then by account."""
     day, minor = nw.col("day"), nw.col("minor").fill_null(0)
-    is_now = ((day >= span.start) & (day < span.end)).cast(nw.Int64)
+    is_now = (day >= span.start).cast(nw.Int64)
     is_before = (
         ((day >= before.start) & (day < before.end)).cast(nw.Int64)
         if before

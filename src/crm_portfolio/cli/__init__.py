@@ -62,9 +62,7 @@ def start(
 
       crm-portfolio apply plan.jsonl --archive runs
 
-    Exit codes: 0 done · 1 unexpected · 2 usage, settings, login or a missing right ·
-    3 partly done · 4 refused, nothing written · 5 transient, run it again · 7 data
-    refused · 130 or 143 interrupted.
+    Exit codes: 0 done, 1 unexpected, 2 usage, settings, login or a missing right, 3 partly done, 4 refused and nothing written, 5 transient (run it again), 7 data refused, 130 or 143 interrupted.
     """
 
 

@@ -78,8 +78,8 @@ def _looked(act: _demo.Looked) -> Iterator[RenderableType]:
 
 def _ranking(act: _demo.Looked) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
-    table.add_column("#", justify="right")
-    table.add_column("account", width=24, no_wrap=True, overflow="ellipsis")
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("account", width=22, no_wrap=True, overflow="ellipsis")
     table.add_column(f"revenue {act.currency}", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("", width=_BAR_CELLS, no_wrap=True)

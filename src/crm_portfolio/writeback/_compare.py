@@ -120,7 +120,7 @@ def draft(
     planned = tuple(sorted(changes, key=lambda c: c.change.column))
     after = {column: row[column] for column in VALUES}
     after |= {c.change.column: c.change.after for c in planned}
-    rank = after["portfolio_rank"]
+    rank = after["portfolio_rank"] or row["portfolio_rank"]
     record = PlannedRecord(
         record_id,
         stamp=as_text(row[STAMP]),

@@ -48,7 +48,7 @@ class PlannedRecord:
     Attributes:
         stamp: The stamp the account carried when the plan was made.
         pin: The human fields it carried, in the order of the schema.
-        rank: Its rank by revenue after the plan.
+        rank: Its rank by revenue after the plan, or before one that empties it.
         changes: Sorted by column, the stamp among them.
     """
 

@@ -55,7 +55,7 @@ class _Style:
         """The first reason, which is the rule; the others are in the plan."""
         if not reasons:
             return ""
-        return f": {sentence(reasons[0], self.lang, names=self.names)}"
+        return f". {sentence(reasons[0], self.lang, names=self.names)}"
 
 
 def text(plan: Plan) -> str:
@@ -106,16 +106,18 @@ def _head(plan: Plan) -> str:
 def _extent(plan: Plan) -> str:
     if not plan.changes:
         return f"Nothing to change on {plan.header.population:,} accounts."
+    stamps = sum(planned.change.column == STAMP for planned in plan.changes)
     return (
         f"{len(plan.changes):,} changes on {len(plan.records):,} of "
-        f"{plan.header.population:,} accounts."
+        f"{plan.header.population:,} accounts; {stamps:,} of the changes are stamps."
     )
 
 
 def _by_field(plan: Plan) -> _Lines:
     """A line for each field with choices, one for all others together."""
     lines, others = [], []
-    for column in sorted({c.change.column for c in plan.changes} - {STAMP}):
+    touched = {c.change.column for c in plan.changes} - {STAMP}
+    for column in (column for column in FIELDS if column in touched):
         count, filled = plan.counts.get(column, 0), plan.first_fills.get(column, 0)
         parts = [f"{count:,} changed"] * bool(count)
         parts += [f"{filled:,} filled for the first time"] * bool(filled)
