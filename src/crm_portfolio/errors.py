@@ -75,7 +75,12 @@ class FieldNotFoundError(SettingsError):
     """A mapped field that the source does not have, or hides from this login."""
 
     def __init__(
-        self, source: str, table: str, field: str, available: tuple[str, ...] = (), hint: str = ""
+        self,
+        source: str,
+        table: str,
+        field: str,
+        available: tuple[str, ...] = (),
+        hint: str = "",
     ) -> None:
         super().__init__(source, table, field, available, hint)
         self.source, self.table, self.field = source, table, field
@@ -83,8 +88,10 @@ class FieldNotFoundError(SettingsError):
 
     def __str__(self) -> str:
         said = f"{self.source} has no {self.table} field {self.field!r}"
-        return said + (did_you_mean(self.field, self.available) or ".") + (
-            f" {self.hint}" if self.hint else ""
+        return (
+            said
+            + (did_you_mean(self.field, self.available) or ".")
+            + (f" {self.hint}" if self.hint else "")
         )
 
 
@@ -110,7 +117,9 @@ class ConnectorError(CrmPortfolioError):
         self.source, self.message, self.code = source, message, code
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.message}" + (f" ({self.code})" if self.code else "")
+        return f"{self.source}: {self.message}" + (
+            f" ({self.code})" if self.code else ""
+        )
 
 
 class LoginError(ConnectorError):
@@ -162,7 +171,9 @@ class SchemaError(DataError):
             for row in rows[: self.SHOWN]
         ]
         more = len(rows) - self.SHOWN
-        return "\n".join([head, *lines, *([f"  … and {more} more"] if more > 0 else [])])
+        return "\n".join(
+            [head, *lines, *([f"  … and {more} more"] if more > 0 else [])]
+        )
 
 
 class MissingTableError(DataError):

@@ -58,7 +58,9 @@ class Org:
     time_zone: str
 
     def __str__(self) -> str:
-        return f"{self.vendor} org {self.org_id}" + (" (sandbox)" if self.is_sandbox else "")
+        return f"{self.vendor} org {self.org_id}" + (
+            " (sandbox)" if self.is_sandbox else ""
+        )
 
 
 @attrs.frozen
@@ -149,7 +151,9 @@ class Connector(Source, Protocol):
         """
         ...
 
-    def write(self, table: WritableTable, changes: Iterable[Change]) -> Iterator[Outcome]:
+    def write(
+        self, table: WritableTable, changes: Iterable[Change]
+    ) -> Iterator[Outcome]:
         """Write changes; changes of one record travel together.
 
         Yields one outcome for each change. When the CRM stays out of reach, the changes in

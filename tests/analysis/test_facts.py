@@ -5,7 +5,6 @@ from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
 
-import duckdb
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -249,7 +248,6 @@ def test_ten_thousand_dimes_are_a_thousand_to_the_cent(invoiced):
 
 LAZY = {
     "polars lazy": lambda table: pl.from_arrow(table).lazy(),
-    "duckdb": duckdb.from_arrow,
     "pandas": lambda table: from_arrow(table, "pandas"),
 }
 

@@ -146,6 +146,15 @@ class League:
     def _was_there(self) -> Flags:
         return (self.of.lines_previous > 0) & self.has_previous
 
+    def share(self, amount: int) -> float | None:
+        """An amount as a share of the total."""
+        is_defined = self.total is not None and self.total > 0
+        return int(amount) / self.total if self.total and is_defined else None
+
+    def reading(self, negatives: str) -> str:
+        """The form of the Gini index to read, given the one for negatives."""
+        return negatives if bool((self.counted < 0).any()) else "plain"
+
     def shares(self) -> pa.Array:
         """Of the total, by position."""
         return self._of_total(self.of.revenue)

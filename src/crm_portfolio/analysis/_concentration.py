@@ -136,14 +136,14 @@ def _figures(
 ) -> dict[str, Json]:
     amounts, total, major_share = league.counted, facts.total, settings.major_share
     k = top_count(amounts.size, settings.top_share)
-    reading = _reading(amounts, settings)
+    reading = league.reading(settings.negatives)
     interval = indices.gini_interval(
         amounts, form=reading, seed=settings.seed, draws=settings.draws
     )
     top = f"share_of_top_{100 * settings.top_share:g}pct"
     shares = {
-        top: _share(amounts[:k].sum(), total),
-        "major_share": _share(indices.majors(amounts, major_share).sum(), total),
+        top: league.share(amounts[:k].sum()),
+        "major_share": league.share(indices.majors(amounts, major_share).sum()),
         "customer_concentration": indices.customer_concentration(amounts, major_share),
         **indices.all_indices(amounts),
     }
@@ -158,15 +158,6 @@ def _figures(
         "gini_reading": reading,
         "gini_interval": [significant(each) for each in interval] if interval else None,
     }
-
-
-def _reading(amounts: indices.Amounts, settings: ConcentrationSettings) -> str:
-    """The form of the Gini index to read."""
-    return settings.negatives if bool((amounts < 0).any()) else "plain"
-
-
-def _share(minor: int, total: int | None) -> float | None:
-    return int(minor) / total if total is not None and total > 0 else None
 
 
 def _majors(
@@ -187,7 +178,7 @@ def _majors(
             {
                 "ultimate_parent_id": group_id,
                 "revenue": facts.amount(int(groups.of.revenue[at])),
-                "share": significant(_share(groups.of.revenue[at], facts.total)),
+                "share": significant(groups.share(groups.of.revenue[at])),
                 "dependence": str(groups.dependence[at]),
                 "members": own.to_pylist(),
                 "first_revenue_on": first_on.isoformat(),
@@ -265,7 +256,9 @@ def _warnings(
     }
     yield from (Reason(code, {"n": n}) for code, n in counts.items() if n)
     if counts["negative_accounts"]:
-        yield Reason("negatives_used", {"reading": _reading(amounts, settings)})
+        yield Reason(
+            "negatives_used", {"reading": accounts.reading(settings.negatives)}
+        )
         mass = significant(indices.negative_mass(amounts))
         if mass is not None:
             yield Reason("negative_mass", {"negative_mass": mass})

@@ -365,11 +365,7 @@ def _rejected(lines: Any, span: Period) -> pa.Table:
 
 
 def _collected(frame: Any) -> pa.Table:
-    table = to_arrow(nw.to_native(frame))
-    for at, field in enumerate(table.schema):
-        if pa.types.is_decimal(field.type):  # DuckDB's sum of whole numbers
-            table = table.set_column(at, field.name, table[at].cast(pa.int64()))
-    return table
+    return to_arrow(nw.to_native(frame))
 
 
 def _placed(column: pa.ChunkedArray, at: pa.Array) -> Any:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._held import tier_that_stands
 from crm_portfolio._methods._rules import (
     LETTERS,
     Abc,
@@ -113,10 +114,11 @@ def _table(
 ) -> pa.Table:
     of, is_known = facts.by_account, facts.by_account.is_known
     by_rule = _by_rule(facts, found, under_rule)
-    kept = _kept(portfolio, facts, by_rule)
     columns = {"account_id": of.ids} | facts.names(of.ids)
     columns |= {
-        **kept,
+        **tier_that_stands(
+            facts.account, by_rule, as_of=portfolio.as_of, close=facts.period.last_day
+        ),
         "revenue": pa.array(facts.money(of.revenue), mask=~is_known),
         **standing(found, under_rule, len(of.ids), facts.digits),
         "line_count": pa.array(of.lines),
@@ -136,45 +138,6 @@ def _by_rule(facts: RevenueFacts, found: Cut, under_rule: Groups) -> pa.Array:
     tier[facts.is_young] = "new"
     tier[under_rule] = LETTERS[found.group]
     return pa.array(tier, pa.string(), mask=tier == "")
-
-
-def _kept(
-    portfolio: Portfolio, facts: RevenueFacts, by_rule: pa.Array
-) -> dict[str, pa.Array]:
-    """The tier that stands: pinned or by rule, and since when."""
-    held = {name: _column(facts.account, name, kind) for name, kind in _HELD.items()}
-    until = held["tier_pinned_until_on"]
-    holds = pc.fill_null(pc.greater_equal(until, pa.scalar(portfolio.as_of)), True)  # noqa: FBT003
-    is_pinned = pc.and_(pc.is_valid(held["tier_pinned"]), holds)
-    tier = pc.if_else(is_pinned, held["tier_pinned"], by_rule)
-    is_same = pc.fill_null(pc.equal(held["tier"], tier), False)  # noqa: FBT003
-    close = pa.scalar(facts.period.last_day, pa.date32())
-    since = pc.coalesce(pc.if_else(is_same, held["tier_since_on"], None), close)
-    return {
-        "tier": tier,
-        "tier_raw": by_rule,
-        "tier_before": held["tier"],
-        "tier_since_on": pc.if_else(pc.is_valid(tier), since, None),
-        "is_pinned": is_pinned,
-        "pinned_until_on": pc.if_else(is_pinned, until, None),
-        "pinned_by": pc.if_else(is_pinned, held["tier_pinned_by"], None),
-    }
-
-
-_HELD = {
-    "tier": pa.string(),
-    "tier_since_on": pa.date32(),
-    "tier_pinned": pa.string(),
-    "tier_pinned_until_on": pa.date32(),
-    "tier_pinned_by": pa.string(),
-}
-
-
-def _column(account: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
-    """A managed or human column; null where the CRM does not have it yet."""
-    if name not in account.column_names:
-        return pa.nulls(account.num_rows, kind)
-    return account[name].combine_chunks().cast(kind)
 
 
 def _by_tier(facts: RevenueFacts, found: Cut, table: pa.Table) -> pa.Table:
