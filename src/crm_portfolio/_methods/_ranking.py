@@ -148,8 +148,8 @@ class League:
 
     def share(self, amount: int) -> float | None:
         """An amount as a share of the total."""
-        is_defined = self.total is not None and self.total > 0
-        return int(amount) / self.total if self.total and is_defined else None
+        has_shares = self.total is not None and self.total > 0
+        return int(amount) / self.total if self.total and has_shares else None
 
     def reading(self, negatives: str) -> str:
         """The form of the Gini index to read, given the one for negatives."""

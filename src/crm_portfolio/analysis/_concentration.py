@@ -189,7 +189,8 @@ def _majors(
     for major in found:
         quarters = zip(each[str(major["ultimate_parent_id"])], totals, strict=True)
         major["share_by_quarter"] = [
-            significant(_share(*quarter)) for quarter in quarters
+            significant(minor / total) if total > 0 else None
+            for minor, total in quarters
         ]
     return [*found]
 
