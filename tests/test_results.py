@@ -4,7 +4,9 @@ import csv
 import html.parser
 import io
 import json
+import os
 import pickle
+import subprocess
 import sys
 from datetime import date
 
@@ -282,3 +284,21 @@ def test_results_of_different_analyses_are_not_compared(ranked, tiered):
         SettingsError, match="concentration cannot be compared with tiers"
     ):
         ranked.compared_with(tiered)
+
+
+def test_the_hash_seed_changes_no_byte():
+    script = (
+        "import json; from crm_portfolio import analysis, samples; firm = samples.firm();"
+        "print([json.dumps(each(firm).to_dict()) + each(firm).explain('A04')"
+        " for each in (analysis.concentration, analysis.tiers)])"
+    )
+
+    def said(seed: str) -> bytes:
+        return subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+
+    assert said("1") == said("2") != b""

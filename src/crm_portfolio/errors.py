@@ -165,7 +165,8 @@ class SchemaError(DataError):
         tables = {row["table"] for row in rows}
         head = f"{len(rows)} fault(s) in {len(tables)} table(s):"
         lines = [
-            f"  {row['table']}.{row['column']}"
+            f"  {row['table']}"
+            + (f".{row['column']}" if row["column"] else "")
             + ("" if row["row"] is None else f" row {row['row']}")
             + f": {row['fault']}. {row['hint']}"
             for row in rows[: self.SHOWN]

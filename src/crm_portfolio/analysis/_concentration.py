@@ -247,13 +247,13 @@ def _warnings(
         total = facts.amount(facts.total)
         yield Reason("non_positive_total", {"total": total, "currency": facts.currency})
     yield from facts.warnings()
-    loops = pc.sum(pc.equal(to_arrow(portfolio.faults)["fault"], "parent_loop")).as_py()
+    loops = pc.sum(pc.equal(to_arrow(portfolio.faults)["fault"], "parent_loop"))
     counts = {
         "negative_accounts": int((amounts < 0).sum()),
         "n_lt_30": amounts.size if amounts.size < _FEW else 0,
         "dormant": int((~accounts.of.has_lines).sum()),
         "young_accounts": int(facts.is_young.sum()),
-        "cycle_in_parents": loops or 0,
+        "cycle_in_parents": loops.as_py() or 0,
     }
     yield from (Reason(code, {"n": n}) for code, n in counts.items() if n)
     if counts["negative_accounts"]:
