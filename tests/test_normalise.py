@@ -189,6 +189,18 @@ def test_an_account_entered_late_stays_where_older_rows_name_it() -> None:
     assert told(result) == [("after_as_of", 3, "2026-07-02")]
 
 
+def test_a_deal_entered_late_stays_if_it_was_closed_by_then() -> None:
+    deals = opportunity(
+        amount=["1", "2", "3"],
+        status=["won", "won", "open"],
+        created_at=["2026-08-01T00:00:00Z"] * 3,
+        closed_on=["2026-06-30", "2026-07-01", None],
+    )
+    result = clean(opportunity=deals)
+    assert result.tables["opportunity"]["amount"].to_pylist() == [1.0]
+    assert [fault for fault, *_ in told(result)] == ["after_as_of", "after_as_of"]
+
+
 def test_a_row_that_goes_keeps_no_account_alive() -> None:
     account = pa.table(
         {"account_id": ["1", "2"], "created_on": ["2020-01-01", "2026-07-02"]}

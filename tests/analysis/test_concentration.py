@@ -115,7 +115,7 @@ def test_dormant_accounts_are_last_and_outside_n_and_k(invoiced):
     counted = concentration(portfolio, ConcentrationSettings(population="all"))
     assert counted.summary["by_account"]["n"] == 4
     assert column(counted, "rank") == {"B": 1, "A": 2, "D": 2, "C": 4}
-    assert counted.params["settings"]["population"] == "all"
+    assert counted.params["population"] == "all"
 
 
 def test_an_account_is_told_where_it_came_from(invoiced):

@@ -60,9 +60,19 @@ def without_later_accounts(
 def _is_later(
     table: pa.Table, spec: Table, as_of: date, time_zone: str
 ) -> pa.ChunkedArray:
+    """Rows that came after the as-of date.
+
+    A row that was closed by then was there, whenever its record was entered: records
+    moved from another CRM are all born on the day of the move.
+    """
     if spec.born is None or spec.born not in table.column_names:
         return pa.chunked_array([pa.repeat(pa.scalar(value=False), len(table))])
-    return _after(table[spec.born], as_of, time_zone)
+    later = _after(table[spec.born], as_of, time_zone)
+    if spec.closes is None or spec.closes not in table.column_names:
+        return later
+    closing = table[spec.closes]
+    open_then = pc.or_(closing.is_null(), _after(closing, as_of, time_zone))
+    return pc.and_(later, open_then)
 
 
 def _after(values: pa.ChunkedArray, as_of: date, time_zone: str) -> pa.ChunkedArray:

@@ -109,7 +109,7 @@ def concentration(
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary,
-        params=echo(portfolio, facts, settings),
+        params=echo(portfolio, facts, settings, population=settings.population),
         coverage=significant(facts.coverage),
         warnings=tuple(_warnings(portfolio, facts, accounts, groups, settings)),
         groups=_group_table(facts, groups, group_of),
@@ -343,10 +343,9 @@ class ConcentrationResult(Result):
 
     def _place(self, row: Row) -> list[Reason]:
         n = cast("Mapping[str, int]", self.summary["by_account"])["n"]
-        settings = cast("Mapping[str, str]", self.params["settings"])
         if row["rank"] is None:
             return [Reason("revenue_unknown", {"lines": row["line_count"]})]
-        if row["is_dormant"] and settings["population"] == "with_lines":
+        if row["is_dormant"] and self.params["population"] == "with_lines":
             return [Reason("rank_dormant", {"n": n})]
         values = {key: row[key] for key in ("rank", "revenue", "share", "cum_share")}
         code = "rank" if row["share"] is not None else "rank_without_share"

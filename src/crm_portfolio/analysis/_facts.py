@@ -209,9 +209,13 @@ def quarterly_revenue(
 
 
 def echo(
-    portfolio: Portfolio, facts: RevenueFacts, settings: attrs.AttrsInstance
+    portfolio: Portfolio,
+    facts: RevenueFacts,
+    settings: attrs.AttrsInstance,
+    *,
+    population: str = "all",
 ) -> dict[str, Json]:
-    """All it takes to compute the same again."""
+    """All it takes to compute the same again; ``population`` says who is counted."""
     period = facts.period
     assert period.start is not None
     assert period.end is not None
@@ -220,6 +224,7 @@ def echo(
         "as_of": portfolio.as_of.isoformat(),
         "currency": facts.currency,
         "measure": facts.measure,
+        "population": population,
         "period": {
             "name": period.name,
             "start": period.start.isoformat(),
@@ -233,7 +238,7 @@ def echo(
 
 
 def _is_not_echoed_elsewhere(field: Any, _: object) -> bool:
-    return field.name not in {"period", "measure"}
+    return field.name not in {"period", "measure", "population"}
 
 
 def _plain(value: Any) -> Json:
