@@ -63,7 +63,8 @@ class ConcentrationSettings:
         dependent_share: Above this share (exclusive) we depend on it.
         negatives: The form of the Gini index to read where revenue is negative.
         seed: Of the resampling behind the interval of the Gini index.
-        draws: How many resamples.
+        draws: How many resamples; a book of over 40,000 accounts takes fewer, never
+            under 100 of those asked for.
     """
 
     period: Period = _LAST_YEAR

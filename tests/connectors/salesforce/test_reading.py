@@ -111,6 +111,21 @@ def test_batches_are_cut_and_only_the_last_says_so(
     assert [batch.is_last for batch in batches] == [False, False, True]
 
 
+def test_a_batch_is_columns_before_the_next_page_is_asked_for(
+    big_org, connected, monkeypatch
+) -> None:
+    """So never more than one chunk stands in memory as decoded JSON."""
+    assert connector_module.BATCH_ROWS == 20_000
+    monkeypatch.setattr(connector_module, "BATCH_ROWS", 1_000)
+    batches = connected(big_org, page_size=500).pull("account")
+    next(batches)
+    pages = big_org.calls["GET query"] + big_org.calls["GET query/{locator}"]
+    assert pages == 1 + 2 + 1  # the org, two pages, and one to know that more comes
+    next(batches)
+    more = big_org.calls["GET query"] + big_org.calls["GET query/{locator}"]
+    assert more == pages + 2
+
+
 def test_an_empty_org_gives_empty_tables_with_all_their_columns(connected) -> None:
     with Simulator() as org:
         crm = connected(org)
