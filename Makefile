@@ -40,7 +40,7 @@ $(VENV_WHEEL)/.wheel: wheel pins/package.txt pins/dev.txt
 	@touch $@
 
 test: $(VENV_WHEEL)/.wheel  ## Install what tests need and run them all; TARGET=wheel: on the built wheel
-	CRM_PORTFOLIO_TARGET=wheel $(VENV_WHEEL)/bin/python -m pytest --numprocesses 2 --dist loadfile tests README.md docs $(TESTS)
+	CRM_PORTFOLIO_TARGET=wheel $(VENV_WHEEL)/bin/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)
 else
 test: $(VENV)/.dev  ## Install what tests need and run them all; TARGET=wheel: on the built wheel
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)

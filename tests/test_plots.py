@@ -6,11 +6,12 @@ from crm_portfolio import analysis, samples
 from crm_portfolio._plots import as_svg
 
 matplotlib = pytest.importorskip("matplotlib")
+figure = pytest.importorskip("matplotlib.figure")
 
 
 @pytest.fixture
 def ax():
-    return matplotlib.figure.Figure().subplots()
+    return figure.Figure().subplots()
 
 
 @pytest.fixture(autouse=True)

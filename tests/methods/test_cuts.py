@@ -122,6 +122,18 @@ def test_bisection_cuts_where_the_rule_word_for_word_does(values, k):
     assert _cuts.slices(values, k).tolist() == one_by_one(values.tolist(), k)
 
 
+@pytest.mark.parametrize(
+    ("values", "k", "groups"),
+    [
+        ([10, 9, 8, 8, 8, 8, 7], 4, [0, 1, 2, 2, 2, 2, 3]),
+        ([8, 8, 8, 7, 6, 6, 5, 5, 5, 5], 4, [0, 0, 0, 1, 2, 2, 3, 3, 3, 3]),
+    ],
+)
+def test_a_slice_leaves_a_block_of_many_equals_to_the_next(values, k, groups):
+    """The block after it weighs more than the one it would still take."""
+    assert _cuts.slices(np.array(values), k).tolist() == groups == one_by_one(values, k)
+
+
 RULES = {
     "slices": lambda values: _cuts.slices(values, 4),
     "abc": lambda values: _cuts.by_share(values, (0.8, 0.95)),

@@ -40,9 +40,9 @@ def slices(descending: Amounts, k: int) -> Groups:
     for group in range(min(k, count)):
         after = k - group - 1
         end = count if after == 0 else _slice_end(until, middles, start, after + 1)
-        # It takes one at least. It never takes too many to leave one for each slice after
-        # it: smaller blocks follow, so they would have to hold more than they can.
-        end = max(start + 1, end)
+        # Many equals may weigh more than the block before them, so that its slice would
+        # take what the slices after it need.
+        end = max(start + 1, min(end, count - after))
         group_of_block[start:end] = group
         start = end
     return group_of_block[block]

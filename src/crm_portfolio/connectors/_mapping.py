@@ -105,6 +105,8 @@ def extended(
             raise SettingsError(
                 f"fields: no table {table!r} is mapped here{did_you_mean(table, mapping)}"
             )
+        if not isinstance(said, MappingOf):
+            raise SettingsError(f'fields.{table}: write {{column = "Field_Name"}}')
         name: TableName = table  # type: ignore[assignment]
         added = {column: _added(name, column, value) for column, value in said.items()}
         kept = tuple(field for field in mapping[name] if field.column not in added)
@@ -128,7 +130,7 @@ def _added(table: TableName, column: str, said: object) -> Field:
             f'{where}: write "Field_Name" or {{field = "Field_Name", as = "percent"}}'
         )
     source, convert = said.get("field"), said.get("as", model[column].type)
-    if not isinstance(source, str) or convert not in CONVERTERS:
+    if not isinstance(source, str) or convert not in list(CONVERTERS):
         raise SettingsError(
             f"{where}: 'field' is a field's name and 'as' one of {', '.join(CONVERTERS)}"
         )

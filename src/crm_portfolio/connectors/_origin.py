@@ -38,6 +38,7 @@ class Origin:
             or "@" in parts.netloc
             or parts.path not in ("", "/")
             or parts.query
+            or parts.fragment
         ):
             raise SettingsError(
                 f"{name} is scheme and host only, like https://acme.my.salesforce.com"

@@ -20,6 +20,7 @@ _ENVIRONMENT = (
     "INSTANCE_URL",
     "CLIENT_ID",
     "CLIENT_SECRET",
+    "DOMAIN",
     "USERNAME",
     "PRIVATE_KEY",
     "PRIVATE_KEY_FILE",
@@ -58,10 +59,12 @@ def salesforce_simulator(
 
 def _wanted(request: pytest.FixtureRequest) -> tuple[Any, dict[str, Any]]:
     mark = request.node.get_closest_marker("crm_data")
+    said = {} if mark is None else dict(mark.kwargs)
     if mark is not None and mark.args:
-        return mark.args[0], dict(mark.kwargs)
+        return mark.args[0], said
+    if "data" in said:
+        return said.pop("data"), said
     from crm_portfolio import samples
 
     book = samples.book()
-    said = {} if mark is None else dict(mark.kwargs)
     return book.tables, {"currency": book.truths["currency"], **said}

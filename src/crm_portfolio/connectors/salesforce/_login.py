@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,6 +58,18 @@ def _origin_of_org(url: str) -> Origin:
     )
 
 
+def _must_be_given(**parts: object) -> None:
+    """Refuse what an unset variable leaves behind, before it becomes a strange answer."""
+    for name, part in parts.items():
+        if not isinstance(part, str) or not part.strip():
+            raise SettingsError(f"{name} is missing: give its text")
+
+
+def _can_be_sent(token: str) -> bool:
+    """Whether it fits a header: a cut or wrapped token fails with the token in the error."""
+    return re.fullmatch("[!-~]+", token) is not None
+
+
 @attrs.frozen
 class ClientCredentials:
     """The app's own log-in, as the user it runs as: OAuth client credentials."""
@@ -68,6 +81,7 @@ class ClientCredentials:
 
     def __attrs_post_init__(self) -> None:
         _origin_of_org(self.instance_url)
+        _must_be_given(client_id=self.client_id, client_secret=self.client_secret)
 
     def ticket(self, *, timeout: Timeout) -> Ticket:
         from crm_portfolio.connectors.salesforce._transport import login_prefix
@@ -107,6 +121,11 @@ class JwtBearer:
             part.replace("-", "").isalnum() for part in self._audience.split(".")
         ):
             raise SettingsError("domain is 'login', 'test', or like 'acme.my'")
+        _must_be_given(
+            username=self.username,
+            consumer_key=self.consumer_key,
+            private_key=self.private_key,
+        )
 
     @property
     def _audience(self) -> str:
@@ -139,6 +158,12 @@ class SessionToken:
 
     def __attrs_post_init__(self) -> None:
         _origin_of_org(self.instance_url)
+        _must_be_given(access_token=self.access_token)
+        if not _can_be_sent(self.access_token):
+            raise SettingsError(
+                "access_token holds a blank, a line break or a letter that no token has: "
+                "copy it whole, and nothing else"
+            )
 
     def ticket(self, *, timeout: Timeout) -> Ticket:  # noqa: ARG002 - no call is made
         return Ticket(_origin_of_org(self.instance_url), self.access_token)
@@ -166,8 +191,9 @@ def _logged_in(origin: Origin, timeout: Timeout, **how: Any) -> tuple[str, str]:
         except (
             AttributeError,
             TypeError,
-        ):  # the library read an answer that is not one
-            failure = _refusal(session.last_status, session.last_status)
+        ):  # a key that needs a passphrase, or an answer that is not one
+            status = session.last_status
+            failure = _bad_key() if status is None else _refusal(status, status)
         except ValueError:
             failure = _bad_key()
         except Exception as error:
@@ -180,7 +206,9 @@ def _logged_in(origin: Origin, timeout: Timeout, **how: Any) -> tuple[str, str]:
 
 def _bad_key() -> LoginError:
     return LoginError(
-        "salesforce", "the private key cannot be read: PEM text of an RSA key is needed"
+        "salesforce",
+        "the private key cannot be read: PEM text of an RSA private key without a "
+        "passphrase is needed",
     )
 
 
@@ -213,6 +241,8 @@ def _refusal(code: object, status: int | None) -> Exception:
 
 def _ticket(answer: tuple[str, str], known: Origin | None) -> Ticket:
     token, instance = answer
+    if not _can_be_sent(token):
+        raise LoginError("salesforce", "the log-in gave a token that is none")
     try:
         told = Origin.of(f"https://{instance}")
     except SettingsError:
@@ -249,9 +279,8 @@ def login_from(environment: Mapping[str, str]) -> Login:
     Raises:
         SettingsError: No way in is complete, or more than one is.
     """
-    given = {
-        name: environment[name] for name in environment if environment[name].strip()
-    }
+    # A line break from a file or a secret store is no part of what was said.
+    given = {name: said for name in environment if (said := environment[name].strip())}
     complete = [way for way in _WAYS if set(way) <= set(given)]
     if len(complete) != 1:
         raise SettingsError(_which_are_missing(given, is_any_complete=bool(complete)))
@@ -270,7 +299,7 @@ def login_from(environment: Mapping[str, str]) -> Login:
 
 def _read_key(path: str) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
+        return Path(path).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         raise SettingsError(f"{_KEY_FILE}: the file cannot be read as text") from None
 

@@ -45,7 +45,8 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
     "INSUFFICIENT_ACCESS_OR_READONLY": _RIGHT,
     "INVALID_TYPE": _RIGHT,
     "INVALID_SESSION_ID": _Meaning(
-        LoginError, "the session has expired or is not valid"
+        LoginError,
+        "the session has expired or is not valid: log in again, or give a new access token",
     ),
     "INVALID_FIELD": _Meaning(
         ConnectorError, "a field has just disappeared or been hidden; run again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -45,5 +46,16 @@ class SalesforceSettings:
             )
         if not 200 <= self.page_size <= 2_000:
             raise SettingsError("page_size is from 200 to 2000")
-        if len(self.timeout) != 2 or min(self.timeout) <= 0:
-            raise SettingsError("timeout is two numbers of seconds, both above 0")
+        if not _are_seconds(self.timeout):
+            raise SettingsError(
+                "timeout is two numbers of seconds, both above 0: to connect, and of "
+                "silence, like (10, 60)"
+            )
+
+
+def _are_seconds(timeout: object) -> bool:
+    match timeout:
+        case (int() | float() as connect, int() | float() as silence):
+            return 0 < connect < math.inf and 0 < silence < math.inf
+        case _:
+            return False

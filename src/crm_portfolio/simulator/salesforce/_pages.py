@@ -1,11 +1,13 @@
 """How do a query's rows become pages of JSON?
 
 The rows are put aside in a table of their own, typed; a page is a slice of it that DuckDB
-turns into text. A locator belongs to the session that made it and dies with it.
+turns into text. A locator belongs to the session that made it and dies with it, and
+after two days (vendor docs).
 """
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
@@ -13,11 +15,13 @@ import attrs
 from crm_portfolio.simulator._server import Reply
 from crm_portfolio.simulator._store import Store
 from crm_portfolio.simulator.salesforce._ids import MADE_HERE, new_ids
+from crm_portfolio.simulator.salesforce._org import Clock
 from crm_portfolio.simulator.salesforce._refusal import JSON_TYPE, Refusal
 
 __all__ = ["Column", "Compiled", "Pages"]
 
 _MAX_GROUPS: Final = 2000
+_LIFETIME: Final = timedelta(days=2)
 
 
 @attrs.frozen
@@ -51,10 +55,11 @@ class Compiled:
 
 @attrs.frozen
 class _Result:
-    """Rows put aside: for whom, how many, and how they are paged."""
+    """Rows put aside: for whom, since when, how many, and how they are paged."""
 
     table: str
     token: str
+    opened_at: datetime
     total: int
     batch: int
     compiled: Compiled
@@ -63,8 +68,8 @@ class _Result:
 class Pages:
     """The open results of an org."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
         self._open: dict[str, _Result] = {}
         self._count = 0
 
@@ -88,15 +93,20 @@ class Pages:
                 "results to a single batch"
             )
             raise Refusal("EXCEEDED_ID_LIMIT", message)
-        self._open[key] = _Result(table, token, total, batch, compiled)
+        now = self._clock.now
+        self._open[key] = _Result(table, token, now, total, batch, compiled)
         return self._page(key, 0, version)
 
     def next(self, locator: str, *, token: str, version: str) -> Reply:
         """The page that a ``nextRecordsUrl`` names."""
         key, _, start = locator.partition("-")
         result = self._open.get(key)
-        is_ours = result is not None and result.token == token
-        if not is_ours or not start.isdecimal() or result is None:
+        if (
+            result is None
+            or result.token != token
+            or self._clock.now - result.opened_at >= _LIFETIME
+            or not start.isdecimal()
+        ):
             raise Refusal("INVALID_QUERY_LOCATOR", "invalid query locator")
         return self._page(key, int(start), version)
 

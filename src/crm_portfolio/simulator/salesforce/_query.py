@@ -181,8 +181,12 @@ class _Compiler:
 
     def _ordered(self) -> str:
         orders = []
+        grouped = [self._resolve(path) for path in self._statement.group_by]
         for ordering in self._statement.order_by:
             chain, field = self._resolve(ordering.path)
+            if self._statement.is_aggregate and (chain, field) not in grouped:
+                text = f"Ordered field must be grouped or aggregated: {field.name}"
+                raise self._refused("MALFORMED_QUERY", ordering.path.at, text)
             if field.is_long_text:
                 text = f"field '{field.name}' can not be sorted in a query call"
                 raise self._refused("MALFORMED_QUERY", ordering.path.at, text)

@@ -96,7 +96,7 @@ def read_collection(org: Org, call: Call) -> Reply:
         most = _COLLECTION_READ_BY_GET
     else:
         body = call.json()
-        ids, names = body.get("ids") or [], body.get("fields") or []
+        ids, names = _listed(body, "ids"), _listed(body, "fields")
         most = org.assumptions.collection_read_max
     if not any(ids) or not any(names):
         raise Refusal("MISSING_ARGUMENT", "ids and fields are required")
@@ -111,6 +111,13 @@ def read_collection(org: Org, call: Call) -> Reply:
     # vendor docs: what is invalid, gone or out of reach is null, in its place.
     text = "[" + ",".join(found.get(record_id, "null") for record_id in full) + "]"
     return Reply(200, text.encode(), json_reply({}).headers)
+
+
+def _listed(body: Mapping[str, Any], key: str) -> list[Any]:
+    value = body.get(key) or []
+    if not isinstance(value, list):
+        raise Refusal("JSON_PARSER_ERROR", f"a list is expected in {key}")
+    return value
 
 
 def _rows(org: Org, call: Call) -> tuple[list[Row], bool]:
@@ -133,12 +140,12 @@ def _rows(org: Org, call: Call) -> tuple[list[Row], bool]:
     if changes >= _MAX_CHUNKS:
         # vendor docs: at most 10 chunks of alternating types; the code is unverified.
         raise Refusal("INVALID_INPUT", "too many chunks of different object types")
-    return rows, bool(body.get("allOrNone", False))
+    return rows, str(body.get("allOrNone", False)).lower() == "true"
 
 
 def _row(org: Org, record: Any) -> Row:
     attributes = record.get("attributes") if isinstance(record, dict) else None
-    name = (attributes or {}).get("type")
+    name = attributes.get("type") if isinstance(attributes, dict) else None
     entity = org.catalogue.find(str(name))
     if entity is None or org.access.fields(entity.name) is None:
         message = f"sObject type '{name}' is not supported."

@@ -271,7 +271,7 @@ class Salesforce:
             entity = self._entity(named.partition(".")[0])
             field = custom_field(named.partition(".")[2], metadata)
             self._org.add_field(entity, attrs.evolve(field, needs_grant=False))
-        self._pages = Pages(self._org.store)
+        self._pages = Pages(self._org.store, self._org.clock)
 
     def _entity(self, name: str) -> SObject:
         found = self._org.catalogue.find(name)
@@ -342,8 +342,8 @@ class Salesforce:
         if version > _NEWEST:
             message = "The requested resource does not exist"
             raise Refusal("NOT_FOUND", message, status=404)
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not self._logins.is_live(token):
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not self._logins.is_live(token):
             raise Refusal(
                 "INVALID_SESSION_ID", "Session expired or invalid", status=401
             )

@@ -128,6 +128,7 @@ _AGGREGATES: Final = ("COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX")
 _OPERATORS: Final = ("=", "!=", "<>", "<", "<=", ">", ">=")
 _FOREIGN: Final = ("HAVING", "USING", "WITH", "FOR", "TYPEOF", "UPDATE")
 _MAX_CHARACTERS: Final = 100_000
+_MAX_DIGITS: Final = 9
 
 
 def complaint(soql: str, at: int, text: str) -> str:
@@ -206,7 +207,7 @@ class _Parser:
             limit=limit,
             offset=offset,
         )
-        if statement.is_count and len(select) > 1:
+        if statement.is_count and (len(select) > 1 or group_by):
             raise self._unexpected(self._tokens[1])
         return statement
 
@@ -233,7 +234,7 @@ class _Parser:
         if not self._take("GROUP"):
             return ()
         self._expect("BY")
-        return tuple(self._list(lambda: _path(self._name())))
+        return tuple(self._list(lambda: self._plain_path("GROUP BY")))
 
     def _orderings(self) -> tuple[Ordering, ...]:
         if not self._take("ORDER"):
@@ -242,7 +243,7 @@ class _Parser:
         return tuple(self._list(self._ordering))
 
     def _ordering(self) -> Ordering:
-        path = _path(self._name())
+        path = self._plain_path("ORDER BY")
         is_descending = self._take("DESC") or (self._take("ASC") and False)
         nulls_last = False
         if self._take("NULLS"):
@@ -250,6 +251,12 @@ class _Parser:
             if not nulls_last:
                 self._expect("FIRST")
         return Ordering(path, is_descending, nulls_last)
+
+    def _plain_path(self, clause: str) -> Path:
+        name = self._name()
+        if self._here.text == "(":
+            raise not_imitated(f"functions in {clause}")
+        return _path(name)
 
     def _condition(self) -> Condition:
         if self._take("NOT"):
@@ -270,10 +277,7 @@ class _Parser:
             inner = self._condition()
             self._expect(")")
             return inner
-        path = _path(self._name())
-        if self._here.text == "(":
-            raise not_imitated("functions in WHERE")
-        return self._compared(path)
+        return self._compared(self._plain_path("WHERE"))
 
     def _compared(self, path: Path) -> Comparison:
         token = self._here
@@ -325,7 +329,8 @@ class _Parser:
 
     def _whole_number(self) -> int:
         token = self._here
-        if token.kind != "number" or not token.text.isdecimal():
+        is_whole = token.kind == "number" and token.text.isdecimal()
+        if not is_whole or len(token.text) > _MAX_DIGITS:
             raise self._unexpected()
         self._next += 1
         return int(token.text)

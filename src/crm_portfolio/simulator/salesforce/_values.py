@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -14,9 +15,19 @@ from crm_portfolio.simulator.salesforce._refusal import Refusal
 
 __all__ = ["stored_value"]
 
+# As the vendor docs write them; Python reads more, such as 1_000 and 2026-W01-1.
+_NUMBER: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT: Final = re.compile(
+    _DAY.pattern + r"T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[-+][0-9]{2}:?[0-9]{2})"
+)
+
 
 def stored_value(catalogue: Catalogue, field: Field, raw: Any) -> StoredValue:
     """The value as stored, or the refusal of its row."""
+    if isinstance(raw, str) and field.sql_type == "VARCHAR" and not _is_link(field):
+        # vendor docs: blanks around a text are trimmed, empty text is null.
+        raw = raw.strip()
     if raw is None or (raw == "" and field.sql_type == "VARCHAR"):
         if field.is_nillable:
             return None
@@ -26,31 +37,34 @@ def stored_value(catalogue: Catalogue, field: Field, raw: Any) -> StoredValue:
         raise Refusal("REQUIRED_FIELD_MISSING", message, fields=(field.name,))
     if field.is_number:
         return _number(field, raw)
-    if field.type in ("id", "reference"):
+    if _is_link(field):
         return _reference(catalogue, field, raw)
     return _CONVERTERS.get(field.sql_type, _text)(field, raw)
+
+
+def _is_link(field: Field) -> bool:
+    return field.type in ("id", "reference")
 
 
 def _text(field: Field, raw: Any) -> StoredValue:
     if not isinstance(raw, str):
         raise _mistyped(field, raw)
-    # vendor docs: blanks around a text are trimmed, empty text is null.
-    text = raw.strip()
-    if field.type == "picklist" and field.is_restricted and text not in field.values:
-        message = f"bad value for restricted picklist field: {text}"
+    if field.type == "picklist" and field.is_restricted and raw not in field.values:
+        message = f"bad value for restricted picklist field: {raw}"
         code = "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
         raise Refusal(code, message, fields=(field.name,))
-    if len(text) > field.length:
-        message = f"{field.label}: data value too large: {text[:60]} (max length={field.length})"
+    if len(raw) > field.length:
+        message = f"{field.label}: data value too large: {raw[:60]} (max length={field.length})"
         raise Refusal("STRING_TOO_LONG", message, fields=(field.name,))
-    return text or None
+    return raw
 
 
 def _number(field: Field, raw: Any) -> StoredValue:
+    # Observed in a recorded session: a number may come as text.
+    is_said = isinstance(raw, str) and _NUMBER.fullmatch(raw) is not None
     try:
-        # Observed in a recorded session: a number may come as text.
-        number = float(raw) if isinstance(raw, int | float | str) else math.nan
-    except (ValueError, OverflowError):
+        number = float(raw) if is_said or isinstance(raw, int | float) else math.nan
+    except OverflowError:
         number = math.nan
     if isinstance(raw, bool) or not math.isfinite(number):
         raise _mistyped(field, raw)
@@ -74,19 +88,21 @@ def _boolean(field: Field, raw: Any) -> StoredValue:
 
 
 def _day(field: Field, raw: Any) -> StoredValue:
+    if not isinstance(raw, str) or not _DAY.fullmatch(raw):
+        raise _mistyped(field, raw)
     try:
         return date.fromisoformat(raw)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise _mistyped(field, raw) from error
 
 
 def _moment(field: Field, raw: Any) -> StoredValue:
+    if not isinstance(raw, str) or not _MOMENT.fullmatch(raw):
+        raise _mistyped(field, raw)
     try:
         moment = datetime.fromisoformat(raw)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise _mistyped(field, raw) from error
-    if moment.tzinfo is None:
-        raise _mistyped(field, raw)
     return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0)
 
 
