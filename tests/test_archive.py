@@ -231,6 +231,18 @@ def test_an_unknown_run_is_refused_with_a_suggestion(tmp_path: Path) -> None:
     a_run(archive)
     with pytest.raises(SettingsError, match=f"did you mean '{RUN}'"):
         archive.journal(RUN[:-1])
+    with pytest.raises(SettingsError, match=f"'zzz'; its latest is '{RUN}'"):
+        archive.journal("zzz")
+    with pytest.raises(SettingsError, match="none' has no run 'zzz'; it holds no run"):
+        Archive(tmp_path / "none").journal("zzz")
+
+
+def test_a_run_that_was_cut_is_named_in_the_list_of_runs(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    segment_files(archive)[0].write_bytes(b"{")
+    with pytest.raises(DamagedFileError, match=f"{RUN}/000001.json"):
+        archive.runs()
 
 
 @pytest.mark.parametrize("run", ["", "..", "../x", "a/b", "A", "a\n", "a" * 65])
@@ -242,9 +254,19 @@ def test_an_id_cannot_lead_out_of_the_folder(tmp_path: Path, run: str) -> None:
 def test_a_segment_is_written_once(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     a_run(archive)
-    first = archive.segments(RUN)[0]
+    first, before = archive.segments(RUN)[0], archive.journal(RUN)
     with pytest.raises(RefusedError, match="another process writes the journal"):
-        archive.append(RUN, "intent", {"send": [], "left": []}, after=first)
+        archive.append(RUN, "begin", BEGIN, after=first)
+    assert archive.journal(RUN) == before
+
+
+def test_a_folder_that_cannot_be_used_says_what_it_must_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    archive = Archive(tmp_path / "file")
+    with pytest.raises(SettingsError, match="cannot be used: .* must be a folder"):
+        archive.keep_plan(RUN, b"the plan")
+    with pytest.raises(SettingsError, match="cannot be used"):
+        archive.append(RUN, "begin", BEGIN, after=None)
 
 
 def test_one_id_means_one_plan(tmp_path: Path) -> None:

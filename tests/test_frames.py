@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import UUID
 
 import duckdb
 import numpy as np
@@ -85,6 +87,25 @@ def test_an_object_column_of_several_types_comes_as_text() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cells", "texts"),
+    [
+        ([7.0, "B7"], ["7", "B7"]),
+        ([np.array([1, 2]), "x"], ["[1 2]", "x"]),
+        ([2**70, 1], ["1180591620717411303424", "1"]),
+        ([Decimal("Infinity"), Decimal(1)], ["Infinity", "1"]),
+        ([1 + 2j, None], ["(1+2j)", None]),
+        (["A\ud800", None], ["A\\ud800", None]),
+        ([UUID(int=65), None], ["00000000-0000-0000-0000-000000000041", None]),
+    ],
+)
+def test_what_arrow_has_no_type_for_comes_as_text(
+    cells: list[object], texts: list[str | None]
+) -> None:
+    column = pd.Series([None, *cells], dtype=object).iloc[1:]
+    assert to_arrow(pd.DataFrame({"cell": column}))["cell"].to_pylist() == texts
+
+
 def test_lazy_frames_and_relations_come_in() -> None:
     wanted = [{"a": 1, "b": "x"}]
     lazy = pl.LazyFrame({"a": [1], "b": ["x"]})
@@ -106,7 +127,9 @@ def test_no_metadata_of_pandas_travels_along() -> None:
     assert to_arrow(tagged).schema.metadata is None
 
 
-@pytest.mark.parametrize("thing", [None, [1, 2], {"a": [1]}, "account.csv"])
+@pytest.mark.parametrize(
+    "thing", [None, [1, 2], {"a": [1]}, "account.csv", pd.Series(["A"], name="a")]
+)
 def test_what_is_no_frame_is_refused(thing: object) -> None:
     with pytest.raises(SettingsError, match="is no frame"):
         to_arrow(thing)

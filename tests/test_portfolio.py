@@ -342,7 +342,7 @@ def test_a_folder_that_is_not_ours_names_the_command_that_makes_one(
     (tmp_path / "account.csv").write_text("account_id\n1\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="pull files"):
         Portfolio.load(tmp_path)
-    with pytest.raises(SettingsError, match="pull files"):
+    with pytest.raises(SettingsError, match=r"there is no folder .*gone: .*pull files"):
         Portfolio.load(tmp_path / "gone")
 
 

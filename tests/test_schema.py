@@ -241,7 +241,9 @@ UNREADABLE = [
     ("boolean", pa.array([2])),
     ("day", pa.array(["31.12.2024", "2023-02-29", "2024-1-5", "20240105", "soon"])),
     ("day", pa.array([20240105])),
+    ("day", pa.array([2**60], pa.timestamp("s"))),
     ("moment", pa.array(["2024-01-05T25:00:00Z", "5 January 2024"])),
+    ("moment", pa.array([2**60], pa.timestamp("ms", "UTC"))),
 ]
 
 

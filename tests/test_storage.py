@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -61,6 +62,37 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
     with pytest.raises(OSError):  # noqa: PT011 - which one differs by system
         _storage.write_atomically(path, b"new")
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_name_that_is_taken_is_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    def refuse(_: Path, __: Path) -> None:
+        raise PermissionError
+
+    if not has_links:  # as on some network shares
+        monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "a.json"
+    _storage.write_once(path, b"one", private=True)
+    with pytest.raises(FileExistsError):
+        _storage.write_once(path, b"two", private=True)
+    assert path.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_two_writers_at_once_one_gets_the_name(tmp_path: Path) -> None:
+    def take(content: bytes) -> bool:
+        try:
+            _storage.write_once(tmp_path / "a.json", content)
+        except FileExistsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(take, [bytes([n]) for n in range(32)]))
+    assert taken.count(True) == 1
+    assert (tmp_path / "a.json").read_bytes() == bytes([taken.index(True)])
 
 
 def test_a_file_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:

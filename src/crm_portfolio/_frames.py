@@ -47,7 +47,7 @@ def to_arrow(frame: NativeFrame) -> pa.Table:
         return _plain(frame)
     if isinstance(frame, pa.RecordBatch):
         return _plain(pa.Table.from_batches([frame]))
-    if backend_of(frame) == "pandas":
+    if backend_of(frame) == "pandas" and hasattr(frame, "columns"):
         return _plain(_from_pandas(frame))
     return _plain(_through_narwhals(frame))
 
@@ -119,23 +119,35 @@ def _from_pandas(frame: NativeFrame) -> pa.Table:
 
 def _column_from_pandas(series: NativeFrame) -> pa.Array | pa.ChunkedArray:
     try:
-        return pa.array(series, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        array = pa.array(series, from_pandas=True)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
         # An object column of several types, such as 12.5 beside "12x": as text, so that
         # the normaliser can name the cells that are wrong.
-        import pandas as pd
+        return _texts(series)
+    # UUIDs, as databases hand them out, would come as their sixteen bytes.
+    return _texts(series) if isinstance(array.type, pa.BaseExtensionType) else array
 
-        return pa.array(
-            [None if pd.isna(value) else _text(value) for value in series], pa.string()
-        )
+
+def _texts(series: NativeFrame) -> pa.Array:
+    import pandas as pd
+
+    return pa.array(
+        [
+            None if pd.api.types.is_scalar(value) and pd.isna(value) else _text(value)
+            for value in series
+        ],
+        pa.string(),
+    )
 
 
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # a 7.0 beside text is the 7 it is in other columns
     if isinstance(value, date | datetime):
         return value.isoformat()
-    return str(value)
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 _MAKERS: Mapping[Backend, Callable[[pa.Table], NativeFrame]] = {

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-__all__ = ["canonical_json", "digest", "now", "write_atomically"]
+__all__ = ["canonical_json", "digest", "now", "write_atomically", "write_once"]
 
 
 def now() -> datetime:
@@ -24,6 +24,30 @@ def write_atomically(path: Path, content: bytes, *, private: bool = False) -> No
 
     A private file can be read by its owner only.
     """
+    with _beside(path, content, private=private) as temporary:
+        temporary.replace(path)
+
+
+def write_once(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write a file whole where there is none: of two writers, one gets the name.
+
+    Raises:
+        FileExistsError: There is one, and it stays as it is.
+    """
+    with _beside(path, content, private=private) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:  # some network shares have no links: look, then take the name
+            if path.exists():
+                raise FileExistsError(path) from None
+            temporary.replace(path)
+
+
+@contextmanager
+def _beside(path: Path, content: bytes, *, private: bool) -> Iterator[Path]:
+    """The content on disk under another name, until it has its own."""
     # The temporary name is as unguessable as it is short, so that two writers of one
     # path never share it and a long name of ours still fits the file system.
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
@@ -34,11 +58,10 @@ def write_atomically(path: Path, content: bytes, *, private: bool = False) -> No
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
+        yield temporary
+    finally:
         with suppress(OSError):
             temporary.unlink()
-        raise
     _sync_folder(path.parent)
 
 

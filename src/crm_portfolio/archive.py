@@ -11,10 +11,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, Self, get_args
+from typing import Any, Final, Literal, Self
 
 import attrs
 
@@ -37,7 +38,7 @@ Json = Mapping[str, Any]
 VERSION: Final = 1
 _PLAN: Final = "plan.jsonl"
 _RUN_ID: Final = re.compile(r"[0-9a-z-]{1,64}")
-_SEGMENT: Final = re.compile(rf"(\d{{6}})-({'|'.join(get_args(SegmentKind))})\.json")
+_SEGMENT: Final = re.compile(r"\d{6}\.json")
 _RESTORE: Final = "Restore the run's folder from a backup; what follows is not proven."
 
 
@@ -171,10 +172,9 @@ class Archive:
 
     def runs(self) -> tuple[str, ...]:
         """The ids of all runs, oldest first."""
-        begun = sorted(
-            (json.loads(first.read_bytes())["at"], first.parent.name)
-            for first in self.folder.glob("runs/*/000001-begin.json")
-        )
+        with self._usable():
+            firsts = self.folder.glob(f"runs/*/{_name(1)}")
+            begun = sorted((_begun_at(first), first.parent.name) for first in firsts)
         return tuple(run_id for _, run_id in begun)
 
     def journal(self, run_id: str) -> Journal:
@@ -186,54 +186,51 @@ class Archive:
         """
         segments = self.segments(run_id)
         if not segments:
+            known = self.runs()
+            latest = f"; its latest is {known[-1]!r}" if known else "; it holds no run"
             raise SettingsError(
-                f"this archive has no run {run_id!r}"
-                + did_you_mean(run_id, self.runs())
+                f"the archive {str(self.folder)!r} has no run {run_id!r}"
+                + (did_you_mean(run_id, known) or latest)
             )
         return Journal.of(run_id, segments)
 
     def segments(self, run_id: str) -> tuple[Segment, ...]:
         """The verified segments of a run, in order; none if it never began."""
         folder = self._run(run_id)
-        names = sorted(
-            path.name for path in folder.glob("*.json") if _SEGMENT.fullmatch(path.name)
-        )
-        plan = folder / _PLAN
-        previous = _storage.digest(plan.read_bytes()) if plan.is_file() else None
         found: list[Segment] = []
-        for number, name in enumerate(names, 1):
-            segment = _read_segment(folder / name, run_id, number, previous)
-            found.append(segment)
-            previous = segment.digest
+        with self._usable():
+            names = sorted(
+                path.name
+                for path in folder.glob("*.json")
+                if _SEGMENT.fullmatch(path.name)
+            )
+            plan = folder / _PLAN
+            previous = _storage.digest(plan.read_bytes()) if plan.is_file() else None
+            for number, name in enumerate(names, 1):
+                segment = _read_segment(folder / name, run_id, number, previous)
+                found.append(segment)
+                previous = segment.digest
         return tuple(found)
 
     def keep_plan(self, run_id: str, content: bytes) -> None:
         """Store the plan of a run; the same plan may come again, another may not."""
         folder = self._run(run_id)
         plan = folder / _PLAN
-        if plan.is_file():
-            if plan.read_bytes() != content:
+        with self._usable():
+            if not plan.is_file():
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _storage.write_atomically(plan, content, private=True)
+            elif plan.read_bytes() != content:
                 raise RefusedError(
                     f"the archive holds another plan under the id {run_id}; nothing was "
                     "written. Make a new plan."
                 )
-            return
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _storage.write_atomically(plan, content, private=True)
 
     def append(
         self, run_id: str, kind: SegmentKind, content: Json, *, after: Segment | None
     ) -> Segment:
         """Write the next segment of a run and have it on disk on return."""
-        folder = self._run(run_id)
         number = after.number + 1 if after else 1
-        path = folder / f"{number:06d}-{kind}.json"
-        if path.exists():
-            raise RefusedError(
-                f"another process writes the journal of run {run_id}; nothing more was "
-                "written by this one. Wait for it, then apply the plan again."
-            )
-        plan = (folder / _PLAN).read_bytes() if after is None else b""
         body = {
             "format": "crm-portfolio journal",
             "version": VERSION,
@@ -241,18 +238,55 @@ class Archive:
             "number": number,
             "kind": kind,
             "at": _storage.now().isoformat(),
-            "previous": after.digest if after else _storage.digest(plan),
+            "previous": after.digest if after else self._plan_digest(run_id),
             "content": content,
         }
         digest = _storage.digest(_storage.canonical_json(body))
-        _storage.write_atomically(path, _sealed(body, digest), private=True)
+        path = self._run(run_id) / _name(number)
+        with self._usable():
+            try:
+                # A number is taken once, whatever its kind: two applies cannot mix.
+                _storage.write_once(path, _sealed(body, digest), private=True)
+            except FileExistsError as error:
+                raise RefusedError(
+                    f"another process writes the journal of run {run_id}; nothing more "
+                    "was written by this one. Wait for it, then apply the plan again."
+                ) from error
         return Segment(number, kind, content, digest)
+
+    def _plan_digest(self, run_id: str) -> str:
+        with self._usable():
+            return _storage.digest((self._run(run_id) / _PLAN).read_bytes())
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """What the disk refuses, told so that a person can mend it."""
+        try:
+            yield
+        except OSError as error:
+            raise SettingsError(
+                f"the archive {str(self.folder)!r} cannot be used: {error.strerror}. It "
+                "must be a folder that this user may read and write, with room on its "
+                "disk; then do the same again."
+            ) from error
 
     def _run(self, run_id: str) -> Path:
         # An id comes from a command line: it must not lead out of the folder.
         if not _RUN_ID.fullmatch(run_id):
             raise SettingsError(f"{run_id!r} is no id of a run")
         return self.folder / "runs" / run_id
+
+
+def _name(number: int) -> str:
+    return f"{number:06d}.json"
+
+
+def _begun_at(first: Path) -> str:
+    try:
+        return str(json.loads(first.read_bytes())["at"])
+    except (LookupError, TypeError, ValueError) as error:
+        name = f"{first.parent.name}/{first.name}"
+        raise DamagedFileError(name, "this segment was changed", _RESTORE) from error
 
 
 def _sealed(body: Json, digest: str) -> bytes:
@@ -280,8 +314,7 @@ def _read_segment(
         body, digest
     ):
         raise DamagedFileError(name, "this segment was changed", _RESTORE)
-    place = f"{body['number']:06d}-{body['kind']}.json"
-    if body["run"] != run_id or place != path.name:
+    if body["run"] != run_id or _name(body["number"]) != path.name:
         raise DamagedFileError(name, "this segment was swapped with another", _RESTORE)
     if body["number"] != number:
         missing = f"{path.parent.name}/{number:06d}"

@@ -36,6 +36,7 @@ def test_each_command_teaches_by_an_example(shell, command: str) -> None:
     result = shell(command, "--help")
     assert result.exit_code == 0
     assert f"crm-portfolio {command}" in result.stdout
+    assert "[[" not in result.stdout
 
 
 def test_the_version_is_said(shell) -> None:

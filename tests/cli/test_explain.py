@@ -48,3 +48,4 @@ def test_an_unknown_account_is_asked_about(shell, firm) -> None:
     result = shell("explain", "A1", "--folder", firm)
     assert result.exit_code == 2
     assert "did you mean" in result.stderr
+    assert result.stdout == ""

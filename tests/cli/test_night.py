@@ -196,6 +196,43 @@ class TestApply:
         assert second.exit_code == 0, second.stderr
 
 
+class TestMistakes:
+    def test_a_plan_into_a_folder_that_is_not_there(
+        self, shell, folder: Path, tmp_path
+    ) -> None:
+        to = tmp_path / "none" / "p"
+        result = shell("plan", folder, "--crm", "salesforce", "-o", to)
+        assert result.exit_code == 2
+        assert "cannot be saved" in result.stderr
+
+    def test_an_archive_that_is_a_file(
+        self, shell, ready: Salesforce, plan_file: Path
+    ) -> None:
+        before = ready.snapshot(audit=True)
+        result = _applied(shell, plan_file, plan_file)
+        assert result.exit_code == 2
+        assert "must be a folder" in result.stderr
+        assert ready.snapshot(audit=True) == before
+
+    def test_what_is_to_be_pasted_next_may_have_a_space_in_its_path(
+        self, shell, folder: Path, tmp_path
+    ) -> None:
+        file, archive = tmp_path / "my plan", tmp_path / "my runs"
+        planned = shell("plan", folder, "--crm", "salesforce", "-o", file)
+        assert f"apply '{file}' --archive" in planned.stderr
+        applied = _applied(shell, file, archive)
+        assert f"--archive '{archive}' -o" in applied.stderr
+
+    def test_the_run_is_told_before_it_can_be_stopped(
+        self, shell, ready: Salesforce, plan_file: Path, tmp_path, monkeypatch
+    ) -> None:
+        monkeypatch.setenv("SALESFORCE_CLIENT_SECRET", "wrong")
+        result = _applied(shell, plan_file, tmp_path / "runs")
+        run = json.loads(plan_file.read_text(encoding="utf-8").splitlines()[0])["id"]
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"Run {run}, to salesforce org ")
+
+
 class TestLimits:
     @pytest.fixture
     def beyond(

@@ -60,6 +60,15 @@ def test_every_option_is_on_the_page(shell, command: str) -> None:
     assert {option for option in options - {"--help"} if option not in page} == set()
 
 
+def test_every_way_to_log_in_is_a_row_of_the_page(shell, tmp_path: Path) -> None:
+    rows = _page("reference/command-line.md").splitlines()
+    told = shell("pull", "salesforce", "--to", tmp_path / "book").stderr
+    ways = re.findall(r"^  (SALESFORCE_[A-Z_ ]+?)  ", told, re.MULTILINE)
+    assert len(ways) == 4
+    for way in ways:
+        assert any(all(f"`{name}`" in row for name in way.split()) for row in rows), way
+
+
 def test_the_first_night_goes_as_the_tutorial_says(
     shell, tmp_path: Path, monkeypatch
 ) -> None:

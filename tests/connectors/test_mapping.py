@@ -159,6 +159,11 @@ def test_a_person_adds_a_field_and_it_is_read_as_its_column_is_typed() -> None:
         ({"opportunity": {"loss_reason": 3}}, 'write "Field_Name"'),
         ({"opportunity": {"loss_reason": {"field": "X", "az": "day"}}}, "Field_Name"),
         ({"opportunity": {"loss_reason": {"field": "X", "as": "dya"}}}, "'as' one of"),
+        (
+            {"opportunity": {"loss_reason": {"field": "X", "as": ["day"]}}},
+            "'as' one of",
+        ),
+        ({"opportunity": "Loss_Reason__c"}, r"fields.opportunity: write \{column"),
         ({"opportunity": {"opportunity_id": "X"}}, "not yours to map"),
         ({"account": {"tier": "X"}}, "no table 'account'"),
     ],

@@ -151,6 +151,13 @@ def test_a_bad_token_is_refused(org, raw):
     ]
 
 
+def test_a_token_must_be_borne(org, raw):
+    _, token = raw.session.headers["Authorization"].split()
+    for said in (token, f"Basic {token}"):
+        raw.session.headers["Authorization"] = said
+        assert raw.query("SELECT Id FROM Account").status_code == 401
+
+
 def test_sessions_end_and_a_new_one_goes_on(org, raw):
     assert raw.query("SELECT Id FROM Account").status_code == 200
     org.expire_tokens()

@@ -136,6 +136,10 @@ def test_counts_and_groups(raw):
         ("SELECT Id Account", "MALFORMED_QUERY", "unexpected token: 'Account'"),
         ("SELECT Id FROM Account WHERE", "MALFORMED_QUERY", "unexpected token: '<EOF>'"),
         ("SELECT Id FROM Account WHERE Name = 'a' AND Name = 'b' OR Id = null", "MALFORMED_QUERY", "unexpected token: 'OR'"),
+        ("SELECT COUNT() FROM Account GROUP BY Name", "MALFORMED_QUERY", "unexpected token"),
+        ("SELECT Name FROM Account GROUP BY Name ORDER BY Industry", "MALFORMED_QUERY", "Ordered field must be grouped or aggregated: Industry"),
+        ("SELECT COUNT(Id) FROM Account ORDER BY Name", "MALFORMED_QUERY", "Ordered field must be grouped"),
+        ("SELECT Id FROM Account LIMIT 99999999999999999999", "MALFORMED_QUERY", "unexpected token"),
         ("SELECT Id FROM Account LIMIT 1.5", "MALFORMED_QUERY", "unexpected token: '1.5'"),
         ("SELECT Id FROM Account WHERE Name = 'open", "MALFORMED_QUERY", "no viable alternative"),
         ("SELECT COUNT(), Name FROM Account", "MALFORMED_QUERY", "unexpected token"),
@@ -166,6 +170,8 @@ def test_a_refusal_points_at_the_place(raw):
         "SELECT Id FROM Account WHERE CreatedDate = LAST_N_DAYS:3",
         "SELECT convertCurrency(Amount) FROM Opportunity",
         "SELECT Id FROM Account FOR UPDATE",
+        "SELECT Name FROM Account GROUP BY Name ORDER BY COUNT(Id)",
+        "SELECT COUNT(Id) FROM Opportunity GROUP BY CALENDAR_YEAR(CloseDate)",
         "SELECT StageName, COUNT(Id) FROM Opportunity GROUP BY StageName HAVING COUNT(Id) > 1",
     ],
 )
@@ -233,6 +239,15 @@ def test_a_locator_dies_with_its_session(crowd, raw_for):
     raw.login()
     assert raw("GET", locator).json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
     assert raw("GET", "query/01gNonsense-2000").status_code == 400
+
+
+def test_a_locator_lives_two_days(crowd, raw_for):
+    raw = raw_for(crowd)
+    locator = next(pages(raw))["nextRecordsUrl"]
+    crowd.clock.advance(2 * 86_400 - 1)
+    assert raw("GET", locator).status_code == 200
+    crowd.clock.advance(1)
+    assert raw("GET", locator).json()[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
 
 
 def test_a_group_query_has_one_page_only(crowd, raw_for):
@@ -327,6 +342,7 @@ def test_many_records_by_id_come_in_their_places(org, raw):
         ({"ids": ["001000000000000AAA"] * 2001, "fields": ["Id"]}, "EXCEEDED_ID_LIMIT"),
         ({"ids": ["001000000000000AAA"], "fields": ["Nope"]}, "INVALID_FIELD"),
         ({"ids": [], "fields": ["Id"]}, "MISSING_ARGUMENT"),
+        ({"ids": "001000000000000AAA", "fields": ["Id"]}, "JSON_PARSER_ERROR"),
     ],
 )
 def test_reading_many_has_its_bounds(raw, body, code):

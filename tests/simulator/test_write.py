@@ -48,8 +48,11 @@ def test_numbers_may_come_as_text(org, raw, acme):
         ({"Is_Customer__c": "perhaps"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", ["Is_Customer__c"]),
         ({"Name": "x" * 256}, "STRING_TOO_LONG", ["Name"]),
         ({"Name": None}, "REQUIRED_FIELD_MISSING", ["Name"]),
+        ({"Name": " \n"}, "REQUIRED_FIELD_MISSING", ["Name"]),
         ({"Name": 5}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["Name"]),
         ({"NumberOfEmployees": "many"}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["NumberOfEmployees"]),
+        ({"NumberOfEmployees": "1_000"}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["NumberOfEmployees"]),
+        ({"NumberOfEmployees": " 12 "}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["NumberOfEmployees"]),
         ({"NumberOfEmployees": 1.5}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["NumberOfEmployees"]),
         ({"NumberOfEmployees": True}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["NumberOfEmployees"]),
         ({"NumberOfEmployees": 10**8}, "NUMBER_OUTSIDE_VALID_RANGE", ["NumberOfEmployees"]),
@@ -124,6 +127,8 @@ def test_all_or_none_writes_nothing_beside_a_bad_row(org, raw):
         ({"records": []}, "MISSING_ARGUMENT"),
         ({"records": [{"id": "x"}]}, "INVALID_TYPE"),
         ({"records": [{"attributes": {"type": "Nope"}, "id": "x"}]}, "INVALID_TYPE"),
+        ({"records": [{"attributes": "Account", "id": "x"}]}, "INVALID_TYPE"),
+        ({"records": ["x"]}, "INVALID_TYPE"),
         ({"rows": []}, "JSON_PARSER_ERROR"),
         ({"records": [{"attributes": {"type": kind}} for kind in ["Account", "Opportunity"] * 6]}, "INVALID_INPUT"),
     ],
@@ -131,6 +136,11 @@ def test_all_or_none_writes_nothing_beside_a_bad_row(org, raw):
 def test_a_malformed_collection_is_refused_as_a_whole(raw, body, code):
     answer = raw("PATCH", "composite/sobjects", json=body)
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, code)
+
+
+def test_all_or_none_may_come_as_text(raw, acme):
+    rows = raw.update({"id": acme, "Rating": "Hot"}, {"Nope": 1}, allOrNone="false")
+    assert [row["success"] for row in rows] == [True, False]
 
 
 def test_a_body_that_is_no_json_is_refused(raw):

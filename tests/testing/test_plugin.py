@@ -43,6 +43,11 @@ JOB = """
         (home,) = salesforce_simulator.snapshot("Organization")["Organization"].values()
         assert home["DefaultCurrencyIsoCode"] == "GBP"
 
+    @pytest.mark.crm_data(data=TABLES)
+    def test_the_data_may_be_named(salesforce_simulator):
+        assert salesforce_simulator.ids("account").keys() == {"a", "b"}
+        assert "SALESFORCE_DOMAIN" not in os.environ
+
     @pytest.mark.crm_data("tables")
     def test_a_folder_will_do(salesforce_simulator):
         assert salesforce_simulator.ids("account").keys() == {"x"}
@@ -59,6 +64,7 @@ def users_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     package = Path(crm_portfolio.__file__).parents[1]
     monkeypatch.setenv("PYTHONPATH", str(package))
     monkeypatch.setenv("SALESFORCE_ACCESS_TOKEN", "a real one")
+    monkeypatch.setenv("SALESFORCE_DOMAIN", "test")
     monkeypatch.delenv("SALESFORCE_INSTANCE_URL", raising=False)
     installed = any(e.name == "crm_portfolio" for e in entry_points(group="pytest11"))
     named = [] if installed else ["-p", "crm_portfolio.testing.plugin"]
@@ -74,7 +80,7 @@ def test_connect_reaches_the_pretend_crm_in_a_users_tests(
     users_tests, pytester: pytest.Pytester
 ) -> None:
     (pytester.mkdir("tables") / "account.csv").write_text("account_id,name\nx,NA\n")
-    users_tests(JOB).assert_outcomes(passed=4)
+    users_tests(JOB).assert_outcomes(passed=5)
 
 
 def test_the_plugin_costs_other_projects_nothing() -> None:

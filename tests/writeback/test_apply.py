@@ -21,6 +21,7 @@ from crm_portfolio.errors import (
     PlanTooOldError,
     RefusedError,
     RightMissingError,
+    SettingsError,
     WrongOrgError,
 )
 from crm_portfolio.protocols import Change, Outcome
@@ -30,6 +31,7 @@ from crm_portfolio.writeback import Header, Limits, Plan, apply, plan
 Wanted = Callable[..., Any]
 Edit = Callable[..., None]
 Held = Callable[[str], dict[str, Any]]
+Reach = Callable[..., Salesforce]
 
 ALL_OF_IT = {
     "tier": "A",
@@ -450,19 +452,14 @@ class TestTheCrmGoesAway:
         sim.fault(Fault(sim.api_calls + 2, "gone"))
         apply(proposal, crm, archive=archive)
         folder = archive.folder / "runs" / proposal.id
-        kinds = [path.name for path in sorted(folder.glob("0*.json"))]
-        assert kinds == [
-            "000001-begin.json",
-            "000002-intent.json",
-            "000003-outcome.json",
-            "000004-end.json",
-        ]
-        for path in list(folder.glob("00000[34]*")):
-            path.unlink()  # as if the process had been killed during the call
+        kinds = [segment.kind for segment in archive.segments(proposal.id)]
+        assert kinds == ["begin", "intent", "outcome", "end"]
+        for number in (3, 4):  # as if the process had been killed during the call
+            (folder / f"{number:06d}.json").unlink()
         killed = archive.journal(proposal.id)
         assert killed.counts == {"not_sent": 100, "unknown": 400}
         assert killed.interrupted == "stopped"
-        intent = json.loads((folder / kinds[1]).read_bytes())["content"]
+        intent = json.loads((folder / "000002.json").read_bytes())["content"]
         assert len(intent["send"]) == 400
 
     def test_a_disk_that_is_full_stops_before_the_crm_is_written(
@@ -471,6 +468,46 @@ class TestTheCrmGoesAway:
         before = sim.snapshot(audit=True)
         blocked = tmp_path / "file"
         blocked.touch()
-        with pytest.raises(OSError):  # noqa: PT011
+        with pytest.raises(SettingsError, match="cannot be used"):
             apply(proposal, crm, archive=Archive(blocked))
         assert sim.snapshot(audit=True) == before
+
+    def test_a_disk_that_fills_up_stops_before_the_next_batch(
+        self,
+        crm: Salesforce,
+        sim: simulator.Salesforce,
+        archive: Archive,
+        proposal: Plan,
+        connected: Reach,
+    ) -> None:
+        folder = archive.folder / "runs" / proposal.id
+
+        class DiskFull(Salesforce):
+            def write(self, table: Any, changes: Any) -> Iterator[Outcome]:
+                yield from super().write(table, changes)
+                folder.rename(folder.with_name("moved"))
+
+        with pytest.raises(SettingsError, match="then do the same again"):
+            apply(proposal, connected(sim, DiskFull), archive=archive)
+        folder.with_name("moved").rename(folder)
+        assert archive.journal(proposal.id).counts == {"not_sent": 100, "unknown": 400}
+        assert apply(proposal, crm, archive=archive).exit_code == 0
+
+    def test_of_two_applies_at_once_one_goes_on_and_the_journal_stands(
+        self,
+        crm: Salesforce,
+        sim: simulator.Salesforce,
+        archive: Archive,
+        proposal: Plan,
+        connected: Reach,
+    ) -> None:
+        class Overtaken(Salesforce):
+            def write(self, table: Any, changes: Any) -> Iterator[Outcome]:
+                yield from super().write(table, changes)
+                assert apply(proposal, crm, archive=archive).exit_code == 0
+
+        with pytest.raises(RefusedError, match="another process writes the journal"):
+            apply(proposal, connected(sim, Overtaken), archive=archive)
+        journal = archive.journal(proposal.id)
+        assert journal.counts == {"unchanged": 400, "written": 100}
+        assert len(journal.touched) == len(proposal.changes)

@@ -18,7 +18,17 @@ from hypothesis import strategies as st
 from crm_portfolio._managed import FIELDS, VALUES, canonical, is_own, stamp
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio.errors import DamagedFileError, PlanAlteredError, SettingsError
-from crm_portfolio.writeback import Edited, Header, Limits, Pinned, Plan
+from crm_portfolio.protocols import Change
+from crm_portfolio.writeback import (
+    Edited,
+    Header,
+    Limits,
+    Pinned,
+    Plan,
+    PlannedChange,
+    PlannedRecord,
+)
+from crm_portfolio.writeback._planned import Draft
 
 MakePlan = Callable[..., Plan]
 
@@ -193,6 +203,24 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_plan_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"no plan 'plam\.jsonl' in"):
         Plan.load(tmp_path / "plam.jsonl")
+
+
+def test_a_plan_of_fields_that_are_not_ours_is_refused(header: Header) -> None:
+    change = PlannedChange(Change("001A", "tier_pinned", None, "A"), True)
+    record = PlannedRecord("001A", None, (None, None, None), 1, (change,))
+    foreign = Plan.of(header, [Draft(record, {})])
+    with pytest.raises(PlanAlteredError):
+        foreign.verify()
+    with pytest.raises(PlanAlteredError):
+        Plan.from_bytes(foreign.to_bytes(), "plan.jsonl")
+
+
+def test_a_plan_that_cannot_be_saved_says_what_to_do(
+    plan_of: MakePlan, tmp_path: Path
+) -> None:
+    for path in (tmp_path / "no folder" / "plan.jsonl", tmp_path):
+        with pytest.raises(SettingsError, match="cannot be saved as .* Name a file"):
+            plan_of({}).save(path)
 
 
 def test_a_plan_of_a_newer_version_asks_for_an_upgrade(saved: Path) -> None:

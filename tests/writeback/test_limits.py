@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crm_portfolio.archive import Archive
+from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.protocols import Change
-from crm_portfolio.writeback import Limits, Policy
+from crm_portfolio.writeback import Header, Limits, Plan, Policy, apply
 from crm_portfolio.writeback._limits import refusals
 
 
@@ -112,6 +117,8 @@ def test_a_refusal_is_a_sentence() -> None:
         {"min_changes": -1},
         {"max_emptied": -1},
         {"max_age_hours": -1},
+        {"max_age_hours": float("inf")},
+        {"max_age_hours": float("nan")},
         {"max_share_by_field": {"tier": 20}},
         {"max_share_by_field": {"tiers": 0.2}},
     ],
@@ -124,3 +131,14 @@ def test_a_limit_that_is_none_is_refused(settings: dict[str, object]) -> None:
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(SettingsError, match="'keep' or 'overwrite'"):
         Policy(edited="ignore")  # type: ignore[arg-type]
+
+
+def test_a_plan_may_be_allowed_to_grow_as_old_as_one_likes(
+    plan_of: Callable[..., Plan],
+    crm: Salesforce,
+    archive: Archive,
+    header: Header,
+) -> None:
+    limits = Limits(max_age_hours=1e12)
+    proposal = plan_of({}, header=attrs.evolve(header, org=crm.org(), limits=limits))
+    assert apply(proposal, crm, archive=archive).exit_code == 0

@@ -7,10 +7,12 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crm_portfolio import Portfolio
 from crm_portfolio._managed import stamp
 from crm_portfolio.writeback import Edited, Header, Pinned, Plan
 
@@ -130,6 +132,23 @@ def test_hostile_ids_and_values_are_harmless(plan_of: MakePlan) -> None:
     assert "\u202e" not in str(plan)
     assert "a␊b→A" in str(plan)
     assert r"␛\[31m\|\<b\>" in plan.to_markdown()
+
+
+def test_in_markdown_values_reasons_and_names_are_only_read(
+    plan_of: MakePlan,
+) -> None:
+    hostile = "<script>[x](http://evil)"
+    held = {"tier": hostile, "portfolio_stamp": "x"}
+    book = Portfolio.from_frames(
+        as_of=date(2026, 6, 30),
+        currency="EUR",
+        account=pa.table({"account_id": ["001A"], "name": [hostile]}),
+    )
+    told = plan_of({"001A": (held, {"tier": "A"})}).to_markdown(book)
+    shown = r"\<script\>\[x\](http://evil)"
+    assert f"({shown}→A 1)" in told
+    assert f"- {shown} (001A) {shown}→A." in told
+    assert hostile not in told
 
 
 def test_a_plan_that_takes_back_says_which_run(

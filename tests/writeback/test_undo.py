@@ -252,6 +252,6 @@ def test_the_plan_says_what_it_takes_back_and_what_it_leaves(
     edit(ids[0], tier="D", tier_pinned="D")
     told = str(undo(journal, crm))
     assert f"takes back run {journal.run_id}," in told
-    assert f"Edited by people, kept: 1 ({ids[0]} tier)" in told
+    assert f"Changed since, kept: 1 ({ids[0]} tier)" in told
     assert f"Pinned by people: 1 ({ids[0]} D)" in told
     assert "tier: 2 changed (A→empty 2)" in told

@@ -64,7 +64,10 @@ def currency_of(currency: str | None, tables: Tables) -> str:
     if len(named) == 1:
         return next(iter(named))
     found = f"name several ({', '.join(sorted(named))})" if named else "name none"
-    raise SettingsError(f"which currency? the tables {found}: say currency=, as 'EUR'")
+    raise SettingsError(
+        f"which currency? the tables {found}: say currency='EUR', on the command line "
+        "--currency EUR"
+    )
 
 
 def currencies_in(table: pa.Table, default: str | None = None) -> list[str]:

@@ -29,7 +29,7 @@ def analyse(
     folder: PortfolioFolder,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="concentration, tiers; without: all."),
+        typer.Argument(metavar="NAME", help="concentration, tiers; without: all."),
     ] = None,
     output: OutputOption = "table",
     settings: SettingsFile = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -63,6 +64,8 @@ def apply(
 
     chosen = read_settings(settings)
     proposal = Plan.load(plan)
+    # Said first: whoever stops it knows which run to take back.
+    say(f"Run {proposal.id}, to {proposal.header.org}.")
     with progress() as bar:
         journal = apply_plan(
             proposal,
@@ -85,7 +88,8 @@ def apply(
             f"Interrupted: apply {plan} again when the CRM is back; it goes on from here."
         )
     if journal.touched:
-        way_back = f"{program()} undo {journal.run_id} --archive {archive} -o PLAN"
+        there = shlex.quote(str(archive))
+        way_back = f"{program()} undo {journal.run_id} --archive {there} -o PLAN"
         say(f"To take it back: {way_back}")
     return journal.exit_code
 

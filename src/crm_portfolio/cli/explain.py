@@ -48,7 +48,10 @@ def explain(
         }
         show_json({"account_id": account, "reasons": reasons})
         return
-    for name, result in findings.items():
+    told = {
+        name: each.explain(account, lang=language) for name, each in findings.items()
+    }
+    for name, sentences in told.items():
         typer.echo(f"{name}:")
-        for sentence in result.explain(account, lang=language).splitlines():
+        for sentence in sentences.splitlines():
             typer.echo(f"  {inert(sentence)}")

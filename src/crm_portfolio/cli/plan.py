@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,7 +64,8 @@ def plan(
 def tell_next(proposal: Plan, to: Path, archive: Path | str) -> None:
     """What to do with the plan file."""
     if proposal.changes:
-        way = f"{program()} apply {to} --archive {archive}"
+        there = shlex.quote(str(archive))
+        way = f"{program()} apply {shlex.quote(str(to))} --archive {there}"
         say(f"{to}: nothing is written yet; this writes it: {way}")
     else:
         say(f"{to}: there is nothing to write.")

@@ -27,7 +27,7 @@ def pull(
     ],
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[FOLDER]", help="With files: the folder to read."),
+        typer.Argument(metavar="FOLDER", help="With files: the folder to read."),
     ] = None,
     *,
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write.")],

@@ -103,6 +103,11 @@ def read_saved(folder: Path) -> Saved:
 
 def _header(folder: Path) -> Json:
     path = folder / _FILE
+    if not folder.is_dir():
+        raise SettingsError(
+            f"there is no folder {folder}: make it with `crm-portfolio pull`, or of "
+            f"exported files with `crm-portfolio pull files EXPORTS --to {folder}`"
+        )
     if not path.is_file():
         raise SettingsError(
             f"{folder} is not a folder of ours, for it has no {_FILE}: make one with "

@@ -164,7 +164,7 @@ def _read_day(given: pa.Array, time_zone: str) -> pa.Array:
     if pa.types.is_date(type_):
         return given.cast(_DATE)
     if pa.types.is_timestamp(type_):
-        moment = given.cast(pa.timestamp("us", type_.tz), safe=False)
+        moment = _in_microseconds(given)
         return (
             local_day(moment, time_zone) if type_.tz else moment.cast(_DATE, safe=False)
         )
@@ -179,7 +179,7 @@ def _read_moment(given: pa.Array, time_zone: str) -> pa.Array:
     """A moment without a zone is in UTC; a day is its first moment in the time zone."""
     type_ = given.type
     if pa.types.is_timestamp(type_):
-        moment = given.cast(pa.timestamp("us", type_.tz), safe=False)
+        moment = _in_microseconds(given)
         return moment.cast(_MOMENT) if type_.tz else pc.assume_timezone(moment, "UTC")
     if pa.types.is_date(type_):
         return _first_moment(given.cast(_DATE), time_zone)
@@ -188,6 +188,14 @@ def _read_moment(given: pa.Array, time_zone: str) -> pa.Array:
         days = _first_moment(_parsed(given, _DAY, _DATE), time_zone)
         return pc.coalesce(_aware(given), naive, days)
     return _none(given, _MOMENT)
+
+
+def _in_microseconds(moments: pa.Array) -> pa.Array:
+    """Nanoseconds are cut; coarser moments too far away to be held are null."""
+    type_ = pa.timestamp("us", moments.type.tz)
+    if moments.type.unit == "ns":
+        return moments.cast(type_, safe=False)
+    return _tried(moments, type_)
 
 
 def _first_moment(days: pa.Array, time_zone: str) -> pa.Array:

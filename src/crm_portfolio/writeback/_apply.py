@@ -61,7 +61,7 @@ def apply(
         recorder.end(error.code or "transient")
     except BaseException as error:
         # The first error counts, also where the journal cannot be ended either.
-        with suppress(OSError):
+        with suppress(CrmPortfolioError):
             recorder.end(_why(error))
         raise
     else:
@@ -80,7 +80,7 @@ def _check(plan: Plan, crm: Connector, accept_changes: int | None) -> None:
     plan.verify()
     same_org(plan.header.org, crm.org())
     made_at, limits = plan.header.made_at, plan.header.limits
-    if now() - made_at > timedelta(hours=limits.max_age_hours):
+    if (now() - made_at) / timedelta(hours=1) > limits.max_age_hours:
         raise PlanTooOldError(
             f"plan {plan.id} was made at {made_at:%Y-%m-%d %H:%M} UTC and holds for "
             f"{limits.max_age_hours:g} hours; nothing was written. Make a new plan."

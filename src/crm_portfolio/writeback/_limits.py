@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
@@ -27,8 +28,10 @@ def _is_share(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
 
 
 def _is_count(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if value < 0:
-        raise SettingsError(f"limits.{attribute.name} cannot be below 0: {value}")
+    if not 0 <= value < math.inf:
+        raise SettingsError(
+            f"limits.{attribute.name} is a number from 0 on, not {value}"
+        )
 
 
 def _are_shares(

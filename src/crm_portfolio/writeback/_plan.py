@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from crm_portfolio import _storage
+from crm_portfolio._managed import STAMP, VALUES
 from crm_portfolio.errors import PlanAlteredError, SettingsError
 from crm_portfolio.writeback import _summary
 from crm_portfolio.writeback._document import (
@@ -118,9 +119,11 @@ class Plan:
         """Check that the plan is what it was when it got its id.
 
         Raises:
-            PlanAlteredError: Something in it was replaced.
+            PlanAlteredError: Something in it was replaced, or is no field of ours.
         """
-        if self.id != identify(self.header, self.records):
+        columns = {planned.change.column for planned in self.changes}
+        is_ours = columns <= {*VALUES, STAMP}
+        if not is_ours or self.id != identify(self.header, self.records):
             raise PlanAlteredError(
                 f"plan {self.id} was altered after it was made; nothing was written. "
                 "Make a new plan."
@@ -128,7 +131,13 @@ class Plan:
 
     def save(self, path: Path | str) -> None:
         """Write the plan to a file that tells when it was altered."""
-        _storage.write_atomically(Path(path), self.to_bytes(), private=True)
+        try:
+            _storage.write_atomically(Path(path), self.to_bytes(), private=True)
+        except OSError as error:
+            raise SettingsError(
+                f"the plan cannot be saved as {str(path)!r}: {error.strerror}. Name a "
+                "file in a folder that is there and that this user may write."
+            ) from error
 
     @classmethod
     def load(cls, path: Path | str) -> Plan:

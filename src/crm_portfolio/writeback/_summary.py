@@ -48,14 +48,20 @@ class _Style:
 
     def account(self, record_id: str) -> str:
         name = self.names.get(record_id)
-        shown = self.shown(record_id)
-        return f"{name} ({shown})" if name else shown
+        return self.shown(f"{name} ({record_id})" if name else record_id)
+
+    def move(self, before: Value, after: Value) -> str:
+        return f"{self.value(before)}→{self.value(after)}"
+
+    def value(self, value: Value) -> str:
+        return "empty" if value is None else self.shown(str(value))
 
     def because(self, reasons: Sequence[Reason]) -> str:
         """The first reason, which is the rule; the others are in the plan."""
         if not reasons:
             return ""
-        return f". {sentence(reasons[0], self.lang, names=self.names)}"
+        said = sentence(reasons[0], self.lang, names=self.names)
+        return f". {self.shown(said)}"
 
 
 def text(plan: Plan) -> str:
@@ -79,14 +85,14 @@ def _names(portfolio: Portfolio | None) -> dict[str, str]:
     pairs = zip(
         accounts["account_id"].to_pylist(), accounts["name"].to_pylist(), strict=True
     )
-    return {record_id: inert_cell(name) for record_id, name in pairs if name}
+    return {record_id: name for record_id, name in pairs if name}
 
 
 def _lines(plan: Plan, style: _Style) -> _Lines:
     return [
         _head(plan),
         _extent(plan),
-        *(style.point + line for line in _by_field(plan)),
+        *(style.point + line for line in _by_field(plan, style)),
         *_movers(plan, style),
         *(style.fact + line for line in _people(plan, style)),
         *(style.fact + style.title(line) for line in _refused(plan)),
@@ -113,7 +119,7 @@ def _extent(plan: Plan) -> str:
     )
 
 
-def _by_field(plan: Plan) -> _Lines:
+def _by_field(plan: Plan, style: _Style) -> _Lines:
     """A line for each field with choices, one for all others together."""
     lines, others = [], []
     touched = {c.change.column for c in plan.changes} - {STAMP}
@@ -123,27 +129,19 @@ def _by_field(plan: Plan) -> _Lines:
         parts += [f"{filled:,} filled for the first time"] * bool(filled)
         said = f"{column}: {', '.join(parts)}"
         if FIELDS[column].choices:
-            lines.append(said + _moves(plan.changes, column))
+            lines.append(said + _moves(plan.changes, column, style))
         else:
             others.append(said)
     return [*lines, *(["; ".join(others)] if others else [])]
 
 
-def _moves(changes: Iterable[PlannedChange], column: str) -> str:
+def _moves(changes: Iterable[PlannedChange], column: str, style: _Style) -> str:
     moves = Counter(
         (c.change.before, c.change.after) for c in changes if c.change.column == column
     )
     ranked = sorted(moves.items(), key=lambda item: (-item[1], str(item[0])))
-    told = [f"{_move(*move)} {count:,}" for move, count in ranked[:_SHOWN]]
+    told = [f"{style.move(*move)} {count:,}" for move, count in ranked[:_SHOWN]]
     return f" ({', '.join(told)}{', …' if ranked[_SHOWN:] else ''})"
-
-
-def _move(before: Value, after: Value) -> str:
-    return f"{_value(before)}→{_value(after)}"
-
-
-def _value(value: Value) -> str:
-    return "empty" if value is None else inert(str(value))
 
 
 def _movers(plan: Plan, style: _Style) -> _Lines:
@@ -161,7 +159,7 @@ def _movers(plan: Plan, style: _Style) -> _Lines:
     words = "Largest accounts that move:" if moved else "Largest accounts, first tier:"
     lines = [
         f"{style.point}{style.account(record.record_id)} "
-        f"{_move(planned.change.before, planned.change.after)}"
+        f"{style.move(planned.change.before, planned.change.after)}"
         f"{style.because(planned.reasons)}"
         for record, planned in chosen
     ]
@@ -174,14 +172,14 @@ def _by_rank(pair: tuple[PlannedRecord, PlannedChange]) -> tuple[bool, int, str]
 
 
 def _people(plan: Plan, style: _Style) -> _Lines:
-    kept = (
-        "kept"
-        if plan.header.undoes or plan.header.policy.edited == "keep"
-        else "overwritten"
+    kept = "kept" if plan.header.policy.edited == "keep" else "overwritten"
+    # What stands there instead may be a later run's, too.
+    edited = (
+        "Changed since, kept" if plan.header.undoes else f"Edited by people, {kept}"
     )
     told = (
         ("Pinned by people", [_pinned(each, style) for each in plan.pinned]),
-        (f"Edited by people, {kept}", [_edited(each, style) for each in plan.edited]),
+        (edited, [_edited(each, style) for each in plan.edited]),
         ("Not in the CRM", [style.account(each) for each in plan.missing]),
     )
     return [f"{words}: {len(each):,} ({_few(each)})" for words, each in told if each]

@@ -78,6 +78,14 @@ def test_a_cell_that_allows_one_reading_has_it(
     )
 
 
+@pytest.mark.parametrize("cell", ["EUR 5 USD", "€5 USD", "A$5 CAD", "£5 €"])
+def test_a_cell_that_names_two_currencies_is_not_read(cell: str) -> None:
+    reading = money(cell)
+    assert reading.unread.to_pylist() == [True]
+    assert reading.currency is None
+    assert money("EUR 5 €").currency.to_pylist() == ["EUR"]
+
+
 def test_an_empty_cell_is_unknown_and_not_zero() -> None:
     assert read("", None, "  ", NO_BREAK, "1") == [None, None, None, None, "1"]
 

@@ -6,6 +6,8 @@ import pickle
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from crm_portfolio.connectors.salesforce import (
     ClientCredentials,
@@ -56,6 +58,34 @@ def test_a_private_key_may_be_in_a_file_or_on_one_line(org, tmp_path: Path) -> N
     assert Salesforce(spelt).org().org_id == org.org_id
 
 
+@pytest.mark.parametrize("way", ["client_credentials", "jwt", "session"])
+def test_a_line_break_after_a_variable_is_no_part_of_it(org, way) -> None:
+    environment = org.environment_for(way)
+    wrapped = {name: f" {said}\r\n" for name, said in environment.items()}
+    assert login_from(wrapped) == login_from(
+        {name: said.strip() for name, said in environment.items()}
+    )
+    assert Salesforce(login_from(wrapped)).org().org_id == org.org_id
+
+
+@pytest.mark.parametrize("token", ["00D… PLANTED", "PLANTED\n", "PLANTED two"])
+def test_a_token_that_no_header_can_carry_is_refused_before_a_call(token) -> None:
+    with pytest.raises(SettingsError, match="copy it whole") as caught:
+        SessionToken(ORG, token)
+    assert "PLANTED" not in str(caught.value)
+
+
+@pytest.mark.parametrize("nothing", [None, "", " "])
+def test_what_an_unset_variable_leaves_is_named(nothing) -> None:
+    for name, made in (
+        ("access_token", lambda: SessionToken(ORG, nothing)),
+        ("client_secret", lambda: ClientCredentials(ORG, "id", nothing)),
+        ("private_key", lambda: JwtBearer("me@acme.example", "id", nothing)),
+    ):
+        with pytest.raises(SettingsError, match=f"{name} is missing"):
+            made()
+
+
 def test_the_environment_that_lacks_something_is_told_what(org) -> None:
     with pytest.raises(SettingsError) as caught:
         login_from({"SALESFORCE_INSTANCE_URL": ORG, "SALESFORCE_CLIENT_ID": " "})
@@ -88,6 +118,7 @@ def test_two_log_ins_in_the_environment_are_one_too_many() -> None:
         ("https://acme.lightning.force.com", "serves pages, not the API"),
         ("https://user:hunter2@acme.my.salesforce.com", "scheme and host only"),
         ("https://acme.my.salesforce.com/services", "scheme and host only"),
+        ("https://acme.my.salesforce.com#hunter2", "scheme and host only"),
         ("https://acme:port", "is not an address"),
         ("", "scheme and host only"),
     ],
@@ -156,9 +187,30 @@ def test_a_private_key_that_is_none_is_not_shown(org, key: str) -> None:
     assert caught.value.__context__ is None
 
 
+def _pem(key: rsa.RSAPrivateKey, secrecy: serialization.KeySerializationEncryption):
+    pkcs8 = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, pkcs8, secrecy).decode()
+
+
+def test_a_key_that_cannot_sign_is_told_from_one_that_is_not_let_in(org) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    locked = _pem(key, serialization.BestAvailableEncryption(b"passphrase"))
+    info = serialization.PublicFormat.SubjectPublicKeyInfo
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, info).decode()
+    foreign = _pem(key, serialization.NoEncryption())
+    for given, told in (
+        (locked, "without a passphrase"),
+        (public, "RSA private key"),
+        (foreign, "does the key fit the app's certificate"),
+    ):
+        environment = {**org.environment_for("jwt"), "SALESFORCE_PRIVATE_KEY": given}
+        with pytest.raises(LoginError, match=told):
+            Salesforce(login_from(environment)).org()
+
+
 def test_a_wrong_token_fails_after_one_call(org) -> None:
     crm = Salesforce(SessionToken(org.url, "PLANTED"))
-    with pytest.raises(LoginError, match="expired or is not valid") as caught:
+    with pytest.raises(LoginError, match="not valid: log in again") as caught:
         crm.tables()
     assert caught.value.code == "INVALID_SESSION_ID"
     assert org.api_calls == 1

@@ -136,6 +136,18 @@ def test_an_empty_org_gives_empty_tables_with_all_their_columns(connected) -> No
     assert batch.rows.num_rows == 1  # owner: the user of the log-in
 
 
+def test_only_our_own_people_are_owners(org, connected) -> None:
+    """A member of a customer's community is a user too, and nobody of ours."""
+    everyone = len(org.snapshot("User")["User"])
+    org._org.store.insert_records(
+        "User",
+        [{"Id": "005000000000001AAA", "Name": "Jo", "UserType": "CspLitePortal"}],
+    )
+    owners = whole(connected(org), "owner")
+    assert owners.num_rows == everyone
+    assert "Jo" not in owners["name"].to_pylist()
+
+
 def test_only_the_columns_asked_for_are_pulled(org, connected) -> None:
     crm = connected(org)
     org.edit(
@@ -419,6 +431,9 @@ def test_a_managed_field_that_the_org_lacks_names_setup(org, connected) -> None:
         ({"api_version": "v66.0"}, "write it like"),
         ({"page_size": 5_000}, "200 to 2000"),
         ({"timeout": (0, 1)}, "both above 0"),
+        ({"timeout": 30}, "two numbers of seconds"),
+        ({"timeout": (10, None)}, "two numbers of seconds"),
+        ({"timeout": (10, float("inf"))}, "two numbers of seconds"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(wrong, problem) -> None:

@@ -221,6 +221,7 @@ def test_nobody_listening_is_said_with_the_reason() -> None:
         except requests.ConnectionError as error:
             said = translated(error, where="reading Account")
     assert isinstance(said, TransientError)
+    assert "look at the network and at instance_url" in str(said)
     assert said.code in {"ConnectionRefusedError", "NewConnectionError"}
 
 

@@ -46,9 +46,10 @@ _NOTHING: Final = pa.scalar(None, pa.string())
 def codes(
     before: pa.Array, after: pa.Array, symbols: Mapping[str, str]
 ) -> tuple[pa.Array, pa.Array, str]:
-    """The ISO code of each cell, whether all it names is known, and the signs assumed.
+    """The ISO code of each cell, whether all it names is clear, and the signs assumed.
 
     ``before`` and ``after`` are what stands beside the number, empty where nothing does.
+    Two that name different currencies are not clear, whatever the number is.
     A person's own ``symbols`` go before the usual ones.
     """
     first, second = _named(before, symbols), _named(after, symbols)
@@ -56,11 +57,16 @@ def codes(
         pc.or_(pc.equal(before, ""), first.is_valid()),
         pc.or_(pc.equal(after, ""), second.is_valid()),
     )
-    # "$12 CAD": a code says more than a sign.
+    is_shared = pc.or_(
+        pc.is_in(before, pa.array(_SHARED)), pc.is_in(after, pa.array(_SHARED))
+    )
+    differ = pc.not_equal(first, second).fill_null(fill_value=False)
+    is_known = pc.and_not(is_known, pc.and_not(differ, is_shared))
+    # "$12 CAD": a code says more than a sign that several currencies share.
     code_comes_last = pc.match_substring_regex(after, "^[A-Za-z]{3}$")
     code = pc.if_else(code_comes_last, second, pc.coalesce(first, second))
     by_sign = pc.and_not(
-        pc.or_(pc.is_in(before, pa.array(_SHARED)), pc.is_in(after, pa.array(_SHARED))),
+        is_shared,
         pc.or_(code_comes_last, pc.match_substring_regex(before, "^[A-Za-z]{3}$")),
     )
     is_assumed = pc.any(by_sign).as_py() and not set(_SHARED) & set(symbols)

@@ -294,12 +294,12 @@ def login_from(environment: Mapping[str, str]) -> Login:
         given[_KEY].replace("\\n", "\n") if _KEY in way else _read_key(given[_KEY_FILE])
     )
     domain = given.get("SALESFORCE_DOMAIN", "")
-    return JwtBearer(given[_USER], given[_ID], key, given[_URL], domain)
+    return JwtBearer(given[_USER], given[_ID], key.strip(), given[_URL], domain)
 
 
 def _read_key(path: str) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8").strip()
+        return Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, ValueError):
         raise SettingsError(f"{_KEY_FILE}: the file cannot be read as text") from None
 

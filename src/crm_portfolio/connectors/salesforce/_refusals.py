@@ -99,7 +99,12 @@ def translated(error: Exception, *, where: str, needs: str = "") -> ConnectorErr
         )
     if isinstance(error, requests.exceptions.InvalidJSONError):
         return unreadable(where)
-    return TransientError(SOURCE, f"{where}: no answer from the CRM", _reason(error))
+    return TransientError(
+        SOURCE,
+        f"{where}: no answer from the CRM; if that lasts, look at the network and at "
+        "instance_url",
+        _reason(error),
+    )
 
 
 def unreadable(where: str) -> TransientError:
