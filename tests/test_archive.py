@@ -263,7 +263,7 @@ def test_a_segment_is_written_once(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_used_says_what_it_must_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     archive = Archive(tmp_path / "file")
-    with pytest.raises(SettingsError, match="cannot be used: .* must be a folder"):
+    with pytest.raises(SettingsError, match=r"cannot be used: .* must be a folder"):
         archive.keep_plan(RUN, b"the plan")
     with pytest.raises(SettingsError, match="cannot be used"):
         archive.append(RUN, "begin", BEGIN, after=None)

@@ -294,6 +294,16 @@ def test_quarters_add_up_as_they_do_by_hand(invoiced, backend):
         assert found_there == [int(100 * sums[group, q]) for q in range(8)]
 
 
+def test_the_last_quarter_ends_with_the_period(invoiced):
+    """The book goes on to the as-of date, a few days beyond."""
+    spring = Period.between(date(2026, 3, 1), date(2026, 6, 1))
+    lines = [("A", date(2026, 5, 31), 1.0), ("A", date(2026, 6, 1), 10.0)]
+    portfolio = invoiced([{"account_id": "A"}], lines)
+    facts = _facts.revenue_facts(portfolio, spring, None, needed_by="t")
+    found = _facts.quarterly_revenue(portfolio, facts, {"A": "A"}, quarters=2)
+    assert found == ({"A": [0, 100]}, [0, 100])
+
+
 def test_groups_are_those_of_the_ultimate_parents(invoiced):
     accounts = [
         {"account_id": "C", "parent_id": "B"},

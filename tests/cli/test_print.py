@@ -39,3 +39,21 @@ def test_a_log_holds_no_bars(pull: list[str]) -> None:
     assert "\x1b" not in ended.stderr
     assert "1 account" in ended.stderr
     assert ended.stdout == ""
+
+
+def test_what_is_piped_is_eighty_columns_wide(pull: list[str], tmp_path: Path) -> None:
+    name = "A very long name " * 9
+    file = tmp_path / "exports" / "account.csv"
+    file.write_text(f"account_id,name\nA1,{name}\n", encoding="utf-8")
+    sale = "opportunity_id,account_id,status,amount,closed_on\n1,A1,won,5,2026-01-05\n"
+    (file.parent / "opportunity.csv").write_text(sale, encoding="utf-8")
+    subprocess.run(pull, capture_output=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", COMMAND, "analyse", str(tmp_path / "book")],
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "A very long" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) == 80

@@ -190,6 +190,15 @@ def test_what_follows_from_the_stage_follows_it(org, raw):
     assert answer.json()[0]["errorCode"] == "REQUIRED_FIELD_MISSING"
 
 
+@pytest.mark.parametrize(
+    "day", ["20260101", "2026-W01-1", "2026-02-29", "01/02/2026", 20260101]
+)
+def test_a_day_is_written_as_the_documentation_writes_it(raw, day):
+    record = {"Name": "New", "StageName": "Open", "CloseDate": day}
+    answer = raw("POST", "sobjects/Opportunity", json=record)
+    assert answer.json()[0]["errorCode"] == "INVALID_TYPE_ON_FIELD_IN_RECORD"
+
+
 def test_a_new_opportunity_needs_a_stage_and_a_day(org, raw):
     answer = raw("POST", "sobjects/Opportunity", json={"Name": "New"})
     assert answer.status_code == 400

@@ -219,7 +219,7 @@ def test_a_plan_that_cannot_be_saved_says_what_to_do(
     plan_of: MakePlan, tmp_path: Path
 ) -> None:
     for path in (tmp_path / "no folder" / "plan.jsonl", tmp_path):
-        with pytest.raises(SettingsError, match="cannot be saved as .* Name a file"):
+        with pytest.raises(SettingsError, match=r"cannot be saved as .* Name a file"):
             plan_of({}).save(path)
 
 

@@ -303,6 +303,16 @@ def test_a_log_in_that_answers_strangely_is_sorted_by_what_to_do_next(
     assert len(strange.paths) == (3 if error is TransientError else 1)
 
 
+def test_a_log_in_that_gives_no_token_is_refused(strange) -> None:
+    host = strange.url.removeprefix("http://")
+    strange.says({"access_token": "two words…", "instance_url": f"https://{host}"})
+    crm = Salesforce(ClientCredentials(strange.url, "id", "secret"))
+    with pytest.raises(LoginError, match="a token that is none") as caught:
+        crm.tables()
+    assert "words" not in str(caught.value)
+    assert len(strange.paths) == 1
+
+
 def test_a_log_in_that_leads_to_another_host_is_refused(strange) -> None:
     strange.says({"access_token": "t", "instance_url": "https://evil.example"})
     crm = Salesforce(ClientCredentials(strange.url, "id", "secret"))
