@@ -219,6 +219,9 @@ class TestWhatAFileMayNotSay:
     def test_a_table_that_is_none_is_refused(self, refused) -> None:
         assert "tiers" in refused('tiers = "slices"')
         assert "limits: this must be a table" in refused("limits = 3")
+        assert "[salesforce] timeout: this must be a list" in refused(
+            "[salesforce]\ntimeout = 30"
+        )
         assert "[files] stages: this must be a table" in refused(
             "[files]\nstages = [1]"
         )

@@ -206,8 +206,9 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, KeyError):
         return "this is missing"
     said = str(error)
-    is_of_shape = isinstance(error, AttributeError | TypeError)
-    return "this must be a table" if is_of_shape and "must" not in said else said
+    if not isinstance(error, AttributeError | TypeError) or "must" in said:
+        return said
+    return f"this must be a {'list' if 'has no len' in said else 'table'}"
 
 
 def _step(error: Exception) -> Iterator[str]:

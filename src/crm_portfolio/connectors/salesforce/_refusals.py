@@ -113,9 +113,9 @@ def unreadable(where: str) -> TransientError:
 
 
 def safe_code(code: object) -> str:
-    """The vendor's code, or nothing where it is not one."""
+    """The vendor's code, or nothing where it is not one; no code has a digit."""
     text = str(code)
-    return text if re.fullmatch(r"[A-Za-z][A-Za-z0-9_.]{0,79}", text) else ""
+    return text if re.fullmatch(r"[A-Za-z][A-Za-z_.]{0,79}", text) else ""
 
 
 def _refused(error: SalesforceError, where: str, needs: str) -> ConnectorError:
