@@ -233,7 +233,7 @@ def test_a_page_is_the_same_each_time_and_in_the_readers_language(tiered, tmp_pa
 def test_a_notebook_shows_the_first_rows_and_the_warnings(ranked):
     shown = ranked._repr_html_()
     assert shown.count("<tr>") == 14
-    assert "no revenue line in the period" in shown
+    assert "no revenue recorded in the period" in shown
 
 
 def test_an_unknown_file_type_is_refused_with_the_nearest_known(tiered, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,22 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
     with pytest.raises(OSError):  # noqa: PT011 - which one differs by system
         _storage.write_atomically(path, b"new")
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot flush a folder")
+@pytest.mark.parametrize("write", [_storage.write_atomically, _storage.write_once])
+def test_content_and_name_are_flushed_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[..., None]
+) -> None:
+    flushed: list[tuple[bool, bool]] = []
+    path = tmp_path / "a.json"
+
+    def flush(handle: int) -> None:
+        flushed.append((stat.S_ISDIR(os.fstat(handle).st_mode), path.exists()))
+
+    monkeypatch.setattr(os, "fsync", flush)
+    write(path, b"one")
+    assert flushed == [(False, False), (True, True)]
 
 
 @pytest.mark.parametrize("has_links", [True, False])

@@ -209,6 +209,8 @@ class Result(ABC):
         return {key: at for at, key in enumerate(self._table[self.key].to_pylist())}
 
     def _row(self, record_id: str) -> Row:
+        if isinstance(record_id, pa.Scalar):  # a cell of a PyArrow frame
+            record_id = record_id.as_py()
         at = self._row_of.get(record_id)
         if at is None:
             raise SettingsError(

@@ -206,6 +206,25 @@ def test_an_account_whose_amounts_are_all_unknown_stays_unknown(booked):
     assert result.params["measure"] == "booked"
 
 
+def test_a_part_of_the_revenue_proves_much_and_never_little(booked):
+    day = date(2026, 1, 15)
+    accounts = [
+        {"account_id": "A", "parent_id": None},
+        {"account_id": "B", "parent_id": "A"},
+        {"account_id": "C", "parent_id": None},
+        {"account_id": "D", "parent_id": None},
+    ]
+    lines = [("A", day, 5.0), ("B", day, None), ("C", day, 80.0), ("D", day, 15.0)]
+    result = concentration(booked(accounts, [*lines, ("D", day, None)]))
+    assert column(result, "dependence") == {
+        "A": "unknown",
+        "B": "unknown",
+        "C": "dependent",
+        "D": "major",
+    }
+    assert result.reasons("A")[-1].code == "dependence_open"
+
+
 def test_what_is_assigned_is_rank_share_and_dependence(yearly):
     result = concentration(yearly({"A": 200, "B": 100, "C": 0}))
     assert result.assignments().to_pydict() == {

@@ -91,7 +91,24 @@ def test_an_account_is_told_its_rule_its_edge_and_the_next(yearly):
         "gap": 100.0,
         "currency": "EUR",
     }
-    assert codes(result.reasons("A")) == ["tier_slice", "tier_smallest", "tier_top"]
+    assert codes(result.reasons("A")) == ["tier_slice", "tier_alone", "tier_top"]
+
+
+def test_the_smallest_of_several_is_told_that_it_moves_first(yearly):
+    result = tiers(yearly({"A": 60, "B": 55, "C": 50, "D": 49}), by(Slices(2)))
+    assert codes(result.reasons("B")) == ["tier_slice", "tier_smallest", "tier_top"]
+
+
+def test_a_deal_won_on_no_known_day_leaves_the_tier_unknown(booked):
+    """It may lie in the period: no tier is better than a wrong one."""
+    day = date(2026, 1, 5)
+    portfolio = booked(
+        ["A", "B"], [("A", day, 100.0), ("A", None, 5.0), ("B", None, 500.0)]
+    )
+    result = tiers(portfolio)
+    assert column(result, "tier")["B"] is None
+    assert codes(result.reasons("B"))[:1] == ["tier_unknown"]
+    assert "revenue_partly_unknown" in codes(result.reasons("A"))
 
 
 def test_an_account_is_told_how_far_above_its_edge_it_stands(yearly):

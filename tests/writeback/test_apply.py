@@ -493,6 +493,23 @@ class TestTheCrmGoesAway:
         assert archive.journal(proposal.id).counts == {"not_sent": 100, "unknown": 400}
         assert apply(proposal, crm, archive=archive).exit_code == 0
 
+    def test_what_broke_first_is_told_where_the_journal_cannot_be_ended(
+        self,
+        sim: simulator.Salesforce,
+        archive: Archive,
+        proposal: Plan,
+        connected: Reach,
+    ) -> None:
+        folder = archive.folder / "runs" / proposal.id
+
+        class RightLost(Salesforce):
+            def read(self, *_: Any) -> Any:
+                folder.rename(folder.with_name("moved"))
+                raise RightMissingError("salesforce", "may not read accounts")
+
+        with pytest.raises(RightMissingError):
+            apply(proposal, connected(sim, RightLost), archive=archive)
+
     def test_of_two_applies_at_once_one_goes_on_and_the_journal_stands(
         self,
         crm: Salesforce,

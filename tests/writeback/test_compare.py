@@ -65,6 +65,15 @@ def test_the_first_plan_fills_empty_fields(
     assert told["portfolio_stamp"] == []
 
 
+def test_an_empty_field_of_an_account_we_stamped_is_no_first_fill(
+    crm: Salesforce, ids: list[str], wanted: Wanted, archive: Archive
+) -> None:
+    apply(plan([wanted({ids[0]: {"tier": "A"}})], crm), crm, archive=archive)
+    proposal = plan([wanted({ids[0]: {"tier": "A", "dependence": "none"}})], crm)
+    assert proposal.counts == {"dependence": 1, "portfolio_stamp": 1}
+    assert proposal.first_fills == {}
+
+
 def test_planning_needs_a_crm_that_can_only_be_read(
     crm: Salesforce, sim: simulator.Salesforce, ids: list[str], wanted: Wanted
 ) -> None:

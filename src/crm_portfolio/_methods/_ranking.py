@@ -84,7 +84,7 @@ class League:
         has_previous: Whether anything is known of the period before.
         total: What shares are of, in minor units; None where it is unknown.
         dependence: By position: ``dependent`` above that share of the total, ``major``
-            from the other one on, ``none`` or ``unknown``.
+            from the other one on, else ``none``, or ``unknown`` where amounts lack.
     """
 
     of: Revenue
@@ -114,8 +114,11 @@ class League:
             return np.full(amounts.size, "unknown")
         is_major = amounts >= ceil(part(total, self.major_share))
         is_dependent = amounts > floor(part(total, self.dependent_share))
-        kinds = ["unknown", "dependent", "major"]
-        return np.select([~self.of.is_known, is_dependent, is_major], kinds, "none")
+        # A part of the revenue can prove that much hangs on it, not that little does.
+        is_open = self.of.known_lines < self.of.lines
+        kinds = ["unknown", "dependent", "major", "unknown"]
+        found = [~self.of.is_known, is_dependent, is_major, is_open]
+        return np.select(found, kinds, "none")
 
     @property
     def kinds(self) -> dict[str, int]:

@@ -25,6 +25,7 @@ from crm_portfolio.analysis._facts import (
     Measure,
     RevenueFacts,
     echo,
+    partly_unknown,
     quarterly_revenue,
     revenue_facts,
 )
@@ -368,9 +369,12 @@ class ConcentrationResult(Result):
     def _hangs(self, row: Row) -> Reason:
         kind, group = row["dependence"], {"group_id": row["ultimate_parent_id"]}
         if kind == "unknown":
-            is_group_unknown = row["is_group_unknown"]
-            code = "dependence_unmeasured" if is_group_unknown else "dependence_unknown"
-            return Reason(code, group)
+            if row["is_group_unknown"]:
+                return Reason("dependence_unmeasured", group)
+            if row["group_share"] is None:
+                return Reason("dependence_unknown", group)
+            known = group | {"share": row["group_share"]}
+            return Reason("dependence_open", known)
         settings = cast("Mapping[str, float]", self.params["settings"])
         line = settings["dependent_share" if kind == "dependent" else "major_share"]
         values = group | {"share": row["group_share"], "threshold": line}
@@ -388,11 +392,7 @@ _DEPENDENCE = {  # alone, and as a group
 
 
 def _cautions(row: Row) -> list[Reason]:
-    found = []
-    unknown = row["line_count"] - row["known_line_count"]
-    if unknown and row["known_line_count"]:
-        values = {"unknown": unknown, "lines": row["line_count"]}
-        found.append(Reason("revenue_partly_unknown", values))
+    found = partly_unknown(row)
     if (row["revenue"] or 0) < 0:
         found.append(Reason("revenue_negative"))
     if row["is_young"]:

@@ -23,13 +23,14 @@ from crm_portfolio._methods._ranking import Revenue
 from crm_portfolio._wording import Reason
 from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Period, Portfolio
-from crm_portfolio.results import Json
+from crm_portfolio.results import Json, Row
 from crm_portfolio.schema import TableName
 
 __all__ = [
     "Measure",
     "RevenueFacts",
     "echo",
+    "partly_unknown",
     "quarterly_revenue",
     "revenue_facts",
 ]
@@ -68,7 +69,7 @@ class RevenueFacts:
 
     @property
     def coverage(self) -> float | None:
-        """Share of the period's lines whose amount is known."""
+        """Share of the period's lines whose amount and day are known."""
         lines = int(self.by_account.lines.sum())
         return int(self.by_account.known_lines.sum()) / lines if lines else None
 
@@ -106,7 +107,7 @@ class RevenueFacts:
 
     def warnings(self) -> list[Reason]:
         """What the lines themselves call for."""
-        found = [self._amounts_unknown(), *self._left_out()]
+        found = [self._amounts_unknown(), self._without_account()]
         return [warning for warning in found if warning]
 
     def _amounts_unknown(self) -> Reason | None:
@@ -114,22 +115,14 @@ class RevenueFacts:
         values = {"lines": int(without.sum()), "accounts": int((without > 0).sum())}
         return Reason("amounts_unknown", values) if values["lines"] else None
 
-    def _left_out(self) -> list[Reason]:
-        found = []
-        homeless = self._rejected_for("without_account")
-        if homeless.num_rows:
-            revenue = self.amount(pc.sum(homeless["minor"]).as_py() or 0)
-            values = {"lines": homeless.num_rows, "revenue": revenue}
-            found.append(
-                Reason("revenue_without_account", values | {"currency": self.currency})
-            )
-        undated = self._rejected_for("without_date").num_rows
-        if undated:
-            found.append(Reason("revenue_without_date", {"lines": undated}))
-        return found
-
-    def _rejected_for(self, fault: str) -> pa.Table:
-        return self.rejected.filter(pc.equal(self.rejected["fault"], fault))
+    def _without_account(self) -> Reason | None:
+        is_homeless = pc.equal(self.rejected["fault"], "without_account")
+        homeless = self.rejected.filter(is_homeless)
+        if not homeless.num_rows:
+            return None
+        revenue = self.amount(pc.sum(homeless["minor"]).as_py() or 0)
+        values = {"lines": homeless.num_rows, "revenue": revenue}
+        return Reason("revenue_without_account", values | {"currency": self.currency})
 
     def rejected_table(self) -> pa.Table:
         """The rejected lines as a result shows them."""
@@ -170,6 +163,15 @@ def revenue_facts(
         digits=portfolio.minor_digits,
         currency=portfolio.currency,
     )
+
+
+def partly_unknown(row: Row) -> list[Reason]:
+    """Why the revenue shown for an account may not be all of it."""
+    unknown = row["line_count"] - row["known_line_count"]
+    if not unknown or not row["known_line_count"]:
+        return []
+    values = {"unknown": unknown, "lines": row["line_count"]}
+    return [Reason("revenue_partly_unknown", values)]
 
 
 def quarterly_revenue(
@@ -322,18 +324,22 @@ def _completed(frame: NativeFrame, kinds: Mapping[str, pa.DataType]) -> NativeFr
 
 def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
     """Two group-bys: by account and month, then by account."""
-    day, minor = nw.col("day"), nw.col("minor").fill_null(0)
-    is_now = (day >= span.start).cast(nw.Int64)
+    day = nw.col("day")
+    # A line without a day may belong to the period: one more whose amount is unknown.
+    is_dated = ~day.is_null()
+    minor = nw.when(is_dated).then(nw.col("minor").fill_null(0)).otherwise(0)
+    is_now = (~is_dated | (day >= span.start)).cast(nw.Int64)
     is_before = (
-        ((day >= before.start) & (day < before.end)).cast(nw.Int64)
+        (is_dated & (day >= before.start) & (day < before.end)).cast(nw.Int64)
         if before
         else nw.lit(0, dtype=nw.Int64)
     )
-    is_known = (~nw.col("minor").is_null()).cast(nw.Int64)
+    is_known = (is_dated & ~nw.col("minor").is_null()).cast(nw.Int64)
+    month = day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64)
     by_month = (
-        lines.filter(~nw.col("account_id").is_null() & (day < span.end))
+        lines.filter(~nw.col("account_id").is_null() & (~is_dated | (day < span.end)))
         .with_columns(
-            month=day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64),
+            month=nw.when(is_dated).then(month).otherwise(0),
             revenue=minor * is_now,
             lines=is_now,
             known_lines=is_now * is_known,
@@ -345,7 +351,9 @@ def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
             *(nw.col(name).sum() for name in _SUMS if name != "months"),
             first_on=nw.col("day").min(),
         )
-        .with_columns(months=(nw.col("lines") > 0).cast(nw.Int64))
+        .with_columns(
+            months=((nw.col("lines") > 0) & (nw.col("month") > 0)).cast(nw.Int64)
+        )
         .group_by("account_id")
         .agg(*(nw.col(name).sum() for name in _SUMS), nw.col("first_on").min())
     )

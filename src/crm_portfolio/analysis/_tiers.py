@@ -26,7 +26,13 @@ from crm_portfolio._methods._rules import (
     standing,
 )
 from crm_portfolio._wording import Lang, Reason, ReasonValue
-from crm_portfolio.analysis._facts import Measure, RevenueFacts, echo, revenue_facts
+from crm_portfolio.analysis._facts import (
+    Measure,
+    RevenueFacts,
+    echo,
+    partly_unknown,
+    revenue_facts,
+)
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, Result, Row, json_rows, significant
 
@@ -303,7 +309,8 @@ class TiersResult(Result):
         )
 
     def _reasons(self, row: Row) -> tuple[Reason, ...]:
-        return (*_pinned(row), *self._by_rule(row), *_since(row))
+        own = (*_pinned(row), *self._by_rule(row), *partly_unknown(row))
+        return (*own, *_since(row))
 
     def _by_rule(self, row: Row) -> Iterator[Reason]:
         money = self._money()
@@ -320,8 +327,31 @@ class TiersResult(Result):
                 own = {"tier": tier, "revenue": row["revenue"], "share": row["share"]}
                 n = cast("int", self.summary["tiered_count"])
                 yield _rule(self._method, row, own | money, n)
-                is_fixed = isinstance(self._method, Bands)
-                yield from _distances(row, {"tier": tier} | money, is_fixed=is_fixed)
+                yield from self._distances(row, {"tier": tier} | money)
+
+    def _distances(self, row: Row, own: dict[str, ReasonValue]) -> Iterator[Reason]:
+        """How far above its own edge, how far below the next one."""
+        if row["margin"] is not None and row["has_worse"]:
+            values = own | {"edge": row["lower_edge"], "margin": row["margin"]}
+            yield Reason(self._margin(row), values)
+        if row["gap"] is None:
+            yield Reason("tier_top", own)
+        else:
+            better = {key: row[key] for key in ("better", "edge_above", "gap")}
+            yield Reason("tier_next", own | better)
+
+    def _margin(self, row: Row) -> str:
+        """An edge that is no account's own leaves room even to the smallest account."""
+        if row["margin"] or isinstance(self._method, Bands):
+            return "tier_margin"
+        sizes = dict(
+            zip(
+                self._tiers["tier"].to_pylist(),
+                self._tiers["account_count"].to_pylist(),
+                strict=True,
+            )
+        )
+        return "tier_alone" if sizes[row["tier_raw"]] == 1 else "tier_smallest"
 
 
 def _rule(method: Method, row: Row, own: dict[str, ReasonValue], n: int) -> Reason:
@@ -342,21 +372,6 @@ def _rule(method: Method, row: Row, own: dict[str, ReasonValue], n: int) -> Reas
             if row["edge_above"] is None:
                 return Reason("tier_band_top", own)
             return Reason("tier_band" if row["lower_edge"] else "tier_band_last", own)
-
-
-def _distances(
-    row: Row, own: dict[str, ReasonValue], *, is_fixed: bool
-) -> Iterator[Reason]:
-    """How far above its own edge, how far below the next one."""
-    if row["margin"] is not None and row["has_worse"]:
-        values = own | {"edge": row["lower_edge"], "margin": row["margin"]}
-        is_smallest = row["margin"] == 0 and not is_fixed
-        yield Reason("tier_smallest" if is_smallest else "tier_margin", values)
-    if row["gap"] is None:
-        yield Reason("tier_top", own)
-    else:
-        better = {key: row[key] for key in ("better", "edge_above", "gap")}
-        yield Reason("tier_next", own | better)
 
 
 def _pinned(row: Row) -> Iterator[Reason]:
