@@ -34,8 +34,8 @@ def pull(
         backend: The kind of frames the portfolio hands out.
         progress: Told of every batch.
     """
-    if isinstance(source, Connector) and (currency is None or calendar is None):
-        org = source.org()
+    org = source.org() if isinstance(source, Connector) else None
+    if org is not None:
         currency = currency or org.currency
         calendar = calendar or Calendar(org.time_zone)
     calendar = calendar or Calendar()
@@ -44,7 +44,12 @@ def pull(
         for name, columns in source.tables().items()
     }
     return Portfolio.from_frames(
-        as_of=as_of, currency=currency, calendar=calendar, backend=backend, **raw
+        as_of=as_of,
+        currency=currency,
+        calendar=calendar,
+        backend=backend,
+        org=None if org is None else str(org),
+        **raw,
     )
 
 

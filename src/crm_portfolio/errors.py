@@ -16,7 +16,7 @@
         ├── LimitExceededError          4  it touches too much
         ├── PlanAlteredError            4  the file is not what `plan` wrote
         ├── PlanTooOldError             4  make a new plan
-        └── WrongOrgError               4  the plan was made for another org
+        └── WrongOrgError               4  the plan, or the portfolio, is of another org
 
 The number is the exit code of the command line. Every error pickles, because jobs
 cross processes: all arguments are positional and are kept in ``args``.
@@ -233,7 +233,7 @@ class PlanTooOldError(RefusedError):
 
 
 class WrongOrgError(RefusedError):
-    """The plan was made for another org than the one it is applied to."""
+    """The plan, or the portfolio behind it, is of another org than the one reached."""
 
     def __init__(self, planned: str, given: str) -> None:
         super().__init__(planned, given)
@@ -241,6 +241,6 @@ class WrongOrgError(RefusedError):
 
     def __str__(self) -> str:
         return (
-            f"the plan was made for {self.planned}, this login reaches {self.given}: "
-            "nothing was written. Make a plan for this org, or log in to the other."
+            f"this was made for {self.planned}, the login reaches {self.given}: nothing "
+            "was written. Pull and plan for this org, or log in to the other."
         )

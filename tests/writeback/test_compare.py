@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from crm_portfolio import simulator
+from crm_portfolio import analysis, pull, samples, simulator
 from crm_portfolio._managed import is_own
 from crm_portfolio.archive import Archive
 from crm_portfolio.connectors.salesforce import Salesforce
-from crm_portfolio.errors import FieldNotFoundError, SettingsError
+from crm_portfolio.errors import FieldNotFoundError, SettingsError, WrongOrgError
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.protocols import Change, Org, Quota
 from crm_portfolio.writeback import Edited, Limits, Pinned, Plan, Policy, apply, plan
@@ -355,3 +356,24 @@ def test_an_empty_portfolio_makes_an_empty_plan(
     proposal = plan([result], crm)
     assert (proposal.changes, proposal.header.population) == ((), 0)
     assert apply(proposal, crm, archive=archive).exit_code == 0
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+def test_figures_of_the_sandbox_are_not_planned_into_production(
+    connected: Callable[..., Salesforce],
+    tmp_path: Path,
+    is_given: bool,
+) -> None:
+    """Its full copy has the same record ids."""
+    book = samples.book(accounts=40, opportunities=250)
+    with simulator.Salesforce(book.tables, currency="EUR") as sandbox:
+        pulled = pull(connected(sandbox), as_of=book.truths["as_of"])
+    pulled.save(tmp_path / "book")
+    loaded = Portfolio.load(tmp_path / "book")
+    results = [analysis.tiers(loaded)]
+    with simulator.Salesforce(
+        book.tables, currency="EUR", is_sandbox=False
+    ) as production:
+        with pytest.raises(WrongOrgError, match=r"sandbox.* reaches"):
+            plan(results, connected(production), held=loaded if is_given else None)
+        assert production.calls.get("PATCH composite/sobjects", 0) == 0

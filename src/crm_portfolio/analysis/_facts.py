@@ -224,6 +224,7 @@ def echo(
     return {
         "portfolio": portfolio.id,
         "as_of": portfolio.as_of.isoformat(),
+        "org": portfolio.org,
         "currency": facts.currency,
         "measure": facts.measure,
         "population": population,

@@ -39,6 +39,7 @@ class Portfolio:
     Attributes:
         as_of: The last day known, inclusive.
         backend: The kind of frames it hands out.
+        org: The org it was pulled from, as text; None for frames and files.
     """
 
     as_of: date
@@ -48,6 +49,7 @@ class Portfolio:
     _tables: Mapping[TableName, pa.Table]
     _faults: pa.Table
     _balance: pa.Table
+    org: str | None = attrs.field(default=None, kw_only=True)
 
     @classmethod
     def from_frames(
@@ -57,6 +59,7 @@ class Portfolio:
         currency: str | None = None,
         calendar: Calendar = Calendar(),  # noqa: B008 - frozen
         backend: Backend | None = None,
+        org: str | None = None,
         **tables: NativeFrame,
     ) -> Portfolio:
         """A portfolio of your own frames: pandas, Polars, PyArrow, DuckDB and others.
@@ -66,6 +69,7 @@ class Portfolio:
             currency: The currency to convert to; None: the only one in the tables.
             calendar: Where a day begins.
             backend: The kind of frames to hand out; None: that of ``account``.
+            org: The org they came from: a plan for another one is then refused.
             tables: One frame for each table, by the names of the schema.
 
         Raises:
@@ -83,6 +87,7 @@ class Portfolio:
             clean.tables,
             clean.faults,
             clean.balance,
+            org=org,
         )
 
     @property
@@ -167,6 +172,7 @@ class Portfolio:
             currency=self.currency,
             time_zone=self.calendar.time_zone,
             year_starts=self.calendar.year_starts,
+            org=self.org,
             tables=self._tables,
             faults=self._faults,
             balance=self._balance,
@@ -185,6 +191,7 @@ class Portfolio:
             saved.tables,
             saved.faults,
             saved.balance,
+            org=saved.org,
         )
 
     def __repr__(self) -> str:

@@ -40,6 +40,7 @@ class Saved:
     currency: str
     time_zone: str
     year_starts: int
+    org: str | None
     tables: Mapping[TableName, pa.Table]
     faults: pa.Table
     balance: pa.Table
@@ -65,6 +66,7 @@ def write_saved(folder: Path, saved: Saved) -> None:
         "as_of": saved.as_of,
         "currency": saved.currency,
         "calendar": {"time_zone": saved.time_zone, "year_starts": saved.year_starts},
+        "org": saved.org,
         "files": files,
     }
     sealed = {**header, "checksum": digest(canonical_json(header))}
@@ -95,6 +97,7 @@ def read_saved(folder: Path) -> Saved:
         currency=header["currency"],
         time_zone=header["calendar"]["time_zone"],
         year_starts=header["calendar"]["year_starts"],
+        org=header["org"],
         tables=tables,
         faults=faults,
         balance=balance,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Assigned"]
 
-_OF_THE_PORTFOLIO: Final = frozenset({"as_of", "portfolio"})
+_OF_THE_PORTFOLIO: Final = frozenset({"as_of", "portfolio", "org"})
 
 
 @attrs.frozen(eq=False)
@@ -30,12 +30,14 @@ class Assigned:
     Attributes:
         values: By account, then by column; null clears the field.
         settings_digest: Stands for all other parameters of all results.
+        org: Where the portfolio was pulled, as text; empty for frames and files.
     """
 
     values: Mapping[str, Mapping[str, Value]]
     as_of: date
     portfolio_id: str
     settings_digest: str
+    org: str
     _owner: Mapping[str, Result]
 
     @classmethod
@@ -67,6 +69,7 @@ class Assigned:
             date.fromisoformat(_shared(params, "as_of")),
             _shared(params, "portfolio"),
             digest(canonical_json(settings)),
+            _shared(params, "org", default=""),
             owner,
         )
 
@@ -118,9 +121,14 @@ def _fill(values: dict[str, dict[str, Value]], table: pa.Table, name: str) -> No
                 ) from error
 
 
-def _shared(params: Mapping[str, Mapping[str, Any]], key: str) -> str:
-    """The one value all results agree on."""
-    told = {str(each[key]) for each in params.values()}
+def _shared(
+    params: Mapping[str, Mapping[str, Any]], key: str, *, default: str | None = None
+) -> str:
+    """The one value all results agree on; the default stands for null."""
+    told = {
+        str(each[key] if default is None else each.get(key) or default)
+        for each in params.values()
+    }
     if len(told) > 1:
         raise SettingsError(
             f"these results come from different portfolios: {key} is "

@@ -12,6 +12,7 @@ from crm_portfolio._frames import to_arrow
 from crm_portfolio._managed import PIN, STAMP, VALUES, is_own
 from crm_portfolio._storage import now
 from crm_portfolio._version import __version__
+from crm_portfolio.errors import WrongOrgError
 from crm_portfolio.protocols import Change, Value
 from crm_portfolio.results import Result
 from crm_portfolio.writeback._assigned import Assigned
@@ -66,16 +67,22 @@ def plan(
 
     Raises:
         SettingsError: Two results assign one field, or none assigns any.
+        WrongOrgError: The portfolio was pulled from another org: record ids of a sandbox
+            and of its production org may be the same.
         FieldNotFoundError: The CRM lacks fields of ours; `setup` creates them.
     """
     assigned = Assigned.by(results)
+    org = crm.org()
+    for pulled_from in (assigned.org, held.org if held is not None else None):
+        if pulled_from and pulled_from != str(org):
+            raise WrongOrgError(pulled_from, str(org))
     rows = _current(sorted(assigned.values), crm, held)
     found = _Found(assigned, policy)
     known = sorted(assigned.values.keys() & rows.keys())
     for record_id in known:
         found.compare(record_id, rows[record_id])
     header = Header(
-        org=crm.org(),
+        org=org,
         as_of=assigned.as_of,
         made_at=made_now(),
         portfolio_id=assigned.portfolio_id,
