@@ -7,6 +7,7 @@ in minor units. Rules: sheet 1.1 and 1.4 with their amendments.
 from __future__ import annotations
 
 from math import ceil, floor
+from typing import Any
 
 import attrs
 import numpy as np
@@ -149,7 +150,7 @@ class League:
     def _was_there(self) -> Flags:
         return (self.of.lines_previous > 0) & self.has_previous
 
-    def share(self, amount: int) -> float | None:
+    def share(self, amount: int | np.integer[Any]) -> float | None:
         """An amount as a share of the total."""
         has_shares = self.total is not None and self.total > 0
         return int(amount) / self.total if self.total and has_shares else None

@@ -225,7 +225,8 @@ def cut(method: Method, descending: Amounts, digits: int) -> Cut:
     group = method.cut(descending)
     # Slices make no empty tier, but may make fewer; other rules say how many there are.
     is_open = isinstance(method, Slices)
-    made = int(group.max(initial=-1)) + 1 if is_open else method.tier_count
+    filled = int(group.max()) + 1 if group.size else 0
+    made = filled if is_open else method.tier_count
     lowest = {
         int(each): int(descending[group == each][-1]) for each in np.unique(group)
     }
