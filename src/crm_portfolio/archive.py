@@ -212,6 +212,11 @@ class Archive:
                 previous = segment.digest
         return tuple(found)
 
+    def plan(self, run_id: str) -> bytes:
+        """The plan of a run as it was applied; it verifies itself when it is read."""
+        with self._usable():
+            return (self._run(run_id) / _PLAN).read_bytes()
+
     def keep_plan(self, run_id: str, content: bytes) -> None:
         """Store the plan of a run; the same plan may come again, another may not."""
         folder = self._run(run_id)
@@ -255,8 +260,7 @@ class Archive:
         return Segment(number, kind, content, digest)
 
     def _plan_digest(self, run_id: str) -> str:
-        with self._usable():
-            return _storage.digest((self._run(run_id) / _PLAN).read_bytes())
+        return _storage.digest(self.plan(run_id))
 
     @contextmanager
     def _usable(self) -> Iterator[None]:

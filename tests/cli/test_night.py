@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from crm_portfolio import samples
 from crm_portfolio.simulator import Fault, Salesforce
 
 TIGHT = """
@@ -127,6 +128,27 @@ class TestApply:
         assert run[1] in undone.stdout
         assert _applied(shell, back, archive).exit_code == 0
         assert ready.snapshot("Account") == before
+
+    def test_the_archive_says_why_an_account_has_what_was_written(
+        self, shell, ready: Salesforce, book: samples.Book, plan_file: Path, tmp_path
+    ) -> None:
+        archive = tmp_path / "runs"
+        _applied(shell, plan_file, archive)
+        account = ready.ids("account")[book.truths["giant"]]
+        told = shell("explain", account, "--archive", archive)
+        assert told.exit_code == 0, told.stderr
+        assert "tier: A (run " in told.stdout
+        assert "Tier A: " in told.stdout
+        found = shell("explain", account, "--archive", archive, "--output", "json")
+        fields = json.loads(found.stdout)["fields"]
+        record = ready.record("Account", account)
+        assert fields["tier"]["value"] == record["Portfolio_Tier__c"]
+        assert fields["portfolio_stamp"]["value"] == record["Portfolio_Stamp__c"]
+        unknown = shell("explain", "001nobody", "--archive", archive)
+        assert unknown.exit_code == 2
+        assert "no run in the archive" in unknown.stderr
+        both = shell("explain", account, "--archive", archive, "--folder", archive)
+        assert both.exit_code == 2
 
     def test_json_counts_every_change(self, shell, plan_file: Path, tmp_path) -> None:
         result = _applied(shell, plan_file, tmp_path / "runs", "--output", "json")

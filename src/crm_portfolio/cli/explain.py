@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from crm_portfolio._inert import inert
-from crm_portfolio._wording import Lang
+from crm_portfolio._wording import Lang, sentence
 from crm_portfolio.cli._options import SettingsFile, read_settings
 from crm_portfolio.cli._print import show_json
+
+if TYPE_CHECKING:
+    from crm_portfolio.settings import Settings
 
 __all__ = ["explain"]
 
@@ -21,8 +24,17 @@ def explain(
     ],
     *,
     folder: Annotated[
-        Path, typer.Option("--folder", metavar="FOLDER", help="A folder `pull` wrote.")
-    ],
+        Path | None,
+        typer.Option(
+            "--folder", metavar="FOLDER", help="Computed now, from what `pull` wrote."
+        ),
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive", metavar="FOLDER", help="As last written, from the journals."
+        ),
+    ] = None,
     lang: Annotated[
         Lang | None, typer.Option(help="The language of the sentences.")
     ] = None,
@@ -31,16 +43,29 @@ def explain(
     ] = "table",
     settings: SettingsFile = None,
 ) -> None:
-    """Say why an account has its rank, dependence and tier, computed now.
+    """Say why an account has its rank, dependence and tier: now, or as last written.
 
     crm-portfolio explain 001A --folder book --lang fr
+
+    crm-portfolio explain 001A --archive runs
     """
+    chosen = read_settings(settings)
+    language = lang or chosen.language
+    if folder is not None and archive is None:
+        _computed_now(account, folder, chosen, language, output)
+    elif archive is not None and folder is None:
+        _as_last_written(account, archive, language, output)
+    else:
+        raise typer.BadParameter("name one of them", param_hint="--folder, --archive")
+
+
+def _computed_now(
+    account: str, folder: Path, settings: Settings, lang: Lang, output: str
+) -> None:
     from crm_portfolio._analyse import analyse
     from crm_portfolio.portfolio import Portfolio
 
-    chosen = read_settings(settings)
-    findings = analyse(Portfolio.load(folder), chosen)
-    language = lang or chosen.language
+    findings = analyse(Portfolio.load(folder), settings)
     if output == "json":
         reasons = {
             name: [reason.to_dict() for reason in result.reasons(account)]
@@ -48,10 +73,34 @@ def explain(
         }
         show_json({"account_id": account, "reasons": reasons})
         return
-    told = {
-        name: each.explain(account, lang=language) for name, each in findings.items()
-    }
+    told = {name: each.explain(account, lang=lang) for name, each in findings.items()}
     for name, sentences in told.items():
         typer.echo(f"{name}:")
-        for sentence in sentences.splitlines():
-            typer.echo(f"  {inert(sentence)}")
+        for line in sentences.splitlines():
+            typer.echo(f"  {inert(line)}")
+
+
+def _as_last_written(account: str, archive: Path, lang: Lang, output: str) -> None:
+    from crm_portfolio.archive import Archive
+    from crm_portfolio.writeback import last_written
+
+    found = last_written(Archive(archive), account)
+    if output == "json":
+        fields = {
+            each.planned.change.column: {
+                "value": each.planned.change.after,
+                "before": each.planned.change.before,
+                "run": each.run_id,
+                "as_of": each.as_of,
+                "reasons": [reason.to_dict() for reason in each.planned.reasons],
+            }
+            for each in found
+        }
+        show_json({"account_id": account, "fields": fields})
+        return
+    for each in found:
+        change = each.planned.change
+        value = "empty" if change.after is None else inert(str(change.after))
+        typer.echo(f"{change.column}: {value} (run {each.run_id}, as of {each.as_of})")
+        for reason in each.planned.reasons:
+            typer.echo(f"  {inert(sentence(reason, lang))}")

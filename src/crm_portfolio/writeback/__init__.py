@@ -9,6 +9,7 @@ from __future__ import annotations
 from crm_portfolio.archive import Archive, Entry, Journal
 from crm_portfolio.writeback._apply import apply
 from crm_portfolio.writeback._compare import plan
+from crm_portfolio.writeback._last_written import Written, last_written
 from crm_portfolio.writeback._limits import Limits, Policy, Refusal
 from crm_portfolio.writeback._plan import Plan
 from crm_portfolio.writeback._planned import (
@@ -35,7 +36,9 @@ __all__ = [
     "Policy",
     "Refusal",
     "SetupReport",
+    "Written",
     "apply",
+    "last_written",
     "plan",
     "setup",
     "undo",
