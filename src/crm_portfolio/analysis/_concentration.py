@@ -373,8 +373,7 @@ class ConcentrationResult(Result):
                 return Reason("dependence_unmeasured", group)
             if row["group_share"] is None:
                 return Reason("dependence_unknown", group)
-            known = group | {"share": row["group_share"]}
-            return Reason("dependence_open", known)
+            return Reason("dependence_open", group | {"share": row["group_share"]})
         settings = cast("Mapping[str, float]", self.params["settings"])
         line = settings["dependent_share" if kind == "dependent" else "major_share"]
         values = group | {"share": row["group_share"], "threshold": line}
