@@ -31,7 +31,10 @@ def numbered(table: pa.Table) -> pa.Table:
 
 def true_rows(mask: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Where the mask is true; null counts as false."""
-    return pc.indices_nonzero(pc.fill_null(mask, fill_value=False))
+    known = pc.fill_null(mask, fill_value=False)
+    if isinstance(known, pa.ChunkedArray):
+        known = known.combine_chunks()  # older PyArrow crashes where there is no chunk
+    return pc.indices_nonzero(known)
 
 
 def null(type_: pa.DataType) -> pa.Scalar:
