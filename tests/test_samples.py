@@ -14,6 +14,7 @@ from crm_portfolio import analyse, samples
 from crm_portfolio._frames import to_arrow
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.schema import TABLES
 
 
 def _net(book: samples.Book) -> dict[str, dict[str, int]]:
@@ -261,6 +262,28 @@ class TestBook:
         assert isinstance(
             large.tables["account"]["account_id"].chunk(0), pa.StringArray
         )
+
+
+class TestTheOddBook:
+    def test_but_for_its_own_columns_it_can_be_read_as_a_portfolio(self) -> None:
+        tables = {
+            name: table.select([c for c in table.column_names if c in TABLES[name]])
+            for name, table in samples.odd_book().items()
+        }
+        portfolio = Portfolio.from_frames(
+            as_of=date(2026, 6, 30), currency="EUR", **tables
+        )
+        faults = to_arrow(portfolio.faults)["fault"].to_pylist()
+        assert {"parent_loop", "opportunity_without_account"} <= set(faults)
+        assert len(to_arrow(portfolio["opportunity"])) == 14
+
+    def test_both_simulators_hold_it(self) -> None:
+        from crm_portfolio.simulator import HubSpot, Salesforce
+
+        for simulator in (HubSpot, Salesforce):
+            crm = simulator(samples.odd_book(), currency="EUR")
+            assert len(crm.ids("account")) == 12
+            assert len(crm.ids("opportunity")) == 14
 
 
 def _parents(book: samples.Book) -> dict[str, str | None]:

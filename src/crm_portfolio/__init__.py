@@ -14,6 +14,7 @@ from crm_portfolio._version import __version__
 if TYPE_CHECKING:
     from crm_portfolio import analysis, samples
     from crm_portfolio._analyse import analyse
+    from crm_portfolio._doctor import doctor
     from crm_portfolio._pull import pull
     from crm_portfolio.archive import Archive
     from crm_portfolio.connectors import connect
@@ -34,6 +35,7 @@ __all__ = [
     "analysis",
     "apply",
     "connect",
+    "doctor",
     "plan",
     "pull",
     "samples",
@@ -53,6 +55,7 @@ _HOMES = {
     "analysis": "",
     "apply": "writeback",
     "connect": "connectors",
+    "doctor": "_doctor",
     "plan": "writeback",
     "pull": "_pull",
     "samples": "",

@@ -11,7 +11,15 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-__all__ = ["canonical_json", "digest", "now", "write_atomically", "write_once"]
+__all__ = [
+    "canonical_json",
+    "digest",
+    "digest_of",
+    "now",
+    "sync_folder",
+    "write_atomically",
+    "write_once",
+]
 
 
 def now() -> datetime:
@@ -62,10 +70,11 @@ def _beside(path: Path, content: bytes, *, private: bool) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk: those of new files, and that old ones went."""
     if os.name == "nt":  # Windows cannot open a folder to flush it
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -105,3 +114,9 @@ def _plain(value: object) -> object:
 def digest(content: bytes) -> str:
     """The SHA-256 of the content, as hexadecimal text."""
     return hashlib.sha256(content).hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, of which a little at a time is in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

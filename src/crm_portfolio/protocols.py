@@ -22,6 +22,11 @@ __all__ = [
     "Change",
     "Connector",
     "Cursor",
+    "Finding",
+    "FindingState",
+    "Forecast",
+    "Inspectable",
+    "Metered",
     "Org",
     "Outcome",
     "OutcomeState",
@@ -29,9 +34,11 @@ __all__ = [
     "ProvisionStep",
     "Provisioner",
     "Quota",
+    "Reconciling",
     "Source",
     "Value",
     "WritableTable",
+    "gone_schema",
 ]
 
 WritableTable = Literal["account"]
@@ -65,7 +72,12 @@ class Org:
 
 @attrs.frozen
 class Cursor:
-    """Where a pull stands: opaque text, fit for JSON."""
+    """Where a pull stands: opaque text, fit for JSON.
+
+    The cursor of a batch is given as ``resume`` to go on behind that batch, in another
+    process if need be. That of the last batch is given as ``since`` to the next pull,
+    which then yields what has changed.
+    """
 
     table: TableName
     token: str
@@ -77,8 +89,11 @@ class Batch:
     """Columns of one table, and the records that left it.
 
     Attributes:
-        rows: Model columns only, typed as in the schema or as text.
-        gone: ``id``, ``reason`` (deleted, merged, archived), ``merged_into``, ``at``.
+        rows: Model columns only, typed as in the schema or as text. With ``since``, a
+            record may come more than once, the newest last, and a batch may lack columns:
+            what is known of those stays.
+        cursor: None from a source that cannot go on where it stopped.
+        gone: As `gone_schema` says; None and no rows mean the same.
     """
 
     table: TableName
@@ -86,6 +101,24 @@ class Batch:
     cursor: Cursor | None
     gone: pa.Table | None
     is_last: bool
+
+
+def gone_schema() -> pa.Schema:
+    """The columns of ``Batch.gone``: who left a table, why, into whom, and when.
+
+    ``reason`` is deleted, merged or archived; ``merged_into`` names the record that
+    lives on, or is null.
+    """
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("reason", pa.string()),
+            ("merged_into", pa.string()),
+            ("at", pa.timestamp("us", "UTC")),
+        ]
+    )
 
 
 @attrs.frozen
@@ -133,7 +166,82 @@ class Source(Protocol):
         columns: Sequence[str] | None = None,
         since: Cursor | None = None,
         resume: Cursor | None = None,
-    ) -> Iterator[Batch]: ...
+    ) -> Iterator[Batch]:
+        """A table, batch by batch; at least one batch, and only the last ``is_last``.
+
+        Args:
+            columns: Only these; the key always comes too.
+            since: Only what has changed since that pull, and who has gone.
+            resume: Go on behind the batch that carried this cursor, whole or increment.
+        """
+        ...
+
+
+@runtime_checkable
+class Reconciling(Protocol):
+    """Can say which records there are now, for whoever kept a copy."""
+
+    def present(self, table: TableName) -> Iterator[pa.Table]:
+        """The key, and the columns that change without a trace, of every record."""
+        ...
+
+
+@attrs.frozen
+class Forecast:
+    """The calls a pull should take, log-in and identity included.
+
+    Attributes:
+        steps: What for, and how many.
+    """
+
+    steps: Mapping[str, int]
+
+    @property
+    def calls(self) -> int:
+        return sum(self.steps.values())
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """Counts its calls, and can say beforehand how many there will be."""
+
+    @property
+    def calls(self) -> int:
+        """Calls made so far by this object, repeated ones and log-ins included."""
+        ...
+
+    def forecast(
+        self,
+        tables: Sequence[TableName],
+        *,
+        since: Mapping[TableName, Cursor] | None = None,
+    ) -> Forecast:
+        """What pulling these tables should cost; what asking costs is in it."""
+        ...
+
+
+FindingState = Literal["good", "warning", "missing"]
+
+
+@attrs.frozen
+class Finding:
+    """One thing that was looked at in a set-up.
+
+    Attributes:
+        what: Such as ``scope crm.objects.deals.read``; no secret, no customer's name.
+        mend: What to do next, where it is not good.
+    """
+
+    what: str
+    state: FindingState
+    mend: str = ""
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """Can tell what its set-up lacks; nothing is changed, and it is safe to paste."""
+
+    def inspect(self) -> Iterator[Finding]: ...
 
 
 @runtime_checkable

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from string import ascii_uppercase
-from typing import Any, Final, Literal, Self, get_args, get_origin
+from types import UnionType
+from typing import Any, Final, Literal, Self, TypeAlias, Union, get_args, get_origin
 
 import attrs
 import cattrs
@@ -44,6 +45,7 @@ from crm_portfolio.analysis import (
     TiersSettings,
 )
 from crm_portfolio.connectors.files import FilesSettings
+from crm_portfolio.connectors.hubspot import HubSpotSettings
 from crm_portfolio.connectors.salesforce import SalesforceSettings
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.portfolio import Calendar, Period
@@ -52,8 +54,11 @@ from crm_portfolio.writeback import Limits, Policy
 __all__ = ["Settings"]
 
 _SECRETS: Final[Mapping[str, str]] = {
-    "access_token": "SALESFORCE_ACCESS_TOKEN",
-    "client_secret": "SALESFORCE_CLIENT_SECRET",
+    "access_token": "SALESFORCE_ACCESS_TOKEN or HUBSPOT_ACCESS_TOKEN",
+    "client_secret": "SALESFORCE_CLIENT_SECRET or HUBSPOT_CLIENT_SECRET",
+    "refresh_token": "HUBSPOT_REFRESH_TOKEN",
+    "password": "SALESFORCE_PASSWORD",
+    "security_token": "SALESFORCE_SECURITY_TOKEN",
     "private_key": "SALESFORCE_PRIVATE_KEY or SALESFORCE_PRIVATE_KEY_FILE",
 }
 _LOOKS_SECRET = re.compile(
@@ -65,8 +70,8 @@ _METHODS: Final[Mapping[str, type[Any]]] = {
     "quantiles": Quantiles,
     "slices": Slices,
 }
-_TABLES: Final = ("concentration", "tiers", "limits", "policy", "salesforce", "files")
-_CONNECTORS: Final = ("salesforce", "files")
+_CONNECTORS: Final = ("salesforce", "hubspot", "files")
+_TABLES: Final = ("concentration", "tiers", "limits", "policy", *_CONNECTORS)
 _KINDS: Final[Mapping[type[Any], str]] = {
     bool: "true or false",
     date: "a day such as 2026-06-30",
@@ -75,6 +80,7 @@ _KINDS: Final[Mapping[type[Any], str]] = {
     list: "a list",
     str: "a text in quotes",
 }
+ConnectorSettings: TypeAlias = SalesforceSettings | HubSpotSettings | FilesSettings
 _CALENDAR: Final = tuple(field.name for field in attrs.fields(Calendar))
 _LAST_MONTHS = re.compile(r"last (\d{1,3}) months?")
 
@@ -100,6 +106,7 @@ class Settings:
     limits: Limits = attrs.field(factory=Limits)
     policy: Policy = attrs.field(factory=Policy)
     salesforce: SalesforceSettings = attrs.field(factory=SalesforceSettings)
+    hubspot: HubSpotSettings = attrs.field(factory=HubSpotSettings)
     files: FilesSettings = attrs.field(factory=FilesSettings)
 
     @classmethod
@@ -127,9 +134,9 @@ class Settings:
         """The tiers that the chosen method can give, best first."""
         return tuple(ascii_uppercase[: self.tiers.method.tier_count])
 
-    def of_connector(self, name: str) -> SalesforceSettings | FilesSettings | None:
+    def of_connector(self, name: str) -> ConnectorSettings | None:
         """The part that steers one connector; None for one that is not ours."""
-        found: SalesforceSettings | FilesSettings | None = (
+        found: ConnectorSettings | None = (
             getattr(self, name) if name in _CONNECTORS else None
         )
         return found
@@ -269,6 +276,24 @@ def _choice(value: Any, kind: Any) -> Any:
     raise ValueError(f"this must be {spelled}, not {value!r}")
 
 
+def _is_list_or_choice(kind: Any) -> bool:
+    """Whether this is a list or a word in its stead, such as "all"."""
+    parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
+    lists = [part for part in parts if get_origin(part) in (tuple, Sequence)]
+    return len(parts) == 2 and len(lists) == 1 and any(map(_is_choice, parts))
+
+
+def _list_or_choice(value: Any, kind: Any) -> Any:
+    (choice,) = filter(_is_choice, get_args(kind))
+    (whole,) = (part for part in get_args(kind) if part is not choice)
+    if isinstance(value, str):
+        return _choice(value, choice)
+    if not isinstance(value, list):
+        spelled = " or ".join(repr(word) for word in get_args(choice))
+        raise TypeError(f"this must be a list, or {spelled}")
+    return _converter.structure(value, whole)
+
+
 def _period(value: Any, _: Any) -> Period:
     """A period as people write it: "last 12 months", "all", or its two edges."""
     if isinstance(value, Mapping) and set(value) == {"start", "end"}:
@@ -317,6 +342,7 @@ def _strict() -> cattrs.Converter:
     for kind, also in ((str, ()), (bool, ()), (int, ()), (float, (int,)), (date, ())):
         strict.register_structure_hook(kind, _exactly(kind, *also))
     strict.register_structure_hook_func(_is_choice, _choice)
+    strict.register_structure_hook_func(_is_list_or_choice, _list_or_choice)
     strict.register_structure_hook(Period, _period)
     strict.register_structure_hook(TiersSettings, _tiers)
     return strict

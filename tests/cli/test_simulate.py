@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 
 from crm_portfolio import samples
 from crm_portfolio._folder import write_folder
@@ -24,9 +25,11 @@ COMMAND = (
 
 
 @contextmanager
-def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def serving(
+    *arguments: str, crm: str = "salesforce", lines: int = 3
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     with subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "simulate", "salesforce", *arguments],
+        [sys.executable, "-c", COMMAND, "simulate", crm, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -35,7 +38,7 @@ def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, 
             assert process.stdout is not None
             told = dict(
                 line.removeprefix("export ").rstrip("\n").split("=", 1)
-                for line in (process.stdout.readline() for _ in range(3))
+                for line in (process.stdout.readline() for _ in range(lines))
             )
             yield process, told
         finally:
@@ -75,3 +78,26 @@ def test_a_folder_of_nothing_is_refused(shell, tmp_path: Path) -> None:
 
 def test_only_known_crms_are_simulated(shell) -> None:
     assert shell("simulate", "oracle").exit_code == 2
+
+
+def test_it_pretends_to_be_hubspot_too() -> None:
+    with serving("--accounts", "50", crm="hubspot", lines=2) as (_, told):
+        url = told["HUBSPOT_API_URL"].strip("'")
+        state = requests.get(f"{url}/__sim__/state", timeout=10).json()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
+    assert state
+
+
+def test_its_size_and_its_limit_can_be_said() -> None:
+    drawn = ("--accounts", "41", "--opportunities", "260", "--seed", "7")
+    with serving(*drawn, "--daily-limit", "9") as (_, told):
+        url = told["SALESFORCE_INSTANCE_URL"].strip("'")
+        state = requests.get(f"{url}/__sim__/state", timeout=10).json()
+    assert (state["records"]["Account"], state["records"]["Opportunity"]) == (41, 260)
+    assert state["daily_limit"] == 9
+
+
+def test_a_folder_has_its_own_size(shell, tmp_path: Path) -> None:
+    result = shell("simulate", "salesforce", "--data", tmp_path, "--accounts", "50")
+    assert result.exit_code == 2
+    assert "--accounts" in result.stderr

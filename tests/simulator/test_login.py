@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from crm_portfolio.simulator import Salesforce
+from crm_portfolio.simulator.salesforce import _auth
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -191,3 +192,76 @@ def test_the_simulator_says_when_it_is_not_running():
         gone.snapshot()
     with Salesforce() as org, pytest.raises(SettingsError, match="taken"):
         Salesforce(port=int(org.url.rpartition(":")[2])).__enter__()
+
+
+SOAP = (
+    '<?xml version="1.0" encoding="utf-8" ?><env:Envelope xmlns:xsd="x" '
+    'xmlns:env="http://schemas.xmlsoap.org/soap/envelope/"><env:Body>'
+    '<n1:login xmlns:n1="urn:partner.soap.sforce.com"><n1:username>{}</n1:username>'
+    "<n1:password>{}</n1:password></n1:login></env:Body></env:Envelope>"
+)
+
+
+def soap(org, version, password=_auth.PASSWORD + _auth.SECURITY_TOKEN):
+    return requests.post(
+        f"{org.url}/services/Soap/u/{version}",
+        data=SOAP.format(_auth.USERNAME, password),
+        headers={"content-type": "text/xml", "SOAPAction": "login"},
+        timeout=10,
+    )
+
+
+def test_soap_lets_in_with_the_password_and_its_token(org, plain_http):
+    session = requests.Session()
+    session.mount("https://", plain_http)
+    client = simple_salesforce.Salesforce(
+        session=session,
+        username=_auth.USERNAME,
+        password=_auth.PASSWORD,
+        security_token=_auth.SECURITY_TOKEN,
+        version="59.0",
+    )
+    assert client.query("SELECT COUNT() FROM Account")["totalSize"] == 4
+    # With the org's id, from an address it trusts, the token is not needed.
+    trusted = simple_salesforce.Salesforce(
+        session=session,
+        username=_auth.USERNAME,
+        password=_auth.PASSWORD,
+        organizationId=org.org_id,
+        version="59.0",
+    )
+    assert trusted.query("SELECT COUNT() FROM Account")["totalSize"] == 4
+    assert org.api_calls == 2
+
+
+def test_soap_refuses_as_the_usual_client_reads_it(org, plain_http):
+    session = requests.Session()
+    session.mount("https://", plain_http)
+    with pytest.raises(simple_salesforce.SalesforceAuthenticationFailed) as refused:
+        simple_salesforce.Salesforce(
+            session=session, username=_auth.USERNAME, password="x", security_token="y"
+        )
+    assert refused.value.code == "INVALID_LOGIN"
+    assert soap(org, "59.0", _auth.PASSWORD).status_code == 500
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("64.0", 200), ("65.0", 500), ("66.0", 500)]
+)
+def test_soap_is_gone_from_version_65_on(org, version, status):
+    assert soap(org, version).status_code == status
+
+
+@pytest.mark.parametrize(
+    "audience", ["https://evil.example", "https://x.salesforce.com.evil.example",
+                 "https://a.b.salesforce.com", "http://login.salesforce.com"]
+)  # fmt: skip
+def test_an_assertion_for_someone_else_is_refused(org, audience):
+    claims = {"iss": _auth.CLIENT_ID, "sub": _auth.USERNAME, "aud": audience, "exp": 1}
+    key = org.environment_for("jwt")["SALESFORCE_PRIVATE_KEY"]
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "assertion": jwt.encode(claims, key, algorithm="RS256"),
+    }
+    answer = requests.post(f"{org.url}/services/oauth2/token", data=form, timeout=10)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")

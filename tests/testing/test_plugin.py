@@ -21,6 +21,7 @@ HEAVY = (
     "numpy",
     "scipy",
     "simple_salesforce",
+    "hubspot",
 )
 JOB = """
     import os, pytest
@@ -52,7 +53,14 @@ JOB = """
     def test_a_folder_will_do(salesforce_simulator):
         assert salesforce_simulator.ids("account").keys() == {"x"}
 
+    @pytest.mark.crm_data(TABLES, currency="GBP")
+    def test_there_is_a_hubspot_too(hubspot_simulator):
+        assert hubspot_simulator.ids("account").keys() == {"a", "b"}
+        assert os.environ["HUBSPOT_API_URL"] == hubspot_simulator.url
+        assert "HUBSPOT_SECRET" not in os.environ
+
     def test_the_environment_is_as_before():
+        assert os.environ["HUBSPOT_SECRET"] == "a real one"
         assert os.environ["SALESFORCE_ACCESS_TOKEN"] == "a real one"
         assert "SALESFORCE_INSTANCE_URL" not in os.environ
 """
@@ -65,6 +73,7 @@ def users_tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(package))
     monkeypatch.setenv("SALESFORCE_ACCESS_TOKEN", "a real one")
     monkeypatch.setenv("SALESFORCE_DOMAIN", "test")
+    monkeypatch.setenv("HUBSPOT_SECRET", "a real one")
     monkeypatch.delenv("SALESFORCE_INSTANCE_URL", raising=False)
     installed = any(e.name == "crm_portfolio" for e in entry_points(group="pytest11"))
     named = [] if installed else ["-p", "crm_portfolio.testing.plugin"]
@@ -80,7 +89,7 @@ def test_connect_reaches_the_pretend_crm_in_a_users_tests(
     users_tests, pytester: pytest.Pytester
 ) -> None:
     (pytester.mkdir("tables") / "account.csv").write_text("account_id,name\nx,NA\n")
-    users_tests(JOB).assert_outcomes(passed=5)
+    users_tests(JOB).assert_outcomes(passed=6)
 
 
 def test_the_plugin_costs_other_projects_nothing() -> None:

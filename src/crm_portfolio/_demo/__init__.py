@@ -31,10 +31,10 @@ from crm_portfolio._demo._acts import (
     Undone,
     Why,
 )
+from crm_portfolio._demo._pretended import PRETENDED, CrmName
 from crm_portfolio._demo._stage import Stage
 from crm_portfolio._folder import read_folder
 from crm_portfolio.errors import SettingsError
-from crm_portfolio.simulator import Salesforce as PretendSalesforce
 
 if TYPE_CHECKING:
     from crm_portfolio.protocols import Progress
@@ -44,6 +44,7 @@ __all__ = [
     "Act",
     "Again",
     "Applied",
+    "CrmName",
     "Demo",
     "Kept",
     "Looked",
@@ -62,6 +63,7 @@ _NO_DAY: Final = "the opportunities do not tell the last day known (no closed_on
 
 
 def demo(
+    crm: CrmName = "salesforce",
     *,
     data: Path | None = None,
     keep: Path | None = None,
@@ -72,6 +74,7 @@ def demo(
     """Run the main job, end to end, on invented data or on a folder of tables.
 
     Args:
+        crm: Which CRM is pretended.
         data: Tables to put into the pretend CRM; without it, an invented book.
         keep: Where portfolio, plans and archive go; without it, a new temporary folder.
         as_of: The last day known; without it, the last on which something was closed.
@@ -88,10 +91,11 @@ def demo(
         if tell:
             tell(act)
 
-    with PretendSalesforce(tables, currency=currency) as pretend:
+    chosen = PRETENDED[crm]
+    with chosen.begun(tables, currency) as pretend:
         records: dict[str, int] = {n: table.num_rows for n, table in tables.items()}
-        over(Started(crm="Salesforce", url=pretend.url, records=records))
-        Stage(pretend, folder, as_of or last_day, progress).play(over)
+        over(Started(crm=chosen.label, url=pretend.url, records=records))
+        Stage(chosen, pretend, folder, as_of or last_day, progress).play(over)
     return Demo(*acts)  # type: ignore[arg-type]
 
 

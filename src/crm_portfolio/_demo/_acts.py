@@ -173,6 +173,15 @@ class Demo:
     undone: Undone
     kept: Kept
 
+    def agrees_with(self, other: Demo) -> bool:
+        """Whether two CRMs with the same book gave the same ranking and the same tiers."""
+        one, two = self.looked, other.looked
+        return (one.revenue, one.tiers, _places(one)) == (
+            two.revenue,
+            two.tiers,
+            _places(two),
+        )
+
     @property
     def is_good(self) -> bool:
         """Whether it showed what it promises."""
@@ -182,3 +191,8 @@ class Demo:
             and self.again.write_calls == 0
             and self.undone.is_as_before
         )
+
+
+def _places(looked: Looked) -> list[tuple[object, ...]]:
+    """The hit parade without the ids, which each CRM gives itself."""
+    return [(r.rank, r.name, r.revenue, r.tier, r.dependence) for r in looked.top]

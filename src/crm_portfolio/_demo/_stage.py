@@ -27,18 +27,17 @@ from crm_portfolio._frames import to_arrow
 from crm_portfolio._pull import pull
 from crm_portfolio._wording import sentence
 from crm_portfolio.archive import Archive
-from crm_portfolio.connectors.salesforce import ClientCredentials, Salesforce
 from crm_portfolio.writeback import apply, plan, setup, undo
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from crm_portfolio._analyse import Findings
+    from crm_portfolio._demo._pretended import Pretend, Pretended
     from crm_portfolio.archive import Journal
     from crm_portfolio.portfolio import Portfolio
     from crm_portfolio.protocols import Progress
     from crm_portfolio.results import Result
-    from crm_portfolio.simulator import Salesforce as PretendSalesforce
     from crm_portfolio.writeback import Plan
 
 __all__ = ["Stage"]
@@ -55,7 +54,8 @@ class Stage:
 
     def __init__(
         self,
-        pretend: PretendSalesforce,
+        crm: Pretended,
+        pretend: Pretend,
         folder: Path,
         as_of: date,
         progress: Progress | None,
@@ -63,14 +63,8 @@ class Stage:
         self._pretend, self._folder = pretend, folder
         self._as_of, self._progress = as_of, progress
         self._archive = Archive(folder / "archive")
-        told = pretend.environment
-        self._crm = Salesforce(
-            login=ClientCredentials(
-                instance_url=told["SALESFORCE_INSTANCE_URL"],
-                client_id=told["SALESFORCE_CLIENT_ID"],
-                client_secret=told["SALESFORCE_CLIENT_SECRET"],
-            )
-        )
+        self._accounts = crm.accounts
+        self._crm = crm.reached(pretend.environment)
         self._calls = pretend.api_calls
 
     def play(self, over: Callable[[Act], None]) -> None:
@@ -170,7 +164,9 @@ class Stage:
         """Every value of every account, seen behind the API."""
         return {
             (account, field): value
-            for account, record in self._pretend.snapshot("Account")["Account"].items()
+            for account, record in self._pretend.snapshot(self._accounts)[
+                self._accounts
+            ].items()
             for field, value in record.items()
         }
 

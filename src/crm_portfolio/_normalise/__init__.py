@@ -1,37 +1,58 @@
 """How do raw columns become the tables of a portfolio?
 
 Cast and checked against the schema, closed at the as-of date, linked, and in one
-currency. Every way into a portfolio ends here.
+currency. Every way into a portfolio ends here, frames in memory and tables longer than
+memory alike: the rows pass a few at a time, and what must be known of all of them is
+held as eight bytes a row, or put aside on disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import attrs
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from crm_portfolio._normalise._balance import BALANCE_SCHEMA, closed_balance
-from crm_portfolio._normalise._closing import close_books, without_later_accounts
-from crm_portfolio._normalise._links import link
-from crm_portfolio._normalise._money import convert, currency_of, money_faults
-from crm_portfolio._normalise._rows import Tables, numbered, report
-from crm_portfolio.errors import SchemaError, SettingsError
-from crm_portfolio.schema import (
-    OPPORTUNITY,
-    TABLES,
-    Table,
-    TableName,
-    faults_of,
-    join_faults,
-    read,
-    stopping,
+from crm_portfolio._normalise._balance import BALANCE_SCHEMA, Balance
+from crm_portfolio._normalise._book import Book, Opener, Writer
+from crm_portfolio._normalise._keys import hashed
+from crm_portfolio._normalise._log import FaultLog
+from crm_portfolio._normalise._money import (
+    MONEY_TABLES,
+    checked_currency,
+    currencies_in,
+    only_currency,
 )
+from crm_portfolio._normalise._reading import typed_rows
+from crm_portfolio._normalise._runs import Disk, Memory, Room, in_chunks
+from crm_portfolio._normalise._sorting import Ordered, Sorter, in_order, merged
+from crm_portfolio._normalise._streams import Stream
+from crm_portfolio.errors import SettingsError, did_you_mean
+from crm_portfolio.schema import FAULTS, TABLES, TableName, faults_of, read_rows
 
-__all__ = ["BALANCE_SCHEMA", "Normalised", "checked_zone", "normalise"]
+__all__ = [
+    "BALANCE_SCHEMA",
+    "Disk",
+    "Memory",
+    "Normalised",
+    "Opener",
+    "Ordered",
+    "Room",
+    "Sorter",
+    "Stream",
+    "Told",
+    "Writer",
+    "checked_zone",
+    "hashed",
+    "in_chunks",
+    "in_order",
+    "merged",
+    "normalise",
+    "normalise_streams",
+]
 
 
 @attrs.frozen(eq=False)
@@ -51,6 +72,18 @@ class Normalised:
     currency: str
 
 
+@attrs.frozen(eq=False)
+class Told:
+    """What remains to be said when all tables have been written.
+
+    Attributes:
+        counts: How many of each fault and effect, by table.
+    """
+
+    currency: str
+    counts: Counter[tuple[str, str, str]]
+
+
 def normalise(
     raw: Mapping[TableName, pa.Table],
     *,
@@ -58,7 +91,48 @@ def normalise(
     currency: str | None,
     time_zone: str,
 ) -> Normalised:
-    """Raw columns as clean tables.
+    """Raw columns as clean tables, all in memory.
+
+    Raises:
+        SchemaError: With every fault that stops, at once.
+        SettingsError: The currency or the time zone cannot be told.
+    """
+    shelf: dict[str, _Kept] = {}
+
+    def opened(name: str, schema: pa.Schema) -> Writer:
+        shelf[name] = _Kept(schema)
+        return shelf[name]
+
+    told = normalise_streams(
+        {name: Stream.of(table) for name, table in raw.items()},
+        as_of=as_of,
+        currency=currency,
+        time_zone=time_zone,
+        room=Memory(),
+        opened=opened,
+    )
+    tables = {name: shelf[name].table() for name in raw}
+    faults, balance = shelf["faults"].table(), shelf["balance"].table()
+    return Normalised(tables, faults, balance, told.currency)
+
+
+def normalise_streams(
+    raw: Mapping[TableName, Stream],
+    *,
+    as_of: date,
+    currency: str | None,
+    time_zone: str,
+    room: Room,
+    opened: Opener,
+    found: Iterable[pa.Table] = (),
+) -> Told:
+    """Raw columns as clean tables, a few rows at a time.
+
+    Args:
+        room: Where rows wait for those that come before them.
+        opened: Makes the writer of a clean table, and of ``faults`` and ``balance``. A
+            table may be begun twice; the second time counts.
+        found: Faults that were found before.
 
     Raises:
         SchemaError: With every fault that stops, at once.
@@ -67,19 +141,17 @@ def normalise(
     if isinstance(as_of, datetime) or not isinstance(as_of, date):
         raise SettingsError("as_of must be a day, as date(2026, 6, 30)")
     checked_zone(time_zone)
-    typed, faults = read(raw, time_zone=time_zone)
-    code = _settled(currency, typed, faults)
-    faults = _checked([faults, *money_faults(_as_numbered(typed), code)])
-    before = _as_numbered(typed)
-    closed, later = close_books(before, as_of, time_zone)
-    converted, rateless = convert(closed, code, as_of)
-    known, unknown = without_later_accounts(converted, as_of, time_zone)
-    after, dangling = link(known)
-    unsaid = _left_unsaid(after)
-    faults = _checked([faults, *later, *rateless, *unknown, *dangling, *unsaid])
-    balance = closed_balance(before, after, faults, code)
-    tables = {name: _in_order(table, TABLES[name]) for name, table in after.items()}
-    return Normalised(tables, faults, balance, code)
+    log = FaultLog(room)
+    log.add(_names_of_tables(raw))
+    known = {name: stream for name, stream in raw.items() if name in TABLES}
+    code = _settled(currency, known, log, time_zone)
+    book = Book(as_of, code, time_zone, room, opened, log, Balance(code))
+    book.close(known)
+    log.add(found)
+    balance = book.balance.closed()
+    _write(opened, "faults", log.tables())
+    _write(opened, "balance", iter([balance]))
+    return Told(code, log.counts)
 
 
 def checked_zone(time_zone: str) -> None:
@@ -92,55 +164,57 @@ def checked_zone(time_zone: str) -> None:
         ) from error
 
 
-def _settled(currency: str | None, typed: Tables, faults: pa.Table) -> str:
+def _names_of_tables(raw: Mapping[TableName, Stream]) -> Iterator[pa.Table]:
+    if "account" not in raw:
+        yield faults_of("account", "", "missing_table")
+    for name in raw:
+        if name not in TABLES:
+            hint = FAULTS["unknown_table"].hint + did_you_mean(name, TABLES)
+            yield faults_of(name, "", "unknown_table", hint=hint)
+
+
+def _settled(
+    currency: str | None,
+    raw: Mapping[TableName, Stream],
+    log: FaultLog,
+    time_zone: str,
+) -> str:
+    if currency is not None:
+        return checked_currency(currency)
+    named = {
+        code
+        for name in MONEY_TABLES
+        if name in raw and raw[name].names.count("currency") == 1
+        for rows in raw[name].walk(["currency"])
+        for code in currencies_in(read_rows(TABLES[name], rows, time_zone)[0])
+    }
     try:
-        return currency_of(currency, typed)
+        return only_currency(named)
     except SettingsError:
         # Faulty tables may be why no currency was found: they are told first.
-        if currency is None:
-            _checked([faults])
+        for name, stream in raw.items():
+            for _ in typed_rows(TABLES[name], stream, time_zone, log):
+                pass
+        log.check()
         raise
 
 
-def _checked(parts: list[pa.Table]) -> pa.Table:
-    faults = join_faults(parts)
-    stops = stopping(faults)
-    if len(stops):
-        raise SchemaError(stops)
-    return faults
+def _write(opened: Opener, name: str, tables: Iterator[pa.Table]) -> None:
+    first = next(tables)
+    writer = opened(name, first.schema)
+    writer.write(first)
+    for table in tables:
+        writer.write(table)
 
 
-def _as_numbered(typed: Tables) -> Tables:
-    return {name: numbered(table) for name, table in typed.items()}
+class _Kept:
+    """A table that is wanted in memory."""
 
+    def __init__(self, schema: pa.Schema) -> None:
+        self._tables = [schema.empty_table()]
 
-def _left_unsaid(tables: Tables) -> list[pa.Table]:
-    """Opportunities that are counted, although what they are worth is unknown."""
-    table = tables.get("opportunity")
-    if table is None or not len(table):
-        return []
-    faults = []
-    for status, code in (
-        ("open", "open_without_amount"),
-        ("won", "won_without_amount"),
-    ):
-        its = pc.equal(table["status"], status)
-        faults += _reported(table, its, "amount", code)
-    its = pc.not_equal(table["status"], "open")
-    return faults + _reported(table, its, "closed_on", "closed_without_day")
+    def write(self, table: pa.Table) -> None:
+        self._tables.append(table)
 
-
-def _reported(
-    table: pa.Table, mask: pa.ChunkedArray, column: str, code: str
-) -> list[pa.Table]:
-    if column not in table.column_names:
-        absent = pc.any(mask).as_py()
-        return [faults_of("opportunity", column, code)] if absent else []
-    mask = pc.and_(mask, table[column].is_null())
-    return [report(table, OPPORTUNITY, column, code, mask, shown="opportunity_id")]
-
-
-def _in_order(table: pa.Table, spec: Table) -> pa.Table:
-    names = [name for name in spec.names if name in table.column_names]
-    keys = [(name, "ascending") for name in (spec.key or names)]
-    return table.sort_by(keys).select(names).combine_chunks()
+    def table(self) -> pa.Table:
+        return pa.concat_tables(self._tables).combine_chunks()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import attrs
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,12 +15,18 @@ from crm_portfolio._normalise._money import (
     currency_codes,
     said_amounts,
 )
-from crm_portfolio._normalise._rounding import Floats, minor_units, residue
-from crm_portfolio._normalise._rows import ROW, Tables
+from crm_portfolio._normalise._rounding import (
+    Floats,
+    exact_sum,
+    minor_units,
+    nearest,
+    residue,
+)
+from crm_portfolio._normalise._rows import ROW
 from crm_portfolio.errors import DataError
 from crm_portfolio.schema import TableName, minor_digits
 
-__all__ = ["BALANCE_SCHEMA", "closed_balance"]
+__all__ = ["BALANCE_SCHEMA", "Balance"]
 
 BALANCE_SCHEMA = pa.schema(
     [
@@ -29,73 +38,95 @@ BALANCE_SCHEMA = pa.schema(
         ("residue", pa.int64()),
     ]
 )
+_USED = ("amount", "original_amount", "currency", ROW)
 
 
-def closed_balance(
-    before: Tables, after: Tables, faults: pa.Table, currency: str
-) -> pa.Table:
-    """One line for each table and currency, in minor units of that currency.
+@attrs.define
+class _Line:
+    came: int = 0
+    kept: int = 0
+    left_out: int = 0
+    rest: Decimal = Decimal()
 
-    Raises:
-        DataError: It does not close, so rows went without a word: a bug of this library.
-    """
-    lines = [
-        _line(
-            name,
-            code,
-            _in_currency(before[name], code, currency),
-            _kept(after[name], code, currency),
-            _left_out(faults, name),
+
+class Balance:
+    """One line for each table and currency, in minor units of that currency."""
+
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
+        self._lines: dict[tuple[TableName, str], _Line] = {}
+
+    def add(
+        self, name: TableName, came: pa.Table, kept: pa.Table, left_out: pa.Array
+    ) -> None:
+        """Count these rows.
+
+        Args:
+            came: As the source said them.
+            kept: What became of them.
+            left_out: The numbers of those that were reported as left out.
+        """
+        if name not in MONEY_TABLES:
+            return
+        came, kept = _used(came), _used(kept)
+        for code in currencies_in(came, self._currency):
+            mine = self._in(came, code)
+            line = self._lines.setdefault((name, code), _Line())
+            digits, said = minor_digits(code), _floats(said_amounts(mine))
+            line.came += int(minor_units(said, digits).sum())
+            line.rest = exact_sum(line.rest, residue(said, digits))
+            line.kept += self._kept(self._in(kept, code), code)
+            if len(left_out):
+                left = mine.filter(pc.is_in(mine[ROW], value_set=left_out))
+                amounts = _floats(said_amounts(left))
+                line.left_out += int(minor_units(amounts, digits).sum())
+
+    def _in(self, table: pa.Table, code: str) -> pa.Table:
+        mine = pc.equal(currency_codes(table, self._currency), code)
+        return table if pc.all(mine).as_py() else table.filter(mine)
+
+    def _kept(self, rows: pa.Table, code: str) -> int:
+        """What the rows now say; for converted ones, what they were converted from."""
+        is_own = code == self._currency and "amount" in rows.column_names
+        amounts = rows["amount"] if is_own else said_amounts(rows)
+        return int(minor_units(_floats(amounts), minor_digits(code)).sum())
+
+    def forget(self, name: TableName) -> None:
+        """The table is walked anew."""
+        for place in [place for place in self._lines if place[0] == name]:
+            del self._lines[place]
+
+    def closed(self) -> pa.Table:
+        """All lines.
+
+        Raises:
+            DataError: It does not close, so rows went without a word: a bug of this
+                library.
+        """
+        order = sorted(
+            self._lines, key=lambda place: (MONEY_TABLES.index(place[0]), place[1])
         )
-        for name in MONEY_TABLES
-        if name in before
-        for code in currencies_in(before[name], currency)
-    ]
-    return pa.Table.from_pylist(lines, schema=BALANCE_SCHEMA)
+        lines = [self._closed(*place) for place in order]
+        return pa.Table.from_pylist(lines, schema=BALANCE_SCHEMA)
+
+    def _closed(self, name: TableName, code: str) -> dict[str, str | int]:
+        line = self._lines[name, code]
+        if line.came != line.kept + line.left_out:
+            raise DataError(f"the amounts of {name} in {code} do not add up: {line}")
+        rest = nearest(line.rest)
+        return {
+            "table": name,
+            "currency": code,
+            "came_in": line.came + rest,
+            "kept": line.kept,
+            "left_out": line.left_out,
+            "residue": rest,
+        }
 
 
-def _line(
-    name: TableName, code: str, came: pa.Table, kept: pa.Array, reported: pa.Array
-) -> dict[str, str | int]:
-    digits = minor_digits(code)
-    left = came.filter(pc.is_in(came[ROW], value_set=reported))
-    rest = residue(_amounts(said_amounts(came)), digits)
-    line: dict[str, str | int] = {
-        "table": name,
-        "currency": code,
-        "came_in": _total(said_amounts(came), digits) + rest,
-        "kept": _total(kept, digits),
-        "left_out": _total(said_amounts(left), digits),
-        "residue": rest,
-    }
-    parts = sum(int(line[part]) for part in ("kept", "left_out", "residue"))
-    if line["came_in"] != parts:
-        raise DataError(f"the amounts of {name} in {code} do not add up: {line}")
-    return line
+def _used(table: pa.Table) -> pa.Table:
+    return table.select([name for name in table.column_names if name in _USED])
 
 
-def _kept(after: pa.Table, code: str, currency: str) -> pa.Array | pa.ChunkedArray:
-    """What the table now says; for converted rows, what they were converted from."""
-    rows = _in_currency(after, code, currency)
-    if code == currency and "amount" in rows.column_names:
-        return rows["amount"]
-    return said_amounts(rows)
-
-
-def _in_currency(table: pa.Table, code: str, currency: str) -> pa.Table:
-    return table.filter(pc.equal(currency_codes(table, currency), code))
-
-
-def _left_out(faults: pa.Table, name: TableName) -> pa.Array:
-    mask = pc.and_(
-        pc.equal(faults["table"], name), pc.equal(faults["effect"], "left_out")
-    )
-    return faults.filter(mask)["row"].combine_chunks()
-
-
-def _total(amounts: pa.Array | pa.ChunkedArray, digits: int) -> int:
-    return int(minor_units(_amounts(amounts), digits).sum())
-
-
-def _amounts(amounts: pa.Array | pa.ChunkedArray) -> Floats:
+def _floats(amounts: pa.Array | pa.ChunkedArray) -> Floats:
     return np.asarray(pc.drop_null(amounts), dtype=np.float64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,54 +9,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._normalise._rows import (
-    Tables,
     leave_out,
     null,
     report,
     set_column,
 )
-from crm_portfolio.schema import ACCOUNT, TABLES, Table
+from crm_portfolio.schema import Table
 
-__all__ = ["close_books", "without_later_accounts"]
+__all__ = ["close_rows", "is_later", "without_later"]
 
 
-def close_books(
-    tables: Tables, as_of: date, time_zone: str
-) -> tuple[Tables, list[pa.Table]]:
+def close_rows(
+    table: pa.Table, spec: Table, as_of: date, time_zone: str
+) -> tuple[pa.Table, list[pa.Table]]:
     """Rows born later left out, later closings undone; accounts have their own rule."""
-    closed: Tables = {"account": tables["account"]}
-    faults = []
-    for name, table in tables.items():
-        if name == "account":
-            continue
-        spec = TABLES[name]
-        kept, found = _without_later(
-            table, spec, _is_later(table, spec, as_of, time_zone)
-        )
-        faults += found
-        closed[name], found = _reopened(kept, spec, as_of, time_zone)
-        faults += found
-    return closed, faults
+    later = is_later(table, spec, as_of, time_zone)
+    kept, gone = without_later(table, spec, later)
+    closed, reopened = _reopened(kept, spec, as_of, time_zone)
+    return closed, [*gone, *reopened]
 
 
-def without_later_accounts(
-    tables: Tables, as_of: date, time_zone: str
-) -> tuple[Tables, list[pa.Table]]:
-    """Accounts entered later left out, unless a row that stays names them.
-
-    Such an account was there before its record was: after a move to another CRM, or
-    when it was entered late. Its revenue must not vanish with it.
-    """
-    account = tables["account"]
-    later = _is_later(account, ACCOUNT, as_of, time_zone)
-    if not pc.any(later).as_py():
-        return tables, []
-    named = pc.is_in(account["account_id"], value_set=_named(tables))
-    kept, found = _without_later(account, ACCOUNT, pc.and_not(later, named))
-    return {**tables, "account": kept}, found
-
-
-def _is_later(
+def is_later(
     table: pa.Table, spec: Table, as_of: date, time_zone: str
 ) -> pa.ChunkedArray:
     """Rows that came after the as-of date.
@@ -86,49 +58,14 @@ def _after(values: pa.ChunkedArray, as_of: date, time_zone: str) -> pa.ChunkedAr
     return pc.fill_null(later, fill_value=False)
 
 
-def _without_later(
+def without_later(
     table: pa.Table, spec: Table, later: pa.ChunkedArray
 ) -> tuple[pa.Table, list[pa.Table]]:
+    """The rows that had come by then, and a word on each of the others."""
     if not pc.any(later).as_py():
         return table, []
     found = report(table, spec, spec.born or "", "after_as_of", later)
     return leave_out(table, later), [found]
-
-
-def _named(tables: Tables) -> pa.Array:
-    """The accounts that rows of other tables name, and all above them."""
-    account = tables["account"]
-    named = [
-        ids.combine_chunks()
-        for name, table in tables.items()
-        if name != "account"
-        for ids in _names_in(table, TABLES[name], account["account_id"])
-    ]
-    ids = pc.unique(pa.chunked_array(named, pa.string())).drop_null()
-    if "parent_id" not in account.column_names:
-        return ids
-    while True:
-        rows = account.filter(pc.is_in(account["account_id"], value_set=ids))
-        above = pa.chunked_array([ids, *rows["parent_id"].chunks])
-        wider = pc.unique(above).drop_null()
-        if len(wider) == len(ids):
-            return ids
-        ids = wider
-
-
-def _names_in(
-    table: pa.Table, spec: Table, known: pa.ChunkedArray
-) -> Iterator[pa.ChunkedArray]:
-    """What rows say, save those that will go because their own account is unknown."""
-    columns = [
-        column
-        for column in spec.columns
-        if column.refers_to == "account" and column.name in table.column_names
-    ]
-    for column in columns:
-        if column.required:
-            table = table.filter(pc.is_in(table[column.name], value_set=known))
-    yield from (table[column.name] for column in columns)
 
 
 def _reopened(

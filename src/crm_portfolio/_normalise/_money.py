@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date
 
 import numpy as np
@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from crm_portfolio._normalise._rounding import EXACT, Floats, rounded
 from crm_portfolio._normalise._rows import (
-    Tables,
     leave_out,
     null,
     report,
@@ -30,11 +29,13 @@ from crm_portfolio.schema import (
 
 __all__ = [
     "MONEY_TABLES",
-    "convert",
+    "Rates",
+    "checked_currency",
+    "convert_rows",
     "currencies_in",
     "currency_codes",
-    "currency_of",
     "money_faults",
+    "only_currency",
     "said_amounts",
 ]
 
@@ -47,20 +48,17 @@ MONEY_TABLES: tuple[TableName, ...] = tuple(
 )
 
 
-def currency_of(currency: str | None, tables: Tables) -> str:
-    """The portfolio's currency: the one asked for, or the only one the tables name."""
-    if currency is not None:
-        if currency not in MINOR_DIGITS:
-            raise SettingsError(
-                f"currency={currency!r} is not in ISO 4217: use three letters, as 'EUR'"
-            )
-        return currency
-    named = {
-        code
-        for name in MONEY_TABLES
-        if name in tables
-        for code in currencies_in(tables[name])
-    }
+def checked_currency(currency: str) -> str:
+    """The currency that was asked for, if there is one of that name."""
+    if currency not in MINOR_DIGITS:
+        raise SettingsError(
+            f"currency={currency!r} is not in ISO 4217: use three letters, as 'EUR'"
+        )
+    return currency
+
+
+def only_currency(named: Collection[str]) -> str:
+    """The only one that the tables name."""
     if len(named) == 1:
         return next(iter(named))
     found = f"name several ({', '.join(sorted(named))})" if named else "name none"
@@ -97,100 +95,113 @@ def _column(table: pa.Table, name: str) -> pa.Array:
     return table[name].combine_chunks()
 
 
-def money_faults(tables: Tables, currency: str) -> Iterator[pa.Table]:
+def money_faults(
+    table: pa.Table, spec: Table, currency: str, *, has_rates: bool
+) -> Iterator[pa.Table]:
     """What stops: no rates for other currencies, and amounts too large to be exact."""
-    for name in MONEY_TABLES:
-        if name not in tables:
-            continue
-        for code in currencies_in(tables[name], currency):
-            yield from _absurd(tables[name], TABLES[name], currency, code)
-            if code != currency and "exchange_rate" not in tables:
-                hint = f"add an exchange_rate table from {code} to {currency}"
-                yield faults_of(
-                    name,
-                    "currency",
-                    "mixed_currencies",
-                    rows=[None],
-                    values=[code],
-                    hint=hint,
-                )
+    if spec.name not in MONEY_TABLES:
+        return
+    for code in currencies_in(table, currency):
+        yield from _absurd(table, spec, currency, code)
+        if code != currency and not has_rates:
+            hint = f"add an exchange_rate table from {code} to {currency}"
+            yield faults_of(
+                spec.name,
+                "currency",
+                "mixed_currencies",
+                rows=[None],
+                values=[code],
+                hint=hint,
+            )
 
 
 def _absurd(
     table: pa.Table, spec: Table, currency: str, code: str
 ) -> Iterator[pa.Table]:
     limit = EXACT / 10.0 ** max(minor_digits(code), minor_digits(currency))
-    mine = pc.equal(currency_codes(table, currency), code)
     for column in ("amount", "original_amount"):
         if column in table.column_names:
-            mask = pc.and_(mine, pc.greater(pc.abs(table[column]), limit))
+            mask = pc.greater(pc.abs(table[column]), limit)
             if pc.any(mask).as_py():
+                mask = pc.and_(mask, pc.equal(currency_codes(table, currency), code))
                 yield report(table, spec, column, "absurd_amount", mask)
 
 
-def convert(
-    tables: Tables, currency: str, as_of: date
-) -> tuple[Tables, list[pa.Table]]:
+class Rates:
+    """What a unit of another currency was worth in the portfolio's, day by day.
+
+    Args:
+        exchange: The rates that were known by the as-of date; None: there are none.
+        are_given: There is a table of rates, whatever is in it.
+    """
+
+    def __init__(
+        self,
+        exchange: pa.Table | None,
+        currency: str,
+        as_of: date,
+        *,
+        are_given: bool,
+    ) -> None:
+        self.are_given = are_given
+        self._exchange = exchange
+        self._listed: dict[str, tuple[npt.NDArray[np.int32], Floats]] = {}
+        self.currency = currency
+        self.as_of = as_of
+
+    def of_rows(self, table: pa.Table, spec: Table) -> Floats:
+        """The rate of each row; NaN where none is known."""
+        rates = np.ones(len(table))
+        named = currencies_in(table, self.currency)
+        if set(named) <= {self.currency}:
+            return rates
+        codes, days = currency_codes(table, self.currency), self._days(table, spec)
+        for code in named:
+            if code != self.currency:
+                mine = _mask(pc.equal(codes, code))
+                rates[mine] = self._on(code, days[mine])
+        return rates
+
+    def _on(self, code: str, days: npt.NDArray[np.int32]) -> Floats:
+        """The last rate that began on or before each day."""
+        if code not in self._listed:
+            self._listed[code] = self._list(code)
+        starts, worth = self._listed[code]
+        return np.asarray(worth[np.searchsorted(starts, days, side="right") - 1])
+
+    def _list(self, code: str) -> tuple[npt.NDArray[np.int32], Floats]:
+        if self._exchange is None:
+            return np.empty(0, np.int32), np.array([np.nan])
+        pair = pc.and_(
+            pc.equal(self._exchange["currency"], code),
+            pc.equal(self._exchange["base"], self.currency),
+        )
+        listed = self._exchange.filter(pair).sort_by("from_on")
+        starts = listed["from_on"].cast(pa.int32()).to_numpy()
+        # Place -1: before the first.
+        return starts, np.append(listed["rate"].to_numpy(), np.nan)
+
+    def _days(self, table: pa.Table, spec: Table) -> npt.NDArray[np.int32]:
+        today = pa.scalar(self.as_of, pa.date32())
+        if spec.rate_day is None or spec.rate_day not in table.column_names:
+            return np.asarray(pa.repeat(today, len(table)).cast(pa.int32()))
+        days = pc.fill_null(table[spec.rate_day], today)
+        return np.asarray(days.cast(pa.int32()))
+
+
+def convert_rows(
+    table: pa.Table, spec: Table, rates: Rates
+) -> tuple[pa.Table, list[pa.Table]]:
     """Every amount in the portfolio's currency, at the rate of its row's date.
 
     A row whose currency has no rate on that date is left out, never taken at 1.
     """
-    converted: Tables = {}
-    faults: list[pa.Table] = []
-    for name, table in tables.items():
-        converted[name] = table
-        if name in MONEY_TABLES:
-            rates = _rates(
-                table, TABLES[name], tables.get("exchange_rate"), currency, as_of
-            )
-            converted[name], found = _converted(table, TABLES[name], currency, rates)
-            faults += found
-        converted[name] = _rounded(
-            converted[name], TABLES[name], minor_digits(currency)
-        )
-    return converted, faults
-
-
-def _rates(
-    table: pa.Table,
-    spec: Table,
-    exchange: pa.Table | None,
-    currency: str,
-    as_of: date,
-) -> Floats:
-    """The rate of each row; NaN where none is known."""
-    rates = np.ones(len(table))
-    others = [code for code in currencies_in(table, currency) if code != currency]
-    if not others:
-        return rates
-    codes, days = currency_codes(table, currency), _days(table, spec, as_of)
-    for code in others:
-        mine = _mask(pc.equal(codes, code))
-        rates[mine] = np.nan
-        if exchange is not None:
-            rates[mine] = _listed(exchange, code, currency, days[mine])
-    return rates
-
-
-def _listed(
-    exchange: pa.Table, code: str, currency: str, days: npt.NDArray[np.int32]
-) -> Floats:
-    """The last rate that began on or before each day."""
-    pair = pc.and_(
-        pc.equal(exchange["currency"], code), pc.equal(exchange["base"], currency)
-    )
-    listed = exchange.filter(pair).sort_by("from_on")
-    starts = listed["from_on"].cast(pa.int32()).to_numpy()
-    worth = np.append(listed["rate"].to_numpy(), np.nan)  # place -1: before the first
-    return np.asarray(worth[np.searchsorted(starts, days, side="right") - 1])
-
-
-def _days(table: pa.Table, spec: Table, as_of: date) -> npt.NDArray[np.int32]:
-    today = pa.scalar(as_of, pa.date32())
-    if spec.rate_day is None or spec.rate_day not in table.column_names:
-        return np.asarray(pa.repeat(today, len(table)).cast(pa.int32()))
-    days = pc.fill_null(table[spec.rate_day], today)
-    return np.asarray(days.cast(pa.int32()))
+    digits = minor_digits(rates.currency)
+    if spec.name not in MONEY_TABLES:
+        return _rounded(table, spec, digits), []
+    its = rates.of_rows(table, spec)
+    converted, faults = _converted(table, spec, rates.currency, its)
+    return _rounded(converted, spec, digits, but="amount"), faults
 
 
 def _converted(
@@ -260,9 +271,10 @@ def _with_amounts(
     return table
 
 
-def _rounded(table: pa.Table, spec: Table, digits: int) -> pa.Table:
+def _rounded(table: pa.Table, spec: Table, digits: int, *, but: str = "") -> pa.Table:
     for column in spec.columns:
-        if column.type == "money" and column.name in table.column_names:
+        is_money = column.type == "money" and column.name != but
+        if is_money and column.name in table.column_names:
             values = _column(table, column.name)
             settled = _applied(values, _to_money(digits))
             table = set_column(table, column.name, settled)

@@ -12,12 +12,22 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EXACT", "Floats", "Integers", "minor_units", "residue", "rounded"]
+__all__ = [
+    "EXACT",
+    "Floats",
+    "Integers",
+    "exact_sum",
+    "minor_units",
+    "nearest",
+    "residue",
+    "rounded",
+]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 EXACT = 2.0**53  # up to here every whole number is a float
+_PLENTY = 80  # digits, more than any sum of amounts has
 
 
 def rounded(values: Floats, digits: int, rates: Floats | None = None) -> Floats:
@@ -46,19 +56,30 @@ def minor_units(values: Floats, digits: int) -> Integers:
     return np.rint(rounded(values, digits) * 10.0**digits).astype(np.int64)
 
 
-def residue(values: Floats, digits: int) -> int:
-    """What rounding took away from all of them together, to the nearest minor unit."""
+def residue(values: Floats, digits: int) -> Decimal:
+    """What rounding took away from all of them together, in minor units, exactly."""
     exact = values[rounded(values, digits) != values]
     with localcontext() as context:
-        context.prec = 80
+        context.prec = _PLENTY
         total = sum((_scaled(float(value), 1.0, digits) for value in exact), Decimal())
-        total -= int(minor_units(exact, digits).sum())
-        return int(total.to_integral_value(ROUND_HALF_EVEN))
+        return total - int(minor_units(exact, digits).sum())
+
+
+def exact_sum(one: Decimal, other: Decimal) -> Decimal:
+    """Both together, to the last digit."""
+    with localcontext() as context:
+        context.prec = _PLENTY
+        return one + other
+
+
+def nearest(amount: Decimal) -> int:
+    """The whole number nearest to it."""
+    return int(amount.to_integral_value(ROUND_HALF_EVEN))
 
 
 def _on_text(value: float, rate: float, digits: int) -> int:
     with localcontext() as context:
-        context.prec = 80
+        context.prec = _PLENTY
         return int(_scaled(value, rate, digits).to_integral_value(ROUND_HALF_EVEN))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio.schema import Table, TableName, faults_of
+from crm_portfolio.schema import Table, faults_of
 
 __all__ = [
     "ROW",
-    "Tables",
     "leave_out",
     "null",
     "numbered",
@@ -18,15 +18,14 @@ __all__ = [
     "true_rows",
 ]
 
-Tables = dict[TableName, pa.Table]
-
 # The row of the source, kept beside the model's columns until all faults are known.
 ROW = "#row"
 
 
-def numbered(table: pa.Table) -> pa.Table:
+def numbered(table: pa.Table, first_row: int = 0) -> pa.Table:
     """The table with the number of each row."""
-    return table.append_column(ROW, pa.array(range(len(table)), pa.int64()))
+    rows = np.arange(first_row, first_row + len(table), dtype=np.int64)
+    return table.append_column(ROW, pa.array(rows))
 
 
 def true_rows(mask: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -58,8 +57,9 @@ def report(
     shown: str | None = None,
 ) -> pa.Table:
     """The same fault for every masked row; ``shown`` is the column whose value to show."""
-    found = table.take(true_rows(mask))
     shown = column if shown is None else shown
+    used = [name for name in (shown, ROW) if name in table.column_names]
+    found = table.select(used).take(true_rows(mask))
     values = found[shown].cast(pa.string()) if shown in found.column_names else None
     return faults_of(spec.name, column, code, rows=found[ROW], values=values)
 

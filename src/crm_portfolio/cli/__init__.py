@@ -14,6 +14,7 @@ from crm_portfolio.cli import _run
 from crm_portfolio.cli.analyse import analyse
 from crm_portfolio.cli.apply import apply
 from crm_portfolio.cli.demo import demo
+from crm_portfolio.cli.doctor import doctor
 from crm_portfolio.cli.explain import explain
 from crm_portfolio.cli.plan import plan
 from crm_portfolio.cli.pull import pull
@@ -66,7 +67,18 @@ def start(
     """
 
 
-for _command in (demo, setup, pull, analyse, explain, plan, apply, undo, simulate):
+for _command in (
+    demo,
+    doctor,
+    setup,
+    pull,
+    analyse,
+    explain,
+    plan,
+    apply,
+    undo,
+    simulate,
+):
     app.command()(_run.guarded(_command))
 
 

@@ -39,6 +39,7 @@ class Page:
     def show(self, act: _demo.Act) -> None:
         """One act: a headline with what it cost, then what it found."""
         title, tell = _TOLD[type(act)]
+        title = title.format(crm=getattr(act, "crm", ""))
         self._number += 1
         line = Table.grid(expand=True)
         line.add_column()
@@ -176,7 +177,7 @@ def _kept(act: _demo.Kept) -> Iterator[RenderableType]:
 
 
 _TOLD: Final[Mapping[type[_demo.Act], tuple[str, _Teller]]] = {
-    _demo.Started: ("A pretend Salesforce on this machine", _started),
+    _demo.Started: ("A pretend {crm} on this machine", _started),
     _demo.Pulled: ("Pull: every account and opportunity", _pulled),
     _demo.Looked: ("Look: who is the revenue?", _looked),
     _demo.SetUp: ("Set up: our fields in the CRM, and the right to them", _set_up),

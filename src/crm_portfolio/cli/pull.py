@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import attrs
 import typer
 
 from crm_portfolio.cli._options import AsOf, SettingsFile, as_of_or_today, read_settings
 from crm_portfolio.cli._print import counted, progress, say
 from crm_portfolio.connectors.files import Dialect
+from crm_portfolio.errors import TransientError, did_you_mean
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from crm_portfolio.protocols import Source
     from crm_portfolio.settings import Settings
 
@@ -23,7 +24,7 @@ __all__ = ["pull"]
 
 def pull(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="salesforce, or files.")
+        str, typer.Argument(metavar="SOURCE", help="salesforce, hubspot, or files.")
     ],
     folder: Annotated[
         Path | None,
@@ -32,6 +33,19 @@ def pull(
     *,
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write.")],
     as_of: AsOf = None,
+    since_last: Annotated[
+        bool,
+        typer.Option(
+            "--since-last", help="Ask only for what changed since the last pull."
+        ),
+    ] = False,
+    tables: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME|all",
+            help="Which tables; without it, as in the settings.",
+        ),
+    ] = None,
     currency: Annotated[
         str | None,
         typer.Option(metavar="CODE", help="Such as EUR; without it, the org's own."),
@@ -42,40 +56,120 @@ def pull(
     ] = None,
     settings: SettingsFile = None,
 ) -> None:
-    """Read all accounts and opportunities into a folder. Nothing is written to the CRM.
+    """Read a CRM, or exported files, into a folder. Nothing is written to the CRM.
+
+    A pull that was cut off goes on where it stopped when it is run again.
 
     crm-portfolio pull salesforce --to book --as-of 2026-06-30
 
+    crm-portfolio pull salesforce --to book --since-last
+
     crm-portfolio pull files exports/ --to book --as-of 2026-06-30 --currency EUR
     """
-    from crm_portfolio._frames import to_arrow
-    from crm_portfolio._pull import pull as pull_tables
-    from crm_portfolio.connectors import connect
+    from crm_portfolio._pull import pull_into
 
     chosen = read_settings(settings)
     day = as_of_or_today(as_of)
-    if source == "files":
-        if folder is None:
-            raise typer.BadParameter("pull files needs the folder to read")
-        crm = _files(folder, dialect, chosen)
-    elif folder is not None or dialect is not None:
-        raise typer.BadParameter(
-            f"only `pull files` takes a folder or a dialect, not {source}"
-        )
-    else:
-        crm = connect(source, settings=chosen.of_connector(source))
-    with progress() as bar:
-        portfolio = pull_tables(
+    crm = _source(source, folder, dialect, tables, chosen)
+    is_crm = source != "files"
+    if since_last and not is_crm:
+        raise typer.BadParameter("--since-last is for a CRM; files are read whole")
+    with (
+        _metered(crm, to, since_last=since_last),
+        _kept_on_the_way_out(to, is_crm),
+        progress() as bar,
+    ):
+        pulled = pull_into(
             crm,
+            to,
             as_of=day,
             currency=currency or chosen.currency,
             calendar=chosen.calendar,
+            since_last=since_last,
             progress=bar,
         )
-    portfolio.save(to)
-    rows = counted({name: len(portfolio[name]) for name in portfolio.tables})
+    portfolio = pulled.portfolio
+    rows = counted(portfolio.row_counts)
     say(f"{to}: {rows}, in {portfolio.currency}, as of {portfolio.as_of}.")
-    _tell_faults(to_arrow(portfolio.faults))
+    for note in pulled.notes:
+        say(f"  {note}")
+    _tell_faults(pulled.faults)
+
+
+def _source(
+    name: str,
+    folder: Path | None,
+    dialect: Dialect | None,
+    tables: str | None,
+    chosen: Settings,
+) -> Source:
+    from crm_portfolio.connectors import connect
+
+    if name == "files":
+        if folder is None:
+            raise typer.BadParameter("pull files needs the folder to read")
+        if tables is not None:
+            raise typer.BadParameter("--tables is for a CRM; files hold what they hold")
+        return _files(folder, dialect, chosen)
+    if folder is not None or dialect is not None:
+        raise typer.BadParameter(
+            f"only `pull files` takes a folder or a dialect, not {name}"
+        )
+    settings = chosen.of_connector(name)
+    if tables is not None:
+        settings = _with_tables(name, settings, tables)
+    crm: Source = connect(name, settings=settings)
+    return crm
+
+
+def _with_tables(name: str, settings: Any, tables: str) -> Any:
+    """The connector's settings, for these tables only."""
+    from crm_portfolio.schema import TABLES
+
+    if settings is None or not hasattr(settings, "tables"):
+        raise typer.BadParameter(f"{name} does not let you choose its tables")
+    if tables == "all":
+        return attrs.evolve(settings, tables="all")
+    wanted = tuple(table.strip() for table in tables.split(","))
+    for table in wanted:
+        if table not in TABLES:
+            hint = did_you_mean(table, TABLES)
+            raise typer.BadParameter(f"--tables: there is no table {table!r}{hint}")
+    return attrs.evolve(settings, tables=wanted)
+
+
+@contextmanager
+def _metered(crm: Source, to: Path, *, since_last: bool) -> Iterator[None]:
+    """The calls it should take before, those it took after, however it ends."""
+    from crm_portfolio._pull import forecast
+    from crm_portfolio.protocols import Metered
+
+    expected = forecast(crm, to, since_last=since_last)
+    if expected is not None:
+        steps = ", ".join(f"{count:,} {what}" for what, count in expected.steps.items())
+        say(f"About {expected.calls:,} calls: {steps}.")
+    try:
+        yield
+    finally:
+        if isinstance(crm, Metered):
+            say(f"{crm.calls:,} calls were made.")
+
+
+@contextmanager
+def _kept_on_the_way_out(to: Path, is_crm: bool) -> Iterator[None]:
+    """Say that nothing is lost, where something is kept."""
+    try:
+        yield
+    except BaseException as error:
+        may_go_on = isinstance(error, TransientError) or not isinstance(
+            error, Exception
+        )
+        if is_crm and may_go_on and (to / "source").is_dir():
+            say(
+                f"What has been read is kept in {to}: run again: it goes on where it "
+                "stopped."
+            )
+        raise
 
 
 def _files(folder: Path, dialect: Dialect | None, settings: Settings) -> Source:
@@ -87,10 +181,7 @@ def _files(folder: Path, dialect: Dialect | None, settings: Settings) -> Source:
     return source
 
 
-def _tell_faults(faults: pa.Table) -> None:
+def _tell_faults(faults: Mapping[tuple[str, str], int]) -> None:
     """How many rows were odd, by kind; what stops a pull never comes here."""
-    counts = Counter(
-        zip(faults["fault"].to_pylist(), faults["effect"].to_pylist(), strict=True)
-    )
-    for (fault, effect), count in sorted(counts.items()):
+    for (fault, effect), count in sorted(faults.items()):
         say(f"  {count} {fault.replace('_', ' ')} ({effect.replace('_', ' ')})")

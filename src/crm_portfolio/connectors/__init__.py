@@ -17,6 +17,7 @@ from crm_portfolio.errors import SettingsError, did_you_mean
 
 if TYPE_CHECKING:
     from crm_portfolio.connectors.files import FilesSettings
+    from crm_portfolio.connectors.hubspot import HubSpotSettings
     from crm_portfolio.connectors.salesforce import SalesforceSettings
     from crm_portfolio.protocols import Connector, Source
 
@@ -25,6 +26,7 @@ __all__ = ["connect"]
 GROUP = "crm_portfolio.connectors"
 REGISTRY: Mapping[str, str] = {
     "files": "crm_portfolio.connectors.files:Files",
+    "hubspot": "crm_portfolio.connectors.hubspot:HubSpot",
     "salesforce": "crm_portfolio.connectors.salesforce:Salesforce",
 }
 
@@ -37,6 +39,10 @@ def connect(
     dialect: str | None = None,
     settings: FilesSettings | None = None,
 ) -> Source: ...
+@overload
+def connect(
+    name: Literal["hubspot"], *, settings: HubSpotSettings | None = None
+) -> Connector: ...
 @overload
 def connect(
     name: Literal["salesforce"], *, settings: SalesforceSettings | None = None

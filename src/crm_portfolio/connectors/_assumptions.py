@@ -5,9 +5,23 @@ Each such belief is one constant, so that a surprise is mended in one place.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-__all__ = ["COLLECTION_READ_MAX", "DUPLICATE_FIELD_CODES", "ORG_CURRENCY_FIELD"]
+__all__ = [
+    "ASSOCIATIONS_MAX",
+    "COLLECTION_READ_MAX",
+    "DUPLICATE_FIELD_CODES",
+    "EXISTING_PROPERTY_CODES",
+    "INGEST_ERROR",
+    "LIST_QUERY_MAX",
+    "ORG_CURRENCY_FIELD",
+    "RATE_IS_FOREIGN_PER_CORPORATE",
+    "REQUEST_ID_HEADERS",
+    "SALESFORCE_LATE_COMMIT_SECONDS",
+    "SEARCH_LAG_SECONDS",
+    "TOO_LARGE_JOB",
+]
 
 # Records that one POST to composite/sobjects/{Object} reads.
 COLLECTION_READ_MAX: Final = 2_000
@@ -17,5 +31,41 @@ DUPLICATE_FIELD_CODES: Final = frozenset(
     {"DUPLICATE_DEVELOPER_NAME", "DUPLICATE_VALUE"}
 )
 
+# An ingest job's reason for a row: code, text, then the fields with or without a colon.
+INGEST_ERROR: Final = re.compile(
+    r"\A\s*(?P<code>[A-Z][A-Z_]+)\s*"
+    r"(?::(?P<text>.*?)(?::(?P<fields>[^:]*?))?)?(?:\s*--)?\s*\Z",
+    re.DOTALL,
+)
+
 # Recorded orgs with one currency lack it; it is asked for only where describe has it.
 ORG_CURRENCY_FIELD: Final = "DefaultCurrencyIsoCode"
+
+# CurrencyType and DatedConversionRate: units of the currency for one of the corporate.
+RATE_IS_FOREIGN_PER_CORPORATE: Final = True
+
+# Where a reply carries the number of its request.
+REQUEST_ID_HEADERS: Final = ("x-sfdc-request-id", "x-request-id")
+
+# How much later than its stamp a change may come to light.
+SALESFORCE_LATE_COMMIT_SECONDS: Final = 600
+
+# What a failed query job says when a smaller one would do.
+TOO_LARGE_JOB: Final = re.compile(
+    r"QUERY_TIMEOUT|OPERATION_TOO_LARGE|running for too long|retried more than",
+    re.IGNORECASE,
+)
+
+# HubSpot: records whose links one POST to associations/…/batch/read gives, dated or not.
+ASSOCIATIONS_MAX: Final = 1_000
+
+# HubSpot: characters of a list's query before an address is refused (414 from about 8 KB).
+LIST_QUERY_MAX: Final = 7_500
+
+# HubSpot: how much later than its stamp a change may reach the search index.
+SEARCH_LAG_SECONDS: Final = 600
+
+# HubSpot: what it says, under 409 or 400, when a property's or group's name is taken.
+EXISTING_PROPERTY_CODES: Final = frozenset(
+    {"CONFLICT", "OBJECT_ALREADY_EXISTS", "PROPERTY_EXISTS"}
+)

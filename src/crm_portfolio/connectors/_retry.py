@@ -5,16 +5,34 @@ Only `TransientError`, and not a spent quota: trying again would burn time, not 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import attrs
 import tenacity
 
 from crm_portfolio.errors import SettingsError, TransientError
 
-__all__ = ["QuotaSpentError", "RetrySettings", "persistent"]
+__all__ = ["QuotaSpentError", "RetrySettings", "TimedError", "persistent"]
 
 
 class QuotaSpentError(TransientError):
-    """The day's calls are used up: run again when they are back."""
+    """The day's calls are used up, or a ceiling of ours: run again when they are back."""
+
+
+class TimedError(TransientError):
+    """The CRM says how long to wait.
+
+    Attributes:
+        seconds: The least wait; 0 where the pace-maker already waits for the window.
+    """
+
+    def __init__(
+        self, source: str, message: str, code: str = "", seconds: float = 0.0
+    ) -> None:
+        super().__init__(source, message, code)
+        self.args = (source, message, code, seconds)
+        self.seconds = seconds
 
 
 @attrs.frozen
@@ -24,7 +42,8 @@ class RetrySettings:
     Attributes:
         attempts: Calls in all, the first included.
         first_wait_seconds: Doubles with each attempt; up to a second of chance is added.
-        longest_wait_seconds: Where doubling ends.
+        longest_wait_seconds: Where doubling ends; a CRM that asks for more is not waited
+            for.
     """
 
     attempts: int = 5
@@ -36,18 +55,31 @@ class RetrySettings:
             raise SettingsError("retry: at least 1 attempt, and no negative wait")
 
 
-def persistent(settings: RetrySettings) -> tenacity.Retrying:
+def persistent(
+    settings: RetrySettings, *, sleep: Callable[[float], None] = time.sleep
+) -> tenacity.Retrying:
     """Calls a function until it answers, fails for good, or patience ends."""
-    return tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(settings.attempts),
-        wait=tenacity.wait_exponential(
-            multiplier=settings.first_wait_seconds, max=settings.longest_wait_seconds
+    growing = tenacity.wait_exponential(
+        multiplier=settings.first_wait_seconds, max=settings.longest_wait_seconds
+    ) + tenacity.wait_random(0, min(1.0, settings.first_wait_seconds))
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, TimedError):
+            return max(growing(state), error.seconds) if error.seconds else 0.0
+        return growing(state)
+
+    def is_worth_another_try(error: BaseException) -> bool:
+        if isinstance(error, TimedError):
+            return error.seconds <= settings.longest_wait_seconds
+        return isinstance(error, TransientError) and not isinstance(
+            error, QuotaSpentError
         )
-        + tenacity.wait_random(0, min(1.0, settings.first_wait_seconds)),
-        retry=tenacity.retry_if_exception(_is_worth_another_try),
+
+    return tenacity.Retrying(
+        sleep=sleep,
+        stop=tenacity.stop_after_attempt(settings.attempts),
+        wait=wait,
+        retry=tenacity.retry_if_exception(is_worth_another_try),
         reraise=True,
     )
-
-
-def _is_worth_another_try(error: BaseException) -> bool:
-    return isinstance(error, TransientError) and not isinstance(error, QuotaSpentError)

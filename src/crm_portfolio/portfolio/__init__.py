@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from crm_portfolio.portfolio._period import Calendar, Period
 from crm_portfolio.portfolio._portfolio import Portfolio
+from crm_portfolio.portfolio._saved import Draft, Header
 
-__all__ = ["Calendar", "Period", "Portfolio"]
+__all__ = ["Calendar", "Draft", "Header", "Period", "Portfolio"]

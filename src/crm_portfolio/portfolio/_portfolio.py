@@ -24,7 +24,7 @@ from crm_portfolio.portfolio._cut import cut
 from crm_portfolio.portfolio._identity import content_id
 from crm_portfolio.portfolio._merge import merged_balance, merged_faults
 from crm_portfolio.portfolio._period import Calendar
-from crm_portfolio.portfolio._saved import Saved, read_saved, write_saved
+from crm_portfolio.portfolio._saved import Draft, Header, SavedTables, read_header
 from crm_portfolio.schema import TABLES, TableName, minor_digits
 
 __all__ = ["Portfolio"]
@@ -47,8 +47,7 @@ class Portfolio:
     calendar: Calendar
     backend: Backend
     _tables: Mapping[TableName, pa.Table]
-    _faults: pa.Table
-    _balance: pa.Table
+    _told: Mapping[str, pa.Table]
     org: str | None = attrs.field(default=None, kw_only=True)
 
     @classmethod
@@ -85,8 +84,7 @@ class Portfolio:
             calendar,
             backend or backend_of(tables["account"]),
             clean.tables,
-            clean.faults,
-            clean.balance,
+            {"faults": clean.faults, "balance": clean.balance},
             org=org,
         )
 
@@ -96,14 +94,22 @@ class Portfolio:
         return tuple(name for name in TABLES if name in self._tables)
 
     @property
+    def row_counts(self) -> Mapping[TableName, int]:
+        """How many rows each table has; those in a folder are not read for it."""
+        held = self._tables
+        if isinstance(held, SavedTables):
+            return {name: held.row_count(name) for name in self.tables}
+        return {name: len(held[name]) for name in self.tables}
+
+    @property
     def faults(self) -> NativeFrame:
         """What was left out, and what was kept although something is wrong."""
-        return from_arrow(self._faults, self.backend)
+        return from_arrow(self._told["faults"], self.backend)
 
     @property
     def balance(self) -> NativeFrame:
         """What came in, was kept, left out, and rounded away; in minor units."""
-        return from_arrow(self._balance, self.backend)
+        return from_arrow(self._told["balance"], self.backend)
 
     @property
     def minor_digits(self) -> int:
@@ -141,21 +147,18 @@ class Portfolio:
         """
         ids = pa.array(list(dict.fromkeys(account_ids)), pa.string())
         clean = self._again(cut(self._tables, ids))
-        faults = merged_faults(self._faults, clean.faults, replaced=())
-        return attrs.evolve(
-            self, tables=clean.tables, faults=faults, balance=clean.balance
-        )
+        faults = merged_faults(self._told["faults"], clean.faults, replaced=())
+        told = {"faults": faults, "balance": clean.balance}
+        return attrs.evolve(self, tables=clean.tables, told=told)
 
     def with_tables(self, **frames: NativeFrame) -> Portfolio:
         """The same portfolio with these tables added or replaced."""
         raw = _raw(frames)
         clean = self._again({**self._tables, **raw})
-        return attrs.evolve(
-            self,
-            tables=clean.tables,
-            faults=merged_faults(self._faults, clean.faults, replaced=raw),
-            balance=merged_balance(self._balance, clean.balance, replaced=raw),
-        )
+        faults = merged_faults(self._told["faults"], clean.faults, replaced=raw)
+        balance = merged_balance(self._told["balance"], clean.balance, replaced=raw)
+        told = {"faults": faults, "balance": balance}
+        return attrs.evolve(self, tables=clean.tables, told=told)
 
     def _again(self, tables: Mapping[TableName, pa.Table]) -> Normalised:
         return normalise(
@@ -166,36 +169,50 @@ class Portfolio:
         )
 
     def save(self, folder: Path | str) -> None:
-        """Write it to a folder: ``portfolio.json`` and one Parquet file for each table."""
-        saved = Saved(
-            as_of=self.as_of,
-            currency=self.currency,
-            time_zone=self.calendar.time_zone,
-            year_starts=self.calendar.year_starts,
-            org=self.org,
-            tables=self._tables,
-            faults=self._faults,
-            balance=self._balance,
-        )
-        write_saved(Path(folder), saved)
+        """Write it to a folder: ``portfolio.json`` and one Parquet file for each table.
+
+        A portfolio that is there already stays readable until this one is whole.
+        """
+        draft = Draft(Path(folder))
+        try:
+            for name, table in (*self._tables.items(), *self._told.items()):
+                draft.opened(name, table.schema).write(table)
+            draft.publish(
+                Header(
+                    as_of=self.as_of,
+                    currency=self.currency,
+                    time_zone=self.calendar.time_zone,
+                    year_starts=self.calendar.year_starts,
+                    org=self.org,
+                )
+            )
+        finally:
+            draft.discard()
 
     @classmethod
     def load(cls, folder: Path | str, *, backend: Backend = "pandas") -> Portfolio:
-        """Read a folder that ``save`` wrote."""
-        saved = read_saved(Path(folder))
+        """A folder that ``save`` or ``pull`` wrote; each table is read when asked for.
+
+        Raises:
+            DamagedFileError: A file was cut or altered, now or before it is read.
+        """
+        place = Path(folder).absolute()
+        header = read_header(place)
+        tables, told = SavedTables.both(place, header)
+        tables.check()
+        told.check()
         return cls(
-            saved.as_of,
-            saved.currency,
-            Calendar(saved.time_zone, saved.year_starts),
+            header.as_of,
+            header.currency,
+            Calendar(header.time_zone, header.year_starts),
             backend,
-            saved.tables,
-            saved.faults,
-            saved.balance,
-            org=saved.org,
+            cast("Mapping[TableName, pa.Table]", tables),
+            told,
+            org=header.org,
         )
 
     def __repr__(self) -> str:
-        held = ", ".join(f"{name} {len(self._tables[name]):,}" for name in self.tables)
+        held = ", ".join(f"{name} {count:,}" for name, count in self.row_counts.items())
         return f"<Portfolio at {self.as_of} in {self.currency}: {held}>"
 
 

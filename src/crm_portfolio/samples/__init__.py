@@ -1,6 +1,7 @@
 """Which invented firms can be looked at before one's own CRM?
 
-``firm()`` is small enough to check by hand, ``book()`` is any size with planted truths.
+``firm()`` is small enough to check by hand, ``book()`` is any size with planted truths,
+``odd_book()`` is all that is not ordinary.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from crm_portfolio.samples._book import Book, book
     from crm_portfolio.samples._firm import firm
+    from crm_portfolio.samples._odd import odd_book
 
-__all__ = ["Book", "book", "firm"]
+__all__ = ["Book", "book", "firm", "odd_book"]
 
-_HOMES = {"Book": "_book", "book": "_book", "firm": "_firm"}
+_HOMES = {"Book": "_book", "book": "_book", "firm": "_firm", "odd_book": "_odd"}
 
 
 def __getattr__(name: str) -> object:

@@ -49,7 +49,12 @@ from crm_portfolio.schema._faults import (
 )
 from crm_portfolio.schema._fields import HUMAN, MANAGED
 from crm_portfolio.schema._reference import markdown
-from crm_portfolio.schema._validate import read_table
+from crm_portfolio.schema._validate import (
+    header_faults,
+    key_faults,
+    read_rows,
+    read_table,
+)
 from crm_portfolio.schema._vocabulary import (
     Column,
     ColumnType,
@@ -100,10 +105,13 @@ __all__ = [
     "arrow_type",
     "fault_table",
     "faults_of",
+    "header_faults",
     "join_faults",
+    "key_faults",
     "local_day",
     "minor_digits",
     "read",
+    "read_rows",
     "reference_markdown",
     "stopping",
     "validate",

@@ -62,6 +62,8 @@ def _present(raw: pa.ChunkedArray, type_: ColumnType) -> pa.Array:
 
 
 def _where(mask: pa.Array, values: pa.Array) -> pa.Array:
+    if pc.all(mask).as_py():  # the usual case, and it copies nothing
+        return values
     return pc.if_else(mask, values, pa.scalar(None, values.type))
 
 

@@ -191,6 +191,13 @@ FAULTS: Mapping[str, FaultKind] = {
             "A row that must have an account names one the account table lacks.",
         ),
         FaultKind(
+            "vanished",
+            "left_out",
+            "it was not reported as deleted; look for it in the CRM",
+            "A record of the last pull that the CRM no longer has, and of which it does "
+            "not say that it left.",
+        ),
+        FaultKind(
             "no_rate",
             "left_out",
             "add a rate for its currency that holds on its date",

@@ -6,7 +6,7 @@ as-of date) is the normaliser's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ from crm_portfolio.schema._currencies import MINOR_DIGITS
 from crm_portfolio.schema._faults import FAULTS, faults_of
 from crm_portfolio.schema._vocabulary import Column, ColumnType, Table
 
-__all__ = ["read_table"]
+__all__ = ["header_faults", "key_faults", "read_rows", "read_table"]
 
 _SHOWN = 60  # characters of an unreadable cell
 _HINTS: Mapping[ColumnType, str] = {
@@ -38,24 +38,41 @@ _HINTS: Mapping[ColumnType, str] = {
 def read_table(
     spec: Table, raw: pa.Table, time_zone: str
 ) -> tuple[pa.Table, list[pa.Table]]:
-    """The table with the schema's types in the schema's order, and its faults.
+    """The table with the schema's types, and every fault that it has by itself."""
+    table, faults = read_rows(spec, raw, time_zone)
+    keys = table.append_column("#row", pa.array(range(len(table)), pa.int64()))
+    return table, [
+        *header_faults(spec, raw.column_names),
+        *faults,
+        *key_faults(spec, keys),
+    ]
+
+
+def read_rows(
+    spec: Table, raw: pa.Table, time_zone: str, *, first_row: int = 0
+) -> tuple[pa.Table, list[pa.Table]]:
+    """Rows with the schema's types in the schema's order, and the faults of their cells.
 
     A faulty cell is null, so that the rest can still be looked at. Derived columns are
     dropped: the normaliser makes them anew.
+
+    Args:
+        first_row: The number of the first of these rows in the whole table.
     """
-    faults = list(_header_faults(spec, raw.column_names))
+    faults: list[pa.Table] = []
     columns = {}
     for column in spec.columns:
         if raw.column_names.count(column.name) == 1 and not column.is_derived:
-            values, found = _read_column(spec, column, raw[column.name], time_zone)
+            values, found = _read_column(
+                spec, column, raw[column.name], time_zone, first_row
+            )
             columns[column.name] = values
             faults += found
-    table = pa.table(columns)
-    faults += _duplicates(spec, table)
-    return table, faults
+    return pa.table(columns), faults
 
 
-def _header_faults(spec: Table, names: list[str]) -> Iterator[pa.Table]:
+def header_faults(spec: Table, names: Sequence[str]) -> Iterator[pa.Table]:
+    """Columns that are unknown, stand twice, or lack."""
     for name in dict.fromkeys(names):
         if name not in spec:
             hint = FAULTS["unknown_column"].hint + did_you_mean(name, spec.names)
@@ -69,7 +86,7 @@ def _header_faults(spec: Table, names: list[str]) -> Iterator[pa.Table]:
 
 
 def _read_column(
-    spec: Table, column: Column, raw: pa.ChunkedArray, time_zone: str
+    spec: Table, column: Column, raw: pa.ChunkedArray, time_zone: str, first_row: int
 ) -> tuple[pa.Array, list[pa.Table]]:
     values, unreadable = cast(column, raw, time_zone)
     faults = []
@@ -82,7 +99,12 @@ def _read_column(
             texts = None if shown is None else _shown(shown.take(rows))
             faults.append(
                 faults_of(
-                    spec.name, column.name, code, rows=rows, values=texts, hint=hint
+                    spec.name,
+                    column.name,
+                    code,
+                    rows=pc.add(rows, first_row),
+                    values=texts,
+                    hint=hint,
                 )
             )
 
@@ -92,7 +114,7 @@ def _read_column(
         report("missing_value", empty, None)
     for code, mask in _value_faults(column, values):
         report(code, mask, values, _allowed(code, column))
-        if code == "unknown_choice":
+        if code == "unknown_choice" and pc.any(mask).as_py():
             values = pc.if_else(mask, pa.scalar(None, values.type), values)
     return values, faults
 
@@ -139,18 +161,15 @@ def _shown(cells: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
-def _duplicates(spec: Table, table: pa.Table) -> Iterator[pa.Table]:
-    if not spec.key or not set(spec.key) <= set(table.column_names):
+def key_faults(spec: Table, numbered: pa.Table) -> Iterator[pa.Table]:
+    """Rows whose key an earlier one has; the table has the row numbers in ``#row``."""
+    if not spec.key or not set(spec.key) <= set(numbered.column_names):
         return
-    keys = table.select(spec.key)
-    numbered = keys.append_column("#row", pa.array(range(len(keys)), pa.int64()))
-    numbered = numbered.drop_null()
-    firsts = numbered.group_by(list(spec.key)).aggregate([("#row", "min")])
-    if len(firsts) == len(numbered):
+    keys = numbered.select([*spec.key, "#row"]).drop_null()
+    firsts = keys.group_by(list(spec.key)).aggregate([("#row", "min")])
+    if len(firsts) == len(keys):
         return
-    again = numbered.filter(
-        pc.invert(pc.is_in(numbered["#row"], value_set=firsts["#row_min"]))
-    )
+    again = keys.filter(pc.invert(pc.is_in(keys["#row"], value_set=firsts["#row_min"])))
     values = [
         " ".join(str(row[name]) for name in spec.key) for row in again.to_pylist()
     ]

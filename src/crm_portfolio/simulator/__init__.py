@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from crm_portfolio.simulator._calls import LoggedCall
 from crm_portfolio.simulator._faults import Fault
+from crm_portfolio.simulator._wire import Break, Wire
+from crm_portfolio.simulator.hubspot import HubSpot
 from crm_portfolio.simulator.salesforce import Assumptions, Salesforce
 
-__all__ = ["Assumptions", "Fault", "Salesforce"]
+__all__ = [
+    "Assumptions",
+    "Break",
+    "Fault",
+    "HubSpot",
+    "LoggedCall",
+    "Salesforce",
+    "Wire",
+]

@@ -1,16 +1,21 @@
 """How does a pretend service answer HTTP on loopback?
 
-One uvicorn server in a daemon thread on a port of its own; requests are answered one
-after the other, by one plain function, so a simulator needs no thought about threads.
+One uvicorn server in a daemon thread on a port of its own, and a few threads that work: a
+reply that waits or is long holds nobody else up. The function that answers takes the
+simulator's lock itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import struct
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, unquote
 
@@ -27,6 +32,9 @@ except ImportError as error:
 __all__ = ["HOST", "Reply", "Request", "Server"]
 
 HOST: Final = "127.0.0.1"
+_WORKERS: Final = 8
+_PIECE: Final = 1 << 20
+_SMALL: Final = 1024  # not worth packing
 _MAX_HEAD_BYTES: Final = (
     1 << 20
 )  # so that a simulator refuses long requests by its rule
@@ -34,7 +42,13 @@ _MAX_HEAD_BYTES: Final = (
 
 @attrs.frozen
 class Request:
-    """What arrived. ``head_bytes`` is the size of the request line and the headers."""
+    """What arrived.
+
+    Attributes:
+        query: The last value of each parameter; `pairs` has those that repeat too.
+        head_bytes: The size of the request line and the headers.
+        target: Path and query as they stood in the request line.
+    """
 
     method: str
     path: str
@@ -42,15 +56,42 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     head_bytes: int
+    target: str = ""
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The parameters in their order."""
+        return parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
 
 
 @attrs.frozen
 class Reply:
-    """What goes back."""
+    """What goes back.
+
+    Attributes:
+        body: The bytes, or the file that holds them: it is sent piece by piece.
+        delay: Seconds it waits before it leaves, and nobody else with it.
+        cut_after: Bytes of the body that leave before the connection is cut.
+        rows: Records in the body, for the call log.
+    """
 
     status: int
-    body: bytes = b""
+    body: bytes | Path = b""
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    delay: float = 0
+    cut_after: int | None = None
+    rows: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        if isinstance(self.body, Path):
+            return self.body.stat().st_size
+        return len(self.body)
+
+    def content(self) -> bytes:
+        """The body, read where it is a file."""
+        return self.body.read_bytes() if isinstance(self.body, Path) else self.body
 
 
 Answer = Callable[[Request], Reply | None]
@@ -70,14 +111,14 @@ class _Uvicorn(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._running = threading.Event()
+        self.leaving = asyncio.Event()
         self._wake: Callable[[], object] = int
 
     async def main_loop(self) -> None:
-        leaving = asyncio.Event()
         loop = asyncio.get_running_loop()
-        self._wake = lambda: loop.call_soon_threadsafe(leaving.set)
+        self._wake = lambda: loop.call_soon_threadsafe(self.leaving.set)
         self._running.set()
-        await leaving.wait()
+        await self.leaving.wait()
 
     def leave(self) -> None:
         self._running.wait()
@@ -114,6 +155,7 @@ class Server:
             timeout_graceful_shutdown=1,
         )
         self._uvicorn = _Uvicorn(config)
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="simulator")
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
 
     def start(self) -> None:
@@ -122,6 +164,7 @@ class Server:
     def stop(self) -> None:
         self._uvicorn.leave()
         self._thread.join()
+        self._workers.shutdown()
         self._socket.close()
 
     def _run(self) -> None:
@@ -139,19 +182,75 @@ class Server:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        reply = self._answer(_request(scope, bytes(body)))
+        request = _request(scope, bytes(body))
+        loop = asyncio.get_running_loop()
+        reply = await loop.run_in_executor(self._workers, self._answer, request)
+        if reply is not None and reply.delay:
+            with suppress(TimeoutError):  # who leaves does not wait for slow replies
+                await asyncio.wait_for(self._uvicorn.leaving.wait(), reply.delay)
+        transport = scope["state"]["transport"]
         if reply is None:
-            _cut(scope["state"]["transport"])
+            _cut(transport)
+            await receive()  # that it is gone: uvicorn misses a reply until then
             return
-        headers = {**reply.headers, "content-length": str(len(reply.body))}
-        await send(
-            {
-                "type": "http.response.start",
-                "status": reply.status,
-                "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
-            }
-        )
-        await send({"type": "http.response.body", "body": reply.body})
+        if reply.cut_after is None and _wants_gzip(request) and reply.size > _SMALL:
+            reply = await loop.run_in_executor(self._workers, _gzipped, reply)
+        await _send(reply, send)
+        if reply.cut_after is not None:
+            transport.close()
+            await receive()
+
+
+async def _send(
+    reply: Reply, send: Callable[[Mapping[str, Any]], Awaitable[None]]
+) -> None:
+    headers = {**reply.headers, "content-length": str(reply.size)}
+    await send(
+        {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+        }
+    )
+    left = reply.size if reply.cut_after is None else reply.cut_after
+    for piece in _pieces(reply.body, left):
+        left -= len(piece)
+        is_last = left == 0 and reply.cut_after is None
+        message = {"type": "http.response.body", "body": piece}
+        await send({**message, "more_body": not is_last})
+
+
+def _pieces(body: bytes | Path, size: int) -> Iterator[bytes]:
+    """The first bytes of a body, at least one piece, a file's a megabyte at a time."""
+    if isinstance(body, bytes):
+        yield body[:size] if size < len(body) else body
+        return
+    with body.open("rb") as file:
+        while True:
+            piece = file.read(min(_PIECE, size))
+            size -= len(piece)
+            yield piece
+            if not size or not piece:
+                return
+
+
+def _wants_gzip(request: Request) -> bool:
+    """Did the client ask for it? ``gzip;q=0`` says no."""
+    asked = request.headers.get("accept-encoding", "")
+    for one in asked.lower().split(","):
+        name, _, weight = one.partition(";")
+        if name.strip() == "gzip":
+            return weight.replace(" ", "") not in ("q=0", "q=0.0")
+    return False
+
+
+def _gzipped(reply: Reply) -> Reply:
+    """The same reply, packed quickly rather than tightly."""
+    if "content-encoding" in reply.headers:
+        return reply
+    headers = {**reply.headers, "content-encoding": "gzip", "vary": "accept-encoding"}
+    packed = gzip.compress(reply.content(), compresslevel=1, mtime=0)
+    return attrs.evolve(reply, body=packed, headers=headers)
 
 
 def _request(scope: Mapping[str, Any], body: bytes) -> Request:
@@ -165,6 +264,7 @@ def _request(scope: Mapping[str, Any], body: bytes) -> Request:
         headers={k.decode("latin-1"): v.decode("latin-1") for k, v in headers},
         body=body,
         head_bytes=line + sum(len(k) + len(v) + 4 for k, v in headers),
+        target=scope["raw_path"].decode("latin-1") + (query and f"?{query}"),
     )
 
 

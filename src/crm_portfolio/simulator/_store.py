@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("duckdb", "simulator") from error
 
-__all__ = ["ARROW_TYPES", "SqlType", "Store", "StoredValue", "quoted"]
+__all__ = ["ARROW_TYPES", "SqlType", "Store", "StoredValue", "computed", "quoted"]
 
 SqlType = Literal["VARCHAR", "BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP"]
 StoredValue = str | bool | int | float | date | datetime | None
@@ -34,9 +35,24 @@ ARROW_TYPES: Final[Mapping[SqlType, pa.DataType]] = {
 }
 
 
+# A simulator must not reach for extensions on the network.
+_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+
 def quoted(name: str) -> str:
     """A name as SQL takes it, whatever it contains."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def computed(sql: str, **tables: pa.Table) -> pa.Table:
+    """The rows of one statement over Arrow tables, outside of any store."""
+    with duckdb.connect(config=_SETTINGS) as engine:
+        for name, table in tables.items():
+            engine.register(name, table)
+        return engine.sql(sql).to_arrow_table()
 
 
 class Store:
@@ -44,12 +60,9 @@ class Store:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        # A simulator must not reach for extensions on the network.
-        settings: dict[str, str | bool | int | float | list[str]] = {
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        }
-        self._duckdb: duckdb.DuckDBPyConnection | None = duckdb.connect(config=settings)
+        self._duckdb: duckdb.DuckDBPyConnection | None = duckdb.connect(
+            config=_SETTINGS
+        )
         self._columns: dict[str, dict[str, SqlType]] = {}
 
     def close(self) -> None:
@@ -87,6 +100,23 @@ class Store:
                 f"UPDATE {quoted(table)} SET {quoted(name)} = ?",  # noqa: S608
                 [default],
             )
+
+    def count(self, table: str) -> int:
+        """How many records the table holds, deleted ones included."""
+        ((count,),) = self.rows(f"SELECT count(*) FROM {quoted(table)}")  # noqa: S608
+        return int(count)
+
+    def drop(self, table: str) -> None:
+        self.rows(f"DROP TABLE IF EXISTS {quoted(table)}")
+
+    def write_csv(
+        self, select: str, path: Path, *, delimiter: str, is_quoted: bool
+    ) -> None:
+        """Let DuckDB write rows as RFC 4180 says, with a header."""
+        options = f"HEADER, DELIMITER '{delimiter}', QUOTE '\"', ESCAPE '\"'"
+        if is_quoted:
+            options += ", FORCE_QUOTE *"
+        self.rows(f"COPY ({select}) TO '{path}' (FORMAT csv, {options})")
 
     def insert(self, table: str, rows: pa.Table) -> None:
         """Append whole columns; a column that ``rows`` lacks becomes null."""

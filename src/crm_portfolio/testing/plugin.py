@@ -6,34 +6,25 @@ fixtures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from crm_portfolio.simulator import Salesforce
+    from crm_portfolio.simulator import HubSpot, Salesforce
 
-__all__ = ["pytest_configure", "salesforce_simulator"]
-
-_ENVIRONMENT = (
-    "INSTANCE_URL",
-    "CLIENT_ID",
-    "CLIENT_SECRET",
-    "DOMAIN",
-    "USERNAME",
-    "PRIVATE_KEY",
-    "PRIVATE_KEY_FILE",
-    "ACCESS_TOKEN",
-)
+__all__ = ["hubspot_simulator", "pytest_configure", "salesforce_simulator"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known where marks are strict."""
     config.addinivalue_line(
         "markers",
-        "crm_data(data, **switches): what salesforce_simulator holds: a folder of model "
-        "tables, or the tables; the keywords go to crm_portfolio.simulator.Salesforce.",
+        "crm_data(data, **switches): what salesforce_simulator or hubspot_simulator "
+        "holds: a folder of model tables, or the tables; the keywords go to "
+        "crm_portfolio.simulator.Salesforce or HubSpot.",
     )
 
 
@@ -48,13 +39,35 @@ def salesforce_simulator(
     from crm_portfolio.simulator import Salesforce
 
     data, switches = _wanted(request)
-    for name in _ENVIRONMENT:
-        # A real org in the developer's environment must not be reached by half.
-        monkeypatch.delenv(f"SALESFORCE_{name}", raising=False)
     with Salesforce(data, **switches) as crm:
-        for name, value in crm.environment.items():
-            monkeypatch.setenv(name, value)
+        _reach(monkeypatch, "SALESFORCE_", crm.environment)
         yield crm
+
+
+@pytest.fixture
+def hubspot_simulator(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HubSpot]:
+    """A pretend HubSpot that ``connect("hubspot")`` reaches during the test.
+
+    It holds ``samples.book()``, or what the mark ``crm_data`` says.
+    """
+    from crm_portfolio.simulator import HubSpot
+
+    data, switches = _wanted(request)
+    with HubSpot(data, **switches) as crm:
+        _reach(monkeypatch, "HUBSPOT_", crm.environment)
+        yield crm
+
+
+def _reach(
+    monkeypatch: pytest.MonkeyPatch, prefix: str, environment: Mapping[str, str]
+) -> None:
+    # A real org in the developer's environment must not be reached by half.
+    for name in [name for name in os.environ if name.startswith(prefix)]:
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
 
 
 def _wanted(request: pytest.FixtureRequest) -> tuple[Any, dict[str, Any]]:

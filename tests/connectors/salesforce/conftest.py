@@ -18,6 +18,7 @@ from crm_portfolio.connectors.salesforce import (
     SessionToken,
 )
 from crm_portfolio.connectors.salesforce._login import login_from
+from crm_portfolio.connectors.salesforce._tickets import forget_logins
 from crm_portfolio.simulator import Salesforce as Simulator
 
 IMPATIENT = RetrySettings(attempts=3, first_wait_seconds=0.0)
@@ -36,6 +37,12 @@ def accounts(count: int) -> pa.Table:
             "domain": ["acme.example", *(None for _ in places)][:count],
         }
     )
+
+
+@pytest.fixture(autouse=True)
+def _no_log_in_of_another_test() -> None:
+    """A process logs in once; here each test is as good as a process."""
+    forget_logins()
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +139,7 @@ class StrangeHost:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PATCH = do_CONNECT = do_any
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do_CONNECT = do_any
 
             def log_message(self, *_: object) -> None:
                 pass

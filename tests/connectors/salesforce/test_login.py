@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from crm_portfolio.connectors.salesforce import (
     ClientCredentials,
     JwtBearer,
+    RetiringLoginWarning,
     Salesforce,
     SalesforceSettings,
     SessionToken,
+    UsernamePasswordToken,
+    _login,
+    _tickets,
 )
 from crm_portfolio.connectors.salesforce._login import login_from
 from crm_portfolio.connectors.salesforce._rest import Query
+from crm_portfolio.connectors.salesforce._tickets import forget_logins
 from crm_portfolio.errors import LoginError, SettingsError, TransientError
 from crm_portfolio.simulator import Fault
+from crm_portfolio.simulator.salesforce._auth import (
+    PASSWORD,
+    SECURITY_TOKEN,
+    USERNAME,
+)
 
 ORG = "https://acme.my.salesforce.com"
 
@@ -91,7 +103,7 @@ def test_the_environment_that_lacks_something_is_told_what(org) -> None:
         login_from({"SALESFORCE_INSTANCE_URL": ORG, "SALESFORCE_CLIENT_ID": " "})
     told = str(caught.value).splitlines()
     assert "set all variables of one line" in told[0]
-    assert len(told) == 5
+    assert len(told) == 6
     assert told[1].endswith("(missing: SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET)")
     assert told[4].endswith("(missing: SALESFORCE_ACCESS_TOKEN)")
 
@@ -337,3 +349,187 @@ def test_a_log_in_service_that_is_a_path_or_a_host_is_refused() -> None:
     for domain in ("evil.example/x?", "evil@x", "a b"):
         with pytest.raises(SettingsError, match="domain is"):
             JwtBearer("u", "k", "p", domain=domain)
+
+
+# User name, password, token
+
+
+def by_password(org, **others: str) -> UsernamePasswordToken:
+    said = {
+        "instance_url": org.url,
+        "username": USERNAME,
+        "password": PASSWORD,
+        "security_token": SECURITY_TOKEN,
+    }
+    return UsernamePasswordToken(**{**said, **others})
+
+
+@pytest.fixture
+def _unwarned(monkeypatch) -> None:
+    monkeypatch.setattr(_login, "_has_warned", False)
+
+
+@pytest.mark.usefixtures("_unwarned")
+def test_a_password_gets_in_and_warns_of_its_end_once(org) -> None:
+    with pytest.warns(RetiringLoginWarning, match="Summer '27.*JwtBearer") as warned:
+        assert Salesforce(by_password(org)).org().org_id == org.org_id
+    assert len(warned) == 1
+    assert PASSWORD not in str(warned[0].message)
+    forget_logins()
+    assert Salesforce(by_password(org)).org().org_id == org.org_id  # without a warning
+    assert org.calls["POST Soap/u/{api}"] == 2
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_session_of_a_password_is_renewed(org) -> None:
+    crm = Salesforce(by_password(org))
+    crm.tables()
+    org.expire_tokens()
+    assert crm.org().org_id == org.org_id
+
+
+def test_the_environment_may_hold_a_password(org) -> None:
+    environment = {
+        "SALESFORCE_INSTANCE_URL": org.url,
+        "SALESFORCE_USERNAME": USERNAME,
+        "SALESFORCE_PASSWORD": PASSWORD,
+        "SALESFORCE_SECURITY_TOKEN": SECURITY_TOKEN,
+    }
+    login = login_from(environment)
+    assert login == by_password(org)
+    shown = repr(login) + str(login) + repr(Salesforce(login))
+    for secret in (USERNAME, PASSWORD, SECURITY_TOKEN):
+        assert secret not in shown
+    assert "Summer '27" in login.retires
+
+
+def test_a_version_without_soap_log_in_is_refused_with_the_way_out() -> None:
+    with pytest.raises(SettingsError, match=r"65\.0, the last is 64\.0.*JwtBearer"):
+        UsernamePasswordToken(ORG, "u", "p", "t", api_version="65.0")
+    for wrong in ("sixty", "v64.0", ""):
+        with pytest.raises(SettingsError, match="api_version of the log-in"):
+            UsernamePasswordToken(ORG, "u", "p", "t", api_version=wrong)
+    with pytest.raises(SettingsError, match="letters and digits only"):
+        UsernamePasswordToken(ORG, "u", "p", "</n1:password>")
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_wrong_password_is_said_without_the_password(org) -> None:
+    crm = Salesforce(by_password(org, password="PLANTED"))
+    with pytest.raises(LoginError, match="is wrong, or the user is locked") as caught:
+        crm.tables()
+    assert caught.value.code == "INVALID_LOGIN"
+    assert "PLANTED" not in str(caught.value)
+    assert org.calls == {"POST Soap/u/{api}": 1}
+
+
+FAULT = (
+    b'<e xmlns:sf="x"><sf:exceptionCode>%s</sf:exceptionCode>'
+    b"<sf:exceptionMessage>PLANTED</sf:exceptionMessage></e>"
+)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    ("status", "body", "error", "told"),
+    [
+        (500, FAULT % b"INVALID_OPERATION", LoginError, "off in this org: make an"),
+        (500, FAULT % b"LOGIN_MUST_USE_SECURITY_TOKEN", LoginError, "security token"),
+        (500, FAULT % b"SOMETHING_NEW", TransientError, "not available"),
+        (503, b"<html>PLANTED", TransientError, "not available"),
+        (200, b"", TransientError, "cannot be read"),
+        (200, b"<html>PLANTED</html>", TransientError, "cannot be read"),
+        (200, b"PLANTED", TransientError, "cannot be read"),
+        (403, b"<html>PLANTED</html>", LoginError, "refused"),
+    ],
+)
+def test_what_soap_says_is_sorted_by_what_to_do_next(
+    strange, status, body, error, told
+) -> None:
+    strange.answer = lambda _path: (status, body, {"content-type": "text/xml"})
+    crm = Salesforce(by_password(strange), settings=strange.connector()._settings)
+    with pytest.raises(error, match=told) as caught:
+        crm.tables()
+    assert "PLANTED" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("server", "is_ours"),
+    [
+        ("https://acme-api.my.salesforce.com/services/Soap/u/64.0/00D", True),
+        ("https://acme-api.my.salesforce.com.evil.example/services", False),
+        ("https://evil.example/services", False),
+    ],
+)
+def test_a_host_with_api_in_its_name_is_not_mistaken_for_another(
+    monkeypatch, server, is_ours
+) -> None:
+    def answer(_session, *_, **__):
+        reply = requests.Response()
+        reply.status_code = 200
+        reply._content = (
+            f"<r><serverUrl>{server}</serverUrl><sessionId>00D!x</sessionId></r>"
+        ).encode()
+        return reply
+
+    monkeypatch.setattr(requests.Session, "request", answer)
+    monkeypatch.setattr(_login, "_has_warned", True)
+    login = by_password(type("Org", (), {"url": "https://acme-api.my.salesforce.com"}))
+    if is_ours:
+        ticket = login.ticket(timeout=(1, 1))
+        assert ticket.origin.netloc == "acme-api.my.salesforce.com"
+    else:
+        with pytest.raises(LoginError, match="leads to"):
+            login.ticket(timeout=(1, 1))
+
+
+# One log-in for the process
+
+
+def test_connectors_of_one_process_share_a_log_in(org) -> None:
+    for _ in range(3):
+        assert Salesforce(login_from(org.environment)).org().org_id == org.org_id
+    assert org.calls["POST oauth2/token"] == 1
+
+
+def test_another_secret_is_another_log_in(org) -> None:
+    assert Salesforce(login_from(org.environment)).org().org_id == org.org_id
+    other = {**org.environment, "SALESFORCE_CLIENT_SECRET": "PLANTED"}
+    with pytest.raises(LoginError):
+        Salesforce(login_from(other)).org()
+
+
+def test_a_renewed_session_serves_the_other_connectors_too(org) -> None:
+    first, second = (Salesforce(login_from(org.environment)) for _ in range(2))
+    first.tables(), second.tables()
+    org.expire_tokens()
+    assert first.org() == second.org()
+    assert org.calls["POST oauth2/token"] == 2
+
+
+def test_a_session_that_others_renewed_long_ago_is_renewed_once_more(org) -> None:
+    first, second = (Salesforce(login_from(org.environment)) for _ in range(2))
+    first.tables(), second.tables()
+    org.expire_tokens()
+    first.org()
+    org.expire_tokens()  # the second has not heard of the session in between
+    assert second.org().org_id == org.org_id
+    assert org.calls["POST oauth2/token"] == 3
+
+
+def test_many_threads_log_in_once(org, connected) -> None:
+    crm = connected(org)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: crm._rest.describe("Account"), range(16)))
+        org.expire_tokens()
+        list(pool.map(lambda _: crm._rest.describe("Account"), range(16)))
+    assert org.calls["POST oauth2/token"] == 2
+
+
+def test_no_secret_is_kept_to_find_a_log_in_by(org) -> None:
+    Salesforce(login_from(org.environment)).org()
+    secret = org.environment["SALESFORCE_CLIENT_SECRET"]
+    assert _tickets._tickets
+    assert secret not in repr(_tickets._tickets)
+    assert all(len(key) == 64 for key in _tickets._tickets)

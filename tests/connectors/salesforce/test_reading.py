@@ -9,7 +9,6 @@ import pytest
 
 from crm_portfolio import samples, schema
 from crm_portfolio.connectors.salesforce import Salesforce, SalesforceSettings
-from crm_portfolio.connectors.salesforce import _connector as connector_module
 from crm_portfolio.errors import (
     ConnectorError,
     FieldNotFoundError,
@@ -102,25 +101,20 @@ def test_more_records_than_a_page_come_whole_and_in_order(big_org, connected) ->
     assert big_org.calls["GET query/{locator}"] == 8
 
 
-def test_batches_are_cut_and_only_the_last_says_so(
-    big_org, connected, monkeypatch
-) -> None:
-    monkeypatch.setattr(connector_module, "BATCH_ROWS", 2_000)
-    batches = list(connected(big_org, page_size=1_000).pull("account"))
+def test_batches_are_cut_and_only_the_last_says_so(big_org, connected) -> None:
+    crm = connected(big_org, page_size=1_000, batch_rows=2_000)
+    batches = list(crm.pull("account"))
     assert [batch.rows.num_rows for batch in batches] == [2_000, 2_000, 321]
     assert [batch.is_last for batch in batches] == [False, False, True]
 
 
-def test_a_batch_is_columns_before_the_next_page_is_asked_for(
-    big_org, connected, monkeypatch
-) -> None:
-    """So never more than one chunk stands in memory as decoded JSON."""
-    assert connector_module.BATCH_ROWS == 20_000
-    monkeypatch.setattr(connector_module, "BATCH_ROWS", 1_000)
-    batches = connected(big_org, page_size=500).pull("account")
+def test_a_batch_is_given_before_the_next_page_is_asked_for(big_org, connected) -> None:
+    """So never more than one page stands in memory as decoded JSON."""
+    assert SalesforceSettings().batch_rows == 20_000
+    batches = connected(big_org, page_size=500, batch_rows=1_000).pull("account")
     next(batches)
     pages = big_org.calls["GET query"] + big_org.calls["GET query/{locator}"]
-    assert pages == 1 + 2 + 1  # the org, two pages, and one to know that more comes
+    assert pages == 1 + 2  # the org, and two pages
     next(batches)
     more = big_org.calls["GET query"] + big_org.calls["GET query/{locator}"]
     assert more == pages + 2
@@ -163,8 +157,12 @@ def test_what_cannot_be_pulled_is_said_before_a_call(org, connected) -> None:
     with pytest.raises(SettingsError, match="did you mean 'opportunity'"):
         crm.pull("oportunity")
     cursor = Cursor("account", "x", datetime(2026, 1, 1, tzinfo=UTC))
-    with pytest.raises(SettingsError, match="leave out since"):
+    with pytest.raises(SettingsError, match="pull the table whole"):
         crm.pull("account", since=cursor)
+    with pytest.raises(SettingsError, match="of account, not of owner"):
+        crm.pull("owner", resume=cursor)
+    with pytest.raises(SettingsError, match="name its object in objects"):
+        crm.pull("revenue_line")
     assert org.calls == {}
     with pytest.raises(FieldNotFoundError, match="did you mean 'domain'"):
         crm.pull("account", columns=["domian"])

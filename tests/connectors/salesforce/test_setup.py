@@ -41,7 +41,7 @@ def test_fields_are_made_and_seen_and_may_be_written(org, connected) -> None:
     assert states(steps(crm)) == {"done": 24}
     columns = crm.tables()["account"]
     assert {field.column for field in FIELDS} <= set(columns)
-    described = {field["name"]: field for field in crm._describe("Account")}
+    described = {field["name"]: field for field in crm._rest.describe("Account")}
     editable = {name for name, field in described.items() if field["updateable"]}
     assert "Portfolio_Tier__c" in editable
     assert "Portfolio_Tier_Pinned__c" not in editable  # people pin, the job only reads
@@ -118,9 +118,23 @@ def test_the_right_that_is_missing_is_named(org, connected, right) -> None:
 
 def test_a_field_of_another_kind_is_reported_and_left_alone(connected) -> None:
     with Simulator(fields={"Account.Portfolio_Rank__c": TIER}) as org:
-        found = {step.what: step for step in steps(connected(org))}
+        before = org.snapshot(audit=True)
+        found = {step.what: step for step in steps(connected(org), dry_run=True)}
         wrong = found["Account.Portfolio_Rank__c has type string, not Number"]
         assert (wrong.state, wrong.needs[:7]) == ("planned", "by hand")
+        assert len(found) > 20
+        # What is not planned is not done: nothing is made beside a field that will not do.
+        assert steps(connected(org)) == [wrong]
+        assert org.snapshot(audit=True) == before
+
+
+def test_a_hidden_field_of_another_kind_is_found_once_it_is_granted(
+    connected,
+) -> None:
+    with Simulator(fields={"Account.Portfolio_Rank__c": TIER}) as org:
+        org.hide_field("Account", "Portfolio_Rank__c")
+        last = steps(connected(org))[-1]
+        assert last.what == "Account.Portfolio_Rank__c has type string, not Number"
 
 
 def test_an_option_that_is_missing_is_reported_and_not_added(org, crm) -> None:

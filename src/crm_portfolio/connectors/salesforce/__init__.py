@@ -7,7 +7,9 @@ from crm_portfolio.connectors.salesforce._login import (
     ClientCredentials,
     JwtBearer,
     Login,
+    RetiringLoginWarning,
     SessionToken,
+    UsernamePasswordToken,
 )
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 
@@ -15,7 +17,9 @@ __all__ = [
     "ClientCredentials",
     "JwtBearer",
     "Login",
+    "RetiringLoginWarning",
     "Salesforce",
     "SalesforceSettings",
     "SessionToken",
+    "UsernamePasswordToken",
 ]

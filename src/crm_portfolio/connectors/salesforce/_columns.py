@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from crm_portfolio.connectors._mapping import (
     Field,
-    Mapping,
     chosen,
     extended,
     mapped,
@@ -19,16 +18,17 @@ from crm_portfolio.connectors._mapping import (
 )
 from crm_portfolio.connectors.salesforce._fields import (
     ACCOUNT_FIELDS,
+    COUNTED,
     IS_PERSON,
-    MAPPING,
     OBJECTS,
+    SObject,
     person_account_fields,
 )
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.errors import ConnectorError, FieldNotFoundError, SettingsError
 from crm_portfolio.schema import TABLES, TableName
 
-__all__ = ["Layout", "layout", "vendor_mapping"]
+__all__ = ["Layout", "json_table", "layout", "vendor_objects"]
 
 _NUMBERS: Final = frozenset({"int", "double", "currency", "percent", "long"})
 _COMPOUND: Final = frozenset({"address", "location", "complexvalue"})
@@ -43,6 +43,7 @@ class Layout:
     """
 
     table: TableName
+    sobject: SObject
     fields: tuple[Field, ...]
     kinds: MappingOf[str, str]
 
@@ -52,9 +53,16 @@ class Layout:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The vendor's fields, the id first, each once."""
+        """The vendor's fields, the id first, each once; what is counted is none."""
         named = (source for field in self.fields for source in field.sources)
-        return tuple(dict.fromkeys(("Id", *named)))
+        real = (source for source in named if source not in COUNTED)
+        return tuple(dict.fromkeys(("Id", *real)))
+
+    @property
+    def where(self) -> str:
+        """What a record must be to belong to the table."""
+        only = (text for name, text in self.sobject.only.items() if name in self.kinds)
+        return " AND ".join(filter(None, (self.sobject.where, *only)))
 
     def only(self, columns: Sequence[str] | None) -> Layout:
         """The layout of these columns.
@@ -71,57 +79,98 @@ class Layout:
         self, records: Sequence[MappingOf[str, Any]], *, time_zone: str
     ) -> pa.Table:
         """Records as the JSON gave them, as model columns."""
-        sources = self.sources
-        wanted = pa.struct([(name, _json_type(self.kinds[name])) for name in sources])
-        try:
-            arrays = pa.array(records, type=wanted).flatten()
-        except (pa.ArrowException, UnicodeError):
-            raise ConnectorError(
-                "salesforce",
-                f"reading {self.table}: a value is not of its field's type",
-            ) from None
-        typed = [
-            _typed(array, self.kinds[name])
-            for name, array in zip(sources, arrays, strict=True)
-        ]
-        raw = pa.table(typed, names=list(sources))
+        raw = json_table(records, self.sources, self.kinds, self.sobject.name)
+        return self.mapped(raw, time_zone=time_zone)
+
+    def mapped(self, raw: pa.Table, *, time_zone: str) -> pa.Table:
+        """The vendor's columns as the model's."""
         return mapped(raw, self.fields, time_zone=time_zone)
 
 
-def vendor_mapping(settings: SalesforceSettings) -> Mapping:
-    """Our lines and a person's own."""
-    return extended(MAPPING, settings.fields)
+def json_table(
+    records: Sequence[MappingOf[str, Any]],
+    names: Sequence[str],
+    kinds: MappingOf[str, str],
+    sobject: str,
+) -> pa.Table:
+    """Records as the JSON gave them, as typed columns of the vendor's."""
+    wanted = pa.struct([(name, _json_type(kinds[name])) for name in names])
+    try:
+        arrays = pa.array(records, type=wanted).flatten()
+        typed = [
+            _typed(array, kinds[name])
+            for name, array in zip(names, arrays, strict=True)
+        ]
+    except (pa.ArrowException, UnicodeError):
+        raise ConnectorError(
+            "salesforce", f"reading {sobject}: a value is not of its field's type"
+        ) from None
+    return pa.table(typed, names=list(names))
 
 
-def layout(
-    table: TableName, fields: Iterable[Field], kinds: MappingOf[str, str]
-) -> Layout:
+def vendor_objects(
+    settings: SalesforceSettings,
+) -> dict[TableName, tuple[SObject, ...]]:
+    """The objects behind each table, with our lines and a person's own."""
+    objects = dict(OBJECTS)
+    for name, sobject in settings.objects.items():
+        table: TableName = name  # type: ignore[assignment]
+        objects[table] = (SObject(sobject, _key_of(table)),)
+    for name in settings.fields:
+        if name not in objects:
+            extended(dict.fromkeys(objects, ()), settings.fields)  # says so
+    for known, parts in objects.items():
+        said: dict[str, MappingOf[str, object]] = {}
+        if known in settings.fields:
+            said[known] = settings.fields[known]
+        objects[known] = tuple(
+            attrs.evolve(part, fields=extended({known: part.fields}, said)[known])
+            for part in parts
+        )
+    return objects
+
+
+def _key_of(table: TableName) -> tuple[Field, ...]:
+    key = TABLES[table].key
+    if len(key) == 1 and TABLES[table][key[0]].type == "id":
+        return (Field(key[0], ("Id",), "id", is_required=True),)
+    return ()
+
+
+def layout(table: TableName, sobject: SObject, kinds: MappingOf[str, str]) -> Layout:
     """The part of the mapping that this login sees.
 
     Raises:
         FieldNotFoundError: A field that must be there is not, or is hidden.
     """
-    lines = {field.column: field for field in fields}
+    lines = list(sobject.fields)
     if table == "account" and IS_PERSON in kinds:
-        lines |= person_account_fields(lines["name"].sources)
-    seen = []
-    for field in lines.values():
-        missing = [source for source in field.sources if source not in kinds]
-        if missing and field.is_required:
-            raise _missing(table, missing[0], kinds)
-        if not missing:
-            _must_be_plain(table, field, kinds)
-            seen.append(field)
-    return Layout(table, tuple(seen), kinds)
+        name = next(line for line in lines if line.column == "name")
+        people = person_account_fields(name.sources)
+        lines = [line for line in lines if line.column not in people]
+        lines += people.values()
+    chosen_lines: dict[str, Field] = {}
+    for line in lines:
+        if line.column not in chosen_lines and all(
+            source in kinds or source in COUNTED for source in line.sources
+        ):
+            _must_be_plain(table, line, kinds)
+            chosen_lines[line.column] = line
+    for line in lines:
+        if line.is_required and line.column not in chosen_lines:
+            lacking = next(source for source in line.sources if source not in kinds)
+            raise _missing(table, sobject.name, lacking, kinds)
+    columns = dict.fromkeys(line.column for line in lines)
+    seen = tuple(chosen_lines[column] for column in columns if column in chosen_lines)
+    return Layout(table, sobject, seen, kinds)
 
 
 def _missing(
-    table: TableName, field: str, kinds: MappingOf[str, str]
+    table: TableName, sobject: str, field: str, kinds: MappingOf[str, str]
 ) -> FieldNotFoundError:
-    name = OBJECTS[table].name
     hint = (
         "A field hidden by field-level security looks the same: "
-        f"ask an administrator for Read on {name}.{field}."
+        f"ask an administrator for Read on {sobject}.{field}."
     )
     return FieldNotFoundError("salesforce", table, field, tuple(kinds), hint)
 
@@ -143,15 +192,15 @@ def _absent_column(
 
 def _must_be_plain(table: TableName, field: Field, kinds: MappingOf[str, str]) -> None:
     for source in field.sources:
-        if kinds[source] in _COMPOUND:
+        if kinds.get(source) in _COMPOUND:
             raise SettingsError(
                 f"fields.{table}.{field.column}: {source} is a compound field; "
                 "name one of its parts, such as BillingCity"
             )
-        if field.convert == "percent" and kinds[source] not in _NUMBERS:
+        if field.convert == "percent" and kinds.get(source) not in _NUMBERS:
             raise SettingsError(
                 f"fields.{table}.{field.column}: as = 'percent' needs a number, and "
-                f"{source} is a {kinds[source]}"
+                f"{source} is a {kinds.get(source)}"
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -12,19 +12,18 @@ import pyarrow as pa
 from crm_portfolio import schema
 from crm_portfolio._managed import canonical
 from crm_portfolio.connectors import _assumptions
-from crm_portfolio.connectors.salesforce._columns import Layout, layout, vendor_mapping
-from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS, OBJECTS
+from crm_portfolio.connectors.salesforce._catalogue import Catalogue
+from crm_portfolio.connectors.salesforce._columns import Layout
+from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
 from crm_portfolio.connectors.salesforce._login import Login, login_from
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
-from crm_portfolio.errors import (
-    RightMissingError,
-    SettingsError,
-    did_you_mean,
-)
+from crm_portfolio.errors import RightMissingError, SettingsError
 from crm_portfolio.protocols import (
     Batch,
     Change,
     Cursor,
+    Finding,
+    Forecast,
     Org,
     Outcome,
     ProvisionStep,
@@ -34,16 +33,23 @@ from crm_portfolio.protocols import (
 from crm_portfolio.schema import ManagedField, TableName
 
 if TYPE_CHECKING:
-    from crm_portfolio.connectors.salesforce._rest import Record, Rest
-    from crm_portfolio.protocols import Connector, Provisioner
+    from crm_portfolio.connectors.salesforce._rest import Rest
+    from crm_portfolio.connectors.salesforce._tables import Tables
+    from crm_portfolio.protocols import (
+        Connector,
+        Inspectable,
+        Metered,
+        Provisioner,
+        Reconciling,
+    )
 
-    def _fits(crm: Salesforce) -> tuple[Connector, Provisioner]:
-        return crm, crm  # the type checker holds the class to its protocols
+    def _fits(
+        crm: Salesforce,
+    ) -> tuple[Connector, Provisioner, Reconciling, Metered, Inspectable]:
+        return crm, crm, crm, crm, crm  # the type checker holds the class to them
 
 
-__all__ = ["BATCH_ROWS", "Salesforce"]
-
-BATCH_ROWS: Final = 20_000  # records behind one batch; pages of JSON are smaller
+__all__ = ["Salesforce"]
 
 
 class Salesforce:
@@ -67,10 +73,11 @@ class Salesforce:
         if not isinstance(settings, SalesforceSettings):
             raise SettingsError("settings for salesforce are a SalesforceSettings")
         self._settings = settings
-        self._mapping = vendor_mapping(settings)
+        self._catalogue = Catalogue(settings)
         self._login = login_from(os.environ) if login is None else login
-        self._layouts: dict[TableName, Layout] = {}
-        self._described: dict[str, list[Record]] = {}
+        self._lock = RLock()
+        self._opened: Tables | None = None
+        self._known_org: Org | None = None
 
     def __repr__(self) -> str:
         way = type(self._login).__name__
@@ -78,25 +85,33 @@ class Salesforce:
             f"Salesforce({way}, {getattr(self._login, 'instance_url', '') or 'login'})"
         )
 
-    @cached_property
-    def _rest(self) -> Rest:
-        from crm_portfolio.connectors.salesforce._rest import Rest
+    @property
+    def _tables(self) -> Tables:
+        from crm_portfolio.connectors.salesforce._tables import Tables
 
-        return Rest(self._login, self._settings)
+        with self._lock:
+            if self._opened is None:
+                self._opened = Tables(self._login, self._settings, self._catalogue)
+            return self._opened
+
+    @property
+    def _rest(self) -> Rest:
+        return self._tables.rest
 
     def org(self) -> Org:
-        return self._org
+        with self._lock:
+            if self._known_org is None:
+                self._known_org = self._asked_org()
+            return self._known_org
 
-    @cached_property
-    def _org(self) -> Org:
+    def _asked_org(self) -> Org:
         from crm_portfolio.connectors.salesforce._rest import Query
 
         known = ("Id", "IsSandbox", "TimeZoneSidKey", _assumptions.ORG_CURRENCY_FIELD)
-        seen = {str(field["name"]) for field in self._describe("Organization")}
+        seen = self._catalogue.kinds(self._rest, "Organization")
         fields = tuple(field for field in known if field in seen)
-        records = [
-            r for page in self._rest.pages(Query("Organization", fields)) for r in page
-        ]
+        pages = self._rest.pages(Query("Organization", fields))
+        records = [record for page in pages for record in page]
         if len(records) != 1 or "TimeZoneSidKey" not in fields:
             raise RightMissingError(
                 self.name, "this login lacks the right 'View Setup and Configuration'"
@@ -115,13 +130,43 @@ class Salesforce:
         """Calls left, as the last answer said; costs no call."""
         return self._rest.quota
 
+    @property
+    def calls(self) -> int:
+        """Calls made so far by this object, repeated ones and log-ins included."""
+        return 0 if self._opened is None else self._opened.session.calls
+
+    def forecast(
+        self,
+        tables: Sequence[TableName],
+        *,
+        since: Mapping[TableName, Cursor] | None = None,
+    ) -> Forecast:
+        """What pulling these tables should cost; each object is counted, a call each."""
+        from crm_portfolio.connectors.salesforce._forecast import forecast
+
+        return forecast(
+            self._tables,
+            tables,
+            since or {},
+            self._settings,
+            self.org(),
+            logs_in=self._login.is_renewable,
+        )
+
+    def inspect(self) -> Iterator[Finding]:
+        """Rights, fields and options that lack, and retirement dates that concern us."""
+        from crm_portfolio.connectors.salesforce._inspect import findings
+
+        return findings(self._tables, self._settings, self._login)
+
     def tables(self) -> Mapping[TableName, tuple[str, ...]]:
-        """The tables of this org, and the columns that this login sees.
+        """The tables to pull, and the columns that this login sees.
 
         Raises:
             FieldNotFoundError: A mapped field that the org lacks, or hides.
+            RightMissingError: A table asked for by name that cannot be read.
         """
-        return {table: self._layout(table).columns for table in self._mapping}
+        return self._catalogue.tables(self._rest)
 
     def pull(
         self,
@@ -131,32 +176,41 @@ class Salesforce:
         since: Cursor | None = None,
         resume: Cursor | None = None,
     ) -> Iterator[Batch]:
-        """A whole table, in batches of about 20,000 rows in the order of their ids."""
-        if since is not None or resume is not None:
-            raise SettingsError(
-                "salesforce is pulled whole: leave out since and resume"
-            )
-        if table not in self._mapping:
-            known = ", ".join(self._mapping)
-            hint = did_you_mean(table, self._mapping) or f"; it has {known}"
-            raise SettingsError(f"salesforce gives no table {table!r}{hint}")
-        return self._batches(self._layout(table).only(columns))
+        """A table, whole or what has changed, in batches of about 20,000 rows.
 
-    def _batches(self, wanted: Layout) -> Iterator[Batch]:
-        from crm_portfolio.connectors.salesforce._rest import Query
+        By REST the rows are in the order of their ids, by Bulk in the service's own. An
+        increment looks ten minutes further back than its cursor, for changes that came
+        late to light; the deletion log reaches 15 days back. What changes without a
+        trace, such as the last activity, is read again for every record.
 
-        sobject = OBJECTS[wanted.table]
-        query = Query(sobject.name, wanted.sources, sobject.where)
-        zone = self.org().time_zone
-        parts = [wanted.table_of((), time_zone=zone)]
-        for records in self._rest.pages(query):
-            if sum(part.num_rows for part in parts) >= BATCH_ROWS:
-                rows = pa.concat_tables(parts)
-                yield Batch(wanted.table, rows, cursor=None, gone=None, is_last=False)
-                parts = []
-            parts.append(wanted.table_of(records, time_zone=zone))
-        rows = pa.concat_tables(parts)
-        yield Batch(wanted.table, rows, cursor=None, gone=None, is_last=True)
+        Raises:
+            SettingsError: No such table, or a cursor that is not its.
+        """
+        from crm_portfolio.connectors.salesforce import _pulling
+
+        self._catalogue.must_have(table)
+        if resume is not None:
+            place = _pulling.going_on(table, resume)
+        else:
+            if since is not None:
+                _pulling.beginning(table, since, None)  # refused before a call
+            self.org()  # the server has told its clock by then
+            place = _pulling.beginning(table, since, self._tables.session.server_time)
+        legs, nothing = self._tables.legs(
+            table, columns, is_increment=place.since is not None, org=self.org()
+        )
+        return _pulling.batches(
+            table, legs, place, nothing, batch_rows=self._settings.batch_rows
+        )
+
+    def present(self, table: TableName) -> Iterator[pa.Table]:
+        """The key, and the columns that change without a trace, of every record.
+
+        Raises:
+            SettingsError: Rows of this table have no name to be told by.
+        """
+        self._catalogue.must_have(table)
+        return self._tables.present(table, self.org())
 
     def read(
         self, table: WritableTable, ids: Sequence[str], columns: Sequence[str]
@@ -166,20 +220,10 @@ class Salesforce:
         Raises:
             FieldNotFoundError: A column the org lacks; the hint says how to get it.
         """
-        from crm_portfolio.connectors.salesforce._writing import same_record
-
         key = f"{table}_id"
         others = [column for column in dict.fromkeys(columns) if column != key]
         wanted = self._layout(table).only([key, *others])
-        distinct, size = list(dict.fromkeys(ids)), _assumptions.COLLECTION_READ_MAX
-        found: dict[str, Record] = {}
-        for start in range(0, len(distinct), size):
-            asked = distinct[start : start + size]
-            answers = self._rest.retrieve(OBJECTS[table].name, asked, wanted.sources)
-            for record_id, record in zip(asked, answers, strict=True):
-                if record is not None and same_record(record.get("Id"), record_id):
-                    found[record_id] = {**record, "Id": record_id}
-        records = [found[record_id] for record_id in ids if record_id in found]
+        records = self._tables.records(wanted, ids)
         zone = self.org().time_zone if records else "UTC"
         return _in_canonical_form(
             wanted.table_of(records, time_zone=zone), [key, *others]
@@ -188,18 +232,24 @@ class Salesforce:
     def write(
         self, table: WritableTable, changes: Iterable[Change]
     ) -> Iterator[Outcome]:
-        """Write managed fields, 200 records a call; no other field is ever written.
+        """Write managed fields, 200 records a call, or many as a job; no other field.
 
         Raises:
             FieldNotFoundError: A managed field the org lacks, before anything is sent.
             RightMissingError: A field this login may not edit, before anything is sent.
         """
+        from crm_portfolio.connectors.salesforce._ingest import Ingest
         from crm_portfolio.connectors.salesforce._writing import written
 
         wanted = list(changes)
         self._must_be_writable(table, {change.column for change in wanted})
-        sobject = OBJECTS[table].name
-        return written(self._rest, sobject, wanted, retry=self._settings.retry)
+        return written(
+            self._rest,
+            self._catalogue.objects[table][0].name,
+            wanted,
+            retry=self._settings.retry,
+            ingest=Ingest(self._tables.session, self._settings),
+        )
 
     def _must_be_writable(self, table: WritableTable, columns: set[str]) -> None:
         ours = [field.column for field in schema.MANAGED]
@@ -209,13 +259,14 @@ class Salesforce:
         if not columns:
             return
         self._layout(table).only(sorted(columns))
+        sobject = self._layout(table).sobject.name
         editable = {
             str(field["name"]): bool(field.get("updateable"))
-            for field in self._describe(OBJECTS[table].name)
+            for field in self._catalogue.described(self._rest, sobject)
         }
         for column in sorted(columns):
             if not editable.get(ACCOUNT_FIELDS[column]):
-                name = f"{OBJECTS[table].name}.{ACCOUNT_FIELDS[column]}"
+                name = f"{sobject}.{ACCOUNT_FIELDS[column]}"
                 raise RightMissingError(
                     self.name,
                     f"this login lacks the right 'Edit on {name}' "
@@ -228,31 +279,15 @@ class Salesforce:
         """Create the fields that lack, and the permission sets that show them."""
         from crm_portfolio.connectors.salesforce._setup import provisioned
 
-        self._forget()
-        described = self._describe("Account")
+        self._catalogue.forget()
+        described = self._catalogue.described(self._rest, "Account")
         try:
             yield from provisioned(self._rest, fields, described, dry_run=dry_run)
         finally:
-            self._forget()
-
-    def _forget(self) -> None:
-        self._layouts.clear()
-        self._described.pop("Account", None)
-
-    def _describe(self, sobject: str) -> list[Record]:
-        if sobject not in self._described:
-            self._described[sobject] = self._rest.describe(sobject)
-        return self._described[sobject]
+            self._catalogue.forget()
 
     def _layout(self, table: TableName) -> Layout:
-        if table not in self._layouts:
-            sobject = OBJECTS[table]
-            kinds = None if table in self._settings.fields else sobject.kinds
-            if kinds is None:
-                described = self._describe(sobject.name)
-                kinds = {str(field["name"]): str(field["type"]) for field in described}
-            self._layouts[table] = layout(table, self._mapping[table], kinds)
-        return self._layouts[table]
+        return self._catalogue.layouts(self._rest, table)[0]
 
 
 def _in_canonical_form(rows: pa.Table, columns: Sequence[str]) -> pa.Table:

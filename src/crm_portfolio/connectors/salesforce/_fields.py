@@ -1,6 +1,6 @@
 """Which Salesforce field is which model column?
 
-No contact, e-mail, telephone or comment is here, and none is requested.
+No contact, e-mail, telephone, subject or comment is here, and none is requested.
 """
 
 from __future__ import annotations
@@ -9,16 +9,29 @@ from collections.abc import Mapping as MappingOf
 from typing import Final
 
 import attrs
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from crm_portfolio.connectors._mapping import Field, Mapping, empty_as_null
+from crm_portfolio.connectors._mapping import Field
+from crm_portfolio.connectors.salesforce._converters import (
+    call_minutes,
+    company_name,
+    direction,
+    event_kind,
+    first_moment,
+    if_closed,
+    if_open,
+    kind,
+    opportunity_of,
+    status,
+    task_kind,
+    task_status,
+)
 from crm_portfolio.schema import HUMAN, MANAGED, TableName
 
 __all__ = [
     "ACCOUNT_FIELDS",
+    "COUNTED",
+    "CURRENCY",
     "IS_PERSON",
-    "MAPPING",
     "OBJECTS",
     "SObject",
     "person_account_fields",
@@ -27,39 +40,24 @@ __all__ = [
 
 @attrs.frozen
 class SObject:
-    """The object behind a table.
+    """The object behind a table, or behind a part of it.
 
     Attributes:
+        fields: Where a column stands twice, the first line whose sources are seen counts.
+        where: What a record must be to belong to the table.
+        only: Field → condition, where the login sees that field.
         kinds: Field name → vendor type, for an object whose fields never vary; None:
             describe tells.
+        with_archived: Activities a year old are archived, and only queryAll shows them.
     """
 
     name: str
+    fields: tuple[Field, ...]
     where: str = ""
+    only: MappingOf[str, str] = attrs.field(factory=dict)
     kinds: MappingOf[str, str] | None = None
+    with_archived: bool = False
 
-
-OBJECTS: Final[MappingOf[TableName, SObject]] = {
-    "account": SObject("Account"),
-    "opportunity": SObject("Opportunity"),
-    "stage": SObject(
-        "OpportunityStage",
-        kinds={
-            "Id": "id",
-            "ApiName": "string",
-            "SortOrder": "int",
-            "IsClosed": "boolean",
-            "IsWon": "boolean",
-            "DefaultProbability": "percent",
-        },
-    ),
-    # Standard: our own people. Members of a customer's community are users too.
-    "owner": SObject(
-        "User",
-        where="UserType = 'Standard'",
-        kinds={"Id": "id", "Name": "string", "IsActive": "boolean"},
-    ),
-}
 
 # In the CRM a managed or human field is called after its column.
 ACCOUNT_FIELDS: Final[MappingOf[str, str]] = {
@@ -73,108 +71,175 @@ ACCOUNT_FIELDS: Final[MappingOf[str, str]] = {
     "tier_pinned_until_on": "Portfolio_Tier_Pinned_Until__c",
     "tier_pinned_by": "Portfolio_Tier_Pinned_By__c",
 }
-
-
-def _status(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
-    is_closed, is_won = arrays
-    # A won stage is closed as well, so won is asked first.
-    closed = pc.if_else(is_closed, pa.scalar("lost"), pa.scalar("open"))
-    return pc.if_else(is_won, pa.scalar("won"), closed)
-
-
-def _if_closed(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
-    day, is_closed = arrays
-    return pc.if_else(is_closed, day, pa.scalar(None, day.type))
-
-
-def _if_open(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
-    day, is_closed = arrays
-    return pc.if_else(is_closed, pa.scalar(None, day.type), day)
-
-
-def _company_name(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
-    name, is_person = arrays
-    hidden = pc.fill_null(is_person, True)  # noqa: FBT003
-    return pc.if_else(hidden, pa.scalar(None, pa.string()), empty_as_null(name))
-
-
-# The values Salesforce ships with that say one of our kinds, and our own words.
-_KINDS: Final[MappingOf[str, str]] = {
-    "new": "new",
-    "new customer": "new",
-    "new business": "new",
-    "renewal": "renewal",
-    "existing customer - replacement": "renewal",
-    "expansion": "expansion",
-    "existing customer - upgrade": "expansion",
+CURRENCY: Final = "CurrencyIsoCode"  # only orgs with several currencies have it
+IS_PERSON: Final = "IsPersonAccount"  # only orgs with person accounts have it
+# Columns that no field holds: queries of their own count them (see _counts).
+COUNTED: Final[MappingOf[str, str]] = {
+    "activity": "activity_count",
+    "contact": "contact_count",
 }
 
+_ACCOUNT: Final = (
+    Field("account_id", ("Id",), "id", is_required=True),
+    Field("name", ("Name",)),
+    Field("parent_id", ("ParentId",), "id"),
+    Field("owner_id", ("OwnerId",), "id"),
+    Field("segment", ("Industry",)),
+    Field("country", ("BillingCountry",)),
+    Field("domain", ("Website",), "host"),
+    Field("account_turnover", ("AnnualRevenue",), "money"),
+    Field("employee_count", ("NumberOfEmployees",), "integer"),
+    Field("created_on", ("CreatedDate",), "day"),
+    Field("last_activity_on", ("LastActivityDate",), "day"),
+    *(
+        Field(field.column, (ACCOUNT_FIELDS[field.column],), field.type)
+        for field in (*MANAGED, *HUMAN)
+    ),
+)
+_OPPORTUNITY: Final = (
+    Field("opportunity_id", ("Id",), "id", is_required=True),
+    Field("account_id", ("AccountId",), "id", is_required=True),
+    Field("name", ("Name",)),
+    Field("owner_id", ("OwnerId",), "id"),
+    Field("pipeline", constant="default"),
+    Field("stage", ("StageName",)),
+    Field("status", ("IsClosed", "IsWon"), status, is_required=True),
+    Field("amount", ("Amount",), "money", is_required=True),
+    Field("currency", (CURRENCY,)),
+    Field("created_at", ("CreatedDate",), "moment"),
+    # An open opportunity has a CloseDate too: the day its owner hopes for.
+    Field("closed_on", ("CloseDate", "IsClosed"), if_closed, is_required=True),
+    Field("expected_close_on", ("CloseDate", "IsClosed"), if_open),
+    Field("probability", ("Probability",), "percent"),
+    Field("kind", ("Type",), kind),
+    Field("source", ("LeadSource",)),
+    Field("next_step", ("NextStep",)),
+    Field("last_activity_on", ("LastActivityDate",), "day"),
+)
+_STAGE: Final = (
+    Field("pipeline", constant="default"),
+    Field("stage", ("ApiName",)),
+    Field("position", ("SortOrder",), "integer"),
+    Field("status", ("IsClosed", "IsWon"), status),
+    Field("default_probability", ("DefaultProbability",), "percent"),
+)
+_OWNER: Final = (
+    Field("owner_id", ("Id",), "id"),
+    Field("name", ("Name",)),
+    Field("is_active", ("IsActive",), "boolean"),
+)
+_ACTIVITY: Final = (
+    Field("activity_id", ("Id",), "id", is_required=True),
+    Field("account_id", ("AccountId",), "id"),
+    Field("opportunity_id", ("WhatId",), opportunity_of),
+    Field("owner_id", ("OwnerId",), "id"),
+)
+# ActivityDate is the day a task is due; CompletedDateTime, where there is one, says more.
+_TASK: Final = (
+    *_ACTIVITY,
+    Field(
+        "occurred_at",
+        ("CompletedDateTime", "ActivityDate", "CreatedDate"),
+        first_moment,
+    ),
+    Field("occurred_at", ("ActivityDate", "CreatedDate"), first_moment),
+    Field("occurred_at", ("CreatedDate",), first_moment, is_required=True),
+    Field("kind", ("TaskSubtype", "Type"), task_kind),
+    Field("kind", ("TaskSubtype",), task_kind),
+    Field("kind", ("Type",), task_kind),
+    Field("kind", constant="task"),
+    Field("direction", ("CallType",), direction),
+    Field("status", ("IsClosed", "Status"), task_status),
+    Field("minutes", ("CallDurationInSeconds",), call_minutes),
+)
+# An event says no outcome: one that lies behind the as-of date has been held, and the
+# books are closed before one that lies ahead of it.
+_EVENT: Final = (
+    *_ACTIVITY,
+    Field(
+        "occurred_at", ("StartDateTime", "ActivityDate", "CreatedDate"), first_moment
+    ),
+    Field("occurred_at", ("ActivityDate", "CreatedDate"), first_moment),
+    Field("occurred_at", ("CreatedDate",), first_moment, is_required=True),
+    Field("kind", ("Type",), event_kind),
+    Field("kind", constant="meeting"),
+    Field("status", constant="held"),
+    Field("minutes", ("DurationInMinutes",), "number"),
+)
+_TICKET: Final = (
+    Field("ticket_id", ("Id",), "id", is_required=True),
+    Field("opened_at", ("CreatedDate",), "moment", is_required=True),
+    Field("account_id", ("AccountId",), "id"),
+    Field("closed_at", ("ClosedDate",), "moment"),
+    Field("priority", ("Priority",)),
+    Field("is_escalated", ("IsEscalated",), "boolean"),
+)
+_ENQUIRY: Final = (
+    Field("enquiry_id", ("Id",), "id", is_required=True),
+    Field("created_at", ("CreatedDate",), "moment", is_required=True),
+    Field("account_id", ("ConvertedAccountId",), "id"),
+    Field("opportunity_id", ("ConvertedOpportunityId",), "id"),
+    Field("owner_id", ("OwnerId",), "id"),
+    Field("segment", ("Industry",)),
+    Field("source", ("LeadSource",)),
+    Field("status", ("Status",)),
+)
+_CONTRACT: Final = (
+    Field("contract_id", ("Id",), "id", is_required=True),
+    Field("account_id", ("AccountId",), "id", is_required=True),
+    Field("starts_on", ("StartDate",), "day", is_required=True),
+    Field("ends_on", ("EndDate",), "day"),
+)
+# The line of a series is no meeting, and an invitee's copy is one that counts already.
+_OCCURRENCES: Final = {
+    "IsRecurrence": "IsRecurrence = false",
+    "IsChild": "IsChild = false",
+}
 
-def _kind(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
-    place = pc.index_in(
-        pc.utf8_lower(arrays[0].cast(pa.string())), pa.array(list(_KINDS))
-    )
-    return pc.take(pa.array(list(_KINDS.values())), place)
-
-
-MAPPING: Final[Mapping] = {
-    "account": (
-        Field("account_id", ("Id",), "id", is_required=True),
-        Field("name", ("Name",)),
-        Field("parent_id", ("ParentId",), "id"),
-        Field("owner_id", ("OwnerId",), "id"),
-        Field("segment", ("Industry",)),
-        Field("country", ("BillingCountry",)),
-        Field("domain", ("Website",), "host"),
-        Field("account_turnover", ("AnnualRevenue",), "money"),
-        Field("employee_count", ("NumberOfEmployees",), "integer"),
-        Field("created_on", ("CreatedDate",), "day"),
-        Field("last_activity_on", ("LastActivityDate",), "day"),
-        *(
-            Field(field.column, (ACCOUNT_FIELDS[field.column],), field.type)
-            for field in (*MANAGED, *HUMAN)
+OBJECTS: Final[MappingOf[TableName, tuple[SObject, ...]]] = {
+    "account": (SObject("Account", _ACCOUNT),),
+    "opportunity": (SObject("Opportunity", _OPPORTUNITY),),
+    "stage": (
+        SObject(
+            "OpportunityStage",
+            _STAGE,
+            kinds={
+                "Id": "id",
+                "ApiName": "string",
+                "SortOrder": "int",
+                "IsClosed": "boolean",
+                "IsWon": "boolean",
+                "DefaultProbability": "percent",
+            },
         ),
     ),
-    "opportunity": (
-        Field("opportunity_id", ("Id",), "id", is_required=True),
-        Field("account_id", ("AccountId",), "id", is_required=True),
-        Field("name", ("Name",)),
-        Field("owner_id", ("OwnerId",), "id"),
-        Field("pipeline", constant="default"),
-        Field("stage", ("StageName",)),
-        Field("status", ("IsClosed", "IsWon"), _status, is_required=True),
-        Field("amount", ("Amount",), "money", is_required=True),
-        Field("currency", ("CurrencyIsoCode",)),
-        Field("created_at", ("CreatedDate",), "moment"),
-        # An open opportunity has a CloseDate too: the day its owner hopes for.
-        Field("closed_on", ("CloseDate", "IsClosed"), _if_closed, is_required=True),
-        Field("expected_close_on", ("CloseDate", "IsClosed"), _if_open),
-        Field("probability", ("Probability",), "percent"),
-        Field("kind", ("Type",), _kind),
-        Field("source", ("LeadSource",)),
-        Field("next_step", ("NextStep",)),
-        Field("last_activity_on", ("LastActivityDate",), "day"),
-    ),
-    "stage": (
-        Field("pipeline", constant="default"),
-        Field("stage", ("ApiName",)),
-        Field("position", ("SortOrder",), "integer"),
-        Field("status", ("IsClosed", "IsWon"), _status),
-        Field("default_probability", ("DefaultProbability",), "percent"),
-    ),
+    # Standard: our own people. Members of a customer's community are users too.
     "owner": (
-        Field("owner_id", ("Id",), "id"),
-        Field("name", ("Name",)),
-        Field("is_active", ("IsActive",), "boolean"),
+        SObject(
+            "User",
+            _OWNER,
+            where="UserType = 'Standard'",
+            kinds={
+                "Id": "id",
+                "Name": "string",
+                "IsActive": "boolean",
+                "SystemModstamp": "datetime",
+            },
+        ),
     ),
+    "activity": (
+        SObject("Task", _TASK, only=_OCCURRENCES, with_archived=True),
+        SObject("Event", _EVENT, only=_OCCURRENCES, with_archived=True),
+    ),
+    "ticket": (SObject("Case", _TICKET),),
+    "enquiry": (SObject("Lead", _ENQUIRY),),
+    "contract": (SObject("Contract", _CONTRACT, where="StartDate != null"),),
 }
-
-IS_PERSON: Final = "IsPersonAccount"  # only orgs with person accounts have it
 
 
 def person_account_fields(name_sources: tuple[str, ...]) -> dict[str, Field]:
     """The lines that stand in where the org has accounts that are people."""
     return {
-        "name": Field("name", (*name_sources, IS_PERSON), _company_name),
+        "name": Field("name", (*name_sources, IS_PERSON), company_name),
         "is_person": Field("is_person", (IS_PERSON,), "boolean"),
     }

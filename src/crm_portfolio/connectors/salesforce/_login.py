@@ -6,31 +6,30 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import attrs
 
 from crm_portfolio.connectors._origin import Origin
-from crm_portfolio.errors import LoginError, SettingsError, TransientError
+from crm_portfolio.connectors.salesforce._tickets import (
+    WAY_OUT,
+    Ticket,
+    Timeout,
+    asked_for_ticket,
+    can_be_sent,
+    ticket_of,
+)
+from crm_portfolio.errors import SettingsError
 
 __all__ = [
     "ClientCredentials",
     "JwtBearer",
     "Login",
+    "RetiringLoginWarning",
     "SessionToken",
-    "Ticket",
+    "UsernamePasswordToken",
     "login_from",
 ]
-
-Timeout = tuple[float, float]
-
-
-@attrs.frozen
-class Ticket:
-    """What a log-in gives: a token, and the only host it may be shown to."""
-
-    origin: Origin
-    token: str = attrs.field(repr=False)
 
 
 class Login(Protocol):
@@ -65,11 +64,6 @@ def _must_be_given(**parts: object) -> None:
             raise SettingsError(f"{name} is missing: give its text")
 
 
-def _can_be_sent(token: str) -> bool:
-    """Whether it fits a header: a cut or wrapped token fails with the token in the error."""
-    return re.fullmatch("[!-~]+", token) is not None
-
-
 @attrs.frozen
 class ClientCredentials:
     """The app's own log-in, as the user it runs as: OAuth client credentials."""
@@ -87,14 +81,14 @@ class ClientCredentials:
         from crm_portfolio.connectors.salesforce._transport import login_prefix
 
         origin = _origin_of_org(self.instance_url)
-        answer = _logged_in(
+        answer = asked_for_ticket(
             origin,
             timeout,
             consumer_key=self.client_id,
             consumer_secret=self.client_secret,
             domain=login_prefix(origin),
         )
-        return _ticket(answer, origin)
+        return ticket_of(answer, origin)
 
 
 @attrs.frozen
@@ -136,7 +130,7 @@ class JwtBearer:
         from crm_portfolio.connectors.salesforce._transport import login_prefix
 
         known = _origin_of_org(self.instance_url) if self.instance_url else None
-        answer = _logged_in(
+        answer = asked_for_ticket(
             known or Origin.of(f"https://{self._audience}.salesforce.com"),
             timeout,
             username=self.username,
@@ -145,7 +139,7 @@ class JwtBearer:
             domain=self._audience,
             instance_url=login_prefix(known) if known else None,
         )
-        return _ticket(answer, known)
+        return ticket_of(answer, known)
 
 
 @attrs.frozen
@@ -159,7 +153,7 @@ class SessionToken:
     def __attrs_post_init__(self) -> None:
         _origin_of_org(self.instance_url)
         _must_be_given(access_token=self.access_token)
-        if not _can_be_sent(self.access_token):
+        if not can_be_sent(self.access_token):
             raise SettingsError(
                 "access_token holds a blank, a line break or a letter that no token has: "
                 "copy it whole, and nothing else"
@@ -169,107 +163,93 @@ class SessionToken:
         return Ticket(_origin_of_org(self.instance_url), self.access_token)
 
 
-def _logged_in(origin: Origin, timeout: Timeout, **how: Any) -> tuple[str, str]:
-    """Token and instance from simple-salesforce's own log-in, over a session of its own."""
-    import requests
-    from simple_salesforce.exceptions import SalesforceAuthenticationFailed
-    from simple_salesforce.login import SalesforceLogin
-
-    from crm_portfolio.connectors.salesforce._refusals import translated
-    from crm_portfolio.connectors.salesforce._transport import GuardedSession
-
-    failure: Exception
-    with GuardedSession(origin, timeout=timeout) as session, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the library's warning names the app's key
-        try:
-            token, instance = SalesforceLogin(session=session, **how)
-            return str(token), str(instance)
-        except SalesforceAuthenticationFailed as error:
-            failure = _refusal(error.code, session.last_status)
-        except requests.RequestException as error:
-            failure = translated(error, where="logging in")
-        except (
-            AttributeError,
-            TypeError,
-        ):  # a key that needs a passphrase, or an answer that is not one
-            status = session.last_status
-            failure = _bad_key() if status is None else _refusal(status, status)
-        except ValueError:
-            failure = _bad_key()
-        except Exception as error:
-            if not type(error).__module__.startswith(("jwt.", "cryptography.")):
-                raise
-            failure = _bad_key()
-    # Raised out here, so that the vendor's error and all it holds are not attached.
-    raise failure
+class RetiringLoginWarning(FutureWarning):
+    """This way in ends on a day that is known."""
 
 
-def _bad_key() -> LoginError:
-    return LoginError(
-        "salesforce",
-        "the private key cannot be read: PEM text of an RSA private key without a "
-        "passphrase is needed",
-    )
+_LAST_SOAP_VERSION: Final = 64
+_RETIREMENT: Final = (
+    "the log-in with user name, password and security token is SOAP login(), which "
+    f"Salesforce retires in Summer '27: {WAY_OUT}"
+)
 
 
-_REFUSALS: Final[Mapping[str, str]] = {
-    "invalid_client_id": "no app has this client id",
-    "invalid_client": "the client secret does not fit the client id",
-    "invalid_grant": "the org does not let this app in as this user: is the user active "
-    "and the app approved for it, and does the key fit the app's certificate?",
-    "invalid_app_access": "this user is not admitted to the app",
-    "inactive_user": "the user is not active",
-    "inactive_org": "the org is not active",
-    "unsupported_grant_type": "the app does not allow this kind of log-in",
-}
+@attrs.frozen
+class UsernamePasswordToken:
+    """A user's log-in with a password: SOAP login(), which is about to be retired.
 
+    Attributes:
+        api_version: Of the log-in alone; the session serves every version.
+    """
 
-def _refusal(code: object, status: int | None) -> Exception:
-    from crm_portfolio.connectors.salesforce._refusals import safe_code, unreadable
+    instance_url: str
+    username: str = attrs.field(repr=False)
+    password: str = attrs.field(repr=False)
+    security_token: str = attrs.field(repr=False)
+    api_version: str = f"{_LAST_SOAP_VERSION}.0"
+    is_renewable = True
+    retires = _RETIREMENT
 
-    if status is not None and (status >= 500 or status == 429):
-        return TransientError(
-            "salesforce",
-            "logging in: the service is not available now",
-            f"HTTP {status}",
+    def __attrs_post_init__(self) -> None:
+        _origin_of_org(self.instance_url)
+        _must_be_given(
+            username=self.username,
+            password=self.password,
+            security_token=self.security_token,
         )
-    if status == 200:
-        return unreadable("logging in")
-    known = _REFUSALS.get(str(code), "the log-in was refused")
-    return LoginError("salesforce", known, safe_code(code) or f"HTTP {status}")
+        if not self.security_token.isalnum():
+            raise SettingsError("security_token holds letters and digits only")
+        if not re.fullmatch(r"\d{2}\.0", self.api_version):
+            raise SettingsError(
+                "api_version of the log-in is none; write it like '64.0'"
+            )
+        if float(self.api_version) > _LAST_SOAP_VERSION:
+            raise SettingsError(
+                f"SOAP login() does not exist in API {self.api_version}, the last is "
+                f"{_LAST_SOAP_VERSION}.0: leave api_version out, or {WAY_OUT}"
+            )
+
+    def ticket(self, *, timeout: Timeout) -> Ticket:
+        from crm_portfolio.connectors.salesforce._transport import login_prefix
+
+        _warn_once()
+        origin = _origin_of_org(self.instance_url)
+        token, instance = asked_for_ticket(
+            origin,
+            timeout,
+            username=self.username,
+            password=self.password,
+            security_token=self.security_token,
+            sf_version=self.api_version,
+            domain=login_prefix(origin),
+        )
+        # The library takes every "-api" out of the host, part of its name or not.
+        if instance == origin.netloc.replace("-api", ""):
+            instance = origin.netloc
+        return ticket_of((token, instance), origin)
 
 
-def _ticket(answer: tuple[str, str], known: Origin | None) -> Ticket:
-    token, instance = answer
-    if not _can_be_sent(token):
-        raise LoginError("salesforce", "the log-in gave a token that is none")
-    try:
-        told = Origin.of(f"https://{instance}")
-    except SettingsError:
-        raise LoginError(
-            "salesforce", "the log-in named an instance that is none"
-        ) from None
-    if known is None and told.host.endswith(".salesforce.com"):
-        return Ticket(told, token)
-    if known is not None and told.netloc == known.netloc:
-        return Ticket(known, token)
-    configured = f"{known} is configured" if known else "that is not Salesforce's own"
-    raise LoginError(
-        "salesforce",
-        f"the log-in leads to {told.netloc}, but {configured}: set instance_url to the "
-        "address the org has now",
-    )
+_has_warned = False
+
+
+def _warn_once() -> None:
+    global _has_warned  # noqa: PLW0603 - once a process, however warnings are filtered
+    if not _has_warned:
+        _has_warned = True
+        warnings.warn(_RETIREMENT, RetiringLoginWarning, stacklevel=2)
 
 
 _URL, _ID = "SALESFORCE_INSTANCE_URL", "SALESFORCE_CLIENT_ID"
 _SECRET, _USER = "SALESFORCE_CLIENT_SECRET", "SALESFORCE_USERNAME"
 _KEY, _KEY_FILE = "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE"
 _TOKEN = "SALESFORCE_ACCESS_TOKEN"  # noqa: S105
+_PASSWORD, _SECURITY = "SALESFORCE_PASSWORD", "SALESFORCE_SECURITY_TOKEN"
 _WAYS: Final[tuple[tuple[str, ...], ...]] = (
     (_URL, _ID, _SECRET),
     (_URL, _ID, _USER, _KEY),
     (_URL, _ID, _USER, _KEY_FILE),
     (_URL, _TOKEN),
+    (_URL, _USER, _PASSWORD, _SECURITY),
 )
 
 
@@ -289,6 +269,10 @@ def login_from(environment: Mapping[str, str]) -> Login:
         return ClientCredentials(given[_URL], given[_ID], given[_SECRET])
     if _TOKEN in way:
         return SessionToken(given[_URL], given[_TOKEN])
+    if _PASSWORD in way:
+        return UsernamePasswordToken(
+            given[_URL], given[_USER], given[_PASSWORD], given[_SECURITY]
+        )
     # A key on one line, as many secret stores keep it, has its line ends spelt out.
     key = (
         given[_KEY].replace("\\n", "\n") if _KEY in way else _read_key(given[_KEY_FILE])

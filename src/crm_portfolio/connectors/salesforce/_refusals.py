@@ -21,10 +21,34 @@ from crm_portfolio.errors import (
     TransientError,
 )
 
-__all__ = ["VENDOR_ERRORS", "safe_code", "translated", "unreadable"]
+__all__ = [
+    "QUOTA_CODE",
+    "VENDOR_ERRORS",
+    "BulkRefusedError",
+    "PlaceLostError",
+    "QueryTooLargeError",
+    "meaning_of",
+    "safe_code",
+    "translated",
+    "unreadable",
+]
 
 SOURCE: Final = "salesforce"
 VENDOR_ERRORS: Final = (SalesforceError, requests.RequestException)
+_JOB_ROUTES: Final = frozenset({"jobs/query", "jobs/ingest"})
+QUOTA_CODE: Final = "REQUEST_LIMIT_EXCEEDED"
+
+
+class BulkRefusedError(ConnectorError):
+    """Bulk does not serve this object, column or org: read or write it by REST."""
+
+
+class QueryTooLargeError(ConnectorError):
+    """The org gives up on a query of this size: ask for it in parts."""
+
+
+class PlaceLostError(ConnectorError):
+    """The job behind a place is gone: ask for the whole query again."""
 
 
 @attrs.frozen
@@ -34,35 +58,45 @@ class _Meaning:
 
 
 _RIGHT = _Meaning(RightMissingError, "this login lacks the right {needs!r}")
+_API = _Meaning(RightMissingError, "this login lacks the right 'API Enabled'")
+_NO_BULK = _Meaning(BulkRefusedError, "Bulk API 2.0 does not serve this")
+_BULK_SPENT = _Meaning(
+    BulkRefusedError, "the org's Bulk allowance of the last 24 hours is used up"
+)
+_VERSION = _Meaning(ConnectorError, "this API version is retired: set api_version")
+_REFUSED = _Meaning(ConnectorError, "Salesforce refused")
+_BUSY = _Meaning(TransientError, "the service is not available now")
 _MEANINGS: Final[Mapping[str, _Meaning]] = {
-    "API_DISABLED_FOR_ORG": _Meaning(
-        RightMissingError, "this login lacks the right 'API Enabled'"
+    "API_CURRENTLY_DISABLED": _API,
+    "API_DISABLED_FOR_ORG": _API,
+    "EXCEEDED_ID_LIMIT": _Meaning(
+        QueryTooLargeError, "too many records were deleted for one window"
     ),
-    "API_CURRENTLY_DISABLED": _Meaning(
-        RightMissingError, "this login lacks the right 'API Enabled'"
-    ),
+    "FUNCTIONALITY_NOT_ENABLED": _RIGHT,
+    "GONE": _VERSION,
     "INSUFFICIENT_ACCESS": _RIGHT,
     "INSUFFICIENT_ACCESS_OR_READONLY": _RIGHT,
-    "INVALID_TYPE": _RIGHT,
-    "INVALID_SESSION_ID": _Meaning(
-        LoginError,
-        "the session has expired or is not valid: log in again, or give a new access token",
-    ),
     "INVALID_FIELD": _Meaning(
         ConnectorError, "a field has just disappeared or been hidden; run again"
     ),
     "INVALID_QUERY_LOCATOR": _Meaning(
         ConnectorError, "the query's cursor is gone; run again"
     ),
+    "INVALID_SESSION_ID": _Meaning(
+        LoginError,
+        "the session has expired or is not valid: log in again, or give a new access token",
+    ),
+    "INVALID_TYPE": _RIGHT,
+    "INVALIDVERSION": _VERSION,
     "MALFORMED_QUERY": _Meaning(ConnectorError, "the query was not understood"),
     "OPERATION_TOO_LARGE": _Meaning(
-        RightMissingError,
+        QueryTooLargeError,
         "too much for one query; the right 'View All Data' would help",
     ),
     "QUERY_TIMEOUT": _Meaning(
-        ConnectorError, "the query takes too long in this org, now and again"
+        QueryTooLargeError, "the query takes too long in this org, now and again"
     ),
-    "SERVER_UNAVAILABLE": _Meaning(TransientError, "the service is not available now"),
+    "SERVER_UNAVAILABLE": _BUSY,
     "TXN_SECURITY_METERING_ERROR": _Meaning(
         RightMissingError, "a transaction security policy of the org stops this login"
     ),
@@ -70,10 +104,29 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
         TransientError, "a record is locked by someone else"
     ),
     "UNKNOWN_EXCEPTION": _Meaning(TransientError, "the service failed"),
-    "GONE": _Meaning(ConnectorError, "this API version is retired: set api_version"),
     "UNSUPPORTED_API_VERSION": _Meaning(
         ConnectorError, "the org does not know this API version: set api_version"
     ),
+}
+# What only the routes of jobs say; some of it comes under several codes.
+_BULK_MEANINGS: Final[Mapping[str, _Meaning]] = {
+    "FEATURENOTENABLED": _NO_BULK,
+    "INTERNALSERVERERROR": _Meaning(TransientError, "the service failed"),
+    "INVALIDENTITY": _NO_BULK,
+    "LIMIT_EXCEEDED": _BULK_SPENT,
+}
+_BULK_TEXTS: Final[tuple[tuple[re.Pattern[str], _Meaning], ...]] = (
+    (re.compile(r"max bulk v2 query", re.IGNORECASE), _BULK_SPENT),
+    (re.compile(r"not supported (by|in) (the )?bulk", re.IGNORECASE), _NO_BULK),
+    (re.compile(r"implementation restriction", re.IGNORECASE), _NO_BULK),
+)
+_LONG = _Meaning(ConnectorError, "too many fields are mapped for one request")
+_STATUSES: Final[Mapping[int, _Meaning]] = {
+    401: _MEANINGS["INVALID_SESSION_ID"],
+    403: _RIGHT,
+    410: _VERSION,
+    414: _LONG,
+    431: _LONG,
 }
 _QUOTA = (
     "the org's API calls of the last 24 hours are used up; run again when some are back"
@@ -81,15 +134,19 @@ _QUOTA = (
 _TRY_LATER: Final = frozenset({406, 408, 420, 425, 429, 500, 502, 503, 504})
 
 
-def translated(error: Exception, *, where: str, needs: str = "") -> ConnectorError:
+def translated(
+    error: Exception, *, where: str, needs: str = "", request_id: str = ""
+) -> ConnectorError:
     """The error of ours for one of the vendor's, without body, header or address.
 
     Args:
         where: What was being done, in our words.
         needs: The right to name, should a right be missing.
+        request_id: The vendor's number of the call, for a question to its support.
     """
     if isinstance(error, SalesforceError):
-        return _refused(error, where, needs)
+        numbered = f"{where} [request {request_id}]" if request_id else where
+        return _refused(error, numbered, needs)
     if isinstance(error, requests.exceptions.SSLError):
         return ConnectorError(
             SOURCE,
@@ -112,6 +169,12 @@ def unreadable(where: str) -> TransientError:
     return TransientError(SOURCE, f"{where}: the answer cannot be read", "UNREADABLE")
 
 
+def meaning_of(code: str, text: str, *, where: str, needs: str = "") -> ConnectorError:
+    """The error for a code that came in a body, such as that of a job that failed."""
+    meaning = _bulk_meaning(code, text) or _MEANINGS.get(code.upper(), _REFUSED)
+    return _said(meaning, where, needs, code)
+
+
 def safe_code(code: object) -> str:
     """The vendor's code, or nothing where it is not one; no code has a digit."""
     text = str(code)
@@ -121,16 +184,35 @@ def safe_code(code: object) -> str:
 def _refused(error: SalesforceError, where: str, needs: str) -> ConnectorError:
     status = error.status
     code, text = _code_and_text(error.content)
-    if code == "REQUEST_LIMIT_EXCEEDED":
+    if code == QUOTA_CODE or "TotalRequests Limit exceeded" in text:
         if "concurrent" in text.lower():
             return TransientError(SOURCE, f"{where}: too many calls at once", code)
-        return QuotaSpentError(SOURCE, _QUOTA, code)
-    if status == 404 and needs:  # an object without read right does not exist for us
+        return QuotaSpentError(SOURCE, _QUOTA, QUOTA_CODE)
+    route = str(error.resource_name)
+    if status == 404 and route in _JOB_ROUTES:  # an edition without Bulk API 2.0
+        return _said(_NO_BULK, where, needs, code)
+    # An object without read right does not exist for us.
+    if status == 404 and needs and code != "INVALID_QUERY_LOCATOR":
         return _said(_RIGHT, where, needs, code)
-    meaning = _MEANINGS.get(code)
+    meaning = _bulk_meaning(code, text) if route.startswith("jobs/") else None
+    meaning = meaning or _MEANINGS.get(code.upper())
+    if meaning is not None and route.endswith("/describe"):
+        meaning = _unsplit(meaning)
     if meaning is None or status >= 500:
         meaning = _by_status(status)
     return _said(meaning, where, needs, code or f"HTTP {status}")
+
+
+def _bulk_meaning(code: str, text: str) -> _Meaning | None:
+    said = (meaning for pattern, meaning in _BULK_TEXTS if pattern.search(text))
+    return next(said, None) or _BULK_MEANINGS.get(code.upper())
+
+
+def _unsplit(meaning: _Meaning) -> _Meaning:
+    """The same, where there is nothing to ask for in parts."""
+    if meaning.error is QueryTooLargeError:
+        return _Meaning(ConnectorError, meaning.advice)
+    return meaning
 
 
 def _said(meaning: _Meaning, where: str, needs: str, code: str) -> ConnectorError:
@@ -140,28 +222,27 @@ def _said(meaning: _Meaning, where: str, needs: str, code: str) -> ConnectorErro
 
 def _by_status(status: int) -> _Meaning:
     if status in _TRY_LATER or status > 504:
-        return _Meaning(TransientError, "the service is not available now")
-    if status == 401:
-        return _MEANINGS["INVALID_SESSION_ID"]
-    if status == 403:
-        return _RIGHT
-    if status in (414, 431):
-        return _Meaning(ConnectorError, "too many fields are mapped for one request")
+        return _BUSY
+    if status in _STATUSES:
+        return _STATUSES[status]
     if 300 <= status < 400:
         return _Meaning(
             ConnectorError,
             "the host sends us elsewhere, which we never follow: is instance_url "
             "the org's My Domain address?",
         )
-    return _Meaning(ConnectorError, "Salesforce refused")
+    return _REFUSED
 
 
 def _code_and_text(content: Any) -> tuple[str, str]:
     first = content[0] if isinstance(content, list) and content else content
     if not isinstance(first, Mapping):
         return "", ""
-    code = first.get("errorCode") or first.get("error") or ""
-    return safe_code(code), str(first.get("message", ""))
+    code = (
+        first.get("errorCode") or first.get("exceptionCode") or first.get("error") or ""
+    )
+    text = first.get("message") or first.get("exceptionMessage") or ""
+    return safe_code(code), str(text)
 
 
 def _reason(error: BaseException) -> str:

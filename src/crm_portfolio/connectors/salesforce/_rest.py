@@ -4,47 +4,81 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeAlias
 
 import attrs
+import orjson
 
-from crm_portfolio.connectors.salesforce._login import Login
 from crm_portfolio.connectors.salesforce._refusals import unreadable
 from crm_portfolio.connectors.salesforce._session import Client, Session
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.errors import ConnectorError
 from crm_portfolio.protocols import Quota
 
-__all__ = ["Query", "Record", "Rest"]
+__all__ = ["LOST_CURSOR", "Page", "Query", "Record", "Rest"]
 
 Record: TypeAlias = dict[str, Any]
-_LOST_CURSOR: Final = "INVALID_QUERY_LOCATOR"
+LOST_CURSOR: Final = "INVALID_QUERY_LOCATOR"
 
 
 @attrs.frozen
 class Query:
-    """A select in the order of ids, so that it can go on where a cursor was lost."""
+    """A select in the order of its key, so that it can go on where a cursor was lost.
+
+    Attributes:
+        key: A field with an id, by which records are put in order.
+        then: The fields that put records of one key in order.
+    """
 
     sobject: str
     fields: tuple[str, ...]
     where: str = ""
+    key: str = "Id"
+    then: tuple[str, ...] = ()
+    with_deleted: bool = False
 
-    def soql(self, *, after: str | None = None) -> str:
+    def soql(
+        self,
+        *,
+        after: str | None = None,
+        until: str | None = None,
+        is_ordered: bool = True,
+    ) -> str:
         conditions = [f"({self.where})"] if self.where else []
-        if after is not None:
-            if not re.fullmatch(r"[A-Za-z0-9]{15,18}", after):
-                raise unreadable(f"reading {self.sobject}")
-            conditions.append(f"Id > '{after}'")
+        for operator, edge in ((">", after), ("<=", until)):
+            if edge is not None:
+                if not re.fullmatch(r"[A-Za-z0-9]{15,18}", edge):
+                    raise unreadable(f"reading {self.sobject}")
+                conditions.append(f"{self.key} {operator} '{edge}'")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         fields = ", ".join(self.fields)
-        return f"SELECT {fields} FROM {self.sobject}{where} ORDER BY Id"  # noqa: S608
+        said = f"SELECT {fields} FROM {self.sobject}{where}"  # noqa: S608
+        order = ", ".join((self.key, *self.then))
+        return f"{said} ORDER BY {order}" if is_ordered else said
+
+
+@attrs.frozen(eq=False)
+class Page:
+    """One page of an answer.
+
+    Attributes:
+        total: Records in the whole answer.
+        at: The server's clock; None: it did not tell.
+    """
+
+    records: list[Record]
+    total: int
+    at: datetime | None
+    is_last: bool
 
 
 class Rest:
     """The calls, one method each; every one costs one API call or says so."""
 
-    def __init__(self, login: Login, settings: SalesforceSettings) -> None:
-        self._session = Session(login, settings)
+    def __init__(self, session: Session, settings: SalesforceSettings) -> None:
+        self._session = session
         self._options = {"Sforce-Query-Options": f"batchSize={settings.page_size}"}
 
     @property
@@ -62,43 +96,91 @@ class Rest:
         return self._session.call(ask, where=where, needs=f"Read on {sobject}")
 
     def pages(self, query: Query) -> Iterator[list[Record]]:
-        """The records, page by page, one call each."""
+        """The records, page by page, one call each; a lost cursor costs one more."""
         last: str | None = None
         while True:
             came_further = False
             try:
-                for records in self._pages(query, after=last):
+                for page in self.answer(query, query.soql(after=last)):
+                    records = page.records
                     last = str(records[-1].get("Id")) if records else last
                     came_further = came_further or bool(records)
                     yield records
             except ConnectorError as error:
                 # A cursor dies with the session that made it, and after two days.
-                if error.code != _LOST_CURSOR or not came_further:
+                if error.code != LOST_CURSOR or not came_further:
                     raise
             else:
                 return
 
-    def _pages(self, query: Query, *, after: str | None) -> Iterator[list[Record]]:
-        where = f"reading {query.sobject}"
+    def answer(self, query: Query, soql: str) -> Iterator[Page]:
+        """What a query finds, one call a page; a lost cursor is the caller's."""
+        where, needs = f"reading {query.sobject}", f"Read on {query.sobject}"
+        route = "queryAll/" if query.with_deleted else "query/"
 
-        def first(client: Client) -> Record:
-            return _page(
-                client.query(query.soql(after=after), headers=self._options), where
-            )
+        def first(client: Client) -> tuple[Page, str]:
+            return self._page(client, client.base_url + route, where, {"q": soql})
 
-        def following(client: Client) -> Record:
-            more = client.query_more(
-                cursor, identifier_is_url=True, headers=self._options
-            )
-            return _page(more, where)
+        def following(client: Client) -> tuple[Page, str]:
+            return self._page(client, f"https://{client.sf_instance}{cursor}", where)
 
-        needs = f"Read on {query.sobject}"
-        page = self._session.call(first, where=where, needs=needs)
-        yield page["records"]
-        while not page["done"]:
-            cursor = page["nextRecordsUrl"]
-            page = self._session.call(following, where=where, needs=needs)
-            yield page["records"]
+        page, cursor = self._session.call(first, where=where, needs=needs)
+        yield page
+        while not page.is_last:
+            page, cursor = self._session.call(following, where=where, needs=needs)
+            yield page
+
+    def _page(
+        self,
+        client: Client,
+        url: str,
+        where: str,
+        params: Mapping[str, str] | None = None,
+    ) -> tuple[Page, str]:
+        reply = client._call_salesforce(  # noqa: SLF001 - its public calls parse slowly
+            "GET", url, name="query", headers=self._options, params=params
+        )
+        try:
+            body = orjson.loads(reply.content)
+        except orjson.JSONDecodeError:
+            raise unreadable(where) from None
+        records = _listed(_part(body, "records", where), where)
+        is_last = bool(_part(body, "done", where))
+        cursor = "" if is_last else str(_part(body, "nextRecordsUrl", where))
+        total = int(body.get("totalSize") or 0)
+        return Page(records, total, _server_time(reply.headers), is_last), cursor
+
+    def count(self, query: Query) -> int:
+        """How many records a query would find."""
+        counting = attrs.evolve(query, fields=("COUNT()",))
+        pages = self.answer(counting, counting.soql(is_ordered=False))
+        return next(pages).total
+
+    def edge(self, query: Query, *, is_last: bool) -> str | None:
+        """The first or the last key of an object; None: it is empty."""
+        order = "DESC" if is_last else "ASC"
+        soql = (
+            f"SELECT {query.key} FROM {query.sobject} "  # noqa: S608
+            f"ORDER BY {query.key} {order} LIMIT 1"
+        )
+        records = next(self.answer(query, soql)).records
+        return str(records[0][query.key]) if records else None
+
+    def deleted(
+        self, sobject: str, start: datetime, end: datetime
+    ) -> tuple[list[Record], str, str]:
+        """The deletion log of a window: entries, earliest day kept, latest covered."""
+        where = f"reading deleted {sobject}"
+        params = {"start": start.isoformat(), "end": end.isoformat()}
+
+        def ask(client: Client) -> tuple[list[Record], str, str]:
+            path = f"sobjects/{sobject}/deleted/"
+            answer = client.restful(path, params=params)
+            entries = _listed(_part(answer, "deletedRecords", where), where)
+            earliest = str(_part(answer, "earliestDateAvailable", where))
+            return entries, earliest, str(_part(answer, "latestDateCovered", where))
+
+        return self._session.call(ask, where=where, needs=f"Read on {sobject}")
 
     def retrieve(
         self, sobject: str, ids: Sequence[str], fields: Sequence[str]
@@ -184,9 +266,9 @@ def _listed(answer: Any, where: str, length: int | None = None) -> list[Any]:
     return answer
 
 
-def _page(answer: Any, where: str) -> Record:
-    _listed(_part(answer, "records", where), where)
-    if not _part(answer, "done", where):
-        _part(answer, "nextRecordsUrl", where)
-    page: Record = answer
-    return page
+def _server_time(headers: Mapping[str, str]) -> datetime | None:
+    """The server's clock; never ours, which may be wrong."""
+    try:
+        return parsedate_to_datetime(headers.get("Date", "")).astimezone(UTC)
+    except ValueError:
+        return None

@@ -61,8 +61,13 @@ def provisioned(
         described: The account fields this login sees now.
     """
     seen = {str(field["name"]): field for field in described}
+    wrong = [step for field in fields for step in _of_another_kind(field, seen)]
+    if wrong and not dry_run:
+        yield from wrong  # and nothing is made beside a field that will not do
+        return
+    hidden: list[ManagedField] = []
     for field in fields:
-        yield from _field_steps(rest, field, seen, dry_run=dry_run)
+        yield from _field_steps(rest, field, seen, hidden, dry_run=dry_run)
     found = _ids_by_name(rest)
     for name in _SETS:
         if name in found:
@@ -74,20 +79,32 @@ def provisioned(
         yield ProvisionStep(f"permission set {name}", state, _SETS_RIGHT)  # type: ignore[arg-type]
     yield from _grant_steps(rest, fields, found, dry_run=dry_run)
     yield _assignment_step(rest, found.get(_NIGHTLY, _NEW), dry_run=dry_run)
+    if hidden:  # now that it is granted, it can be seen what was there
+        seen = {str(field["name"]): field for field in rest.describe("Account")}
+        for field in hidden:
+            yield from _shortcomings(field, seen)
 
 
 def _field_steps(
-    rest: Rest, field: ManagedField, seen: Mapping[str, Record], *, dry_run: bool
+    rest: Rest,
+    field: ManagedField,
+    seen: Mapping[str, Record],
+    hidden: list[ManagedField],
+    *,
+    dry_run: bool,
 ) -> Iterator[ProvisionStep]:
     name = ACCOUNT_FIELDS[field.column]
     what = f"field Account.{name}"
     if name in seen:
         yield ProvisionStep(what, "present")
-        yield from _shortcomings(field, seen[name])
+        yield from _shortcomings(field, seen)
     elif dry_run:
         yield ProvisionStep(what, "planned", _FIELDS_RIGHT)
     else:
-        yield _made_field(rest, field, what)
+        step = _made_field(rest, field, what)
+        if step.state == "present":
+            hidden.append(field)
+        yield step
 
 
 def _made_field(rest: Rest, field: ManagedField, what: str) -> ProvisionStep:
@@ -110,15 +127,26 @@ _TYPES: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def _shortcomings(field: ManagedField, found: Record) -> Iterator[ProvisionStep]:
+def _of_another_kind(
+    field: ManagedField, seen: Mapping[str, Record]
+) -> Iterator[ProvisionStep]:
     """What only an administrator can mend, because a field that exists is never altered."""
-    name = f"Account.{ACCOUNT_FIELDS[field.column]}"
-    kind = found.get("type")
-    if kind not in _TYPES[field.type]:
+    name = ACCOUNT_FIELDS[field.column]
+    kind = seen.get(name, {}).get("type")
+    if name in seen and kind not in _TYPES[field.type]:
         needs = "by hand: rename or delete the field, then run setup again"
         wanted = _metadata(field)["type"]
-        yield ProvisionStep(f"{name} has type {kind}, not {wanted}", "planned", needs)
-    elif kind == "picklist":
+        what = f"Account.{name} has type {kind}, not {wanted}"
+        yield ProvisionStep(what, "planned", needs)
+
+
+def _shortcomings(
+    field: ManagedField, seen: Mapping[str, Record]
+) -> Iterator[ProvisionStep]:
+    yield from _of_another_kind(field, seen)
+    name = ACCOUNT_FIELDS[field.column]
+    found = seen.get(name, {})
+    if found.get("type") == "picklist":
         options = {
             option.get("value")
             for option in found.get("picklistValues") or ()
@@ -127,7 +155,8 @@ def _shortcomings(field: ManagedField, found: Record) -> Iterator[ProvisionStep]
         for choice in field.choices:
             if choice not in options:
                 needs = "by hand: add it to the field's values"
-                yield ProvisionStep(f"option {choice!r} of {name}", "planned", needs)
+                what = f"option {choice!r} of Account.{name}"
+                yield ProvisionStep(what, "planned", needs)
 
 
 def _metadata(field: ManagedField) -> dict[str, Any]:

@@ -9,7 +9,24 @@
 
 from __future__ import annotations
 
+from crm_portfolio.simulator.salesforce._arriving import Switches
 from crm_portfolio.simulator.salesforce._assumptions import Assumptions
+from crm_portfolio.simulator.salesforce._custom import CustomObject
+from crm_portfolio.simulator.salesforce._jobs import Bulk
+from crm_portfolio.simulator.salesforce._rules import (
+    DuplicateRule,
+    Rules,
+    ValidationRule,
+)
 from crm_portfolio.simulator.salesforce._simulator import Salesforce
 
-__all__ = ["Assumptions", "Salesforce"]
+__all__ = [
+    "Assumptions",
+    "Bulk",
+    "CustomObject",
+    "DuplicateRule",
+    "Rules",
+    "Salesforce",
+    "Switches",
+    "ValidationRule",
+]

@@ -43,10 +43,11 @@ class Access:
         on_objects = (
             f"{verb} {entity.name}"
             for entity in self._catalogue.all()
-            for verb in ("Read", "Create", "Edit")
+            for verb in ("Read", "Create", "Edit", "Delete")
         )
         return (
             "API Enabled",
+            "View All Data",
             "Customize Application",
             "Manage Profiles and Permission Sets",
             "Assign Permission Sets",
@@ -95,11 +96,11 @@ class Access:
 
     def as_seen(self, entity: SObject) -> SObject:
         """The object with the abilities that the user's rights leave it."""
-        lost = {"c": f"Create {entity.name}", "u": f"Edit {entity.name}"}
+        verbs = {"c": "Create", "u": "Edit", "d": "Delete"}
         kept = (
             ability
             for ability in entity.abilities
-            if self.may(lost.get(ability, f"Edit {entity.name}"))
+            if ability not in verbs or self.may(f"{verbs[ability]} {entity.name}")
         )
         return attrs.evolve(entity, abilities="".join(kept))
 

@@ -17,6 +17,12 @@ class Assumptions:
     """Unverified facts; the defaults are what we believe.
 
     Attributes:
+        bulk_quotes_all: Does a CSV of Bulk API 2.0 quote every field and show null as a
+            pair of quotes? Else it quotes what needs it, and null is nothing at all.
+        bulk_error_tail: What follows the message in ``sf__Error``: ``{fields}`` are the
+            fields it names, separated by commas.
+        bulk_oversize_status: Status for an upload beyond 100 MB.
+        bulk_second_upload_status: Status for a second upload to the same job.
         collection_read_max: Ids that one collection read by POST may name.
         duplicate_field_code: Said when a custom field's name is taken.
         bad_value_refuses: Does an unknown field or a value of the wrong type in a
@@ -27,9 +33,21 @@ class Assumptions:
         refused_right_code: Said when the running user lacks an administrator's right.
     """
 
+    bulk_quotes_all: bool = True
+    bulk_error_tail: Literal["{fields} --", "--"] = "{fields} --"
+    bulk_oversize_status: Literal[400, 413] = 413
+    bulk_second_upload_status: Literal[400, 409] = 400
     collection_read_max: int = 2000
     duplicate_field_code: str = "DUPLICATE_DEVELOPER_NAME"
     bad_value_refuses: Literal["row", "request"] = "row"
     shows_org_currency: bool = True
     oversize_status: Literal[414, 431] = 431
     refused_right_code: str = "INSUFFICIENT_ACCESS"
+    all_rows: bool = False
+    decimals: Literal["kept", "rounded"] = "kept"
+    derived_moves_stamp: bool = False
+    deleted_lists_hard: bool = True
+    composite_collections_max: int = 5
+    conversion_rate: Literal["foreign_per_corporate", "corporate_per_foreign"] = (
+        "foreign_per_corporate"
+    )

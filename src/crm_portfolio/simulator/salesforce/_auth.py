@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
@@ -16,22 +17,41 @@ from urllib.parse import parse_qsl
 
 from crm_portfolio.simulator._server import Reply, Request
 from crm_portfolio.simulator.salesforce._refusal import json_reply
+from crm_portfolio.simulator.salesforce._soap import soap_login
 
-__all__ = ["CLIENT_ID", "CLIENT_SECRET", "PASSWORD", "USERNAME", "Logins"]
+__all__ = [
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "PASSWORD",
+    "SECURITY_TOKEN",
+    "USERNAME",
+    "Logins",
+]
 
 CLIENT_ID: Final = "3MVG9SimulatedPortfolioClient"
 CLIENT_SECRET: Final = "simulated-secret"  # noqa: S105 - opens nothing but the simulator
 USERNAME: Final = "integration@simulated.example"
 PASSWORD: Final = "simulated-password"  # noqa: S105
+SECURITY_TOKEN: Final = "SimulatedSecurityToken"  # noqa: S105
+_AUDIENCE: Final = re.compile(
+    r"https://(login|test|[\w-]+(\.sandbox)?(\.my))\.salesforce\.com/?"
+)
 _JWT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class Logins:
     """The one user's ways in, and the sessions they opened."""
 
-    def __init__(self, *, org_id: str, user_id: str, allows_password: bool) -> None:
+    def __init__(
+        self,
+        *,
+        org_id: str,
+        user_id: str,
+        allows_password: bool,
+        allows_soap: bool = True,
+    ) -> None:
         self._org_id, self._user_id = org_id, user_id
-        self._allows_password = allows_password
+        self._allows_password, self._allows_soap = allows_password, allows_soap
         self._issued = 0
         self._live: set[str] = set()
 
@@ -61,6 +81,30 @@ class Logins:
         ).decode()
 
     def answer(self, request: Request, *, url: str, issued_at: int) -> Reply:
+        """What is answered without a session: both ways to get one, and the versions."""
+        if request.path.startswith("/services/Soap/"):
+            return soap_login(
+                request,
+                url=url,
+                org_id=self._org_id,
+                user_id=self._user_id,
+                is_allowed=self._allows_soap,
+                knows=self._knows,
+                open_session=self.open_session,
+            )
+        if request.path.startswith("/services/data"):
+            return json_reply(_versions())
+        return self._token(request, url, issued_at)
+
+    def _knows(self, username: str, password: str, org_id: str) -> bool:
+        """Vendor docs: with the org's id, from a trusted address, without the token."""
+        if org_id:
+            is_right = password == PASSWORD and org_id[:15] == self._org_id[:15]
+        else:
+            is_right = password == PASSWORD + SECURITY_TOKEN
+        return username == USERNAME and is_right
+
+    def _token(self, request: Request, url: str, issued_at: int) -> Reply:
         """``POST /services/oauth2/token``."""
         form = dict(parse_qsl(request.body.decode(errors="replace")))
         grant = form.get("grant_type")
@@ -119,7 +163,7 @@ class Logins:
         flaws = {
             "invalid assertion": not self._is_signed(assertion),
             "audience is invalid": audience != url
-            and not audience.endswith(".salesforce.com"),
+            and not _AUDIENCE.fullmatch(audience),
             "user hasn't approved this consumer": claims.get("sub") != USERNAME,
             "expired authorization code": not str(claims.get("exp", "")).isdecimal(),
         }
@@ -154,6 +198,19 @@ def _client(request: Request, form: Mapping[str, str]) -> tuple[str, str]:
         return "", ""
     client_id, _, secret = plain.partition(":")
     return client_id, secret
+
+
+def _versions() -> list[dict[str, str]]:
+    """Recorded: each version with the season it came in."""
+    seasons = ("Winter", "Spring", "Summer")
+    return [
+        {
+            "label": f"{seasons[(number - 32) % 3]} '{15 + (number - 32) // 3}",
+            "url": f"/services/data/v{number}.0",
+            "version": f"{number}.0",
+        }
+        for number in range(31, 69)
+    ]
 
 
 def _no(error: str, description: str, *, status: int = 400) -> Reply:

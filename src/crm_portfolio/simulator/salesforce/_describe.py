@@ -19,6 +19,8 @@ _SOAP_TYPES: Final[Mapping[FieldType, str]] = {
     "percent": "xsd:double",
     "date": "xsd:date",
     "datetime": "xsd:dateTime",
+    "address": "urn:address",
+    "anyType": "xsd:anyType",
 }
 _FIELD: Final[Mapping[str, Any]] = {
     "aiPredictionField": False,
@@ -95,13 +97,35 @@ _DESCRIBE: Final[Mapping[str, Any]] = {
 
 
 def described(
-    entity: SObject, fields: Iterable[tuple[Field, bool]], *, version: str
+    entity: SObject,
+    fields: Iterable[tuple[Field, bool]],
+    below: Iterable[tuple[SObject, Field]],
+    *,
+    version: str,
 ) -> dict[str, Any]:
-    """The describe of an object whose visible fields come with "may be edited"."""
+    """The describe of an object whose visible fields come with "may be edited".
+
+    Args:
+        below: The objects that point at it, and by which field.
+    """
     return {
         **listed(entity, version=version),
         **_DESCRIBE,
+        "childRelationships": [_child(child, link) for child, link in below],
         "fields": [_field(entity, field, may_edit=edit) for field, edit in fields],
+    }
+
+
+def _child(child: SObject, link: Field) -> dict[str, Any]:
+    return {
+        "cascadeDelete": link.cascades,
+        "childSObject": child.name,
+        "deprecatedAndHidden": False,
+        "field": link.name,
+        "junctionIdListNames": [],
+        "junctionReferenceTo": [],
+        "relationshipName": link.children or None,
+        "restrictedDelete": False,
     }
 
 
@@ -113,7 +137,9 @@ def listed(entity: SObject, *, version: str) -> dict[str, Any]:
         "createable": "c" in entity.abilities,
         "updateable": "u" in entity.abilities,
         "deletable": "d" in entity.abilities,
-        "undeletable": entity.has_deleted,
+        "undeletable": entity.can_come_back,
+        "mergeable": "m" in entity.abilities,
+        "custom": entity.name.endswith("__c"),
         "keyPrefix": entity.prefix,
         "label": entity.label,
         "labelPlural": entity.plural,
@@ -127,7 +153,7 @@ def listed(entity: SObject, *, version: str) -> dict[str, Any]:
 
 
 def _field(entity: SObject, field: Field, *, may_edit: bool) -> dict[str, Any]:
-    is_text = field.sql_type == "VARCHAR"
+    is_text = field.sql_type == "VARCHAR" and field.is_stored
     # Observed in recorded describes: ids count 18 bytes, other text three a character.
     width = 1 if field.type in ("id", "reference") else 3
     return {
@@ -148,17 +174,23 @@ def _field(entity: SObject, field: Field, *, may_edit: bool) -> dict[str, Any]:
         "defaultValue": False if field.type == "boolean" else None,
         "custom": field.is_custom,
         "nameField": field.is_name,
-        "idLookup": field.type == "id",
+        "idLookup": field.is_key,
+        "externalId": field.is_external_id,
+        "unique": field.is_unique,
+        "calculated": field.is_calculated,
+        "namePointing": len(field.refers_to) > 1,
+        "polymorphicForeignKey": len(field.refers_to) > 1,
+        "queryByDistance": field.type == "address",
         "permissionable": field.is_custom
         or (field.is_nillable and field.is_updateable),
-        "filterable": not field.is_long_text,
-        "sortable": not field.is_long_text,
-        "groupable": field.is_groupable,
-        "aggregatable": field.type != "boolean" and not field.is_long_text,
+        "filterable": field.may_filter or field.type == "address",
+        "sortable": field.may_filter and field.type != "address",
+        "groupable": field.may_group,
+        "aggregatable": field.may_aggregate,
         "restrictedPicklist": field.is_restricted,
         "picklistValues": [
             {
-                "active": True,
+                "active": value not in field.inactive,
                 "defaultValue": False,
                 "label": value,
                 "validFor": None,
@@ -166,6 +198,6 @@ def _field(entity: SObject, field: Field, *, may_edit: bool) -> dict[str, Any]:
             }
             for value in field.values
         ],
-        "referenceTo": [field.refers_to] if field.refers_to else [],
+        "referenceTo": sorted(field.refers_to),
         "relationshipName": field.relationship or None,
     }

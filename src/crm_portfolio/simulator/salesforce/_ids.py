@@ -34,7 +34,9 @@ def new_ids(prefix: str, instance: str, *, first: int, count: int) -> pa.Array:
     is_upper = ((ids[:, :15] >= ord("A")) & (ids[:, :15] <= ord("Z"))).reshape(-1, 3, 5)
     sums = (is_upper * (1 << np.arange(5))).sum(axis=2)
     ids[:, 15:] = np.frombuffer(CHECKSUM.encode(), dtype=np.uint8)[sums]
-    return pa.array(ids.view("S18").ravel().astype("U18").tolist(), pa.string())
+    ends = np.arange(0, 18 * (count + 1), 18, dtype=np.int32)
+    texts = [None, pa.py_buffer(ends), pa.py_buffer(ids)]
+    return pa.Array.from_buffers(pa.string(), count, texts)
 
 
 def to_18(text: str) -> str | None:

@@ -8,49 +8,21 @@ after two days (vendor docs).
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from crm_portfolio.simulator._server import Reply
 from crm_portfolio.simulator._store import Store
+from crm_portfolio.simulator.salesforce._compiled import CHILD_PAGE, Compiled, child_sql
 from crm_portfolio.simulator.salesforce._ids import MADE_HERE, new_ids
 from crm_portfolio.simulator.salesforce._org import Clock
 from crm_portfolio.simulator.salesforce._refusal import JSON_TYPE, Refusal
 
-__all__ = ["Column", "Compiled", "Pages"]
+__all__ = ["Pages"]
 
 _MAX_GROUPS: Final = 2000
 _LIFETIME: Final = timedelta(days=2)
-
-
-@attrs.frozen
-class Column:
-    """One column of the rows put aside: where it goes in the answer, and its type."""
-
-    names: tuple[str, ...]
-    sql_name: str
-    type: str
-    entity: str = ""  # of the record whose id this column is, else empty
-
-
-@attrs.frozen
-class Compiled:
-    sql: str
-    parameters: tuple[Any, ...]
-    columns: tuple[Column, ...]
-    is_aggregate: bool
-
-    def record_sql(self, version: str) -> str:
-        """SQL for a record as a struct, its attributes first."""
-        record: dict[str, Any] = {}
-        for column in self.columns:
-            place = record
-            for name in column.names[:-1]:
-                place = place.setdefault(name, {})
-            place[column.names[-1]] = column
-        attributes = "{'type': 'AggregateResult'}" if self.is_aggregate else None
-        return _record_sql(record, version, attributes)
 
 
 @attrs.frozen
@@ -74,9 +46,19 @@ class Pages:
         self._count = 0
 
     def first(
-        self, compiled: Compiled, *, token: str, batch: int, version: str
+        self,
+        compiled: Compiled,
+        *,
+        token: str,
+        batch: int,
+        version: str,
+        size: int | None = None,
     ) -> Reply:
-        """Run the query and answer its first page."""
+        """Run the query and answer its first page.
+
+        Args:
+            size: Rows of this page only, where a fault makes it smaller.
+        """
         self._count += 1
         made = new_ids("01g", MADE_HERE, first=self._count, count=1)
         key: str = made[0].as_py()
@@ -95,11 +77,14 @@ class Pages:
             raise Refusal("EXCEEDED_ID_LIMIT", message)
         now = self._clock.now
         self._open[key] = _Result(table, token, now, total, batch, compiled)
-        return self._page(key, 0, version)
+        return self._page(key, 0, version, size)
 
-    def next(self, locator: str, *, token: str, version: str) -> Reply:
+    def next(
+        self, locator: str, *, token: str, version: str, size: int | None = None
+    ) -> Reply:
         """The page that a ``nextRecordsUrl`` names."""
-        key, _, start = locator.partition("-")
+        place, _, start = locator.rpartition("-")
+        key, _, below = place.partition(".")
         result = self._open.get(key)
         if (
             result is None
@@ -108,7 +93,9 @@ class Pages:
             or not start.isdecimal()
         ):
             raise Refusal("INVALID_QUERY_LOCATOR", "invalid query locator")
-        return self._page(key, int(start), version)
+        if below:
+            return self._children(result, place, int(start), version)
+        return self._page(key, int(start), version, size)
 
     def close(self) -> None:
         """Forget every result: their sessions are over."""
@@ -116,47 +103,40 @@ class Pages:
             self._store.rows(f"DROP TABLE {result.table}")
         self._open.clear()
 
-    def _page(self, key: str, start: int, version: str) -> Reply:
+    def _page(self, key: str, start: int, version: str, size: int | None) -> Reply:
         result = self._open[key]
-        end = min(start + result.batch, result.total)
-        record = result.compiled.record_sql(version)
+        end = min(start + (result.batch if size is None else size), result.total)
+        record = result.compiled.record_sql(version, locator=key)
         found = self._store.rows(
             f"SELECT to_json({record}) FROM {result.table} "  # noqa: S608
             "WHERE rowid >= ? AND rowid < ? ORDER BY rowid",
             [start, end],
         )
-        bodies = [body for (body,) in found]
-        head = f'{{"totalSize":{result.total},"done":{"true" if end == result.total else "false"}'
-        if end < result.total:
-            head += f',"nextRecordsUrl":"/services/data/{version}/query/{key}-{end}"'
-        elif not start:
+        follows = f"{key}-{end}" if end < result.total else ""
+        has_below = any(c.type == "children" for c in result.compiled.columns)
+        if not start and not follows and not has_below:
             # One page was all: nothing can ask for it again.
             self._store.rows(f"DROP TABLE {result.table}")
             del self._open[key]
-        body = head + ',"records":[' + ",".join(bodies) + "]}"
-        return Reply(200, body.encode(), {"content-type": JSON_TYPE})
+        return _reply(result.total, follows, version, [body for (body,) in found])
+
+    def _children(self, result: _Result, place: str, start: int, version: str) -> Reply:
+        """More of the records below one record."""
+        _, row, name = place.split(".")
+        column = next(c for c in result.compiled.columns if c.sql_name == name)
+        part = child_sql(column, version, start, start + CHILD_PAGE)
+        ((total, bodies),) = self._store.rows(
+            f"SELECT len({name}), list_transform({part}, lambda y: to_json(y)) "  # noqa: S608
+            f"FROM {result.table} WHERE rowid = ?",
+            [int(row)],
+        )
+        end = start + len(bodies)
+        return _reply(total, f"{place}-{end}" if end < total else "", version, bodies)
 
 
-def _record_sql(record: dict[str, Any], version: str, attributes: str | None) -> str:
-    key = record.pop("", None)
-    if key is not None:
-        root = f"/services/data/{version}/sobjects/{key.entity}/"
-        attributes = f"{{'type': '{key.entity}', 'url': '{root}' || {key.sql_name}}}"
-    parts = [f"'attributes': {attributes}"]
-    for name, value in record.items():
-        if isinstance(value, dict):
-            parent = value[""].sql_name
-            nested = _record_sql(value, version, None)
-            shown = f"CASE WHEN {parent} IS NULL THEN NULL ELSE {nested} END"
-        else:
-            shown = _shown(value)
-        parts.append(f"'{name}': {shown}")
-    return "{" + ", ".join(parts) + "}"
-
-
-def _shown(column: Column) -> str:
-    if column.type == "date":
-        return f"strftime({column.sql_name}, '%Y-%m-%d')"
-    if column.type == "datetime":
-        return f"strftime({column.sql_name}, '%Y-%m-%dT%H:%M:%S.%g+0000')"
-    return column.sql_name
+def _reply(total: int, follows: str, version: str, bodies: list[str]) -> Reply:
+    head = f'{{"totalSize":{total},"done":{"false" if follows else "true"}'
+    if follows:
+        head += f',"nextRecordsUrl":"/services/data/{version}/query/{follows}"'
+    body = head + ',"records":[' + ",".join(bodies) + "]}"
+    return Reply(200, body.encode(), {"content-type": JSON_TYPE}, rows=len(bodies))

@@ -1,43 +1,60 @@
-"""How are records read, created and changed by id, one or many in a call?"""
+"""How is one record read, created, changed or deleted, by its id or an external one?"""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from crm_portfolio.simulator._server import Reply
-from crm_portfolio.simulator.salesforce._call import Call, readable
+from crm_portfolio.simulator.salesforce._call import DATA, Call, Route, readable
+from crm_portfolio.simulator.salesforce._checks import must_be_allowed
+from crm_portfolio.simulator.salesforce._compiled import Column, Compiled
+from crm_portfolio.simulator.salesforce._describe import listed
 from crm_portfolio.simulator.salesforce._ids import to_18
 from crm_portfolio.simulator.salesforce._metadata import Field, SObject
 from crm_portfolio.simulator.salesforce._org import Org
-from crm_portfolio.simulator.salesforce._pages import Column, Compiled
 from crm_portfolio.simulator.salesforce._refusal import Refusal, json_reply
-from crm_portfolio.simulator.salesforce._write import Row, create, update
+from crm_portfolio.simulator.salesforce._scope import column_sql
+from crm_portfolio.simulator.salesforce._values import stored_value
+from crm_portfolio.simulator.salesforce._write import (
+    Row,
+    Saved,
+    create,
+    delete,
+    update,
+    upsert,
+    with_key,
+)
 
-__all__ = [
-    "MAX_COLLECTION",
-    "create_collection",
-    "create_one",
-    "read_collection",
-    "record",
-    "update_collection",
-    "update_one",
-]
+__all__ = ["ROUTES", "bodies", "chosen_fields", "key_field", "saves_duplicates"]
 
-MAX_COLLECTION: Final = 200
-_MAX_CHUNKS: Final = 10
-_COLLECTION_READ_BY_GET: Final = 800  # unverified
+_SAYS_CREATED: Final = 46
 
 
-def record(org: Org, call: Call) -> Reply:
+def _read(org: Org, call: Call) -> Reply:
     """One record, all fields or those asked for."""
     entity, fields = readable(org, call.parts["object"])
-    record_id = _one(org, entity, call.parts["id"])
+    return _shown(org, call, entity, fields, _one(org, entity, call.parts["id"]))
+
+
+def _read_by_key(org: Org, call: Call) -> Reply:
+    entity, fields = readable(org, call.parts["object"])
+    ids = _keyed(org, call, entity)
+    if len(ids) > 1:
+        return _several(call, entity, ids)
+    if not ids:
+        raise Refusal("NOT_FOUND", "The requested resource does not exist", status=404)
+    return _shown(org, call, entity, fields, ids[0])
+
+
+def _shown(
+    org: Org, call: Call, entity: SObject, fields: Mapping[str, Field], record_id: str
+) -> Reply:
     wanted = call.request.query.get("fields")
     names = wanted.split(",") if wanted else [field.name for field in fields.values()]
-    bodies = _bodies(org, call, entity, [record_id], _chosen(entity, fields, names))
-    return Reply(200, bodies[record_id].encode(), json_reply({}).headers)
+    chosen = chosen_fields(entity, fields, names)
+    found = bodies(org, call, entity, [record_id], chosen)
+    return Reply(200, found[record_id].encode(), json_reply({}).headers)
 
 
 def _one(org: Org, entity: SObject, given: str) -> str:
@@ -56,9 +73,34 @@ def _one(org: Org, entity: SObject, given: str) -> str:
     return full
 
 
-def _chosen(
+def _keyed(org: Org, call: Call, entity: SObject) -> list[str]:
+    """The records with the external id of the path."""
+    key = key_field(org, entity, call.parts["key"])
+    value = stored_value(org.catalogue, key, call.parts["value"])
+    return with_key(org, entity, key, value)
+
+
+def key_field(org: Org, entity: SObject, name: str) -> Field:
+    """The field by which records are looked up; recorded: 404 where there is none."""
+    field = (org.access.fields(entity.name) or {}).get(name.lower())
+    if field is None or not field.is_key:
+        message = (
+            f"Provided external ID field does not exist or is not accessible: {name}"
+        )
+        raise Refusal("NOT_FOUND", message, status=404)
+    return field
+
+
+def _several(call: Call, entity: SObject, ids: Sequence[str]) -> Reply:
+    """Recorded: 300 and where each of them is."""
+    root = f"/services/data/{call.version}/sobjects/{entity.name}/"
+    return json_reply([root + record_id for record_id in ids], status=300)
+
+
+def chosen_fields(
     entity: SObject, fields: Mapping[str, Field], names: Sequence[Any]
 ) -> list[Field]:
+    """The fields of these names, each once."""
     chosen = []
     for name in names:
         field = fields.get(str(name).strip().lower())
@@ -70,136 +112,107 @@ def _chosen(
     return chosen
 
 
-def _bodies(
+def bodies(
     org: Org, call: Call, entity: SObject, ids: Sequence[str], fields: Sequence[Field]
 ) -> dict[str, str]:
     """The JSON text of each record that there is and that is not deleted."""
-    columns = [Column(("",), '"Id"', "id", entity.name)]
-    columns += [Column((f.name,), f'"{f.name}"', f.type) for f in fields]
+    columns = [Column(("",), 'r."Id"', "id", entity.name)]
+    columns += [Column((f.name,), column_sql("r", f), f.type) for f in fields]
     compiled = Compiled("", (), tuple(columns), is_aggregate=False)
     alive = ' AND NOT "IsDeleted"' if entity.has_deleted else ""
     body = compiled.record_sql(call.version)
     found = org.store.rows(
-        f'SELECT "Id", to_json({body}) FROM "{entity.name}" '  # noqa: S608
-        f'WHERE "Id" IN (SELECT unnest(?)){alive}',
+        f'SELECT r."Id", to_json({body}) FROM "{entity.name}" AS r '  # noqa: S608
+        f'WHERE r."Id" IN (SELECT unnest(?)){alive}',
         [list(ids)],
     )
     return dict(found)
 
 
-def read_collection(org: Org, call: Call) -> Reply:
-    """Many records by id, each in its place."""
-    entity = org.catalogue.object(call.parts["object"])
-    if call.request.method == "GET":
-        asked = call.request.query
-        ids, names = asked.get("ids", "").split(","), asked.get("fields", "").split(",")
-        most = _COLLECTION_READ_BY_GET
-    else:
-        body = call.json()
-        ids, names = _listed(body, "ids"), _listed(body, "fields")
-        most = org.assumptions.collection_read_max
-    if not any(ids) or not any(names):
-        raise Refusal("MISSING_ARGUMENT", "ids and fields are required")
-    if len(ids) > most:
-        message = f"record limit reached. cannot submit more than {most} records"
-        raise Refusal("EXCEEDED_ID_LIMIT", message)
-    fields = org.access.fields(entity.name)
-    if fields is None:
-        return json_reply([None] * len(ids))
-    full = [to_18(str(given)) or "" for given in ids]
-    found = _bodies(org, call, entity, full, _chosen(entity, fields, names))
-    # vendor docs: what is invalid, gone or out of reach is null, in its place.
-    text = "[" + ",".join(found.get(record_id, "null") for record_id in full) + "]"
-    return Reply(200, text.encode(), json_reply({}).headers)
+def saves_duplicates(call: Call) -> bool:
+    """unverified: ``Sforce-Duplicate-Rule-Header: allowSave=true`` passes an alert."""
+    said = call.request.headers.get("sforce-duplicate-rule-header", "")
+    return "allowsave=true" in said.lower().replace(" ", "")
 
 
-def _listed(body: Mapping[str, Any], key: str) -> list[Any]:
-    value = body.get(key) or []
-    if not isinstance(value, list):
-        raise Refusal("JSON_PARSER_ERROR", f"a list is expected in {key}")
-    return value
-
-
-def _rows(org: Org, call: Call) -> tuple[list[Row], bool]:
-    body = call.json()
-    unknown = set(body) - {"allOrNone", "records"}
-    if unknown:
-        message = f'Unrecognized field "{sorted(unknown)[0]}" at [line:1, column:1]'
-        raise Refusal("JSON_PARSER_ERROR", message)
-    records = body.get("records")
-    if not isinstance(records, list) or not records:
-        raise Refusal("MISSING_ARGUMENT", "records are required")
-    if len(records) > MAX_COLLECTION:
-        # Code and text as reported by users of several clients.
-        message = (
-            "record limit reached. cannot submit more than 200 records into this call"
-        )
-        raise Refusal("EXCEEDED_ID_LIMIT", message)
-    rows = [_row(org, record) for record in records]
-    changes = sum(a.entity is not b.entity for a, b in itertools.pairwise(rows))
-    if changes >= _MAX_CHUNKS:
-        # vendor docs: at most 10 chunks of alternating types; the code is unverified.
-        raise Refusal("INVALID_INPUT", "too many chunks of different object types")
-    return rows, str(body.get("allOrNone", False)).lower() == "true"
-
-
-def _row(org: Org, record: Any) -> Row:
-    attributes = record.get("attributes") if isinstance(record, dict) else None
-    name = attributes.get("type") if isinstance(attributes, dict) else None
-    entity = org.catalogue.find(str(name))
-    if entity is None or org.access.fields(entity.name) is None:
-        message = f"sObject type '{name}' is not supported."
-        raise Refusal("INVALID_TYPE", message)
-    # Recorded: both "id" and "Id" are taken.
-    record_id = next((v for k, v in record.items() if k.lower() == "id"), None)
-    values = {
-        key: value
-        for key, value in record.items()
-        if key.lower() not in ("id", "attributes")
-    }
-    return Row(entity, None if record_id is None else str(record_id), values)
-
-
-def _answers(results: Sequence[Refusal | str]) -> Reply:
-    """Vendor docs: always 200, one entry per record, in the order of the request."""
-    return json_reply(
-        [
-            result.row()
-            if isinstance(result, Refusal)
-            else {"id": result, "success": True, "errors": []}
-            for result in results
-        ]
-    )
-
-
-def update_collection(org: Org, call: Call) -> Reply:
-    """Up to 200 records, judged row by row."""
-    rows, all_or_none = _rows(org, call)
-    return _answers(update(org, rows, by=org.user_id, all_or_none=all_or_none))
-
-
-def create_collection(org: Org, call: Call) -> Reply:
-    """Up to 200 new records."""
-    rows, all_or_none = _rows(org, call)
-    return _answers(create(org, rows, by=org.user_id, all_or_none=all_or_none))
-
-
-def update_one(org: Org, call: Call) -> Reply:
-    """One record."""
+def _update(org: Org, call: Call) -> Reply:
     entity, _ = readable(org, call.parts["object"])
     record_id = _one(org, entity, call.parts["id"])
-    (result,) = update(org, [Row(entity, record_id, call.json())], by=org.user_id)
+    row = Row(entity, record_id, call.json())
+    (result,) = update(
+        org, [row], by=org.user_id, saves_duplicates=saves_duplicates(call)
+    )
     if isinstance(result, Refusal):
         raise result
     return Reply(204)
 
 
-def create_one(org: Org, call: Call) -> Reply:
-    """One new record."""
+def _upsert(org: Org, call: Call) -> Reply:
+    """201 created, 200 updated (204 before version 46, unverified), 300 several."""
     entity, _ = readable(org, call.parts["object"])
-    (result,) = create(org, [Row(entity, None, call.json())], by=org.user_id)
+    key = key_field(org, entity, call.parts["key"])
+    ids = _keyed(org, call, entity)
+    if len(ids) > 1:
+        return _several(call, entity, ids)
+    row = Row(entity, None, {key.name: call.parts["value"], **call.json()})
+    (result,) = upsert(
+        org, [row], key, by=org.user_id, saves_duplicates=saves_duplicates(call)
+    )
+    if isinstance(result, Refusal):
+        raise result
+    if not result.is_new and float(call.version[1:]) < _SAYS_CREATED:
+        return Reply(204)
+    return _made(call, entity, result)
+
+
+def _made(call: Call, entity: SObject, saved: Saved) -> Reply:
+    done = {"id": saved.record_id, "success": True, "errors": []}
+    place = f"/services/data/{call.version}/sobjects/{entity.name}/{saved.record_id}"
+    headers = {"location": place} if saved.is_new else {}
+    status = 201 if saved.is_new else 200
+    return json_reply({**done, "created": saved.is_new}, status=status, headers=headers)
+
+
+def _create(org: Org, call: Call) -> Reply:
+    entity, _ = readable(org, call.parts["object"])
+    row = Row(entity, None, call.json())
+    (result,) = create(
+        org, [row], by=org.user_id, saves_duplicates=saves_duplicates(call)
+    )
     if isinstance(result, Refusal):
         raise result
     place = f"/services/data/{call.version}/sobjects/{entity.name}/{result}"
     body = {"id": result, "success": True, "errors": []}
     return json_reply(body, status=201, headers={"location": place})
+
+
+def _delete(org: Org, call: Call) -> Reply:
+    entity, _ = readable(org, call.parts["object"])
+    record_id = _one(org, entity, call.parts["id"])
+    must_be_allowed(org, entity, "Delete", by=org.user_id)
+    if "d" not in entity.abilities:
+        message = f"entity type cannot be deleted: {entity.label}"
+        raise Refusal("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+    delete(org, entity, record_id, by=org.user_id)
+    return Reply(204)
+
+
+def _basic(org: Org, call: Call) -> Reply:
+    """Recorded: the object's entry in the list of all, and what was looked at lately."""
+    entity, _ = readable(org, call.parts["object"])
+    entry = listed(org.access.as_seen(entity), version=call.version)
+    return json_reply({"objectDescribe": entry, "recentItems": []})
+
+
+_ALL: Final = DATA + "sobjects/{object}"
+_ONE: Final = _ALL + "/{id}"
+_BY_KEY: Final = _ALL + "/{key}/{value}"
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", _ALL, _basic),
+    Route("POST", _ALL, _create),
+    Route("GET", _ONE, _read),
+    Route("PATCH", _ONE, _update),
+    Route("DELETE", _ONE, _delete),
+    Route("GET", _BY_KEY, _read_by_key),
+    Route("PATCH", _BY_KEY, _upsert),
+)

@@ -23,6 +23,7 @@ _MAX_NAME: Final = 43  # 40 characters and __c
 _MAX_LABEL: Final = 40
 _MAX_DIGITS: Final = 18
 _MAX_TEXT: Final = 255
+_MAX_LONG_TEXT: Final = 131_072
 
 
 def create_custom_field(org: Org, body: Mapping[str, Any]) -> str:
@@ -68,7 +69,13 @@ def custom_field(name: str, metadata: Mapping[str, Any]) -> Field:
         "label": label,
         "is_custom": True,
         "needs_grant": True,
+        "is_external_id": bool(metadata.get("externalId")),
+        "is_unique": bool(metadata.get("unique")),
     }
+    if metadata.get("formula"):
+        # vendor docs: what is calculated cannot be written.
+        common |= {"is_calculated": True}
+        common |= {"is_createable": False, "is_updateable": False}
     return _MAKERS[kind](common, metadata)
 
 
@@ -102,6 +109,11 @@ def _picklist(common: dict[str, Any], given: Mapping[str, Any]) -> Field:
         type="picklist",
         length=_MAX_TEXT,
         values=names,
+        inactive=frozenset(
+            str(value["valueName"])
+            for value in listed
+            if value.get("isActive") is False
+        ),
         is_restricted=bool(values.get("restricted")),
         **common,
     )
@@ -113,9 +125,16 @@ def _checkbox(common: dict[str, Any], given: Mapping[str, Any]) -> Field:
     return Field(type="boolean", is_nillable=False, is_defaulted=True, **common)
 
 
-def _plain(kind: str) -> Maker:
+def _long_text(common: dict[str, Any], given: Mapping[str, Any]) -> Field:
+    length = given.get("length", _MAX_TEXT)
+    if not isinstance(length, int) or not 0 < length <= _MAX_LONG_TEXT:
+        raise _wrong("length", f"a length of at most {_MAX_LONG_TEXT} is required")
+    return Field(type="textarea", length=length, **common)
+
+
+def _plain(kind: str, length: int = 0) -> Maker:
     def make(common: dict[str, Any], _given: Mapping[str, Any]) -> Field:
-        return Field(type=kind, **common)  # type: ignore[arg-type]
+        return Field(type=kind, length=length, **common)  # type: ignore[arg-type]
 
     return make
 
@@ -126,7 +145,11 @@ def _lookup(common: dict[str, Any], given: Mapping[str, Any]) -> Field:
         raise _wrong("referenceTo", "referenceTo and relationshipName are required")
     name = str(common["name"]).removesuffix("__c") + "__r"
     return Field(
-        type="reference", length=18, refers_to=str(target), relationship=name, **common
+        type="reference",
+        length=18,
+        refers_to=(str(target),),
+        relationship=name,
+        **common,
     )
 
 
@@ -140,6 +163,11 @@ _MAKERS: Final[Mapping[str, Maker]] = {
     "Date": _plain("date"),
     "DateTime": _plain("datetime"),
     "Lookup": _lookup,
+    "TextArea": _long_text,
+    "LongTextArea": _long_text,
+    "Url": _plain("url", _MAX_TEXT),
+    "Email": _plain("email", 80),
+    "Phone": _plain("phone", 40),
 }
 
 

@@ -9,104 +9,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
 from crm_portfolio.simulator.salesforce._refusal import Refusal, not_imitated
+from crm_portfolio.simulator.salesforce._relative import RELATIVE
+from crm_portfolio.simulator.salesforce._statement import (
+    AGGREGATES,
+    Call,
+    Child,
+    Comparison,
+    Condition,
+    Junction,
+    Literal_,
+    Negation,
+    Ordering,
+    Path,
+    Statement,
+    complaint,
+)
 
-__all__ = [
-    "Call",
-    "Comparison",
-    "Condition",
-    "Junction",
-    "Literal_",
-    "Negation",
-    "Ordering",
-    "Path",
-    "Statement",
-    "complaint",
-    "parse",
-]
+__all__ = ["parse"]
 
 Item = TypeVar("Item")
-LiteralKind = Literal["text", "number", "boolean", "null", "date", "moment"]
-
-
-@attrs.frozen
-class Path:
-    """A field, through parents where dotted. ``at`` is where it stands, from 0."""
-
-    parts: tuple[str, ...]
-    at: int
-
-
-@attrs.frozen
-class Call:
-    """An aggregate. ``COUNT()`` has no path."""
-
-    function: str
-    path: Path | None
-    alias: str | None
-    at: int
-
-
-@attrs.frozen
-class Literal_:  # noqa: N801 - typing owns the plain name
-    kind: LiteralKind
-    text: str
-
-
-@attrs.frozen
-class Comparison:
-    path: Path
-    operator: str
-    values: tuple[Literal_, ...]
-
-
-@attrs.frozen
-class Junction:
-    word: Literal["AND", "OR"]
-    parts: tuple[Condition, ...]
-
-
-@attrs.frozen
-class Negation:
-    part: Condition
-
-
-Condition = Comparison | Junction | Negation
-
-
-@attrs.frozen
-class Ordering:
-    path: Path
-    is_descending: bool
-    nulls_last: bool
-
-
-@attrs.frozen
-class Statement:
-    soql: str
-    select: tuple[Path | Call, ...]
-    entity: str
-    entity_at: int
-    where: Condition | None = None
-    group_by: tuple[Path, ...] = ()
-    order_by: tuple[Ordering, ...] = ()
-    limit: int | None = None
-    offset: int = 0
-
-    @property
-    def is_count(self) -> bool:
-        """Is it the bare ``SELECT COUNT()``, whose answer is ``totalSize``?"""
-        first = self.select[0]
-        return isinstance(first, Call) and first.path is None
-
-    @property
-    def is_aggregate(self) -> bool:
-        return bool(self.group_by) or any(isinstance(s, Call) for s in self.select)
-
 
 _TOKEN: Final = re.compile(
     r"""(?P<blank>\s+)
@@ -124,25 +50,18 @@ _RESERVED: Final = frozenset((
     "NULL", "NULLS", "OFFSET", "OR", "ORDER", "SELECT", "USING", "WHERE", "WITH",
     "FALSE", "TRUE", "INCLUDES", "EXCLUDES", "FOR", "UPDATE", "TYPEOF",
 ))  # fmt: skip
-_AGGREGATES: Final = ("COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX")
+_FUNCTIONS: Final = (*AGGREGATES, "CONVERTCURRENCY", "FIELDS")
 _OPERATORS: Final = ("=", "!=", "<>", "<", "<=", ">", ">=")
-_FOREIGN: Final = ("HAVING", "USING", "WITH", "FOR", "TYPEOF", "UPDATE")
+_FOREIGN: Final = ("USING", "WITH", "FOR", "TYPEOF", "UPDATE")
 _MAX_CHARACTERS: Final = 100_000
 _MAX_DIGITS: Final = 9
-
-
-def complaint(soql: str, at: int, text: str) -> str:
-    """The message with the statement, a pointer and a position, as the service writes."""
-    start = max(0, at - 40)
-    shown = soql[start : at + 40]
-    return f"\n{shown}\n{' ' * (at - start)}^\nERROR at Row:1:Column:{at + 1}\n{text}"
 
 
 def parse(soql: str) -> Statement:
     """The statement, or the refusal MALFORMED_QUERY."""
     if len(soql) > _MAX_CHARACTERS:  # unverified: the limit's number
         raise Refusal("QUERY_TOO_COMPLICATED", "SOQL statement is too long")
-    return _Parser(soql).statement()
+    return _Parser(soql).whole()
 
 
 @attrs.frozen
@@ -180,22 +99,25 @@ class _Parser:
     def _here(self) -> _Token:
         return self._tokens[self._next]
 
-    def statement(self) -> Statement:
-        self._expect("SELECT")
-        select = self._list(self._selected)
-        self._expect("FROM")
-        entity = self._name()
-        if self._here.kind == "name" and self._here.word not in _RESERVED:
-            raise not_imitated("aliases of objects")
-        where = self._condition() if self._take("WHERE") else None
-        group_by = self._grouping()
-        order_by = self._orderings()
-        limit = self._whole_number() if self._take("LIMIT") else None
-        offset = self._whole_number() if self._take("OFFSET") else 0
+    def whole(self) -> Statement:
+        """The statement, up to the last character."""
+        statement = self._statement()
         if self._here.word in _FOREIGN:
             raise not_imitated(f"{self._here.word} in SOQL")
         if self._here.kind != "end":
             raise self._unexpected()
+        return statement
+
+    def _statement(self, *, is_child: bool = False) -> Statement:
+        first = self._here
+        self._expect("SELECT")
+        select = self._list(lambda: self._selected(is_child=is_child))
+        self._expect("FROM")
+        entity = self._name()
+        if self._here.kind == "name" and self._here.word not in {*_RESERVED, "ALL"}:
+            raise not_imitated("aliases of objects")
+        where = self._condition(self._subject) if self._take("WHERE") else None
+        group_by = self._grouping()
         statement = Statement(
             soql=self._soql,
             select=tuple(select),
@@ -203,32 +125,55 @@ class _Parser:
             entity_at=entity.at,
             where=where,
             group_by=group_by,
-            order_by=order_by,
-            limit=limit,
-            offset=offset,
+            having=self._condition(self._measured) if self._take("HAVING") else None,
+            order_by=self._orderings(),
+            limit=self._whole_number() if self._take("LIMIT") else None,
+            offset=self._whole_number() if self._take("OFFSET") else 0,
+            wants_all_rows=self._all_rows(),
         )
         if statement.is_count and (len(select) > 1 or group_by):
-            raise self._unexpected(self._tokens[1])
+            raise self._unexpected(self._tokens[self._tokens.index(first) + 1])
         return statement
 
-    def _selected(self) -> Path | Call:
-        if self._here.text == "(":
-            raise not_imitated("child subqueries")
+    def _all_rows(self) -> bool:
+        if not self._take("ALL"):
+            return False
+        self._expect("ROWS")
+        return True
+
+    def _selected(self, *, is_child: bool) -> Path | Call | Child:
+        at = self._here.at
+        if not is_child and self._here.text == "(":
+            self._next += 1
+            child = self._statement(is_child=True)
+            self._expect(")")
+            return Child(child, at)
         if self._here.word == "TYPEOF":
             raise not_imitated("TYPEOF")
+        subject = self._measured()
+        if isinstance(subject, Path):
+            return subject
+        is_alias = self._here.kind == "name" and self._here.word not in _RESERVED
+        if is_alias and subject.path:
+            return attrs.evolve(subject, alias=self._name().text)
+        return subject
+
+    def _measured(self) -> Path | Call:
+        """A field, or a function of one."""
         name = self._name()
         if not self._take("("):
             return _path(name)
         function = name.text.upper()
-        if function not in _AGGREGATES:
+        if function not in _FUNCTIONS:
             raise not_imitated(f"the function {function}")
         path = None if self._here.text == ")" else _path(self._name())
         if path is None and function != "COUNT":
             raise self._unexpected()
         self._expect(")")
-        is_alias = self._here.kind == "name" and self._here.word not in _RESERVED
-        alias = self._name().text if is_alias and path else None
-        return Call(function, path, alias, name.at)
+        return Call(function, path, None, name.at)
+
+    def _subject(self) -> Path:
+        return self._plain_path("WHERE")
 
     def _grouping(self) -> tuple[Path, ...]:
         if not self._take("GROUP"):
@@ -243,14 +188,14 @@ class _Parser:
         return tuple(self._list(self._ordering))
 
     def _ordering(self) -> Ordering:
-        path = self._plain_path("ORDER BY")
+        subject = self._measured()
         is_descending = self._take("DESC") or (self._take("ASC") and False)
         nulls_last = False
         if self._take("NULLS"):
             nulls_last = self._take("LAST")
             if not nulls_last:
                 self._expect("FIRST")
-        return Ordering(path, is_descending, nulls_last)
+        return Ordering(subject, is_descending, nulls_last)
 
     def _plain_path(self, clause: str) -> Path:
         name = self._name()
@@ -258,50 +203,54 @@ class _Parser:
             raise not_imitated(f"functions in {clause}")
         return _path(name)
 
-    def _condition(self) -> Condition:
+    def _condition(self, subject: Callable[[], Path | Call]) -> Condition:
         if self._take("NOT"):
-            return Negation(self._simple())
-        parts = [self._simple()]
+            return Negation(self._simple(subject))
+        parts = [self._simple(subject)]
         word = self._here.word
         while self._here.word in ("AND", "OR"):
             if self._here.word != word:
                 raise self._unexpected()
             self._next += 1
-            parts.append(self._simple())
+            parts.append(self._simple(subject))
         if len(parts) == 1:
             return parts[0]
         return Junction("AND" if word == "AND" else "OR", tuple(parts))
 
-    def _simple(self) -> Condition:
+    def _simple(self, subject: Callable[[], Path | Call]) -> Condition:
         if self._take("("):
-            inner = self._condition()
+            inner = self._condition(subject)
             self._expect(")")
             return inner
-        return self._compared(self._plain_path("WHERE"))
+        return self._compared(subject())
 
-    def _compared(self, path: Path) -> Comparison:
+    def _compared(self, subject: Path | Call) -> Comparison:
         token = self._here
         if token.text in _OPERATORS:
             self._next += 1
             operator = "!=" if token.text == "<>" else token.text
-            return Comparison(path, operator, (self._literal(),))
+            return Comparison(subject, operator, (self._literal(),))
         if self._take("LIKE"):
-            return Comparison(path, "LIKE", (self._literal(),))
-        negated = self._take("NOT")
+            return Comparison(subject, "LIKE", (self._literal(),))
+        operator = "NOT IN" if self._take("NOT") else "IN"
         if self._take("IN"):
-            self._expect("(")
-            if self._here.word == "SELECT":
-                raise not_imitated("subqueries in WHERE")
-            values = tuple(self._list(self._literal))
-            self._expect(")")
-            return Comparison(path, "NOT IN" if negated else "IN", values)
+            return self._among(subject, operator)
         if token.word in ("INCLUDES", "EXCLUDES"):
             raise not_imitated(token.word)
         raise self._unexpected()
 
+    def _among(self, subject: Path | Call, operator: str) -> Comparison:
+        self._expect("(")
+        if self._here.word == "SELECT":
+            compared = Comparison(subject, operator, within=self._statement())
+        else:
+            compared = Comparison(subject, operator, tuple(self._list(self._literal)))
+        self._expect(")")
+        return compared
+
     def _literal(self) -> Literal_:
         token = self._here
-        self._next += 1
+        self._next += token.kind != "end"
         if token.kind == "text":
             return Literal_("text", token.text[1:-1])
         if token.kind in ("number", "date", "moment"):
@@ -311,8 +260,17 @@ class _Parser:
         if token.word == "NULL":
             return Literal_("null", "")
         if token.kind == "name" and token.word not in _RESERVED:
-            raise not_imitated(f"the relative date {token.word}")
+            return self._relative(token)
         raise self._unexpected(token)
+
+    def _relative(self, token: _Token) -> Literal_:
+        """``TODAY``, ``LAST_N_DAYS:7`` and their like."""
+        if token.word not in RELATIVE:
+            raise self._unexpected(token)
+        if not RELATIVE[token.word].takes_number:
+            return Literal_("relative", token.word)
+        self._expect(":")
+        return Literal_("relative", f"{token.word}:{self._whole_number()}")
 
     def _list(self, item: Callable[[], Item]) -> list[Item]:
         found = [item()]

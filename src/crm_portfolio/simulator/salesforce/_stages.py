@@ -6,7 +6,7 @@ follow from its stage, whose master list is OpportunityStage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -32,6 +32,7 @@ _STANDARD: Final = (
     ("Closed Won", "won", 100.0),
     ("Closed Lost", "lost", 0.0),
 )
+_FORMER_ODDS: Final = 10.0
 _FORECAST: Final = {"open": "Pipeline", "won": "Closed", "lost": "Omitted"}
 _STATUSES: Final = tuple(_FORECAST)
 
@@ -42,12 +43,15 @@ class _Stage:
     position: int
     status: str
     probability: float | None
+    is_active: bool = True
 
 
 class Stages:
     """The org's stages: those of the table, else of the opportunities, else standard."""
 
-    def __init__(self, table: pa.Table | None, opportunity: Given) -> None:
+    def __init__(
+        self, table: pa.Table | None, opportunity: Given, changes: Given
+    ) -> None:
         self._opportunity = opportunity
         if table is not None and table.num_rows:
             self._stages = _from_table(Given("stage", table))
@@ -61,21 +65,50 @@ class Stages:
                 for place, (name, status, probability) in enumerate(_STANDARD, start=1)
             )
         self.names = tuple(stage.name for stage in self._stages)
+        self._listed = (*self._stages, *self._former(changes))
+
+    def _former(self, changes: Given) -> Iterator[_Stage]:
+        """Stages that only the past knows: renamed since, or no longer offered."""
+        is_stage = pc.equal(changes.get("field"), "stage")
+        told = [changes.get(side).filter(is_stage) for side in ("old", "new")]
+        for name in sorted(pc.unique(pa.concat_arrays(told)).drop_null().to_pylist()):
+            if name not in self.names:
+                place = len(self._stages) + 1
+                yield _Stage(name, place, "open", _FORMER_ODDS, is_active=False)
+
+    @property
+    def former(self) -> frozenset[str]:
+        return frozenset(stage.name for stage in self._listed if not stage.is_active)
+
+    def odds(self) -> pa.Table:
+        """stage, its default odds and its forecast."""
+        derived = _derived(pa.array([s.status for s in self._listed], pa.string()))
+        return pa.table(
+            {
+                "stage": pa.array([s.name for s in self._listed], pa.string()),
+                "odds": pa.array([s.probability for s in self._listed], pa.float64()),
+                "forecast": derived["ForecastCategory"],
+            }
+        )
+
+    @property
+    def count(self) -> int:
+        return len(self._listed)
 
     def records(self, marks: Mapping[str, pa.Array]) -> pa.Table:
         """The rows of OpportunityStage."""
-        count = len(self._stages)
-        statuses = [stage.status for stage in self._stages]
+        count, names = len(self._listed), [stage.name for stage in self._listed]
+        statuses = [stage.status for stage in self._listed]
         return pa.table(
             {
                 "Id": new_ids("01J", LOADED, first=1, count=count),
-                "MasterLabel": list(self.names),
-                "ApiName": list(self.names),
-                "IsActive": [True] * count,
-                "SortOrder": [stage.position for stage in self._stages],
+                "MasterLabel": names,
+                "ApiName": names,
+                "IsActive": [stage.is_active for stage in self._listed],
+                "SortOrder": [stage.position for stage in self._listed],
                 **_derived(pa.array(statuses, pa.string())),
                 "DefaultProbability": pa.array(
-                    [stage.probability for stage in self._stages], pa.float64()
+                    [stage.probability for stage in self._listed], pa.float64()
                 ),
                 "CreatedDate": marks["SystemModstamp"],
                 **marks,

@@ -25,7 +25,7 @@ _MOMENT: Final = re.compile(
 
 def stored_value(catalogue: Catalogue, field: Field, raw: Any) -> StoredValue:
     """The value as stored, or the refusal of its row."""
-    if isinstance(raw, str) and field.sql_type == "VARCHAR" and not _is_link(field):
+    if isinstance(raw, str) and field.sql_type == "VARCHAR" and not field.is_link:
         # vendor docs: blanks around a text are trimmed, empty text is null.
         raw = raw.strip()
     if raw is None or (raw == "" and field.sql_type == "VARCHAR"):
@@ -37,19 +37,19 @@ def stored_value(catalogue: Catalogue, field: Field, raw: Any) -> StoredValue:
         raise Refusal("REQUIRED_FIELD_MISSING", message, fields=(field.name,))
     if field.is_number:
         return _number(field, raw)
-    if _is_link(field):
+    if field.is_link:
         return _reference(catalogue, field, raw)
     return _CONVERTERS.get(field.sql_type, _text)(field, raw)
-
-
-def _is_link(field: Field) -> bool:
-    return field.type in ("id", "reference")
 
 
 def _text(field: Field, raw: Any) -> StoredValue:
     if not isinstance(raw, str):
         raise _mistyped(field, raw)
-    if field.type == "picklist" and field.is_restricted and raw not in field.values:
+    if (
+        field.type == "picklist"
+        and field.is_restricted
+        and raw not in set(field.values) - field.inactive
+    ):
         message = f"bad value for restricted picklist field: {raw}"
         code = "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
         raise Refusal(code, message, fields=(field.name,))
@@ -108,8 +108,12 @@ def _moment(field: Field, raw: Any) -> StoredValue:
 
 def _reference(catalogue: Catalogue, field: Field, raw: Any) -> StoredValue:
     full = to_18(raw) if isinstance(raw, str) else None
-    target = catalogue.find(field.refers_to)
-    if full is None or (target and not full.startswith(target.prefix)):
+    targets = [catalogue.find(name) for name in field.refers_to]
+    # A target that the simulator does not hold may have any prefix.
+    may_be = full and (
+        None in targets or any(t and full.startswith(t.prefix) for t in targets)
+    )
+    if full is None or (targets and not may_be):
         message = f"{field.label}: id value of incorrect type: {raw}"
         raise Refusal("MALFORMED_ID", message, fields=(field.name,))
     return full

@@ -1,0 +1,1 @@
+"""How fast, how lean, how thrifty? Ratios against a floor or a peer in the same run."""

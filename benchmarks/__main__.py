@@ -1,0 +1,114 @@
+"""All of it in one table: python -m benchmarks [crm | memory | users] [--records N]."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import attrs
+
+from benchmarks._stage import Measured, measured, served
+
+
+@attrs.frozen
+class Row:
+    """One goal and what came of it."""
+
+    what: str
+    ours: str
+    other: str
+    ratio: float
+    goal: str
+    is_met: bool
+
+
+def crm(records: int) -> Iterator[Row]:
+    """Client CPU against the floor."""
+    for name, floor, limits in (
+        ("hubspot", "hubspot-floor", (1.5, 2.2)),
+        ("salesforce", "bulk-floor", (1.3, 1.8)),
+    ):
+        with served(name, records) as environment:
+            base = measured(floor, environment)
+            for contender, limit in zip(("typed", "folder"), limits, strict=True):
+                mine = measured(contender, environment, name)
+                assert mine.rows == base.rows == records, (mine.rows, base.rows)
+                yield _at_most(f"{name} {contender} / {floor}", mine, base, limit)
+
+
+def users(records: int) -> Iterator[Row]:
+    """Client CPU against what a user would write."""
+    for name, user in (("hubspot", "hubspot-user"), ("salesforce", "salesforce-user")):
+        with served(name, records) as environment:
+            theirs = measured(user, environment)
+            mine = measured("typed", environment, name)
+            assert mine.rows == theirs.rows == records
+            ratio = theirs.cpu_seconds / mine.cpu_seconds
+            yield Row(
+                f"{name}: {user} / typed",
+                f"{mine.cpu_seconds:.1f} s",
+                f"{theirs.cpu_seconds:.1f} s",
+                ratio,
+                "≥ 8",
+                ratio >= 8,
+            )
+
+
+def memory(records: int) -> Iterator[Row]:
+    """Peak memory of a pull to a folder, once and four times as large."""
+    for name in ("salesforce", "hubspot"):
+        peaks = []
+        for size in (records, 4 * records):
+            with served(name, size) as environment:
+                peaks.append(measured("folder", environment, name).peak_mb)
+        small, large = peaks
+        allowed = small * 1.15 + 8 * 3 * records / 1e6
+        ratio = large / small
+        yield Row(
+            f"{name}: peak of {4 * records:,} / {records:,} records",
+            f"{large:.0f} MB",
+            f"{small:.0f} MB",
+            ratio,
+            f"≤ {allowed:.0f} MB and < 400 MB",
+            large <= min(allowed, 400),
+        )
+
+
+def _at_most(what: str, mine: Measured, base: Measured, limit: float) -> Row:
+    ratio = mine.cpu_seconds / base.cpu_seconds
+    return Row(
+        what,
+        f"{mine.cpu_seconds:.1f} s",
+        f"{base.cpu_seconds:.1f} s",
+        ratio,
+        f"≤ {limit}",
+        ratio <= limit,
+    )
+
+
+GROUPS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
+    "crm": crm,
+    "users": users,
+    "memory": memory,
+}
+
+
+def main() -> None:
+    reader = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    reader.add_argument("groups", nargs="*", choices=[*GROUPS, []], help="none: all")
+    reader.add_argument("--records", type=int, default=1_000_000)
+    asked = reader.parse_args()
+    print(f"{'what':<52}{'ours':>12}{'other':>12}{'ratio':>8}  goal")
+    for group in asked.groups or GROUPS:
+        for row in GROUPS[group](asked.records):
+            mark = "met" if row.is_met else "MISSED"
+            print(
+                f"{row.what:<52}{row.ours:>12}{row.other:>12}{row.ratio:>8.2f}  "
+                f"{row.goal}  {mark}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

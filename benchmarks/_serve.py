@@ -1,0 +1,26 @@
+"""Serves a pretend CRM until its standard input closes."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from benchmarks._book import book
+from crm_portfolio import simulator
+
+
+def main() -> None:
+    crm, records = sys.argv[1], int(sys.argv[2])
+    kinds = {"salesforce": simulator.Salesforce, "hubspot": simulator.HubSpot}
+    switches = (
+        {"daily_limit": 10_000_000}
+        if crm == "salesforce"
+        else {"tier": "enterprise", "keeps_pace": False}
+    )
+    with kinds[crm](book(records), currency="EUR", **switches) as pretend:
+        print(json.dumps(dict(pretend.environment)), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""How are more rows put in order than memory should hold?
+
+They are sorted a part at a time, put aside as runs, and merged: each step takes from
+every run the rows below the least key to which all of them have been read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeAlias
+
+import attrs
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio._normalise._runs import Room
+
+__all__ = ["Ordered", "Sorter", "in_order", "merged"]
+
+_AT_ONCE: Final = 16  # runs that are read side by side
+Bound: TypeAlias = tuple[bool, Any]  # whether it is null, which comes last; the value
+
+
+@attrs.frozen(eq=False)
+class Ordered:
+    """Rows in the order of a key, to be read in pieces.
+
+    Attributes:
+        first: The smallest value of the first key column.
+        last: The largest.
+    """
+
+    first: Bound
+    last: Bound
+    tables: Callable[[], Iterator[pa.Table]]
+    drop: Callable[[], None] = lambda: None
+
+    @classmethod
+    def of(
+        cls,
+        first: pa.Scalar,
+        last: pa.Scalar,
+        tables: Callable[[], Iterator[pa.Table]],
+        drop: Callable[[], None] = lambda: None,
+    ) -> Ordered:
+        return cls(_bound(first), _bound(last), tables, drop)
+
+
+class Sorter:
+    """Takes rows in any order, gives them back in that of the keys.
+
+    Rows that agree in the first key come back in one table, and each table is sorted.
+    """
+
+    def __init__(
+        self, room: Room, keys: Sequence[str], *, rows_held: int | None = None
+    ) -> None:
+        self._room = room
+        self._keys = tuple(keys)
+        self._rows_held = min(rows_held or room.rows_held, room.rows_held)
+        self._waiting: list[pa.Table] = []
+        self._rows = 0
+        self._runs: list[Ordered] = []
+
+    def add(self, table: pa.Table) -> None:
+        self._waiting.append(table)
+        self._rows += len(table)
+        if self._rows >= self._rows_held:
+            self._spill()
+
+    def sorted(self) -> Iterator[pa.Table]:
+        """All rows, once."""
+        if not self._runs:
+            if self._waiting:
+                yield in_order(pa.concat_tables(self._waiting), self._keys)
+            return
+        self._spill()
+        yield from merged(self._room, self._runs, self._keys)
+        self.drop()
+
+    def drop(self) -> None:
+        for run in self._runs:
+            run.drop()
+        self._runs, self._waiting = [], []
+
+    def _spill(self) -> None:
+        if self._rows:
+            table = in_order(pa.concat_tables(self._waiting), self._keys)
+            self._waiting, self._rows = [], 0
+            self._runs.append(_put_aside(self._room, iter([table]), self._keys[0]))
+
+
+def in_order(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """The rows sorted by these columns, in one piece; what is in order is not copied."""
+    table = table.combine_chunks()
+    first = table[keys[0]]
+    if not first.null_count and (len(table) < 2 or _ascends(first)):
+        return table
+    return table.sort_by([(key, "ascending") for key in keys]).combine_chunks()
+
+
+def _ascends(values: pa.ChunkedArray) -> bool:
+    return bool(pc.all(pc.less(values[:-1], values[1:])).as_py())
+
+
+def merged(
+    room: Room, runs: Sequence[Ordered], keys: Sequence[str]
+) -> Iterator[pa.Table]:
+    """The rows of all runs in order; rows that agree in the first key come together."""
+    runs = sorted(runs, key=lambda run: run.first)
+    made: list[Ordered] = []
+    while _depth(runs) > _AT_ONCE:
+        groups = [runs[at : at + _AT_ONCE] for at in range(0, len(runs), _AT_ONCE)]
+        runs = [
+            _put_aside(room, _merged(group, keys), keys[0])
+            if len(group) > 1
+            else group[0]
+            for group in groups
+        ]
+        made += runs
+        runs.sort(key=lambda run: run.first)
+    yield from _merged(runs, keys)
+    for run in made:
+        run.drop()
+
+
+def _depth(runs: Sequence[Ordered]) -> int:
+    """How many runs there are, at most, in which one key may stand."""
+    edges = sorted(
+        [(run.first, 0) for run in runs] + [(run.last, 1) for run in runs],
+    )
+    depth = deepest = 0
+    for _, ends in edges:
+        depth += -1 if ends else 1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _put_aside(room: Room, tables: Iterator[pa.Table], key: str) -> Ordered:
+    run = room.run()
+    first = last = None
+    for table in tables:
+        if len(table):
+            run.add(table)
+            first = table[key][0] if first is None else first
+            last = table[key][-1]
+    return Ordered.of(first, last, run.tables, run.drop)
+
+
+def _merged(runs: Sequence[Ordered], keys: Sequence[str]) -> Iterator[pa.Table]:
+    waiting = deque(runs)
+    heads: list[_Head] = []
+    while heads or waiting:
+        if not heads:
+            heads.append(_Head(waiting.popleft(), keys[0]))
+        bounds = [head.last for head in heads if head.has_more]
+        if waiting:
+            bounds.append(waiting[0].first)
+        bound = min(bounds, default=None)
+        parts = [part for head in heads if len(part := head.take(bound))]
+        if parts:
+            yield in_order(pa.concat_tables(parts), keys)
+        elif bound is not None:  # all that is left stands at the bound itself
+            while waiting and waiting[0].first <= bound:
+                heads.append(_Head(waiting.popleft(), keys[0]))
+            for head in heads:
+                head.read_past(bound)
+        heads = [head for head in heads if not head.is_empty]
+
+
+class _Head:
+    """What has been read of a run and not yet been taken."""
+
+    def __init__(self, run: Ordered, key: str) -> None:
+        self._tables = run.tables()
+        self._key = key
+        self._rest: list[pa.Table] = []
+        self.has_more = True
+        self._read()
+
+    @property
+    def last(self) -> Bound:
+        return _bound(self._rest[-1][self._key][-1])
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._rest
+
+    def take(self, bound: Bound | None) -> pa.Table:
+        """The rows below the bound; None: all."""
+        rest = pa.concat_tables(self._rest)
+        count = len(rest) if bound is None else _below(rest[self._key], bound)
+        self._rest = [rest.slice(count)] if count < len(rest) else []
+        if not self._rest and self.has_more:
+            self._read()
+        return rest.slice(0, count)
+
+    def read_past(self, bound: Bound) -> None:
+        if self._rest and self.last == bound and self.has_more:
+            self._read()
+
+    def _read(self) -> None:
+        for table in self._tables:
+            if len(table):
+                self._rest.append(table)
+                return
+        self.has_more = False
+
+
+def _bound(value: pa.Scalar) -> Bound:
+    plain = value.as_py()
+    return plain is None, "" if plain is None else plain
+
+
+def _below(values: pa.ChunkedArray, bound: Bound) -> int:
+    is_null, value = bound
+    if is_null:
+        return int(len(values) - values.null_count)
+    below = pc.sum(pc.less(values, pa.scalar(value, values.type))).as_py()
+    return int(below or 0)

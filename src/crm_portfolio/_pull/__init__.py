@@ -1,0 +1,137 @@
+"""How does a whole source become a portfolio, in memory or in a folder?"""
+
+from __future__ import annotations
+
+import threading
+from datetime import date
+from pathlib import Path
+
+from crm_portfolio._frames import Backend
+from crm_portfolio._pull._into import Into, cursors_in
+from crm_portfolio._pull._memory import gathered
+from crm_portfolio._pull._notes import Pulled
+from crm_portfolio._pull._settings import PullSettings
+from crm_portfolio.errors import SettingsError
+from crm_portfolio.portfolio import Calendar, Portfolio
+from crm_portfolio.protocols import (
+    Connector,
+    Forecast,
+    Metered,
+    Progress,
+    Source,
+)
+
+__all__ = ["PullSettings", "Pulled", "forecast", "pull", "pull_into"]
+
+
+def pull(
+    source: Source,
+    *,
+    as_of: date,
+    currency: str | None = None,
+    calendar: Calendar | None = None,
+    into: Path | str | None = None,
+    since_last: bool = False,
+    backend: Backend = "pandas",
+    settings: PullSettings = PullSettings(),  # noqa: B008 - frozen
+    progress: Progress | None = None,
+) -> Portfolio:
+    """Read every table the source can give, and close the books at a date.
+
+    Args:
+        source: A connector, or a folder.
+        as_of: The last day known, inclusive.
+        currency: None: the org's; for a plain source the only one in its tables.
+        calendar: None: the org's time zone; UTC for a plain source.
+        into: A folder to keep it in. Of no table is more than a batch in memory then, a
+            pull that was cut off goes on when it is run again, and the portfolio reads
+            a table when it is asked for.
+        since_last: Ask the CRM only for what changed since the folder was last pulled.
+        backend: The kind of frames the portfolio hands out.
+        progress: Told of every batch.
+    """
+    if into is not None:
+        return pull_into(
+            source,
+            Path(into),
+            as_of=as_of,
+            currency=currency,
+            calendar=calendar,
+            since_last=since_last,
+            backend=backend,
+            settings=settings,
+            progress=progress,
+        ).portfolio
+    if since_last:
+        raise SettingsError("since_last needs the folder of the last pull: into=…")
+    org, currency, calendar = _of_org(source, currency, calendar)
+    telling = threading.Lock()
+
+    def tell(step: str, done: int, total: int | None) -> None:
+        if progress is not None:
+            with telling:
+                progress(step, done, total)
+
+    raw = gathered(source, is_plain=org is None, at_once=settings.at_once, tell=tell)
+    return Portfolio.from_frames(
+        as_of=as_of,
+        currency=currency,
+        calendar=calendar,
+        backend=backend,
+        org=org,
+        **raw,
+    )
+
+
+def pull_into(
+    source: Source,
+    folder: Path,
+    *,
+    as_of: date,
+    currency: str | None = None,
+    calendar: Calendar | None = None,
+    since_last: bool = False,
+    backend: Backend = "pandas",
+    settings: PullSettings = PullSettings(),  # noqa: B008 - frozen
+    progress: Progress | None = None,
+) -> Pulled:
+    """`pull` into a folder, with all that there is to tell of it."""
+    org, currency, calendar = _of_org(source, currency, calendar)
+    return Into(
+        source=source,
+        folder=folder.absolute(),
+        org=org,
+        fingerprint=_fingerprint(source),
+        as_of=as_of,
+        currency=currency,
+        calendar=calendar,
+        settings=settings,
+        progress=progress,
+    ).pull(since_last=since_last, backend=backend)
+
+
+def forecast(source: Source, folder: Path, *, since_last: bool) -> Forecast | None:
+    """The calls that pulling into the folder should take; None: the source cannot say."""
+    if not isinstance(source, Metered):
+        return None
+    tables = list(source.tables())
+    since = cursors_in(folder) if since_last else {}
+    wanted = {name: cursor for name, cursor in since.items() if name in tables}
+    return source.forecast(tables, since=wanted or None)
+
+
+def _of_org(
+    source: Source, currency: str | None, calendar: Calendar | None
+) -> tuple[str | None, str | None, Calendar]:
+    """The org as text, and what it says of currency and days unless that was chosen."""
+    if not isinstance(source, Connector):
+        return None, currency, calendar or Calendar()
+    org = source.org()
+    chosen = calendar or Calendar(org.time_zone)
+    return str(org), currency or org.currency, chosen
+
+
+def _fingerprint(source: Source) -> str:
+    """What shapes the tables of a source, if it tells."""
+    tells = getattr(source, "fingerprint", None)
+    return str(tells()) if callable(tells) else ""

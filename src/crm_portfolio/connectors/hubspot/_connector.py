@@ -1,0 +1,350 @@
+"""How is one HubSpot portal a connector?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+from attrs import evolve
+
+from crm_portfolio import schema
+from crm_portfolio._managed import canonical
+from crm_portfolio.connectors.hubspot._columns import Layout, layout, record_sources
+from crm_portfolio.connectors.hubspot._login import Login, OAuthRefresh, login_from
+from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
+from crm_portfolio.errors import RightMissingError, SettingsError, did_you_mean
+from crm_portfolio.protocols import (
+    Batch,
+    Change,
+    Cursor,
+    Finding,
+    Forecast,
+    Org,
+    Outcome,
+    ProvisionStep,
+    Quota,
+    WritableTable,
+)
+from crm_portfolio.schema import ManagedField, TableName
+
+if TYPE_CHECKING:
+    from crm_portfolio.connectors.hubspot._client import Client
+    from crm_portfolio.connectors.hubspot._metadata import Portal
+    from crm_portfolio.protocols import Connector, Metered, Provisioner, Reconciling
+
+    def _fits(
+        crm: HubSpot,
+    ) -> tuple[Connector, Provisioner, Metered, Reconciling]:
+        return crm, crm, crm, crm  # the type checker holds the class to its protocols
+
+
+__all__ = ["HubSpot"]
+
+
+class HubSpot:
+    """One portal, over hubspot-api-client; nothing is asked of it before it is needed.
+
+    Args:
+        login: How to get in; None: from the environment.
+
+    Example:
+        >>> from crm_portfolio.connectors.hubspot import AccessToken, HubSpot
+        >>> HubSpot(AccessToken("pat-eu1-00000000"))
+        HubSpot(AccessToken, https://api.hubapi.com)
+    """
+
+    name: Final = "hubspot"
+
+    def __init__(
+        self, login: Login | None = None, *, settings: HubSpotSettings | None = None
+    ) -> None:
+        settings = settings or HubSpotSettings()
+        if not isinstance(settings, HubSpotSettings):
+            raise SettingsError("settings for hubspot are a HubSpotSettings")
+        self._settings = settings
+        self._sources = record_sources(settings)
+        self._login = login_from(os.environ) if login is None else login
+        self._lock = Lock()
+        self._opened: tuple[Client, Portal] | None = None
+
+    def __repr__(self) -> str:
+        return f"HubSpot({type(self._login).__name__}, {self._login.origin})"
+
+    def _open(self) -> tuple[Client, Portal]:
+        from crm_portfolio.connectors.hubspot._client import Client
+        from crm_portfolio.connectors.hubspot._metadata import Portal
+
+        with self._lock:
+            if self._opened is None:
+                client = Client(self._login, self._settings)
+                self._opened = client, Portal(client, self._settings)
+            return self._opened
+
+    @property
+    def _client(self) -> Client:
+        return self._open()[0]
+
+    @property
+    def _portal(self) -> Portal:
+        return self._open()[1]
+
+    def org(self) -> Org:
+        return self._portal.org()
+
+    def quota(self) -> Quota | None:
+        """Calls left, as the last answer said; costs no call. OAuth apps have none."""
+        return self._client.quota
+
+    @property
+    def calls(self) -> int:
+        """Calls made so far, repeated ones and log-ins included."""
+        return 0 if self._opened is None else self._client.pace.calls
+
+    def fingerprint(self) -> str:
+        """Changes with whatever shapes the tables: settings, and the names of stages."""
+        from hashlib import sha256
+
+        import orjson
+
+        settings = self._settings
+        said = {
+            "fields": settings.fields,
+            "objects": settings.objects,
+            "loss_reason": settings.loss_reason,
+            "currency": settings.currency,
+        }
+        if settings.tables == "all" or "opportunity" in settings.tables:
+            said["stages"] = self._portal.stages().to_pydict()
+        text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=dict)
+        return sha256(text).hexdigest()
+
+    def tables(self) -> Mapping[TableName, tuple[str, ...]]:
+        """The tables of the settings, and the columns that this portal has.
+
+        Stages, owners and rates are read anew after this.
+
+        Raises:
+            FieldNotFoundError: A mapped property that the portal lacks.
+            RightMissingError: A table that this login may not read.
+        """
+        self._portal.refresh()
+        found: dict[TableName, tuple[str, ...]] = {}
+        for table in self._wanted():
+            columns = self._columns(table)
+            if columns:
+                found[table] = columns
+        return found
+
+    def _wanted(self) -> Sequence[TableName]:
+        from crm_portfolio.connectors.hubspot._metadata import SMALL
+
+        if self._settings.tables == "all":
+            names = [*self._sources, *SMALL]
+            rates = self._portal.has_several_currencies
+            return [name for name in names if rates or name != "exchange_rate"]
+        if self._portal.has_several_currencies:
+            return tuple(dict.fromkeys((*self._settings.tables, "exchange_rate")))
+        return self._settings.tables
+
+    def _columns(self, table: TableName) -> tuple[str, ...]:
+        from crm_portfolio.connectors.hubspot._metadata import SMALL
+
+        if table not in SMALL:
+            parts = self._layouts(table)
+            return tuple(dict.fromkeys(c for part in parts for c in part.columns))
+        if self._settings.tables == "all":
+            try:
+                self._portal.small(table)
+            except RightMissingError:
+                return ()
+        return SMALL[table]
+
+    def _layouts(self, table: TableName) -> list[Layout]:
+        """One layout for each kind of record behind the table."""
+        if table not in self._sources:
+            known = sorted(self._sources)
+            hint = did_you_mean(table, known) or f"; it has {', '.join(known)}"
+            raise SettingsError(f"hubspot gives no table {table!r}{hint}")
+        found = []
+        for source in self._sources[table]:
+            try:
+                kinds = self._portal.kinds(source.kind)
+                if self._settings.tables == "all":
+                    self._portal.must_be_readable(source.kind)
+            except RightMissingError:
+                if self._settings.tables != "all":
+                    raise
+                continue
+            found.append(layout(table, source, kinds, stages=self._portal.stages))
+        return found
+
+    def pull(
+        self,
+        table: TableName,
+        *,
+        columns: Sequence[str] | None = None,
+        since: Cursor | None = None,
+        resume: Cursor | None = None,
+    ) -> Iterator[Batch]:
+        """A table in batches of about 20,000 rows, in the order of their ids."""
+        from crm_portfolio.connectors.hubspot._metadata import SMALL
+
+        for cursor in (since, resume):
+            if cursor is not None and cursor.table != table:
+                raise SettingsError(
+                    f"that is a cursor of {cursor.table}, not of {table}"
+                )
+        if table in SMALL:
+            return self._small(table, columns)
+        return self._batches(table, columns, since, resume)
+
+    def _batches(
+        self,
+        table: TableName,
+        columns: Sequence[str] | None,
+        since: Cursor | None,
+        resume: Cursor | None,
+    ) -> Iterator[Batch]:
+        from crm_portfolio.connectors.hubspot._reading import Place, pulled
+
+        zone = self.org().time_zone
+        layouts = self._layouts(table)
+        began = self._client.server_time
+        if resume is not None:
+            place = Place.of(resume)
+        elif since is not None:
+            place = Place.of(since).increment(began)
+        else:
+            place = Place(began=began)
+        is_increment = place.since is not None
+        parts = [_only(part, columns, is_increment=is_increment) for part in layouts]
+        yield from pulled(self._client, parts, place, time_zone=zone)
+
+    def _small(
+        self, table: TableName, columns: Sequence[str] | None
+    ) -> Iterator[Batch]:
+        from crm_portfolio.connectors.hubspot._reading import Place
+
+        rows = self._portal.small(table)
+        if columns is not None:
+            key = schema.TABLES[table].key
+            rows = rows.select([c for c in rows.column_names if c in (*key, *columns)])
+        place = Place(way="done", began=self._client.server_time)
+        yield Batch(table, rows, place.cursor(table), gone=None, is_last=True)
+
+    def present(self, table: TableName) -> Iterator[pa.Table]:
+        """The key and the volatile columns of every record, a call for each hundred."""
+        from crm_portfolio.connectors.hubspot._metadata import SMALL
+
+        model = schema.TABLES[table]
+        wanted = [c.name for c in model.columns if c.is_volatile or c.name in model.key]
+        here = SMALL[table] if table in SMALL else self._columns(table)
+        columns = [name for name in wanted if name in here]
+        for batch in self.pull(table, columns=columns):
+            yield batch.rows
+
+    def forecast(
+        self,
+        tables: Sequence[TableName],
+        *,
+        since: Mapping[TableName, Cursor] | None = None,
+    ) -> Forecast:
+        """What pulling these tables should cost: a call for each kind to count it."""
+        from crm_portfolio.connectors.hubspot._forecast import forecast
+        from crm_portfolio.connectors.hubspot._metadata import SMALL
+
+        small = [table for table in tables if table in SMALL]
+        layouts = {
+            table: self._layouts(table) for table in tables if table not in SMALL
+        }
+        return forecast(
+            self._client,
+            layouts,
+            small,
+            since=since or {},
+            has_to_log_in=isinstance(self._login, OAuthRefresh),
+        )
+
+    def read(
+        self, table: WritableTable, ids: Sequence[str], columns: Sequence[str]
+    ) -> pa.Table:
+        """A few columns of a few records, one call for each hundred.
+
+        Raises:
+            FieldNotFoundError: A column the portal lacks; the hint says how to get it.
+        """
+        from crm_portfolio.connectors.hubspot._objects import batch_read
+
+        key = f"{table}_id"
+        others = [column for column in dict.fromkeys(columns) if column != key]
+        wanted = self._layouts(table)[0].only([key, *others])
+        distinct = list(dict.fromkeys(ids))
+        found = batch_read(
+            self._client, wanted.source.kind, distinct, wanted.properties
+        )
+        records = [found[one] for one in ids if one in found]
+        zone = self.org().time_zone if records else "UTC"
+        rows = wanted.table_of(records, time_zone=zone)
+        return _in_canonical_form(rows, [key, *others])
+
+    def write(
+        self, table: WritableTable, changes: Iterable[Change]
+    ) -> Iterator[Outcome]:
+        """Write managed fields, 100 records a call; no other property is ever written.
+
+        Raises:
+            FieldNotFoundError: A managed field the portal lacks, before anything is sent.
+        """
+        from crm_portfolio.connectors.hubspot._writing import written
+
+        wanted = list(changes)
+        ours = [field.column for field in schema.MANAGED]
+        for column in sorted({change.column for change in wanted}):
+            if column not in ours:
+                raise SettingsError(f"{column!r} is not a field that we write")
+        if not wanted:
+            return iter(())
+        found = self._layouts(table)[0]
+        found.only(sorted({change.column for change in wanted}))
+        kind = found.source.kind
+        return written(self._client, kind, wanted, retry=self._settings.retry)
+
+    def provision(
+        self, fields: Sequence[ManagedField], *, dry_run: bool
+    ) -> Iterator[ProvisionStep]:
+        """Create the properties that lack, in a group of their own."""
+        from crm_portfolio.connectors.hubspot._setup import provisioned
+
+        try:
+            yield from provisioned(self._client, fields, dry_run=dry_run)
+        finally:
+            self._portal.forget("companies")
+
+    def inspect(self) -> Iterator[Finding]:
+        """What the set-up lacks, and what of it ends on a known day; only reads."""
+        from crm_portfolio.connectors.hubspot._inspect import findings
+
+        return findings(
+            self._client, self._portal, self._sources, self._settings, self._login
+        )
+
+
+def _only(part: Layout, columns: Sequence[str] | None, *, is_increment: bool) -> Layout:
+    """The layout of those columns, for a part that may have only some of them."""
+    if columns is not None:
+        part = part.only([column for column in columns if column in part.columns])
+    return evolve(part, tells_merged=is_increment)
+
+
+def _in_canonical_form(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
+    managed = {field.column: field for field in (*schema.MANAGED, *schema.HUMAN)}
+    arrays: dict[str, Any] = {}
+    for column in columns:
+        arrays[column] = rows[column]
+        if column in managed:
+            values = [canonical(column, value) for value in rows[column].to_pylist()]
+            arrays[column] = pa.array(values, schema.arrow_type(managed[column]))
+    return pa.table(arrays)

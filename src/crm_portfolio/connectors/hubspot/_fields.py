@@ -1,0 +1,333 @@
+"""Which HubSpot property is which model column?
+
+No contact, e-mail address, telephone or text of a conversation is here, and none is
+requested. A source that begins with ``$`` is no property: ``$id`` is the record's own,
+``$companies`` the company it is linked to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from typing import Final
+
+import attrs
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio.connectors._mapping import CONVERTERS, Field, empty_as_null
+from crm_portfolio.schema import HUMAN, MANAGED, TABLES, TableName
+
+__all__ = [
+    "COMPANY_PROPERTIES",
+    "ID",
+    "MERGED",
+    "PRIMARY_COMPANY",
+    "SOURCES",
+    "Link",
+    "RecordSource",
+    "custom",
+]
+
+ID: Final = "$id"
+MERGED: Final = "hs_merged_object_ids"  # on the record that lives on
+PRIMARY_COMPANY: Final = "hs_primary_associated_company"
+
+
+@attrs.frozen
+class Link:
+    """A kind of record that another may be linked to.
+
+    Attributes:
+        primary: What a list calls the one link that counts most, where there is one.
+    """
+
+    to: str
+    primary: str = ""
+
+    @property
+    def source(self) -> str:
+        return f"${self.to}"
+
+
+@attrs.frozen
+class RecordSource:
+    """The objects behind a table, or behind a part of one.
+
+    Attributes:
+        place: The properties that name its pipeline and its stage there.
+        modified: The property that says when a record last changed.
+    """
+
+    kind: str
+    fields: tuple[Field, ...]
+    links: tuple[Link, ...] = ()
+    place: tuple[str, ...] = ()
+    modified: str = "hs_lastmodifieddate"
+
+
+# In the CRM a managed or human field is called after its column.
+COMPANY_PROPERTIES: Final[MappingOf[str, str]] = {
+    "tier": "portfolio_tier",
+    "tier_since_on": "portfolio_tier_since",
+    "portfolio_rank": "portfolio_rank",
+    "revenue_share": "portfolio_revenue_share",
+    "dependence": "portfolio_dependence",
+    "portfolio_stamp": "portfolio_stamp",
+    "tier_pinned": "portfolio_tier_pinned",
+    "tier_pinned_until_on": "portfolio_tier_pinned_until",
+    "tier_pinned_by": "portfolio_tier_pinned_by",
+}
+
+
+def _translated(array: pa.Array, words: MappingOf[str, str]) -> pa.Array:
+    place = pc.index_in(pc.utf8_lower(array.cast(pa.string())), pa.array(list(words)))
+    return pc.take(pa.array(list(words.values())), place)
+
+
+# HubSpot's own words; "existing business" does not say whether it is the same or more.
+_KINDS: Final = {
+    "newbusiness": "new",
+    "new": "new",
+    "renewal": "renewal",
+    "expansion": "expansion",
+}
+_DIRECTIONS: Final = {
+    "inbound": "in",
+    "outbound": "out",
+    "incoming_email": "in",
+    "email": "out",
+    "forwarded_email": "out",
+}
+_STATES: Final = {
+    "completed": "held",
+    "sent": "held",
+    "canceled": "cancelled",
+    "no_show": "cancelled",
+    "rescheduled": "cancelled",
+    "no_answer": "cancelled",
+    "busy": "cancelled",
+    "failed": "cancelled",
+    "bounced": "cancelled",
+    "scheduled": "open",
+    "queued": "open",
+    "sending": "open",
+    "in_progress": "open",
+}
+
+
+def _kind(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    return _translated(arrays[0], _KINDS)
+
+
+def _direction(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    return _translated(arrays[0], _DIRECTIONS)
+
+
+def _state(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    return _translated(arrays[0], _STATES)
+
+
+def _is_customer(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    stage = pc.utf8_lower(empty_as_null(arrays[0]))
+    # An evangelist is a customer who speaks well of us.
+    is_one = pc.is_in(stage, pa.array(["customer", "evangelist"]))
+    return pc.if_else(pc.is_valid(stage), is_one, pa.scalar(None, pa.bool_()))
+
+
+def _company(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    primary, linked = arrays
+    return pc.coalesce(empty_as_null(primary), linked)
+
+
+def _is_closed(won: pa.Array, lost: pa.Array) -> pa.Array:
+    return pc.or_(pc.fill_null(won, False), pc.fill_null(lost, False))  # noqa: FBT003
+
+
+def _status(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    won, lost = arrays
+    still = pc.if_else(pc.fill_null(lost, False), "lost", "open")  # noqa: FBT003
+    return pc.if_else(pc.fill_null(won, False), "won", still)  # noqa: FBT003
+
+
+def _if_closed(arrays: tuple[pa.Array, ...], zone: str) -> pa.Array:
+    day = CONVERTERS["day"](arrays[:1], zone)
+    return pc.if_else(_is_closed(*arrays[1:]), day, pa.scalar(None, day.type))
+
+
+def _if_open(arrays: tuple[pa.Array, ...], zone: str) -> pa.Array:
+    day = CONVERTERS["day"](arrays[:1], zone)
+    return pc.if_else(_is_closed(*arrays[1:]), pa.scalar(None, day.type), day)
+
+
+def _from_milliseconds(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    return pc.divide(arrays[0].cast(pa.float64()), 60_000.0)
+
+
+def _between(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    start, end = (moment.cast(pa.timestamp("us", "UTC")) for moment in arrays)
+    return pc.divide(pc.microseconds_between(start, end).cast(pa.float64()), 6e7)
+
+
+def _is_void(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    # What nobody will ever pay is still owed: only a void bill was never one.
+    return pc.equal(pc.utf8_lower(arrays[0]), "voided")
+
+
+_OWNER: Final = Field("owner_id", ("hubspot_owner_id",), "id")
+_CLOSED: Final = ("hs_is_closed_won", "hs_is_closed_lost")
+_COMPANY: Final = Field("account_id", ("$companies",), "id")
+_DEAL: Final = Field("opportunity_id", ("$deals",), "id")
+
+_ACCOUNT: Final = (
+    Field("account_id", (ID,), "id", is_required=True),
+    Field("name", ("name",)),
+    Field("parent_id", ("hs_parent_company_id",), "id"),
+    _OWNER,
+    Field("segment", ("industry",), "code"),
+    Field("country", ("country",), "code"),
+    Field("domain", ("domain",), "host"),
+    Field("account_turnover", ("annualrevenue",), "money"),
+    Field("employee_count", ("numberofemployees",), "integer"),
+    Field("created_on", ("createdate",), "day"),
+    Field("is_customer", ("lifecyclestage",), _is_customer),
+    Field("last_activity_on", ("notes_last_contacted",), "day"),
+    Field("activity_count", ("num_notes",), "integer"),
+    Field("contact_count", ("num_associated_contacts",), "integer"),
+    *(
+        Field(field.column, (COMPANY_PROPERTIES[field.column],), field.type)
+        for field in (*MANAGED, *HUMAN)
+    ),
+)
+_OPPORTUNITY: Final = (
+    Field("opportunity_id", (ID,), "id", is_required=True),
+    Field("account_id", (PRIMARY_COMPANY, "$companies"), _company, is_required=True),
+    Field("name", ("dealname",)),
+    _OWNER,
+    Field("pipeline", ("pipeline",), "code"),
+    Field("stage", ("dealstage",), "code"),
+    Field("status", _CLOSED, _status, is_required=True),
+    Field("amount", ("amount",), "money", is_required=True),
+    Field("currency", ("deal_currency_code",), "code"),
+    Field("created_at", ("createdate",), "moment"),
+    # An open deal has a closedate too: the day its owner hopes for.
+    Field("closed_on", ("closedate", *_CLOSED), _if_closed, is_required=True),
+    Field("expected_close_on", ("closedate", *_CLOSED), _if_open),
+    Field("probability", ("hs_deal_stage_probability",), "share"),
+    Field("kind", ("dealtype",), _kind),
+    Field("loss_reason", ("closed_lost_reason",), "code"),
+    Field("next_step", ("hs_next_step",)),
+    Field("contact_count", ("num_associated_contacts",), "integer"),
+    Field("last_activity_on", ("notes_last_contacted",), "day"),
+    Field("activity_count", ("num_notes",), "integer"),
+)
+
+
+def _activity(kind: str, *fields: Field) -> RecordSource:
+    shared = (
+        Field("activity_id", (ID,), "id", is_required=True),
+        Field("occurred_at", ("hs_timestamp",), "moment", is_required=True),
+        _COMPANY,
+        _DEAL,
+        Field("kind", constant=kind.removesuffix("s")),
+        _OWNER,
+    )
+    return RecordSource(kind, (*shared, *fields), (Link("companies"), Link("deals")))
+
+
+SOURCES: Final[MappingOf[TableName, tuple[RecordSource, ...]]] = {
+    "account": (RecordSource("companies", _ACCOUNT),),
+    "opportunity": (
+        RecordSource(
+            "deals",
+            _OPPORTUNITY,
+            (Link("companies", "deal_to_company"),),
+            place=("pipeline", "dealstage"),
+        ),
+    ),
+    "activity": (
+        _activity(
+            "calls",
+            Field("direction", ("hs_call_direction",), _direction),
+            Field("status", ("hs_call_status",), _state),
+            Field("minutes", ("hs_call_duration",), _from_milliseconds),
+        ),
+        _activity(
+            "meetings",
+            Field("status", ("hs_meeting_outcome",), _state),
+            Field(
+                "minutes", ("hs_meeting_start_time", "hs_meeting_end_time"), _between
+            ),
+        ),
+        _activity(
+            "emails",
+            Field("direction", ("hs_email_direction",), _direction),
+            Field("status", ("hs_email_status",), _state),
+        ),
+    ),
+    "ticket": (
+        RecordSource(
+            "tickets",
+            (
+                Field("ticket_id", (ID,), "id", is_required=True),
+                Field("opened_at", ("createdate",), "moment", is_required=True),
+                _COMPANY,
+                Field("closed_at", ("closed_date",), "moment"),
+                Field("priority", ("hs_ticket_priority",), "code"),
+                Field("first_response_at", ("first_agent_reply_date",), "moment"),
+            ),
+            (Link("companies", "ticket_to_company"),),
+        ),
+    ),
+    "enquiry": (
+        RecordSource(
+            "leads",
+            (
+                Field("enquiry_id", (ID,), "id", is_required=True),
+                Field("created_at", ("hs_createdate",), "moment", is_required=True),
+                _COMPANY,
+                _DEAL,
+                _OWNER,
+                Field("source", ("hs_lead_source",), "code"),
+                Field("status", ("hs_pipeline_stage",), "code"),
+            ),
+            (Link("companies"), Link("deals")),
+            place=("hs_pipeline", "hs_pipeline_stage"),
+        ),
+    ),
+    "invoice": (
+        RecordSource(
+            "invoices",
+            (
+                Field("invoice_id", (ID,), "id", is_required=True),
+                _COMPANY,
+                Field("issued_on", ("hs_invoice_date",), "day", is_required=True),
+                Field("due_on", ("hs_due_date",), "day"),
+                Field("paid_on", ("hs_payment_date",), "day"),
+                Field("amount", ("hs_amount_billed",), "money", is_required=True),
+                Field("currency", ("hs_currency",), "code"),
+                Field("open_amount", ("hs_balance_due",), "money"),
+                Field("is_cancelled", ("hs_invoice_status",), _is_void),
+            ),
+            (Link("companies"),),
+        ),
+    ),
+}
+
+
+def custom(table: TableName, kind: str) -> RecordSource:
+    """What is known of a custom object before its columns are mapped."""
+    names = TABLES[table].names
+    fields = tuple(Field(key, (ID,), "id", is_required=True) for key in _own(table))
+    links = [
+        (column, Link(to))
+        for column, to in (("account_id", "companies"), ("opportunity_id", "deals"))
+        if column in names and column not in _own(table)
+    ]
+    linked = tuple(Field(column, (link.source,), "id") for column, link in links)
+    return RecordSource(kind, (*fields, *linked), tuple(link for _, link in links))
+
+
+def _own(table: TableName) -> tuple[str, ...]:
+    """The key, where the record's own id can be it."""
+    key = TABLES[table].key
+    return key if len(key) == 1 and TABLES[table][key[0]].type == "id" else ()

@@ -1,0 +1,125 @@
+"""What does this set-up lack, and what of it ends on a day that is known?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from crm_portfolio.connectors.hubspot import _paths
+from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES, RecordSource
+from crm_portfolio.connectors.hubspot._login import AccessToken, Login
+from crm_portfolio.connectors.hubspot._metadata import SMALL, Portal
+from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
+from crm_portfolio.connectors.hubspot._setup import shortcomings
+from crm_portfolio.connectors.hubspot._writing import described
+from crm_portfolio.errors import RightMissingError
+from crm_portfolio.protocols import Finding, FindingState
+from crm_portfolio.schema import HUMAN, MANAGED, TableName
+
+if TYPE_CHECKING:
+    from crm_portfolio.connectors.hubspot._client import Client
+
+__all__ = ["findings"]
+
+_SETUP: Final = "Run setup (crm-portfolio setup hubspot --apply): it creates it."
+_KIND: Final = "companies"
+
+
+def findings(
+    client: Client,
+    portal: Portal,
+    sources: Mapping[TableName, Sequence[RecordSource]],
+    settings: HubSpotSettings,
+    login: Login,
+) -> Iterator[Finding]:
+    """One thing after the other; each kind of record costs two calls at most."""
+    yield from _dates(settings, login)
+    is_all = settings.tables == "all"
+    wanted = (*sources, *SMALL) if settings.tables == "all" else settings.tables
+    for table in wanted:
+        is_asked_for = not is_all or table in ("account", "opportunity")
+        lacking: FindingState = "missing" if is_asked_for else "warning"
+        if table in SMALL:
+            yield _small(portal, table, lacking)
+        else:
+            yield from _table(portal, table, sources[table], lacking)
+    yield from _managed(client)
+    yield Finding(
+        f"scope {_paths.write_scope(_KIND)}",
+        "warning",
+        "Whether the login has it shows at the first write only.",
+    )
+
+
+def _dates(settings: HubSpotSettings, login: Login) -> Iterator[Finding]:
+    # vendor docs: announced ends.
+    if settings.paths == "v3":
+        mend = (
+            "v4 (associations) ends on 30 March 2027 and v3 in September 2027: set "
+            'paths = "2026-09" by then.'
+        )
+        yield Finding("API paths: v3 and v4", "warning", mend)
+    else:
+        mend = "A dated version is not supported any more after 18 months: March 2028."
+        yield Finding(f"API paths: {settings.paths}", "good", mend)
+    if isinstance(login, AccessToken):
+        mend = (
+            "Tokens of private apps keep working, but no new private app can be made "
+            "since 26 October 2026: a new login is a service key."
+        )
+        yield Finding("log-in: AccessToken", "good", mend)
+    else:
+        yield Finding(f"log-in: {type(login).__name__}", "good")
+
+
+def _small(portal: Portal, table: TableName, lacking: FindingState) -> Finding:
+    try:
+        rows = portal.small(table)
+    except RightMissingError as error:
+        return Finding(f"table {table}", lacking, f"{error.message}.")
+    return Finding(f"table {table}: {rows.num_rows:,} rows", "good")
+
+
+def _table(
+    portal: Portal,
+    table: TableName,
+    sources: Sequence[RecordSource],
+    lacking: FindingState,
+) -> Iterator[Finding]:
+    for source in sources:
+        what = f"table {table}: {source.kind}"
+        try:
+            portal.must_be_readable(source.kind)
+            known = portal.kinds(source.kind)
+        except RightMissingError as error:
+            yield Finding(what, lacking, f"{error.message}.")
+            continue
+        yield Finding(what, "good")
+        for field in source.fields:
+            absent = [name for name in field.sources if name not in known]
+            is_ours = table == "account" and field.column in COMPANY_PROPERTIES
+            if not absent or absent[0].startswith("$") or is_ours:
+                continue
+            state: FindingState = "missing" if field.is_required else "warning"
+            told = f"column {table}.{field.column}: {source.kind}.{absent[0]}"
+            mend = "The org has no such property, or this login may not read it."
+            yield Finding(told, state, mend)
+
+
+def _managed(client: Client) -> Iterator[Finding]:
+    try:
+        known = described(client, _KIND)
+    except RightMissingError as error:
+        yield Finding("properties of companies", "missing", f"{error.message}.")
+        return
+    for field in (*MANAGED, *HUMAN):
+        name = COMPANY_PROPERTIES[field.column]
+        if name not in known:
+            yield Finding(f"property {name}", "missing", _SETUP)
+            continue
+        steps = list(shortcomings(field, known[name]))
+        for step in steps:
+            mend = step.needs.partition(": ")[2].capitalize()
+            yield Finding(step.what, "missing", f"{mend}.")
+        if not steps:
+            yield Finding(f"property {name}", "good")

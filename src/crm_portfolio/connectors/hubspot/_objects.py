@@ -1,0 +1,172 @@
+"""How are records read: page by page, by their ids, and whom they are linked to?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import attrs
+
+from crm_portfolio.connectors import _assumptions
+from crm_portfolio.connectors.hubspot import _paths
+from crm_portfolio.connectors.hubspot._client import Client
+from crm_portfolio.connectors.hubspot._columns import Layout, Record
+from crm_portfolio.connectors.hubspot._fields import Link
+from crm_portfolio.connectors.hubspot._refusals import unreadable
+
+__all__ = [
+    "LIST_MAX",
+    "Page",
+    "archived",
+    "batch_read",
+    "listed",
+    "page_of",
+    "relinked",
+]
+
+LIST_MAX: Final = 100
+BATCH_READ_MAX: Final = 100
+EMPTY_PAGES_MAX: Final = 5
+
+
+@attrs.frozen
+class Page:
+    """Some records, and what leads to the next ones: empty behind the last."""
+
+    records: Sequence[Record]
+    after: str
+
+
+def listed(client: Client, wanted: Layout, *, after: str = "") -> Iterator[Page]:
+    """All records in the order of their ids, a call for each hundred.
+
+    Where the properties do not fit an address, their values are read by id: two calls.
+    """
+    kind, names = wanted.source.kind, wanted.properties
+    query = [("limit", str(LIST_MAX)), ("archived", "false")]
+    if wanted.links:
+        query.append(("associations", ",".join(link.to for link in wanted.links)))
+    long = [*query, ("properties", ",".join(names))]
+    fits = len(urlencode(long)) <= _assumptions.LIST_QUERY_MAX
+    for page in _pages(client, kind, long if fits else query, after):
+        records = page.records
+        if not fits and records:
+            values = batch_read(client, kind, [r["id"] for r in records], names)
+            records = [
+                {**record, "properties": values[record["id"]]["properties"]}
+                for record in records
+                if record["id"] in values  # archived since
+            ]
+        yield Page(records, page.after)
+
+
+def archived(client: Client, kind: str, *, after: str = "") -> Iterator[Page]:
+    """The recycle bin; it cannot be asked what came into it when."""
+    query = [("limit", str(LIST_MAX)), ("archived", "true")]
+    return _pages(client, kind, [*query, ("properties", "hs_object_id")], after)
+
+
+def batch_read(
+    client: Client, kind: str, ids: Sequence[str], names: Sequence[str]
+) -> dict[str, Record]:
+    """The records with these ids; who is gone, or is now part of another, is absent."""
+    found: dict[str, Record] = {}
+    where = f"reading {kind} by id"
+    for start in range(0, len(ids), BATCH_READ_MAX):
+        asked = ids[start : start + BATCH_READ_MAX]
+        body = {"inputs": [{"id": one} for one in asked], "properties": list(names)}
+        answer = client.post(
+            _paths.batch_read(kind), body, where=where, needs=_paths.read_scope(kind)
+        )
+        records = _results(answer.body, where)
+        found.update({str(r.get("id")): r for r in records if r.get("id") in asked})
+    return found
+
+
+def relinked(
+    client: Client, wanted: Layout, records: Sequence[Record], places: Sequence[int]
+) -> Sequence[Record]:
+    """The records, those at these places with all their links; a call for a thousand."""
+    if not places:
+        return records
+    links: dict[str, dict[str, Any]] = {records[at]["id"]: {} for at in places}
+    for link in wanted.links:
+        for one, linked in _links(
+            client, wanted.source.kind, link, list(links)
+        ).items():
+            links[one][link.to] = {"results": linked}
+    whole = list(records)
+    for at in places:
+        whole[at] = {**whole[at], "associations": links[whole[at]["id"]]}
+    return whole
+
+
+def page_of(body: Any, where: str) -> Page:
+    """The records of an answer, and where the next ones are."""
+    results = _results(body, where)
+    paging = body.get("paging")
+    following = paging.get("next") if isinstance(paging, dict) else None
+    if following is None:
+        return Page(results, "")
+    after = following.get("after") if isinstance(following, dict) else None
+    # The link beside it is never followed: it may lead to another host.
+    if not isinstance(after, str | int) or not str(after):
+        raise unreadable(where)
+    return Page(results, str(after))
+
+
+def _pages(
+    client: Client, kind: str, query: list[tuple[str, str]], after: str
+) -> Iterator[Page]:
+    where, needs = f"reading {kind}", _paths.read_scope(kind)
+    path, stuck = _paths.listing(kind), 0
+    while True:
+        more = [("after", after)] if after else []
+        answer = client.get(path, query=[*query, *more], where=where, needs=needs)
+        page = page_of(answer.body, where)
+        # A page may be empty and lead to itself, but not for ever.
+        stuck = stuck + 1 if after and page.after == after else 0
+        if stuck and (page.records or stuck > EMPTY_PAGES_MAX):
+            raise unreadable(where)
+        yield page
+        after = page.after
+        if not after:
+            return
+
+
+def _links(
+    client: Client, kind: str, link: Link, ids: Sequence[str]
+) -> dict[str, list[dict[str, str]]]:
+    """From each record, whom it is linked to; as a list would show it."""
+    where = f"reading whom {kind} are linked to"
+    needs = f"{_paths.read_scope(kind)}, {_paths.read_scope(link.to)}"
+    path, size = _paths.associations(kind, link.to), _assumptions.ASSOCIATIONS_MAX
+    found: dict[str, list[dict[str, str]]] = {one: [] for one in ids}
+    waiting: list[dict[str, str]] = [{"id": one} for one in ids]
+    while waiting:
+        body = {"inputs": waiting[:size]}
+        waiting = waiting[size:]
+        answer = client.post(path, body, where=where, needs=needs)
+        # Who has no links is among the errors, whatever the status: they stay empty.
+        for result in _results(answer.body, where):
+            one = str(result["from"]["id"])
+            found.setdefault(one, []).extend(_shown(result["to"], link))
+            more = (result.get("paging") or {}).get("next") or {}
+            if more.get("after"):
+                waiting.append({"id": one, "after": str(more["after"])})
+    return found
+
+
+def _shown(linked: Sequence[Any], link: Link) -> Iterator[dict[str, str]]:
+    for other in linked:
+        labels = {kind.get("label") for kind in other.get("associationTypes") or ()}
+        shown = link.primary if "Primary" in labels else ""
+        yield {"id": str(other["toObjectId"]), "type": shown}
+
+
+def _results(body: Any, where: str) -> list[Any]:
+    results = body.get("results") if isinstance(body, dict) else None
+    if not isinstance(results, list):
+        raise unreadable(where)
+    return results

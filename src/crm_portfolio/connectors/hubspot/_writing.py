@@ -1,0 +1,230 @@
+"""What came of each change that was sent?
+
+HubSpot refuses a whole batch for one bad value and names no record; it answers a merged
+record under another id; and it may do some of a batch under any status. So values are
+judged before, a refused batch is halved down to the culprit, and what no answer accounts
+for is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from crm_portfolio.connectors._retry import (
+    QuotaSpentError,
+    RetrySettings,
+    persistent,
+)
+from crm_portfolio.connectors.hubspot import _paths
+from crm_portfolio.connectors.hubspot._client import Answer, Client
+from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
+from crm_portfolio.connectors.hubspot._refusals import (
+    RefusedRequestError,
+    safe_code,
+    unreadable,
+)
+from crm_portfolio.connectors.hubspot._validation import (
+    Definitions,
+    definitions,
+    judged,
+    wire,
+)
+from crm_portfolio.errors import ConnectorError, TransientError
+from crm_portfolio.protocols import Change, Outcome
+
+__all__ = ["BATCH_WRITE_MAX", "described", "written"]
+
+BATCH_WRITE_MAX: Final = 100
+# Calls one refused batch may cost on the way to its culprits: 7 levels find one of 100.
+_SEARCH_CALLS: Final = 32
+_GONE: Final = frozenset({"OBJECT_NOT_FOUND", "NOT_FOUND"})
+_LOST: Final = "no answer came back: it may or may not be written"
+_UNTOLD: Final = "the answer does not tell what came of it"
+_MERGED: Final = "another record answered: it was merged"
+_DELETED: Final = "the record is deleted, merged or not here"
+_REFUSED: Final = "the CRM refuses it"
+_HIDDEN: Final = (
+    "the CRM refuses the batch it was in, and which record is to blame was not found "
+    "within the calls allowed; nothing of the batch was written"
+)
+
+Group: TypeAlias = list[Change]  # the changes of one record
+
+
+def written(
+    client: Client, kind: str, changes: Iterable[Change], *, retry: RetrySettings
+) -> Iterator[Outcome]:
+    """One outcome for each change; the changes of one record travel together.
+
+    Raises:
+        TransientError: After the changes in flight have come back as ``unknown``.
+    """
+    known: Definitions | None = None
+    for groups in _batches(changes):
+        if known is None:
+            known = described(client, kind)
+        batch = _Batch(client, kind, retry)
+        fit = [group for group in groups if not batch.refuse(group, known)]
+        failure = batch.write(fit)
+        yield from batch.outcomes
+        if failure is not None:
+            raise failure
+
+
+def described(client: Client, kind: str) -> Definitions:
+    """What the portal says of the properties, one call."""
+    where = f"reading the properties of {kind}"
+    answer = client.get(_paths.properties(kind), where=where, needs=_paths.schema(kind))
+    results = answer.body.get("results") if isinstance(answer.body, dict) else None
+    if not isinstance(results, list):
+        raise unreadable(where)
+    return definitions(results)
+
+
+def _batches(changes: Iterable[Change]) -> Iterator[list[Group]]:
+    by_record: dict[str, Group] = {}
+    for change in changes:
+        if change.record_id not in by_record and len(by_record) == BATCH_WRITE_MAX:
+            yield list(by_record.values())
+            by_record = {}
+        by_record.setdefault(change.record_id, []).append(change)
+    if by_record:
+        yield list(by_record.values())
+
+
+@attrs.define
+class _Batch:
+    """Up to 100 records on their way, and what is known of each."""
+
+    client: Client
+    kind: str
+    retry: RetrySettings
+    outcomes: list[Outcome] = attrs.field(factory=list)
+    calls_left: int = _SEARCH_CALLS
+    is_answer_lost: bool = False
+
+    def refuse(self, group: Group, known: Definitions) -> bool:
+        """Whether one of a record's values would be refused; then none of them is sent."""
+        found = {change.column: judged(change, known) for change in group}
+        bad = next((outcome for outcome in found.values() if outcome), None)
+        if bad is None:
+            return False
+        for change in group:
+            self.outcomes.append(
+                found[change.column] or attrs.evolve(bad, change=change)
+            )
+        return True
+
+    def write(self, groups: Sequence[Group]) -> ConnectorError | None:
+        """Write what can be written; the error that ended it."""
+        if not groups:
+            return None
+        try:
+            answer = persistent(self.retry)(self._send, groups)
+        except RefusedRequestError as refusal:
+            return self._refused(groups, refusal)
+        except ConnectorError as error:
+            if self.is_answer_lost:
+                self._all(groups, "unknown", "", _LOST)
+            return error
+        self._accounted(groups, answer)
+        return None
+
+    def _send(self, groups: Sequence[Group]) -> Answer:
+        inputs = [
+            {"id": group[0].record_id, "properties": _wired(group)} for group in groups
+        ]
+        where, needs = f"writing {self.kind}", _paths.write_scope(self.kind)
+        try:
+            return self.client.post(
+                _paths.batch_update(self.kind),
+                {"inputs": inputs},
+                where=where,
+                needs=needs,
+                once=True,
+            )
+        except TransientError as error:
+            # A spent quota is a clear no; any other missing answer may hide a yes.
+            self.is_answer_lost |= not isinstance(error, QuotaSpentError)
+            raise
+
+    def _refused(
+        self, groups: Sequence[Group], refusal: RefusedRequestError
+    ) -> ConnectorError | None:
+        """Nothing was applied: halve until the culprit stands alone."""
+        if len(groups) == 1:
+            code, message = _blamed(refusal)
+            self._all(groups, "rejected", code, message)
+            return None
+        if self.calls_left < 2:
+            self._all(groups, "rejected", safe_code(refusal.category), _HIDDEN)
+            return None
+        self.calls_left -= 2
+        middle = len(groups) // 2
+        first = self.write(groups[:middle])
+        return first or self.write(groups[middle:])
+
+    def _accounted(self, groups: Sequence[Group], answer: Answer) -> None:
+        done, refused, is_complete = _told(answer.body, groups)
+        for group in groups:
+            record = group[0].record_id
+            if record in done:
+                self._all([group], "written")
+            elif record in refused:
+                code = refused[record]
+                if code in _GONE:
+                    self._all([group], "gone", code, _DELETED)
+                else:
+                    self._all([group], "rejected", code, _REFUSED)
+            elif is_complete:
+                self._all([group], "gone", "", _MERGED)
+            else:
+                self._all([group], "unknown", "", _UNTOLD)
+
+    def _all(
+        self, groups: Sequence[Group], state: Any, code: str = "", message: str = ""
+    ) -> None:
+        self.outcomes += [
+            Outcome(change, state, code, message)
+            for group in groups
+            for change in group
+        ]
+
+
+def _wired(group: Group) -> dict[str, str]:
+    return {COMPANY_PROPERTIES[change.column]: wire(change.after) for change in group}
+
+
+def _told(body: Any, groups: Sequence[Group]) -> tuple[set[str], dict[str, str], bool]:
+    """Ids that were written, ids that were refused and why, and whether that is all.
+
+    The HTTP status tells nothing: errors are looked for under any. Of a batch that is
+    complete, an id that no entry names was answered under another id.
+    """
+    sent = {group[0].record_id for group in groups}
+    results, errors = _entries(body, "results"), _entries(body, "errors")
+    answered = {str(result.get("id")) for result in results}
+    refused: dict[str, str] = {}
+    for error in errors:
+        code = safe_code(error.get("category") or error.get("subCategory") or "")
+        context = error.get("context")
+        ids = context.get("ids") if isinstance(context, Mapping) else None
+        refused.update({str(one): code for one in ids or ()})
+    is_complete = isinstance(body, Mapping) and body.get("status") == "COMPLETE"
+    return answered & sent, refused, is_complete
+
+
+def _entries(body: Any, key: str) -> list[Mapping[str, Any]]:
+    found = body.get(key) if isinstance(body, Mapping) else None
+    return [entry for entry in found or () if isinstance(entry, Mapping)]
+
+
+def _blamed(refusal: RefusedRequestError) -> tuple[str, str]:
+    ours = set(COMPANY_PROPERTIES.values())
+    for code, name in refusal.problems:
+        named = f" ({name})" if name in ours else ""
+        return code, f"{_REFUSED}{named}"
+    return safe_code(refusal.category), _REFUSED

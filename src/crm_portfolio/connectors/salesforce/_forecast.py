@@ -1,0 +1,98 @@
+"""How many calls should a pull take?
+
+Each object is counted, which costs a call each; the rest is arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from crm_portfolio.connectors.salesforce._history import FieldChangesLeg, SnapshotsLeg
+from crm_portfolio.connectors.salesforce._legs import Leg, LogLeg, RecordsLeg
+from crm_portfolio.connectors.salesforce._places import Place
+from crm_portfolio.connectors.salesforce._pulling import beginning
+from crm_portfolio.connectors.salesforce._rates import RatesLeg
+from crm_portfolio.connectors.salesforce._reading import Select
+from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
+from crm_portfolio.connectors.salesforce._tables import Tables
+from crm_portfolio.errors import RightMissingError
+from crm_portfolio.protocols import Cursor, Forecast, Org
+from crm_portfolio.schema import TableName
+
+__all__ = ["forecast"]
+
+# A job is polled with growing delays: about so often in its first two minutes.
+_POLLS: Final = 12
+_PAGES_NAMED: Final = 5  # by one call to resultPages
+_COUNT_CALLS: Final[Mapping[str, int]] = {"activity": 2, "contact": 1}
+
+
+def forecast(
+    tables: Tables,
+    names: Sequence[TableName],
+    since: Mapping[TableName, Cursor],
+    settings: SalesforceSettings,
+    org: Org,
+    *,
+    logs_in: bool,
+) -> Forecast:
+    """The calls of a pull, those before it and those of this answer included."""
+    steps: Counter[str] = Counter({"log-in": int(logs_in), "identity": 2})
+    for name in names:
+        cursor = since.get(name)
+        place = beginning(name, cursor, tables.session.server_time)
+        is_increment = place.since is not None
+        legs, _ = tables.legs(name, None, is_increment=is_increment, org=org)
+        for leg in legs:
+            steps[name] += _calls(tables, leg, place, settings, steps)
+    steps["describe"] = tables.catalogue.described_count - 1  # one is the identity's
+    return Forecast({step: calls for step, calls in steps.items() if calls})
+
+
+def _calls(
+    tables: Tables,
+    leg: Leg,
+    place: Place,
+    settings: SalesforceSettings,
+    steps: Counter[str],
+) -> int:
+    if isinstance(leg, LogLeg):
+        return 1
+    if isinstance(leg, RatesLeg):
+        return 2
+    select = _select(leg, place)
+    if select is None:
+        return 0
+    steps["count"] += 1
+    try:
+        total = tables.rest.count(select.query)
+    except RightMissingError:
+        if isinstance(leg, FieldChangesLeg):
+            return 1
+        raise
+    if tables.reader.goes_by_bulk(select, total):
+        return _by_bulk(total, settings)
+    pages = max(1, -(-total // settings.page_size))
+    counting = sum(_COUNT_CALLS[kind] for kind in settings.counts)
+    is_counted = select.by_rest and isinstance(leg, RecordsLeg)
+    return pages * (1 + counting if is_counted else 1)
+
+
+def _select(leg: Leg, place: Place) -> Select | None:
+    if isinstance(leg, RecordsLeg):
+        return leg.select_since(place.since)
+    if isinstance(leg, FieldChangesLeg) and not leg.lines:
+        return None
+    if isinstance(leg, SnapshotsLeg | FieldChangesLeg):
+        return leg.select_since(place)
+    return None
+
+
+def _by_bulk(total: int, settings: SalesforceSettings) -> int:
+    """The page that tells how many, the job, its polls, its pages, and its end."""
+    pages = max(1, -(-total // settings.bulk_page_rows))
+    lists = -(-pages // _PAGES_NAMED) if pages > _PAGES_NAMED else 0
+    told = int(settings.bulk == "auto")
+    return told + 1 + _POLLS + pages + lists + 1

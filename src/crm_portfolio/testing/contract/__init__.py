@@ -1,0 +1,9 @@
+"""What must every source, and every connector, satisfy?"""
+
+from __future__ import annotations
+
+from crm_portfolio.testing.contract._connector import ConnectorContract
+from crm_portfolio.testing.contract._pretend import Pretend, Trouble
+from crm_portfolio.testing.contract._source import SourceContract
+
+__all__ = ["ConnectorContract", "Pretend", "SourceContract", "Trouble"]
