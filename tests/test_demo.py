@@ -125,3 +125,13 @@ class TestOwnData:
         write_folder(tmp_path / "data", {"account": samples.book().tables["account"]})
         with pytest.raises(SettingsError, match="--as-of"):
             _demo.demo(data=tmp_path / "data", keep=tmp_path / "kept")
+
+
+def test_hubspot_shows_the_same_book(shown: _demo.Demo, tmp_path: Path) -> None:
+    other = _demo.demo("hubspot", keep=tmp_path)
+    assert other.is_good
+    assert other.started.crm == "HubSpot"
+    assert other.agrees_with(shown)
+    assert other.pulled.faults == shown.pulled.faults
+    # Account and properties, pages of a hundred, stages, owners who are here and gone.
+    assert other.pulled.api_calls <= 1 + 2 + 3 + 40 + 1 + 2 + 5

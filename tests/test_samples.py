@@ -281,9 +281,9 @@ class TestTheOddBook:
         from crm_portfolio.simulator import HubSpot, Salesforce
 
         for simulator in (HubSpot, Salesforce):
-            crm = simulator(samples.odd_book(), currency="EUR")
-            assert len(crm.ids("account")) == 12
-            assert len(crm.ids("opportunity")) == 14
+            with simulator(samples.odd_book(), currency="EUR") as crm:
+                assert len(crm.ids("account")) == 12
+                assert len(crm.ids("opportunity")) == 14
 
 
 def _parents(book: samples.Book) -> dict[str, str | None]:

@@ -113,7 +113,10 @@ class Ledger:
         del self.records["account"][loser]
         self.left.append((self.tick, "account", loser, "merged", winner))
         if rewrites:
-            for table, column in (("opportunity", "account_id"), ("account", "parent_id")):
+            for table, column in (
+                ("opportunity", "account_id"),
+                ("account", "parent_id"),
+            ):
                 for id_, record in list(self.records.get(table, {}).items()):
                     if record.get(column) == loser:
                         into = None if id_ == winner else winner
@@ -177,7 +180,7 @@ class Ledger:
         *,
         since: Mapping[TableName, Cursor] | None = None,
     ) -> Forecast:
-        return Forecast({name: 1 for name in tables})
+        return Forecast(dict.fromkeys(tables, 1))
 
     def read(
         self, table: TableName, ids: Sequence[str], columns: Sequence[str]
@@ -206,7 +209,9 @@ class Ledger:
                 yield rows, None
             return
         if table == "opportunity_change":
-            told = [fact for tick, fact in self._facts() if tick >= start - self.overlap]
+            told = [
+                fact for tick, fact in self._facts() if tick >= start - self.overlap
+            ]
             for rows in self._sliced(table, told, names):
                 yield rows, None
             return
@@ -265,7 +270,9 @@ def _table(
     for name in names:
         values = [row.get(name) for row in rows]
         typed = spec[name].type in {"money", "integer"}
-        columns[name] = pa.array(values, arrow_type(spec[name]) if typed else pa.string())
+        columns[name] = pa.array(
+            values, arrow_type(spec[name]) if typed else pa.string()
+        )
     return pa.table(columns)
 
 

@@ -1,7 +1,11 @@
-"""Pulls in processes that die at the n-th thing they do, for every n; run as a script.
+"""Pulls in processes that die at the n-th thing they do; run as a script.
+
+    killed.py FOLDER whole|since STEP     die at the first, and at each STEP-th after it
+    killed.py FOLDER shot 0               shot from outside, later and later
 
 Each line of output tells, as JSON, of one death: how many calls it and the run after it
-made, what could be read in between, and a checksum of what came of it.
+made, what could be read in between, and a checksum of what came of it. The first line
+tells of a pull that nothing happened to.
 """
 
 from __future__ import annotations
@@ -11,26 +15,41 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import sys
+import time
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+from crm_portfolio._pull import PullSettings, pull
+from crm_portfolio.errors import SettingsError
+from crm_portfolio.portfolio import Portfolio
 
 AS_OF = date(2026, 6, 30)
 _CHANGES = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
 _DIED = 9
 
 
-def ledger(*, changed: bool) -> Any:
+def _loaded(name: str) -> ModuleType:
+    """The module beside this one, which is no package."""
     spec = importlib.util.spec_from_file_location(
-        "ledger", Path(__file__).with_name("conftest.py")
+        name, Path(__file__).with_name(f"{name}.py")
     )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["ledger"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
-    crm = module.small()
+    return module
+
+
+LEDGERS = _loaded("conftest")  # once, before the first child
+
+
+def ledger(*, changed: bool) -> Any:
+    crm = LEDGERS.small()
     crm.hidden = {"exchange_rate", "stage"}
     crm.currency = "EUR"
     for id_ in list(crm.records["opportunity"]):
@@ -72,7 +91,7 @@ def in_a_process(work: Any) -> tuple[int, dict[str, Any]]:
         try:
             said = work()
             os.write(writing, json.dumps(said).encode())
-        except BaseException as error:  # noqa: BLE001 - told to the parent
+        except BaseException as error:
             os.write(writing, json.dumps({"error": repr(error)}).encode())
             os._exit(1)
         os._exit(0)
@@ -84,8 +103,6 @@ def in_a_process(work: Any) -> tuple[int, dict[str, Any]]:
 
 
 def pulled(folder: Path, *, since: bool, at: int = 0) -> dict[str, Any]:
-    from crm_portfolio._pull import PullSettings, pull
-
     crm = ledger(changed=since)
     deaths = Deaths(folder, at)
     calls = folder.with_name("calls")
@@ -105,11 +122,8 @@ def pulled(folder: Path, *, since: bool, at: int = 0) -> dict[str, Any]:
 
 def looked_at(folder: Path) -> dict[str, Any]:
     """What a reader finds."""
-    from crm_portfolio.errors import SettingsError
-    from crm_portfolio.portfolio import Portfolio
-
     try:
-        book = Portfolio.load(folder)
+        book = Portfolio.load(folder, backend="pyarrow")
         rows = {name: len(book[name]) for name in book.tables}
     except SettingsError as error:
         return {"found": None, "said": str(error)}
@@ -124,10 +138,36 @@ def checksum(folder: Path) -> str:
     return hasher.hexdigest()
 
 
-def main(place: Path, *, since: bool, step: int) -> None:
-    import crm_portfolio._pull  # noqa: F401 - loaded once, before the first child
-    import crm_portfolio.portfolio  # noqa: F401
+def slowly(folder: Path) -> dict[str, Any]:
+    crm = ledger(changed=False)
+    crm.rows_at_once = 1
+    crm.at_call = lambda number: time.sleep(0.01)
+    pull(crm, as_of=AS_OF, into=folder)
+    return {}
 
+
+def shot(place: Path) -> None:
+    """Four tables at once, killed by another process, wherever that may be."""
+    pull(ledger(changed=False), as_of=AS_OF, into=place / "whole")
+    print(json.dumps({"at": 0, "ended": 0, "sum": checksum(place / "whole")}))
+    delay, code = 0.0, -signal.SIGKILL
+    folder = place / "book"
+    while code != 0:
+        delay += 0.03
+        child = os.fork()
+        if child == 0:
+            slowly(folder)
+            os._exit(0)
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        told = {"at": delay, "ended": code, "sum": ""}
+        if code == 0:
+            told["sum"] = checksum(folder)
+        print(json.dumps(told), flush=True)
+
+
+def main(place: Path, *, since: bool, step: int) -> None:
     base = place / "base"
     base.mkdir(parents=True)
     if since:
@@ -154,4 +194,7 @@ def main(place: Path, *, since: bool, step: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), since=sys.argv[2] == "since", step=int(sys.argv[3]))
+    if sys.argv[2] == "shot":
+        shot(Path(sys.argv[1]))
+    else:
+        main(Path(sys.argv[1]), since=sys.argv[2] == "since", step=int(sys.argv[3]))

@@ -65,9 +65,13 @@ ACT = st.one_of(
         STATUS,
         st.integers(0, 10_000),
     ),
-    st.tuples(st.just("delete"), st.sampled_from(["account", "opportunity"]), st.integers(0)),
+    st.tuples(
+        st.just("delete"), st.sampled_from(["account", "opportunity"]), st.integers(0)
+    ),
     st.tuples(st.just("merge"), st.integers(0), st.integers(0)),
-    st.tuples(st.just("touch"), st.sampled_from(["account", "opportunity"]), st.integers(0)),
+    st.tuples(
+        st.just("touch"), st.sampled_from(["account", "opportunity"]), st.integers(0)
+    ),
     st.tuples(st.just("pull"), st.integers(1, 4)),
 )
 
@@ -90,7 +94,11 @@ def act(ledger: Ledger, what: str, *how: Any) -> None:
         case "opportunity", (id_, account, status, cents):
             # One that left does not come back here: its history would come back with it.
             if all(gone[2] != id_ for gone in ledger.left):
-                deal = {"account_id": named(account), "status": status, "amount": cents / 100}
+                deal = {
+                    "account_id": named(account),
+                    "status": status,
+                    "amount": cents / 100,
+                }
                 ledger.put("opportunity", id_, closed_on="2026-02-01", **deal)
         case "delete", (table, number):
             if (id_ := of(table, number)) is not None:
@@ -194,7 +202,9 @@ def test_rows_that_still_name_a_merged_account_follow_it_to_the_winner(
     deals = {row["opportunity_id"]: row for row in book["opportunity"].to_pylist()}
     assert deals["o1"]["account_id"] == "a6"
     assert deals["o2"]["account_id"] == "a6"
-    parents = {row["account_id"]: row["parent_id"] for row in book["account"].to_pylist()}
+    parents = {
+        row["account_id"]: row["parent_id"] for row in book["account"].to_pylist()
+    }
     assert parents["a3"] == "a6"
     assert not len(book.faults)
     # Also on later nights, when nobody speaks of it any more.
@@ -331,7 +341,9 @@ def test_another_org_begins_again_and_says_so(ledger: Ledger, folder: Path) -> N
         plain = json.loads(file.read_bytes())
         plain["identity"]["org"] = "ledger org L2"
         file.write_bytes(canonical_json(plain))
-    assert any("the copy is of ledger org L2" in note for note in current(ledger, folder))
+    assert any(
+        "the copy is of ledger org L2" in note for note in current(ledger, folder)
+    )
 
 
 def test_a_table_more_is_pulled_and_a_table_less_is_left_out(
@@ -393,7 +405,9 @@ def test_a_key_that_stands_twice_is_never_merged_away(
 # --- what is kept beside it --------------------------------------------------------
 
 
-def test_it_is_told_since_when_each_table_is_known(ledger: Ledger, folder: Path) -> None:
+def test_it_is_told_since_when_each_table_is_known(
+    ledger: Ledger, folder: Path
+) -> None:
     file = folder / "source" / "complete_as_of.json"
     before = json.loads(file.read_bytes())
     assert before["account"]["rows"] == before["account"]["volatile"]

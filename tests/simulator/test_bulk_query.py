@@ -56,6 +56,7 @@ class Jobs:
     def pages(self, job: str, **params: Any) -> list[requests.Response]:
         found = [self.page(job, **params)]
         while (locator := found[-1].headers["Sforce-Locator"]) != "null":
+            assert len(found) < 100
             found.append(self.page(job, locator=locator, **params))
         return found
 

@@ -148,3 +148,18 @@ def test_a_change_of_a_field_that_opportunities_lack_is_refused():
     deal = pa.table({"opportunity_id": ["o"], "status": ["open"]})
     with pytest.raises(DataError, match="colour"):
         Salesforce({"opportunity": deal, "opportunity_change": change})
+
+
+def test_a_new_opportunity_has_a_beginning(untidy_org, raw):
+    body = {
+        "Name": "Eight",
+        "StageName": "Talks",
+        "CloseDate": "2026-12-31",
+        "Amount": 8,
+    }
+    made = raw("POST", "sobjects/Opportunity", json=body).json()["id"]
+    (first,) = shots(raw, "Eight")
+    assert first[:5] == ("Talks", 8.0, None, "2026-12-31", None)
+    assert told(raw, "Eight") == []
+    record = untidy_org.record("Opportunity", made)
+    assert (record["CurrencyIsoCode"], record["ExpectedRevenue"]) == ("EUR", 2.0)

@@ -265,3 +265,15 @@ def test_an_assertion_for_someone_else_is_refused(org, audience):
     }
     answer = requests.post(f"{org.url}/services/oauth2/token", data=form, timeout=10)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+
+
+def test_soap_can_be_off_and_its_environment_is_told():
+    with Salesforce(allows_soap_login=False) as org:
+        answer = soap(org, "59.0")
+        assert answer.status_code == 500
+        assert "INVALID_OPERATION" in answer.text
+        told = org.environment_for("password")
+        assert set(told) == {
+            "SALESFORCE_INSTANCE_URL", "SALESFORCE_USERNAME", "SALESFORCE_PASSWORD",
+            "SALESFORCE_SECURITY_TOKEN",
+        }  # fmt: skip

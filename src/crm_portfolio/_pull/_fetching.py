@@ -106,10 +106,10 @@ class Fetch:
     def _begun(self, known: Checkpoint, kind: Kind) -> Part:
         part, copy = known.part, known.copy
         if part is not None and part.kind == kind:
-            whole = self.mirror.is_sound(part.folder, part.batches)
-            if whole and (part.cursor is not None or part.is_done):
-                for stored in ("rows", "gone"):
-                    self.mirror.drop(part.folder, stored, after=part.batches)
+            for stored in ("rows", "gone"):  # behind which there is no cursor yet
+                self.mirror.drop(part.folder, stored, after=part.batches)
+            can_go_on = part.cursor is not None or part.is_done
+            if can_go_on and self.mirror.is_sound(part.folder, part.batches):
                 return part
         taken = [] if copy is None else [copy.folder]
         return Part(kind, self.mirror.begin(beside=taken))

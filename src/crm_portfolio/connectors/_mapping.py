@@ -198,6 +198,9 @@ def _moments_of_any_spelling(text: pa.Array) -> pa.Array:
     )
 
 
+_UTC = pa.timestamp("us", "UTC")
+
+
 def _is_text(array: pa.Array) -> bool:
     return bool(pa.types.is_string(array.type) or pa.types.is_large_string(array.type))
 
@@ -210,6 +213,8 @@ def _text(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
 def _as(wanted: pa.DataType) -> Converter:
     def convert(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
         array = arrays[0]
+        if array.type == wanted:
+            return array
         return _trimmed(array) if _is_text(array) else array.cast(wanted)
 
     return convert
@@ -235,6 +240,8 @@ def _moment(arrays: tuple[pa.Array, ...], zone: str) -> pa.Array:
     array = arrays[0]
     if _is_text(array):
         return _trimmed(array)
+    if array.type == _UTC:
+        return array
     if pa.types.is_date(array.type):
         midnight = pc.assume_timezone(
             array.cast(pa.timestamp("us")),
@@ -263,14 +270,15 @@ def _host(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
     return pc.if_else(is_host, host, pa.scalar(None, pa.string()))
 
 
+_float = _as(pa.float64())
 CONVERTERS: MappingOf[str, Converter] = {
     "id": _text,
     "text": _text,
     "code": _text,
     "integer": _as(pa.int64()),
-    "number": _as(pa.float64()),
-    "money": _as(pa.float64()),
-    "share": _as(pa.float64()),
+    "number": _float,
+    "money": _float,
+    "share": _float,
     "percent": _percent,
     "boolean": _as(pa.bool_()),
     "day": _day,

@@ -112,7 +112,7 @@ def test_a_ceiling_stops_a_pull_at_a_place_it_can_go_on_from(
     big_org, connected
 ) -> None:
     whole = pa.concat_tables(b.rows for b in connected(big_org).pull("account"))
-    small = {"page_size": 500, "batch_rows": 1}
+    small = {"page_size": 500}
     crm = connected(big_org, ceilings=Ceilings(max_calls=8), **small)
     got = []
     pulling = crm.pull("account")
@@ -129,7 +129,7 @@ def test_a_ceiling_stops_a_pull_at_a_place_it_can_go_on_from(
 def test_stopped_at_any_call_and_gone_on_elsewhere_the_rows_are_the_same(
     big_org, connected, way
 ) -> None:
-    small = {"page_size": 1_000, "bulk_page_rows": 1_000, "batch_rows": 1, "bulk": way}
+    small = {"page_size": 1_000, "bulk_page_rows": 1_000, "bulk": way}
     unbroken = connected(big_org, **small)
     whole = pa.concat_tables(b.rows for b in unbroken.pull("account"))
     for most in range(1, unbroken.calls + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
 
 import pyarrow as pa
 import pytest
@@ -17,13 +18,13 @@ from crm_portfolio.protocols import Source
 from crm_portfolio.schema import TableName
 from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator import Salesforce as Simulator
-from crm_portfolio.simulator.salesforce import Assumptions
+from crm_portfolio.simulator.salesforce import Assumptions, Bulk
 from crm_portfolio.testing import ConnectorContract
 
 PATIENT = RetrySettings(attempts=4, first_wait_seconds=0.0)
 FIELDS = (*schema.MANAGED, *schema.HUMAN)
 KINDS = {"cut_body": "truncated", "busy": "throttled"}
-ACCOUNTS, DEALS = 2_300, 45_000
+ACCOUNTS, DEALS = 700, 2_300
 
 
 def tables() -> dict[TableName, pa.Table]:
@@ -97,13 +98,16 @@ def stranger() -> Iterator[Stranger]:
 @pytest.fixture(scope="class")
 def running(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     assumptions = request.cls.assumptions
-    with Simulator(tables(), currency="EUR", assumptions=assumptions) as org:
+    pages = Bulk(page_rows=500)
+    with Simulator(
+        tables(), currency="EUR", assumptions=assumptions, bulk=pages
+    ) as org:
         yield org
 
 
 class SalesforceContract(ConnectorContract):
     assumptions = Assumptions()
-    settings: Mapping[str, object] = {}
+    settings: ClassVar[Mapping[str, object]] = {}
     login = "client_credentials"
 
     @pytest.fixture
@@ -142,13 +146,13 @@ class SalesforceContract(ConnectorContract):
 
 
 class TestByRest(SalesforceContract):
-    settings = {"bulk": "never"}
+    settings: ClassVar = {"bulk": "never", "page_size": 300}
 
 
 class TestByBulk(SalesforceContract):
-    settings = {"bulk": "always", "bulk_page_rows": 15_000}
+    settings: ClassVar = {"bulk": "always", "bulk_page_rows": 500}
 
 
 class TestByJwt(SalesforceContract):
-    settings = {"bulk": "never"}
+    settings: ClassVar = {"bulk": "never", "page_size": 300}
     login = "jwt"

@@ -181,7 +181,7 @@ def test_what_changes_without_a_trace_is_right_again(org, connected) -> None:
 
 @pytest.mark.parametrize("way", [{"bulk": "never"}, {"bulk": "always"}])
 def test_an_increment_goes_on_behind_every_batch(big_org, connected, way) -> None:
-    settings = {"page_size": 500, "bulk_page_rows": 1_000, "batch_rows": 1, **way}
+    settings = {"page_size": 500, "bulk_page_rows": 1_000, **way}
     _, since = pulled(connected(big_org, **settings), "account")
     big_org.clock.advance(HOUR)
     ids = list(big_org.ids("account").values())
@@ -217,7 +217,7 @@ def test_a_finished_pull_has_nothing_left_to_resume(org, connected) -> None:
 
 
 def test_a_cursor_amid_a_pull_is_not_since(big_org, connected) -> None:
-    crm = connected(big_org, batch_rows=1, page_size=500)
+    crm = connected(big_org, page_size=500)
     first = next(crm.pull("account"))
     with pytest.raises(SettingsError, match="give it as resume"):
         crm.pull("account", since=first.cursor)

@@ -488,7 +488,7 @@ def test_a_history_cut_by_pages_is_the_same_history(connected) -> None:
     )
     tables = {"account": ACCOUNTS, "opportunity": deals, "opportunity_change": history}
     with Simulator(tables) as org:
-        small = {"page_size": 250, "batch_rows": 1, "bulk": "never"}
+        small = {"page_size": 250, "bulk": "never"}
         batches = list(connected(org, **small).pull("opportunity_change"))
         assert len(batches) > 3
         expected = told(whole(connected(org), "opportunity_change"))

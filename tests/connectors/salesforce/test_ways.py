@@ -67,7 +67,7 @@ def test_a_query_that_times_out_is_cut_until_it_does_not(big_org, connected) -> 
     expected = whole(connected(big_org).pull("account"))
     big_org.rules.slow["Account"] = 1_500
     for settings in ({"bulk": "always"}, {"bulk": "never", **PAGED}):
-        batches = list(connected(big_org, batch_rows=1, **settings).pull("account"))
+        batches = list(connected(big_org, **settings).pull("account"))
         assert whole(batches).equals(expected), settings
         assert [batch.is_last for batch in batches].count(True) == 1
 
@@ -83,7 +83,7 @@ def test_a_query_that_times_out_however_small_ends_in_an_error(
 
 def test_a_pull_in_halves_goes_on_in_another_process(big_org, connected) -> None:
     big_org.rules.slow["Account"] = 1_500
-    settings = {"bulk": "never", "batch_rows": 1, **PAGED}
+    settings = {"bulk": "never", **PAGED}
     unbroken = list(connected(big_org, **settings).pull("account"))
     for place, batch in enumerate(unbroken[:-1]):
         rest = connected(big_org, **settings).pull("account", resume=batch.cursor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -12,8 +13,9 @@ from crm_portfolio.simulator.hubspot import HubSpot
 
 
 @pytest.fixture
-def odd() -> HubSpot:
-    return HubSpot(samples.odd_book(), currency="EUR", time_zone="Europe/Paris")
+def odd() -> Iterator[HubSpot]:
+    with HubSpot(samples.odd_book(), currency="EUR", time_zone="Europe/Paris") as one:
+        yield one
 
 
 def deal(portal: HubSpot, key: str) -> dict[str, Any]:
@@ -102,8 +104,8 @@ def test_a_currency_without_a_rate_has_no_home_amount():
             "currency": ["CHF"],
         }
     )
-    portal = HubSpot({"opportunity": deals}, currency="EUR")
-    assert deal(portal, "o")["amount_in_home_currency"] is None
+    with HubSpot({"opportunity": deals}, currency="EUR") as portal:
+        assert deal(portal, "o")["amount_in_home_currency"] is None
 
 
 def test_activities_are_counted_on_companies_and_deals(odd):

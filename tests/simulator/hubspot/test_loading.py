@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -15,9 +17,19 @@ from crm_portfolio.simulator.hubspot import HubSpot
 
 
 @pytest.fixture(scope="module")
-def odd() -> HubSpot:
-    """Everything that is not ordinary; looked at, never talked to."""
-    return HubSpot(samples.odd_book(), currency="EUR", time_zone="Europe/Paris")
+def odd() -> Iterator[HubSpot]:
+    """Everything that is not ordinary; looked at, never changed."""
+    with HubSpot(samples.odd_book(), currency="EUR", time_zone="Europe/Paris") as one:
+        yield one
+
+
+@pytest.fixture
+def hold() -> Iterator[Callable[..., HubSpot]]:
+    """Portals to look at until the test ends."""
+    with ExitStack() as open_until_then:
+        yield lambda *data, **switches: open_until_then.enter_context(
+            HubSpot(*data, **switches)
+        )
 
 
 def deal(portal: HubSpot, key: str) -> dict[str, Any]:
@@ -28,15 +40,20 @@ def company(portal: HubSpot, key: str) -> dict[str, Any]:
     return portal.record("companies", portal.ids("account")[key])
 
 
-def small(**columns: Any) -> HubSpot:
+@pytest.fixture
+def small(hold) -> Callable[..., HubSpot]:
     """A portal with one deal."""
-    return HubSpot({"opportunity": pa.table({"opportunity_id": ["o"], **columns})})
+
+    def one(**columns: Any) -> HubSpot:
+        return hold({"opportunity": pa.table({"opportunity_id": ["o"], **columns})})
+
+    return one
 
 
-def test_numbers_stay_the_ids_and_other_ids_become_numbers():
-    kept = HubSpot({"account": pa.table({"account_id": ["512", "77"]})})
+def test_numbers_stay_the_ids_and_other_ids_become_numbers(hold):
+    kept = hold({"account": pa.table({"account_id": ["512", "77"]})})
     assert dict(kept.ids("account")) == {"512": "512", "77": "77"}
-    made = HubSpot({"account": pa.table({"account_id": ["x", "y", "z", "007"]})})
+    made = hold({"account": pa.table({"account_id": ["x", "y", "z", "007"]})})
     ids = list(made.ids("account").values())
     assert all(each.isdecimal() for each in ids)
     assert ids == sorted(ids, key=int) != sorted(ids)
@@ -54,9 +71,9 @@ def test_an_account_becomes_a_company(odd):
     assert company(odd, "a11")["industry"] is None
 
 
-def test_a_customer_is_told_by_its_lifecycle_stage():
+def test_a_customer_is_told_by_its_lifecycle_stage(hold):
     table = pa.table({"account_id": ["1", "2"], "is_customer": [True, None]})
-    portal = HubSpot({"account": table})
+    portal = hold({"account": table})
     stages = [company(portal, key)["lifecyclestage"] for key in ("1", "2")]
     assert stages == ["customer", "lead"]
 
@@ -138,11 +155,11 @@ def test_the_companies_of_a_deal_are_shown_inline(talk):
     assert links[deals["o03"]] == [(ids[a], plain) for a in ("a01", "a02", "a03")]
 
 
-def test_the_companies_of_a_deal_may_be_a_list():
+def test_the_companies_of_a_deal_may_be_a_list(hold):
     deals = {"account_id": ["b"], "account_ids": [["a", "b"]], "status": ["open"]}
     accounts = pa.table({"account_id": ["a", "b"]})
     table = pa.table({"opportunity_id": ["o"], **deals})
-    portal = HubSpot({"account": accounts, "opportunity": table})
+    portal = hold({"account": accounts, "opportunity": table})
     assert company(portal, "a")["num_associated_deals"] == "1"
     assert (
         deal(portal, "o")["hs_primary_associated_company"] == portal.ids("account")["b"]
@@ -162,28 +179,28 @@ def test_pipelines_share_labels_of_stages_but_no_ids(talk):
     assert "Quote sent" not in first
 
 
-def test_standard_stages_keep_their_words():
+def test_standard_stages_keep_their_words(small):
     portal = small(stage=["Closed Won"], status=["won"])
     assert deal(portal, "o")["dealstage"] == "closedwon"
     assert deal(small(status=["lost"]), "o")["dealstage"] == "closedlost"
 
 
-def test_a_status_that_its_stage_contradicts_is_refused():
+def test_a_status_that_its_stage_contradicts_is_refused(hold, small):
     stages = pa.table(
         {"pipeline": ["P"], "stage": ["S"], "position": [1], "status": ["won"]}
     )
     deals = {"opportunity_id": ["o"], "pipeline": ["P"], "stage": ["S"]}
     lost = pa.table({**deals, "status": ["lost"]})
     with pytest.raises(DataError, match="contradicts"):
-        HubSpot({"stage": stages, "opportunity": lost})
+        hold({"stage": stages, "opportunity": lost})
     nowhere = pa.table({**deals, "stage": ["T"], "status": ["won"]})
     with pytest.raises(DataError, match="lacks"):
-        HubSpot({"stage": stages, "opportunity": nowhere})
+        hold({"stage": stages, "opportunity": nowhere})
     with pytest.raises(DataError, match="open, won or lost"):
         small(status=["perhaps"])
 
 
-def test_renewals_and_expansions_can_be_told_apart():
+def test_renewals_and_expansions_can_be_told_apart(small):
     kinds = [
         deal(small(status=["open"], kind=[kind]), "o")["dealtype"]
         for kind in ("new", "renewal", "expansion")
@@ -302,20 +319,20 @@ def test_owners_who_left_are_archived(talk):
     assert "userId" not in gone["results"][0]
 
 
-def test_an_unknown_table_and_ids_that_come_twice_are_refused():
+def test_an_unknown_table_and_ids_that_come_twice_are_refused(hold):
     with pytest.raises(SettingsError, match="accounts"):
-        HubSpot({"accounts": pa.table({})})
+        hold({"accounts": pa.table({})})
     with pytest.raises(DataError, match="each row once"):
-        HubSpot({"account": pa.table({"account_id": ["a", "a"]})})
+        hold({"account": pa.table({"account_id": ["a", "a"]})})
 
 
-def test_a_folder_gives_the_same_portal_as_its_tables(tmp_path):
+def test_a_folder_gives_the_same_portal_as_its_tables(tmp_path, hold):
     tables = samples.book(accounts=40, opportunities=250).tables
     write_folder(tmp_path, tables)
-    from_folder, from_tables = HubSpot(tmp_path), HubSpot(tables)
+    from_folder, from_tables = hold(tmp_path), hold(tables)
     assert from_folder.snapshot(audit=True) == from_tables.snapshot(audit=True)
 
 
-def test_a_start_gives_the_same_portal_every_time():
-    one = HubSpot(samples.odd_book(), currency="EUR").snapshot(audit=True)
-    assert one == HubSpot(samples.odd_book(), currency="EUR").snapshot(audit=True)
+def test_a_start_gives_the_same_portal_every_time(hold):
+    one = hold(samples.odd_book(), currency="EUR").snapshot(audit=True)
+    assert one == hold(samples.odd_book(), currency="EUR").snapshot(audit=True)

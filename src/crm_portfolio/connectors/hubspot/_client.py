@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlencode
 from urllib.request import getproxies, proxy_bypass
 
 import attrs
@@ -41,9 +42,10 @@ from crm_portfolio.connectors.hubspot._settings import (
 from crm_portfolio.errors import ConnectorError, LoginError, TransientError
 from crm_portfolio.protocols import Quota
 
-__all__ = ["Answer", "Client"]
+__all__ = ["Answer", "Client", "encoded"]
 
-Query: TypeAlias = Sequence[tuple[str, str]]
+# Names and values, or the same as it stands in an address.
+Query: TypeAlias = Sequence[tuple[str, str]] | str
 # One attempt; no redirect is followed, and a 3xx comes back as what it is.
 _ONCE: Final = urllib3.Retry(
     total=0,
@@ -102,8 +104,9 @@ class Client:
             where: What is being done, for the error's message.
             needs: The scope to name, should HubSpot say that one is missing.
         """
-        url = self._url(path)
-        return self._answered(_Question("GET", url, where, needs, query=query))
+        url, said = self._url(path), encoded(query)
+        url = f"{url}?{said}" if said else url
+        return self._answered(_Question("GET", url, where, needs))
 
     def post(
         self,
@@ -192,7 +195,6 @@ class Client:
                 reply = self._wire.request(
                     ask.method,
                     ask.url,
-                    query_params=list(ask.query),
                     headers=_headers(token, is_form=bool(ask.form)),
                     body=ask.body,
                     post_params=ask.form,
@@ -250,9 +252,13 @@ class _Question:
     where: str
     needs: str = ""
     body: Any = attrs.field(default=None, repr=False)
-    query: Query = ()
     window: str = BURST
     form: list[tuple[str, str]] | None = attrs.field(default=None, repr=False)
+
+
+def encoded(query: Query) -> str:
+    """As it stands in an address; commas bare, or each call looks at every letter."""
+    return query if isinstance(query, str) else urlencode(query, safe=",")
 
 
 def _connections(login: Login, settings: HubSpotSettings) -> Any:

@@ -189,7 +189,7 @@ class HubSpot:
         since: Cursor | None = None,
         resume: Cursor | None = None,
     ) -> Iterator[Batch]:
-        """A table in batches of about 20,000 rows, in the order of their ids."""
+        """A table page by page of the API, in the order of their ids."""
         from crm_portfolio.connectors.hubspot._metadata import SMALL
 
         for cursor in (since, resume):
@@ -208,17 +208,17 @@ class HubSpot:
         since: Cursor | None,
         resume: Cursor | None,
     ) -> Iterator[Batch]:
-        from crm_portfolio.connectors.hubspot._reading import Place, pulled
+        from crm_portfolio.connectors.hubspot._places import Place
+        from crm_portfolio.connectors.hubspot._reading import pulled
 
         zone = self.org().time_zone
         layouts = self._layouts(table)
-        began = self._client.server_time
         if resume is not None:
             place = Place.of(resume)
         elif since is not None:
-            place = Place.of(since).increment(began)
+            place = Place.of(since).increment()
         else:
-            place = Place(began=began)
+            place = Place()
         is_increment = place.since is not None
         parts = [_only(part, columns, is_increment=is_increment) for part in layouts]
         yield from pulled(self._client, parts, place, time_zone=zone)
@@ -226,7 +226,7 @@ class HubSpot:
     def _small(
         self, table: TableName, columns: Sequence[str] | None
     ) -> Iterator[Batch]:
-        from crm_portfolio.connectors.hubspot._reading import Place
+        from crm_portfolio.connectors.hubspot._places import Place
 
         rows = self._portal.small(table)
         if columns is not None:
@@ -287,7 +287,7 @@ class HubSpot:
         )
         records = [found[one] for one in ids if one in found]
         zone = self.org().time_zone if records else "UTC"
-        rows = wanted.table_of(records, time_zone=zone)
+        rows = wanted.plan(zone).of_records(records)
         return _in_canonical_form(rows, [key, *others])
 
     def write(

@@ -14,7 +14,12 @@ import attrs
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio.connectors._mapping import CONVERTERS, Field, empty_as_null
+from crm_portfolio.connectors._mapping import (
+    CONVERTERS,
+    Converter,
+    Field,
+    empty_as_null,
+)
 from crm_portfolio.schema import HUMAN, MANAGED, TABLES, TableName
 
 __all__ = [
@@ -24,6 +29,7 @@ __all__ = [
     "PRIMARY_COMPANY",
     "SOURCES",
     "Link",
+    "Once",
     "RecordSource",
     "custom",
 ]
@@ -65,6 +71,21 @@ class RecordSource:
     modified: str = "hs_lastmodifieddate"
 
 
+@attrs.frozen
+class Once:
+    """A converter that takes its first source as a named converter left it.
+
+    Two columns of one source then share that work.
+    """
+
+    first: str
+    then: Converter
+
+    def __call__(self, arrays: tuple[pa.Array, ...], time_zone: str) -> pa.Array:
+        first = CONVERTERS[self.first](arrays[:1], time_zone)
+        return self.then((first, *arrays[1:]), time_zone)
+
+
 # In the CRM a managed or human field is called after its column.
 COMPANY_PROPERTIES: Final[MappingOf[str, str]] = {
     "tier": "portfolio_tier",
@@ -80,6 +101,8 @@ COMPANY_PROPERTIES: Final[MappingOf[str, str]] = {
 
 
 def _translated(array: pa.Array, words: MappingOf[str, str]) -> pa.Array:
+    if array.null_count == len(array):
+        return pa.nulls(len(array), pa.string())
     place = pc.index_in(pc.utf8_lower(array.cast(pa.string())), pa.array(list(words)))
     return pc.take(pa.array(list(words.values())), place)
 
@@ -115,6 +138,10 @@ _STATES: Final = {
 }
 
 
+_WON, _LOST, _OPEN = pa.scalar("won"), pa.scalar("lost"), pa.scalar("open")
+_NO_DAY: Final = pa.scalar(None, pa.date32())
+
+
 def _kind(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
     return _translated(arrays[0], _KINDS)
 
@@ -135,28 +162,27 @@ def _is_customer(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
 
 
 def _company(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
-    primary, linked = arrays
-    return pc.coalesce(empty_as_null(primary), linked)
+    primary, linked = empty_as_null(arrays[0]), arrays[1]
+    return pc.coalesce(primary, linked) if primary.null_count else primary
 
 
-def _is_closed(won: pa.Array, lost: pa.Array) -> pa.Array:
-    return pc.or_(pc.fill_null(won, False), pc.fill_null(lost, False))  # noqa: FBT003
+def _sure(flag: pa.Array) -> pa.Array:
+    return pc.fill_null(flag, False) if flag.null_count else flag  # noqa: FBT003
 
 
 def _status(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
-    won, lost = arrays
-    still = pc.if_else(pc.fill_null(lost, False), "lost", "open")  # noqa: FBT003
-    return pc.if_else(pc.fill_null(won, False), "won", still)  # noqa: FBT003
+    won, lost = map(_sure, arrays)
+    return pc.if_else(won, _WON, pc.if_else(lost, _LOST, _OPEN))
 
 
-def _if_closed(arrays: tuple[pa.Array, ...], zone: str) -> pa.Array:
-    day = CONVERTERS["day"](arrays[:1], zone)
-    return pc.if_else(_is_closed(*arrays[1:]), day, pa.scalar(None, day.type))
+def _if_closed(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    day, won, lost = arrays
+    return pc.if_else(pc.or_(_sure(won), _sure(lost)), day, _NO_DAY)
 
 
-def _if_open(arrays: tuple[pa.Array, ...], zone: str) -> pa.Array:
-    day = CONVERTERS["day"](arrays[:1], zone)
-    return pc.if_else(_is_closed(*arrays[1:]), pa.scalar(None, day.type), day)
+def _if_open(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
+    day, won, lost = arrays
+    return pc.if_else(pc.or_(_sure(won), _sure(lost)), _NO_DAY, day)
 
 
 def _from_milliseconds(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
@@ -173,6 +199,8 @@ def _is_void(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
     return pc.equal(pc.utf8_lower(arrays[0]), "voided")
 
 
+_CLOSED_DAY: Final = Once("day", _if_closed)
+_OPEN_DAY: Final = Once("day", _if_open)
 _OWNER: Final = Field("owner_id", ("hubspot_owner_id",), "id")
 _CLOSED: Final = ("hs_is_closed_won", "hs_is_closed_lost")
 _COMPANY: Final = Field("account_id", ("$companies",), "id")
@@ -210,8 +238,8 @@ _OPPORTUNITY: Final = (
     Field("currency", ("deal_currency_code",), "code"),
     Field("created_at", ("createdate",), "moment"),
     # An open deal has a closedate too: the day its owner hopes for.
-    Field("closed_on", ("closedate", *_CLOSED), _if_closed, is_required=True),
-    Field("expected_close_on", ("closedate", *_CLOSED), _if_open),
+    Field("closed_on", ("closedate", *_CLOSED), _CLOSED_DAY, is_required=True),
+    Field("expected_close_on", ("closedate", *_CLOSED), _OPEN_DAY),
     Field("probability", ("hs_deal_stage_probability",), "share"),
     Field("kind", ("dealtype",), _kind),
     Field("loss_reason", ("closed_lost_reason",), "code"),

@@ -9,7 +9,7 @@ from crm_portfolio.connectors.hubspot._client import Client
 from crm_portfolio.connectors.hubspot._columns import Layout
 from crm_portfolio.connectors.hubspot._metadata import SMALL
 from crm_portfolio.connectors.hubspot._objects import LIST_MAX
-from crm_portfolio.connectors.hubspot._reading import Place
+from crm_portfolio.connectors.hubspot._places import Place
 from crm_portfolio.connectors.hubspot._search import SEARCH_MAX, count
 from crm_portfolio.protocols import Cursor, Forecast
 from crm_portfolio.schema import TableName

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import attrs
 
 from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors.hubspot import _paths
-from crm_portfolio.connectors.hubspot._client import Client
+from crm_portfolio.connectors.hubspot._client import Client, encoded
 from crm_portfolio.connectors.hubspot._columns import Layout, Record
 from crm_portfolio.connectors.hubspot._fields import Link
 from crm_portfolio.connectors.hubspot._refusals import unreadable
@@ -48,7 +47,7 @@ def listed(client: Client, wanted: Layout, *, after: str = "") -> Iterator[Page]
     if wanted.links:
         query.append(("associations", ",".join(link.to for link in wanted.links)))
     long = [*query, ("properties", ",".join(names))]
-    fits = len(urlencode(long)) <= _assumptions.LIST_QUERY_MAX
+    fits = len(encoded(long)) <= _assumptions.LIST_QUERY_MAX
     for page in _pages(client, kind, long if fits else query, after):
         records = page.records
         if not fits and records:
@@ -120,10 +119,10 @@ def _pages(
     client: Client, kind: str, query: list[tuple[str, str]], after: str
 ) -> Iterator[Page]:
     where, needs = f"reading {kind}", _paths.read_scope(kind)
-    path, stuck = _paths.listing(kind), 0
+    path, stuck, fixed = _paths.listing(kind), 0, encoded(query)
     while True:
-        more = [("after", after)] if after else []
-        answer = client.get(path, query=[*query, *more], where=where, needs=needs)
+        more = f"{fixed}&{encoded([('after', after)])}" if after else fixed
+        answer = client.get(path, query=more, where=where, needs=needs)
         page = page_of(answer.body, where)
         # A page may be empty and lead to itself, but not for ever.
         stuck = stuck + 1 if after and page.after == after else 0

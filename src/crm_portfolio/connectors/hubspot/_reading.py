@@ -1,17 +1,17 @@
-"""How does a table come in batches, and how does a pull go on where it stopped?
+"""How does a table come page by page, and how does a pull go on where it stopped?
 
-A place is where a pull stands. A whole pull lists; an increment searches, then looks into
-the recycle bin. Where a search does not add up, or would cost more, it becomes a list.
+A whole pull lists; an increment searches, then looks into the recycle bin. Where a search
+does not add up, or would cost more, it becomes a list. Each page is a batch of its own:
+whoever is killed has one page to read again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, TypeAlias
+from datetime import datetime, timedelta
+from typing import Final
 
 import attrs
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,93 +20,26 @@ from crm_portfolio.connectors._mapping import moments
 from crm_portfolio.connectors.hubspot._client import Client
 from crm_portfolio.connectors.hubspot._columns import Layout, Record
 from crm_portfolio.connectors.hubspot._objects import archived, listed, relinked
+from crm_portfolio.connectors.hubspot._places import Place, Way
 from crm_portfolio.connectors.hubspot._refusals import RefusedRequestError, unreadable
 from crm_portfolio.connectors.hubspot._search import found
-from crm_portfolio.errors import ConnectorError, SettingsError
-from crm_portfolio.protocols import Batch, Cursor, gone_schema
-from crm_portfolio.schema import TABLES, TableName, arrow_type
+from crm_portfolio.protocols import Batch, gone_schema
 
-__all__ = ["BATCH_ROWS", "Place", "pulled"]
+__all__ = ["Pull", "Step", "gone_since", "pulled"]
 
-BATCH_ROWS: Final = 20_000  # records behind one batch; a page of JSON is smaller
 # Above this part of all records a list is quicker than a search.
 _SEARCH_SHARE: Final = 1 / 3
-_VERSION: Final = 1
-Way: TypeAlias = Literal["list", "search", "archived", "done"]
-
-
-@attrs.frozen
-class Place:
-    """Where a pull of one table stands.
-
-    Attributes:
-        way: What is under way; ``done`` behind the last batch.
-        part: Which of the table's kinds of record.
-        after: Of a list, its own word for where it goes on.
-        last: The highest id so far.
-        began: The server's clock when the pull began.
-        since: Where the increment begins; None: a whole pull.
-        count: Records of all parts when they were last read whole.
-        seen: Records of this part so far.
-    """
-
-    way: Way = "list"
-    part: int = 0
-    after: str = ""
-    last: int = 0
-    began: datetime | None = None
-    since: datetime | None = None
-    count: int = 0
-    seen: int = 0
-
-    @classmethod
-    def of(cls, cursor: Cursor) -> Place:
-        """The place that a cursor names.
-
-        Raises:
-            SettingsError: Not a cursor of this connector, or of a newer version.
-        """
-        try:
-            said = orjson.loads(cursor.token)
-            moments = {
-                name: datetime.fromisoformat(said[name]) if said[name] else None
-                for name in ("began", "since")
-            }
-            version = said.pop("version")
-            place = cls(**{**said, **moments})
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise SettingsError("hubspot: this cursor is not one of ours") from None
-        if version != _VERSION:
-            raise SettingsError("hubspot: this cursor is of another version; pull anew")
-        return place
-
-    def increment(self, now: datetime | None) -> Place:
-        """Where what has changed since this pull is to be found.
-
-        Raises:
-            SettingsError: The pull that this place is of did not come to its end.
-        """
-        if self.way != "done":
-            raise SettingsError(
-                "hubspot: since takes the cursor of a pull's last batch; this one goes on"
-            )
-        start = self.began or datetime.fromtimestamp(0, UTC)
-        return Place(way="search", began=now, since=start, count=self.count)
-
-    def cursor(self, table: TableName) -> Cursor:
-        token = orjson.dumps({"version": _VERSION, **attrs.asdict(self)}).decode()
-        return Cursor(table, token, self.began or datetime.fromtimestamp(0, UTC))
 
 
 def pulled(
     client: Client, parts: Sequence[Layout], place: Place, *, time_zone: str
 ) -> Iterator[Batch]:
     """The batches behind a place."""
-    return _Pull(client, parts, time_zone).batches(place)
+    return Pull(client, parts, time_zone).batches(place)
 
 
 @attrs.frozen
-class _Step:
+class Step:
     """What one page brought, and where the pull then stands."""
 
     part: int
@@ -115,87 +48,82 @@ class _Step:
     gone: pa.Table | None = None
 
 
-@attrs.frozen
-class _Pull:
-    client: Client
-    parts: Sequence[Layout]
-    time_zone: str
+class Pull:
+    """One pull of one table.
+
+    Args:
+        parts: The kinds of record behind the table.
+    """
+
+    def __init__(self, client: Client, parts: Sequence[Layout], time_zone: str) -> None:
+        self.client, self.parts = client, parts
+        columns = tuple(dict.fromkeys(c for part in parts for c in part.columns))
+        self.plans = [part.plan(time_zone, columns) for part in parts]
+        self._began: datetime | None = None
 
     def batches(self, place: Place) -> Iterator[Batch]:
-        held: list[_Step] = []
-        try:
-            for step in self._steps(place):
-                rows = sum(len(one.records) for one in held)
-                if held and (rows >= BATCH_ROWS or step.part != held[-1].part):
-                    yield self._batch(held, place, is_last=False)
-                    held = []
-                held.append(step)
-        except ConnectorError:
-            # What has been read is handed out first, so that it is not read again.
-            if held:
-                yield self._batch(held, place, is_last=False)
-            raise
-        yield self._batch(held, place, is_last=True)
+        is_increment, has_ended = place.since is not None, False
+        for step in self._steps(place):
+            has_ended = step.place.way == "done"
+            # The first answer of this pull, not what a busy connector last heard.
+            self._began = self._began or self.client.server_time
+            if has_ended or step.records or step.gone is not None:
+                yield self._batch(step, is_increment=is_increment)
+        if not has_ended:
+            yield self._batch(Step(0, place), is_increment=is_increment)
 
-    def _batch(self, held: Sequence[_Step], place: Place, *, is_last: bool) -> Batch:
-        layout = self.parts[held[-1].part if held else 0]
-        records: Sequence[Record] = [r for step in held for r in step.records]
+    def _batch(self, step: Step, *, is_increment: bool) -> Batch:
+        layout, records, gone = self.parts[step.part], step.records, step.gone
         if records and layout.links:
             # Those with more links than a list shows: all of theirs.
             records = relinked(self.client, layout, records, layout.cut(records))
-        rows = self._with_all_columns(
-            layout.table_of(records, time_zone=self.time_zone)
-        )
-        gone = [step.gone for step in held if step.gone is not None]
-        if place.since is not None and records:
-            gone.insert(0, layout.merged(records))
-        left = pa.concat_tables(gone) if gone else None
-        reached = held[-1].place if held else place
+        rows = self.plans[step.part].of_records(records)
+        if is_increment and records:
+            parts = [layout.merged(records), *([] if gone is None else [gone])]
+            gone = pa.concat_tables(parts)
+        return self.batch(step, rows, gone)
+
+    def batch(self, step: Step, rows: pa.Table, gone: pa.Table | None) -> Batch:
+        place = step.place
+        if place.began is None:
+            place = attrs.evolve(place, began=self._began)
+        table = self.parts[step.part].table
         return Batch(
-            layout.table,
+            table,
             rows,
-            cursor=reached.cursor(layout.table),
-            gone=left if left is not None and left.num_rows else None,
-            is_last=is_last,
+            cursor=place.cursor(table),
+            gone=gone if gone is not None and gone.num_rows else None,
+            is_last=place.way == "done",
         )
 
-    def _with_all_columns(self, rows: pa.Table) -> pa.Table:
-        """With the columns that only another kind of record of this table has."""
-        model = TABLES[self.parts[0].table]
-        for column in dict.fromkeys(c for part in self.parts for c in part.columns):
-            if column not in rows.column_names:
-                nothing = pa.nulls(rows.num_rows, arrow_type(model[column]))
-                rows = rows.append_column(column, nothing)
-        return rows
-
-    def _steps(self, place: Place) -> Iterator[_Step]:
+    def _steps(self, place: Place) -> Iterator[Step]:
         ways = {"list": self._all, "search": self._changed, "archived": self._archived}
         while place.way != "done":
             for step in ways[place.way](place):
                 yield step
                 place = step.place
 
-    def _all(self, place: Place) -> Iterator[_Step]:
+    def _all(self, place: Place) -> Iterator[Step]:
         part = place.part
         try:
             for page in listed(self.client, self.parts[part], after=place.after):
                 place = self._on(place, page.records, after=page.after)
                 reached = place if page.after else self._behind(place)
-                yield _Step(part, reached, page.records)
+                yield Step(part, reached, page.records)
         except RefusedRequestError:
             # The list's own word for its place is dead; ids still tell where it was.
             if not place.after or place.since is not None:
                 raise
-            yield _Step(part, attrs.evolve(place, way="search", after="", seen=0))
+            yield Step(part, attrs.evolve(place, way="search", after="", seen=0))
 
-    def _changed(self, place: Place) -> Iterator[_Step]:
+    def _changed(self, place: Place) -> Iterator[Step]:
         part, total = place.part, None
         hits = found(self.client, self.parts[part], place.since, behind=place.last)
         for page in hits:
             if total is None:
                 total = place.seen + page.total
                 if place.since and not page.is_last and self._is_much(total, place):
-                    yield _Step(part, _listing(place))
+                    yield Step(part, _listing(place))
                     return
             place = self._on(place, page.records, last=page.last)
             is_whole = place.seen >= total
@@ -204,20 +132,20 @@ class _Pull:
             reached = place
             if page.is_last:
                 reached = self._behind(place) if is_whole else _listing(place)
-            yield _Step(part, reached, page.records)
+            yield Step(part, reached, page.records)
 
     @staticmethod
     def _is_much(total: int, place: Place) -> bool:
         return bool(place.count) and total > place.count * _SEARCH_SHARE
 
-    def _archived(self, place: Place) -> Iterator[_Step]:
+    def _archived(self, place: Place) -> Iterator[Step]:
         part = place.part
         for page in archived(
             self.client, self.parts[part].source.kind, after=place.after
         ):
             place = attrs.evolve(place, after=page.after)
             reached = place if page.after else self._behind(place)
-            yield _Step(part, reached, gone=_gone(page.records, place.since))
+            yield Step(part, reached, gone=gone_since(page.records, place.since))
 
     @staticmethod
     def _on(
@@ -251,7 +179,7 @@ def _listing(place: Place) -> Place:
     return attrs.evolve(place, way="list", after="", last=0, seen=0)
 
 
-def _gone(records: Sequence[Record], since: datetime | None) -> pa.Table:
+def gone_since(records: Sequence[Record], since: datetime | None) -> pa.Table:
     """Who was put into the recycle bin since then."""
     parts = pa.struct([("id", pa.string()), ("archivedAt", pa.string())])
     ids, said = pa.array(records, type=parts).flatten()

@@ -199,9 +199,7 @@ class Salesforce:
         legs, nothing = self._tables.legs(
             table, columns, is_increment=place.since is not None, org=self.org()
         )
-        return _pulling.batches(
-            table, legs, place, nothing, batch_rows=self._settings.batch_rows
-        )
+        return _pulling.batches(table, legs, place, nothing)
 
     def present(self, table: TableName) -> Iterator[pa.Table]:
         """The key, and the columns that change without a trace, of every record.

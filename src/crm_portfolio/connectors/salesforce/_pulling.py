@@ -51,34 +51,21 @@ def _place_of(table: TableName, cursor: Cursor) -> Place:
 
 
 def batches(
-    table: TableName,
-    legs: Sequence[Leg],
-    place: Place,
-    nothing: pa.Table,
-    *,
-    batch_rows: int,
+    table: TableName, legs: Sequence[Leg], place: Place, nothing: pa.Table
 ) -> Iterator[Batch]:
-    """All the legs give from a place on.
+    """All the legs give from a place on, a batch for each page that holds something.
 
     Args:
         nothing: No rows, and the table's columns.
-        batch_rows: Rows from which a batch is full.
     """
     if place.is_done:
-        yield _batch(table, [], [], place, nothing)
+        yield _batch(table, Step(nothing, None), place)
         return
     while not place.is_done:
-        parts: list[pa.Table] = []
-        gone: list[pa.Table] = []
         for step in legs[place.leg].steps(place):
             place = _behind(step, place, len(legs))
-            parts.append(step.rows)
-            gone += [] if step.gone is None else [step.gone]
-            rows = sum(len(part) for part in (*parts, *gone))
-            # Legs differ in columns, so no batch holds rows of two of them.
-            if place.is_done or rows >= batch_rows or (step.spot is None and rows):
-                yield _batch(table, parts, gone, place, nothing)
-                parts, gone = [], []
+            if place.is_done or len(step.rows) or step.gone is not None:
+                yield _batch(table, step, place)
 
 
 def _behind(step: Step, place: Place, leg_count: int) -> Place:
@@ -95,20 +82,12 @@ def _behind(step: Step, place: Place, leg_count: int) -> Place:
     )
 
 
-def _batch(
-    table: TableName,
-    parts: Sequence[pa.Table],
-    gone: Sequence[pa.Table],
-    place: Place,
-    nothing: pa.Table,
-) -> Batch:
-    filled = [part for part in parts if len(part)] or [*parts[:1]] or [nothing]
-    cursor = Cursor(table, place.token(), place.as_of or _EPOCH)
-    left = pa.concat_tables(gone) if gone else None
+def _batch(table: TableName, step: Step, place: Place) -> Batch:
+    gone = step.gone
     return Batch(
         table,
-        rows=pa.concat_tables(filled),
-        cursor=cursor,
-        gone=left if left is not None and len(left) else None,
+        rows=step.rows,
+        cursor=Cursor(table, place.token(), place.as_of or _EPOCH),
+        gone=gone if gone is not None and len(gone) else None,
         is_last=place.is_done,
     )

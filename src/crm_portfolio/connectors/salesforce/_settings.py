@@ -45,7 +45,6 @@ class SalesforceSettings:
             page costs a call more for contacts, two for activities.
         timeout: Seconds to connect, and seconds of silence, on every call.
         page_size: Records in one page of a query, 200 to 2,000.
-        batch_rows: Records from which a batch is full; it may hold a page more.
         bulk: Whether large objects come by Bulk API 2.0.
         bulk_from: Records from which an object is large.
         bulk_page_rows: Records in one page of a Bulk result.
@@ -62,7 +61,6 @@ class SalesforceSettings:
     counts: Sequence[Counted] = ()
     timeout: tuple[float, float] = (10.0, 60.0)
     page_size: int = 2_000
-    batch_rows: int = 20_000
     bulk: Literal["auto", "always", "never"] = "auto"
     bulk_from: int = 20_000
     bulk_page_rows: int = 50_000
@@ -79,9 +77,9 @@ class SalesforceSettings:
             raise SettingsError("page_size is from 200 to 2000")
         if self.bulk not in ("auto", "always", "never"):
             raise SettingsError("bulk is 'auto', 'always' or 'never'")
-        if self.bulk_from < 0 or min(self.bulk_page_rows, self.batch_rows) < 1:
+        if self.bulk_from < 0 or self.bulk_page_rows < 1:
             raise SettingsError(
-                "bulk_from is not below 0; bulk_page_rows and batch_rows are at least 1"
+                "bulk_from is not below 0, and bulk_page_rows is at least 1"
             )
         if not _are_seconds(self.timeout):
             raise SettingsError(

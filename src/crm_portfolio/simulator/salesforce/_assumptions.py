@@ -31,6 +31,15 @@ class Assumptions:
             ``Organization.DefaultCurrencyIsoCode``? Recorded orgs lack the field.
         oversize_status: Status for a request line and headers beyond 16,384 bytes.
         refused_right_code: Said when the running user lacks an administrator's right.
+        all_rows: Does the REST API take ``ALL ROWS`` in a query?
+        decimals: Are decimals beyond a field's scale kept, or rounded half up?
+        derived_moves_stamp: Does a new ``LastActivityDate``, formula or roll-up move the
+            record's SystemModstamp?
+        deleted_lists_hard: Does getDeleted list what was deleted for good?
+        composite_collections_max: Queries and collections among the subrequests of one
+            composite request.
+        conversion_rate: What ``ConversionRate`` counts: units of the currency for one of
+            the org's own, or the other way round.
     """
 
     bulk_quotes_all: bool = True

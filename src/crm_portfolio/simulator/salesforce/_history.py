@@ -130,6 +130,8 @@ def told_changes(arriving: Arriving) -> pa.Table:
         }
     )
     told = told.filter(pc.and_(pc.is_valid(told["id"]), pc.is_valid(told["name"])))
+    if not len(told):
+        return told.drop_columns(["column"])
     return computed(_ONE_OF_EACH, told=told)
 
 

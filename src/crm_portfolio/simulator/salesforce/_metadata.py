@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib import resources
 from typing import Any, Final, Literal
 
@@ -177,10 +178,9 @@ class Catalogue:
             if set(line["feature"]) <= there and line["name"].lower() not in missing:
                 name, label, plural, prefix, abilities, _ = line.values()
                 self.add_object(SObject(name, label, plural, prefix, abilities))
-        for line in _lines("standard_fields.csv"):
-            wanted = {flag for flag in line["flags"] if flag in "MPOD"}
-            if wanted <= there and line["object"].lower() in self._objects:
-                self.add(line["object"], _field(line))
+        for name, wanted, field in _standard_fields():
+            if wanted <= there and name.lower() in self._objects:
+                self.add(name, field)
 
     def all(self) -> tuple[SObject, ...]:
         return tuple(self._objects.values())
@@ -213,6 +213,15 @@ class Catalogue:
             for field in entity.links():
                 if name in field.refers_to:
                     yield entity, field
+
+
+@cache
+def _standard_fields() -> tuple[tuple[str, frozenset[str], Field], ...]:
+    """Each with its object and the features of the org that has it."""
+    return tuple(
+        (line["object"], frozenset(line["flags"]) & {*"MPOD"}, _field(line))
+        for line in _lines("standard_fields.csv")
+    )
 
 
 def _lines(name: str) -> Iterable[dict[str, str]]:

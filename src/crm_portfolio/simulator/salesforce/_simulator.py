@@ -37,7 +37,7 @@ from crm_portfolio.simulator.salesforce._setup import custom_field
 
 __all__ = ["Salesforce"]
 
-Login = Literal["client_credentials", "jwt", "session"]
+Login = Literal["client_credentials", "jwt", "session", "password"]
 Snapshot = dict[str, dict[str, dict[str, StoredValue]]]
 
 _AUDIT: Final = frozenset({"SystemModstamp", "LastModifiedDate", "LastModifiedById"})
@@ -67,6 +67,7 @@ class Salesforce:
         currency: The org's own.
         daily_limit: API calls before the org refuses more.
         allows_password_grant: Is the OAuth password flow switched on?
+        allows_soap_login: Is the old log-in by SOAP, up to API 64.0?
         fields: More custom fields, visible from the start: ``Object.Name__c`` to the
             ``Metadata`` that the Tooling API takes.
         bulk: How Bulk API 2.0 behaves where the vendor leaves it open.
@@ -85,6 +86,7 @@ class Salesforce:
         port: int = 0,
         daily_limit: int = 100_000,
         allows_password_grant: bool = False,
+        allows_soap_login: bool = True,
         fields: Mapping[str, Mapping[str, Any]] | None = None,
         bulk: Bulk | None = None,
         switches: Switches | None = None,
@@ -104,7 +106,10 @@ class Salesforce:
         self._more_fields = dict(fields or {})
         self._bulk = bulk or Bulk()
         self._logins = _auth.Logins(
-            org_id=ORG_ID, user_id=USER_ID, allows_password=allows_password_grant
+            org_id=ORG_ID,
+            user_id=USER_ID,
+            allows_password=allows_password_grant,
+            allows_soap=allows_soap_login,
         )
         self._server: Server | None = None
         self._lock = threading.RLock()
@@ -149,6 +154,13 @@ class Salesforce:
         there = {"SALESFORCE_INSTANCE_URL": self.url}
         if login == "session":
             return {**there, "SALESFORCE_ACCESS_TOKEN": self._logins.open_session()}
+        if login == "password":
+            return {
+                **there,
+                "SALESFORCE_USERNAME": _auth.USERNAME,
+                "SALESFORCE_PASSWORD": _auth.PASSWORD,
+                "SALESFORCE_SECURITY_TOKEN": _auth.SECURITY_TOKEN,
+            }
         client = {**there, "SALESFORCE_CLIENT_ID": _auth.CLIENT_ID}
         if login == "jwt":
             key = self._logins.private_key

@@ -1,0 +1,315 @@
+"""How do records, as the JSON or a file says them, become model columns?
+
+HubSpot gives every value as text. A batch is a page of a hundred records, and there each
+call into Arrow costs more than its hundred values: what has to be worked out is worked
+out once for a table, and columns that take the same work are laid end to end for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as MappingOf
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio.connectors._mapping import (
+    CONVERTERS,
+    Converter,
+    Field,
+    empty_as_null,
+    moments,
+)
+from crm_portfolio.connectors.hubspot._fields import ID, PRIMARY_COMPANY, Link, Once
+from crm_portfolio.errors import ConnectorError, SettingsError
+from crm_portfolio.schema import TABLES, arrow_type
+
+if TYPE_CHECKING:
+    from crm_portfolio.connectors.hubspot._columns import Layout, Record
+
+__all__ = ["LOST", "WON", "Plan", "lowest", "shape", "strings"]
+
+Raw: TypeAlias = dict[str, pa.Array]
+WON, LOST = "hs_is_closed_won", "hs_is_closed_lost"
+_AS_TEXT: Final = frozenset({"id", "code", "text", "host"})
+_LINKED: Final = pa.list_(pa.struct([("id", pa.string()), ("type", pa.string())]))
+# Above every id, so that a link which is not the primary one comes after all that are.
+_BEHIND: Final = 1 << 61
+_TYPES: Final[MappingOf[str, pa.DataType]] = {
+    "number": pa.float64(),
+    "bool": pa.bool_(),
+    "datetime": pa.timestamp("us", "UTC"),
+    "date": pa.date32(),
+}
+
+
+# Converters under several names, by one of them.
+_FIRST: Final = {work: name for name, work in reversed(CONVERTERS.items())}
+_ALIKE: Final = {name: _FIRST[work] for name, work in CONVERTERS.items()}
+
+
+class Plan:
+    """The work that turns records of one layout into columns, worked out once.
+
+    Args:
+        columns: All columns of the table; null where the layout has them not.
+    """
+
+    def __init__(
+        self, layout: Layout, time_zone: str, columns: Sequence[str] = ()
+    ) -> None:
+        self._layout, self._zone = layout, time_zone
+        self._names, self._links = layout.properties, layout.links
+        self._shape = shape(self._names)
+        self._is_staged = layout.is_staged
+        self._kinds: dict[str, list[str]] = {}
+        for name in self._names:
+            kind = _kind(layout, name)
+            if kind in _TYPES:
+                self._kinds.setdefault(kind, []).append(name)
+        self._once = _shared_work(layout.fields)
+        self._columns = tuple(dict.fromkeys((*layout.columns, *columns)))
+        self._fields = {field.column: field for field in layout.fields}
+
+    def of_records(self, records: Sequence[Record]) -> pa.Table:
+        """Records as the JSON gave them, as model columns."""
+        raw = strings(records, self._shape, self._names, self._layout.table)
+        for link in self._links:
+            raw[link.source] = self._linked(raw, records, link)
+        return self.of_columns(raw)
+
+    def of_columns(self, raw: Raw) -> pa.Table:
+        """The same of columns of text: a property each, ``$id``, and one for each link."""
+        raw = self._typed(raw)
+        if self._is_staged:
+            raw |= self._staged(raw)
+        known = self._worked_out(raw)
+        size = len(raw[ID])
+        arrays = [self._made(name, raw, known, size) for name in self._columns]
+        return pa.Table.from_arrays(arrays, names=list(self._columns))
+
+    def _made(self, column: str, raw: Raw, known: _Known, size: int) -> pa.Array:
+        field = self._fields.get(column)
+        if field is None:
+            return pa.nulls(size, arrow_type(TABLES[self._layout.table][column]))
+        if field.constant is not None:
+            return pa.repeat(pa.scalar(field.constant), size)
+        convert = field.convert
+        if isinstance(convert, str):
+            return known[_ALIKE[convert], field.sources[0]]
+        arrays = tuple(raw[source] for source in field.sources)
+        if isinstance(convert, Once):
+            first = known[_ALIKE[convert.first], field.sources[0]]
+            return convert.then((first, *arrays[1:]), self._zone)
+        return _converted(field, convert, arrays, self._zone)
+
+    def _typed(self, raw: Raw) -> Raw:
+        typed = dict(raw)
+        for kind, names in self._kinds.items():
+            arrays, wanted = [raw[name] for name in names], _TYPES[kind]
+            try:
+                found = _end_to_end(arrays, lambda text: text.cast(wanted))  # noqa: B023
+            except pa.ArrowException:
+                found = [
+                    _with_care(self._layout.table, name, array, kind)
+                    for name, array in zip(names, arrays, strict=True)
+                ]
+            typed.update(zip(names, found, strict=True))
+        return typed
+
+    def _worked_out(self, raw: Raw) -> _Known:
+        """By converter and source, what named converters make of one source."""
+        known: _Known = {}
+        for name, sources in self._once.items():
+            by_type: dict[pa.DataType, list[str]] = {}
+            for source in sources:
+                by_type.setdefault(raw[source].type, []).append(source)
+            for alike in by_type.values():
+                found = self._done(name, alike, [raw[source] for source in alike])
+                known.update(
+                    ((name, source), array)
+                    for source, array in zip(alike, found, strict=True)
+                )
+        return known
+
+    def _done(
+        self, name: str, sources: Sequence[str], arrays: Sequence[pa.Array]
+    ) -> Sequence[pa.Array]:
+        work = CONVERTERS[name]
+        try:
+            return _end_to_end(arrays, lambda array: work((array,), self._zone))
+        except pa.ArrowException:
+            # Now one by one, to say which of them it was.
+            fields = [Field(source, (source,), name) for source in sources]
+            return [
+                _converted(field, work, (array,), self._zone)
+                for field, array in zip(fields, arrays, strict=True)
+            ]
+
+    def _linked(self, raw: Raw, records: Sequence[Record], link: Link) -> pa.Array:
+        if PRIMARY_COMPANY not in raw or len(self._links) != 1:
+            return nearest(records, link, self._layout.table)
+        primary = empty_as_null(raw[PRIMARY_COMPANY])
+        if not primary.null_count:
+            return pa.nulls(len(records), pa.string())
+        # Only where the property does not tell.
+        unknown = pc.is_null(primary)
+        places = pc.indices_nonzero(unknown).to_pylist()
+        asked = [records[place] for place in places]
+        found = nearest(asked, link, self._layout.table)
+        return pc.replace_with_mask(primary, unknown, found)
+
+    def _staged(self, raw: Raw) -> Raw:
+        """Names of pipeline and stage; won and lost where only the stage tells."""
+        source = self._layout.source
+        stages = self._layout.stages(source.kind)
+        here = pc.binary_join_element_wise(*(raw[name] for name in source.place), "\n")
+        place = pc.index_in(here, stages["here"].chunk(0))
+        told: Raw = {}
+        for name, part in zip(source.place, ("pipeline", "stage"), strict=True):
+            named = pc.take(stages[part].chunk(0), place)
+            told[name] = pc.coalesce(named, raw[name]) if named.null_count else named
+        for name, said in ((WON, "won"), (LOST, "lost")):
+            if name in raw and raw[name].null_count:
+                status = pc.take(stages["status"].chunk(0), place)
+                told[name] = pc.coalesce(raw[name], pc.equal(status, said))
+        return told
+
+
+_Known: TypeAlias = dict[tuple[str, str], pa.Array]
+
+
+def strings(
+    records: Sequence[Record], shape: pa.StructType, names: Sequence[str], table: str
+) -> Raw:
+    """The id and the properties of records, as the JSON says them."""
+    ids, properties = _array(records, shape, table).flatten()
+    return {ID: ids, **dict(zip(names, properties.flatten(), strict=True))}
+
+
+def shape(names: Sequence[str]) -> pa.StructType:
+    inner = pa.struct([(name, pa.string()) for name in names])
+    return pa.struct([("id", pa.string()), ("properties", inner)])
+
+
+def nearest(records: Sequence[Record], link: Link, table: str) -> pa.Array:
+    """One linked record each: the primary one, else the one with the lowest id.
+
+    A list shows each label of a link by itself, so an id may come more than once.
+    """
+    inner = pa.struct([(link.to, pa.struct([("results", _LINKED)]))])
+    shape = pa.struct([("associations", inner)])
+    linked = _array(records, shape, table)
+    for _ in range(3):
+        (linked,) = linked.flatten()
+    return lowest(linked, link)
+
+
+def lowest(linked: pa.Array, link: Link) -> pa.Array:
+    """Of each list of links, the primary one or the lowest id; null where it is empty."""
+    flat = linked.flatten()
+    if not len(flat):
+        return pa.nulls(len(linked), pa.string())
+    ids, kinds = flat.flatten()
+    is_first = pc.fill_null(pc.equal(kinds, link.primary), False)  # noqa: FBT003
+    behind = np.where(is_first.to_numpy(zero_copy_only=False), 0, _BEHIND)
+    rank = ids.cast(pa.int64()).to_numpy() + behind
+    sizes = pc.fill_null(pc.list_value_length(linked), 0).to_numpy()
+    is_linked = sizes > 0
+    starts = (np.cumsum(sizes) - sizes)[is_linked]
+    first = np.minimum.reduceat(rank, starts) & (_BEHIND - 1)
+    found = np.zeros(len(linked), np.int64)
+    found[is_linked] = first
+    return pa.array(found, pa.int64(), mask=~is_linked).cast(pa.string())
+
+
+def _shared_work(fields: Sequence[Field]) -> dict[str, list[str]]:
+    """Named converter → the sources it is for, each once."""
+    found: dict[str, list[str]] = {}
+    for field in fields:
+        convert = field.convert
+        name = convert.first if isinstance(convert, Once) else convert
+        if isinstance(name, str) and field.sources:
+            sources = found.setdefault(_ALIKE[name], [])
+            if field.sources[0] not in sources:
+                sources.append(field.sources[0])
+    return found
+
+
+def _kind(layout: Layout, name: str) -> str:
+    is_text = name == PRIMARY_COMPANY or any(
+        name in field.sources and field.convert in _AS_TEXT for field in layout.fields
+    )
+    return "string" if is_text else layout.kinds.get(name, "string")
+
+
+def _end_to_end(
+    arrays: Sequence[pa.Array], work: Callable[[pa.Array], pa.Array]
+) -> Sequence[pa.Array]:
+    """The same work on columns of one type, done once for all of them."""
+    if len(arrays) == 1:
+        return [work(arrays[0])]
+    whole, size = work(pa.concat_arrays(arrays)), len(arrays[0])
+    return [whole.slice(place * size, size) for place in range(len(arrays))]
+
+
+def _converted(
+    field: Field, work: Converter, arrays: tuple[pa.Array, ...], time_zone: str
+) -> pa.Array:
+    try:
+        return work(arrays, time_zone)
+    except pa.ArrowException:
+        # Arrow's own text shows the value.
+        raise SettingsError(
+            f"{field.column}: what {' and '.join(field.sources)} holds is no "
+            f"{field.convert}; map the column onto another field"
+        ) from None
+
+
+def _array(records: Sequence[Record], shape: pa.StructType, table: str) -> pa.Array:
+    try:
+        return pa.array(records, type=shape)
+    except (pa.ArrowException, UnicodeError, TypeError):
+        raise ConnectorError(
+            "hubspot", f"reading {table}: a value is not of its property's type"
+        ) from None
+
+
+def _with_care(table: str, name: str, array: pa.Array, kind: str) -> pa.Array:
+    """One column by itself: text with gaps, blanks or milliseconds.
+
+    Raises:
+        SettingsError: It is neither, so that a column has one type in every batch.
+    """
+    try:
+        return _CAREFUL[kind](array)
+    except pa.ArrowException:
+        raise SettingsError(
+            f"{table}: a value of the property {name} is no {kind}, which HubSpot says "
+            "it is; mend it there, or map the column onto another property"
+        ) from None
+
+
+def _days(array: pa.Array) -> pa.Array:
+    """A date is midnight UTC, as a day, an instant or milliseconds."""
+    said = empty_as_null(pc.utf8_trim_whitespace(array))
+    is_day = pc.match_substring_regex(said, r"^\d{4}-\d\d-\d\d$")
+    nothing = pa.scalar(None, pa.string())
+    day = pc.if_else(is_day, said, nothing).cast(pa.date32())
+    moment = moments(pc.if_else(is_day, nothing, said))
+    return pc.coalesce(day, pc.floor_temporal(moment, unit="day").cast(pa.date32()))
+
+
+def _cast(wanted: pa.DataType, array: pa.Array) -> pa.Array:
+    return empty_as_null(pc.utf8_trim_whitespace(array)).cast(wanted)
+
+
+_CAREFUL: Final[MappingOf[str, Callable[[pa.Array], Any]]] = {
+    "number": partial(_cast, pa.float64()),
+    "bool": partial(_cast, pa.bool_()),
+    "datetime": moments,
+    "date": _days,
+}

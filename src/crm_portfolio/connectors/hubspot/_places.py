@@ -1,0 +1,89 @@
+"""Where does the pull of a table stand, in words that another process understands?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeAlias
+
+import attrs
+import orjson
+
+from crm_portfolio.errors import SettingsError
+from crm_portfolio.protocols import Cursor
+from crm_portfolio.schema import TableName
+
+__all__ = ["Place", "Way"]
+
+_VERSION: Final = 1
+Way: TypeAlias = Literal[
+    "list", "search", "archived", "export", "fresh", "bin", "sweep", "done"
+]
+
+
+@attrs.frozen
+class Place:
+    """Where a pull of one table stands.
+
+    Attributes:
+        way: What is under way; ``done`` behind the last batch.
+        part: Which of the table's kinds of record.
+        after: Of a list, its own word for where it goes on.
+        last: The highest id so far.
+        began: The server's clock when the pull began.
+        since: Where the increment begins; None: a whole pull.
+        count: Records of all parts when they were last read whole.
+        seen: Records of this part so far.
+        task: The export that is being read, by HubSpot's number.
+    """
+
+    way: Way = "list"
+    part: int = 0
+    after: str = ""
+    last: int = 0
+    began: datetime | None = None
+    since: datetime | None = None
+    count: int = 0
+    seen: int = 0
+    task: str = ""
+
+    @classmethod
+    def of(cls, cursor: Cursor) -> Place:
+        """The place that a cursor names.
+
+        Raises:
+            SettingsError: Not a cursor of this connector, or of a newer version.
+        """
+        try:
+            said = orjson.loads(cursor.token)
+            moments = {
+                name: datetime.fromisoformat(said[name]) if said[name] else None
+                for name in ("began", "since")
+            }
+            version = said.pop("version")
+            place = cls(**{**said, **moments})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise SettingsError("hubspot: this cursor is not one of ours") from None
+        if version != _VERSION:
+            raise SettingsError("hubspot: this cursor is of another version; pull anew")
+        return place
+
+    def increment(self) -> Place:
+        """Where what has changed since this pull is to be found.
+
+        Raises:
+            SettingsError: The pull that this place is of did not come to its end.
+        """
+        if self.way != "done":
+            raise SettingsError(
+                "hubspot: since takes the cursor of a pull's last batch; this one goes on"
+            )
+        start = self.began or datetime.fromtimestamp(0, UTC)
+        return Place(way="search", since=start, count=self.count)
+
+    def cursor(self, table: TableName) -> Cursor:
+        said = {name: getattr(self, name) for name in _NAMES}
+        token = orjson.dumps({"version": _VERSION, **said}).decode()
+        return Cursor(table, token, self.began or datetime.fromtimestamp(0, UTC))
+
+
+_NAMES: Final = tuple(field.name for field in attrs.fields(Place))
