@@ -6,6 +6,13 @@ import re
 import tomllib
 from pathlib import Path
 
+import attrs
+import pytest
+
+from crm_portfolio import Settings
+from crm_portfolio.connectors.hubspot import HubSpotSettings
+from crm_portfolio.connectors.salesforce import SalesforceSettings
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -16,6 +23,23 @@ def test_the_architecture_page_draws_the_checked_layers() -> None:
     house = page.split("```text")[2].split("```")[0]
     drawn = [re.split(r"\s{2,}", line)[0] for line in house.strip().splitlines()]
     assert drawn == layers
+
+
+@pytest.mark.parametrize("page", ["reference/settings", "how-to/connect-a-crm"])
+def test_settings_on_a_page_can_be_loaded(page: str, tmp_path: Path) -> None:
+    shown = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8").split("```toml")[1:]
+    assert shown
+    for part in shown:
+        file = tmp_path / "portfolio.toml"
+        file.write_text(part.split("```")[0], encoding="utf-8")
+        Settings.load(file)
+
+
+def test_every_setting_of_a_crm_is_on_the_page() -> None:
+    page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
+    for layer in (SalesforceSettings, HubSpotSettings):
+        for key in attrs.fields_dict(layer):
+            assert f"`{key}`" in page, f"{layer.__name__}.{key}"
 
 
 def test_links_between_pages_lead_somewhere() -> None:

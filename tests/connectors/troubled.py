@@ -18,6 +18,7 @@ from crm_portfolio.connectors.salesforce._tickets import forget_logins
 from crm_portfolio.errors import ConnectorError
 from crm_portfolio.protocols import Batch, Change, Cursor, Outcome
 from crm_portfolio.simulator import Fault, HubSpot, Salesforce
+from crm_portfolio.simulator.salesforce import Bulk
 
 __all__ = [
     "START",
@@ -75,11 +76,11 @@ class Way:
 
 _REST: Final = {"bulk": "never", "page_size": 200}
 _FEW: Final = {"bulk": "always", "bulk_page_rows": 200}
-_MANY: Final = {"bulk": "always", "bulk_page_rows": 100}
+_MANY: Final[dict[str, Any]] = {"bulk": "always", "bulk_page_rows": 100}
 _DATED: Final = {"paths": "2026-09"}
 _RESULTS: Final = "GET jobs/query/{job}/results"
-_LIST: Final = "GET objects/{t}"
-_SEARCH: Final = "POST objects/{t}/search"
+_LIST: Final = "GET objects/{kind}"
+_SEARCH: Final = "POST objects/{kind}/search"
 READING: Final = (
     Way("rest", "salesforce", "GET query", _REST),
     Way("bulk", "salesforce", _RESULTS, _FEW),
@@ -151,6 +152,20 @@ class Org:
             if not (record.get("IsDeleted") or record.get("archived"))
         }
 
+    def rename_all(self, names: Mapping[str, str]) -> None:
+        """At one moment, as a list of records is edited."""
+        if self.crm == "hubspot":
+            values = {int(one): {"name": name} for one, name in names.items()}
+            self.there._portal.write("companies", values, source="CRM_UI")
+            return
+        self.there.clock.advance()
+        stamp = self.there.clock.stored
+        changed = [
+            {"Id": one, "Name": name, "SystemModstamp": stamp}
+            for one, name in names.items()
+        ]
+        self.there._org.store.update("Account", changed)
+
     def stamp_all(self, record_ids: Sequence[str]) -> None:
         """An automation writes many records at one moment."""
         if self.crm == "salesforce":
@@ -193,6 +208,7 @@ class Reading:
     Attributes:
         truth: The rows of an untroubled pull, in the order of their ids.
         least: The calls of an untroubled pull, log-ins not among them.
+        places: Of these, the first and the last of each kind.
     """
 
     way: Way
@@ -201,6 +217,7 @@ class Reading:
     truth: list[dict[str, Any]] = attrs.field(factory=list, repr=False)
     gone: dict[str, str] = attrs.field(factory=dict)
     least: int = 0
+    places: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, way: Way, org: Org) -> Reading:
@@ -209,8 +226,12 @@ class Reading:
             *_, last = found.connected().pull("account")
             found.since = last.cursor
             org.there.clock.advance(HOUR)
-            for place, record_id in enumerate(org.ids[-CHANGED:]):
-                org.rename(record_id, f"{ODD_NAMES[place % len(ODD_NAMES)]} {place}")
+            org.rename_all(
+                {
+                    record_id: f"{ODD_NAMES[place % len(ODD_NAMES)]} {place}"
+                    for place, record_id in enumerate(org.ids[-CHANGED:])
+                }
+            )
             org.delete(org.ids[20])
             org.there.clock.advance(120)
         found.learn()
@@ -218,10 +239,20 @@ class Reading:
 
     def learn(self) -> None:
         """Take what is there now for the truth."""
-        before = self.org.calls
+        before = len(self.org.there.log)
         batches = self.pulled()
         self.truth, self.gone = rows(batches), left(batches)
-        self.least = self.org.calls - before
+        made = [call.route for call in self.org.there.log[before:]]
+        made = [route for route in made if "/token" not in route]
+        self.least = len(made)
+        ends = {made.index(route) + 1 for route in made}
+        ends |= {len(made) - made[::-1].index(route) for route in made}
+        self.places = tuple(sorted(ends))
+
+    @property
+    def under_way(self) -> int:
+        """Calls that may have begun beside one, as pages come side by side."""
+        return 6 if self.way.settings.get("bulk") == "always" else 0
 
     def connected(self, **settings: object) -> Any:
         return connected(self.org, self.way, **settings)
@@ -349,6 +380,8 @@ def states(outcomes: Iterable[Outcome]) -> dict[str, str]:
 
 
 START: Final[Mapping[Crm, Callable[[], Any]]] = {
-    "salesforce": lambda: Salesforce(tables(), currency="EUR"),
+    "salesforce": lambda: Salesforce(
+        tables(), currency="EUR", bulk=Bulk(page_rows=_MANY["bulk_page_rows"])
+    ),
     "hubspot": lambda: HubSpot(tables(), currency="EUR", limits_by="nothing"),
 }

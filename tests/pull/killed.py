@@ -115,7 +115,7 @@ def pulled(folder: Path, *, since: bool, at: int = 0) -> dict[str, Any]:
     crm.at_call = called
     if at:
         sys.addaudithook(deaths.heard)
-    one_by_one = PullSettings(at_once=1)
+    one_by_one = PullSettings(at_once=1, rows_per_file=5)
     pull(crm, as_of=AS_OF, into=folder, since_last=since, settings=one_by_one)
     return {"calls": calls.stat().st_size}
 

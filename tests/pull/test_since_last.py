@@ -76,45 +76,61 @@ ACT = st.one_of(
 )
 
 
-def act(ledger: Ledger, what: str, *how: Any) -> None:
-    def of(table: str, number: int) -> str | None:
-        there = sorted(ledger.records.get(table, {}))
-        return there[number % len(there)] if there else None
+def named(ledger: Ledger, account: str) -> str | None:
+    """No CRM lets a row name an account that was merged away."""
+    losers = {gone[2] for gone in ledger.left if gone[3] == "merged"}
+    is_lost = account in losers and account not in ledger.records["account"]
+    return None if is_lost else account
 
-    def named(account: str) -> str | None:
-        """No CRM lets a row name an account that was merged away."""
-        losers = {gone[2] for gone in ledger.left if gone[3] == "merged"}
-        is_lost = account in losers and account not in ledger.records["account"]
-        return None if is_lost else account
 
-    match what, how:
-        case "account", (id_, parent):
-            name = f"{id_} {ledger.tick}"
-            ledger.put("account", id_, name=name, parent_id=named(parent))
-        case "opportunity", (id_, account, status, cents):
-            # One that left does not come back here: its history would come back with it.
-            if all(gone[2] != id_ for gone in ledger.left):
-                deal = {
-                    "account_id": named(account),
-                    "status": status,
-                    "amount": cents / 100,
-                }
-                ledger.put("opportunity", id_, closed_on="2026-02-01", **deal)
-        case "delete", (table, number):
-            if (id_ := of(table, number)) is not None:
-                ledger.delete(table, id_)
-        case "merge", (one, other):
-            loser, winner = of("account", one), of("account", other)
-            if loser and winner and loser != winner:
-                ledger.merge(loser, winner)
-        case "touch", (table, number):
-            if (id_ := of(table, number)) is not None:
-                ledger.touch(table, id_, activity_count=ledger.tick)
+def one_of(ledger: Ledger, table: str, number: int) -> str | None:
+    there = sorted(ledger.records.get(table, {}))
+    return there[number % len(there)] if there else None
+
+
+def put_account(ledger: Ledger, id_: str, parent: str) -> None:
+    above = named(ledger, parent)
+    ledger.put("account", id_, name=f"{id_} {ledger.tick}", parent_id=above)
+
+
+def put_opportunity(
+    ledger: Ledger, id_: str, account: str, status: str, cents: int
+) -> None:
+    # One that left does not come back here: its history would come back with it.
+    if all(gone[2] != id_ for gone in ledger.left):
+        deal = {"account_id": named(ledger, account), "amount": cents / 100}
+        ledger.put("opportunity", id_, status=status, closed_on="2026-02-01", **deal)
+
+
+def delete(ledger: Ledger, table: str, number: int) -> None:
+    if (id_ := one_of(ledger, table, number)) is not None:
+        ledger.delete(table, id_)
+
+
+def merge(ledger: Ledger, one: int, other: int) -> None:
+    loser, winner = (one_of(ledger, "account", number) for number in (one, other))
+    if loser and winner and loser != winner:
+        ledger.merge(loser, winner)
+
+
+def touch(ledger: Ledger, table: str, number: int) -> None:
+    if (id_ := one_of(ledger, table, number)) is not None:
+        ledger.touch(table, id_, activity_count=ledger.tick)
+
+
+ACTS: dict[str, Callable[..., None]] = {
+    "account": put_account,
+    "opportunity": put_opportunity,
+    "delete": delete,
+    "merge": merge,
+    "touch": touch,
+}
 
 
 @given(
     acts=st.lists(ACT, max_size=25),
     rows_at_once=st.integers(1, 20),
+    rows_per_file=st.integers(1, 20),
     order=st.sampled_from(["key", "any"]),
 )
 @settings(max_examples=20)
@@ -123,19 +139,20 @@ def test_whatever_happens_in_between_it_is_what_a_fresh_pull_gives(
     bytes_of: Content,
     acts: list[tuple[Any, ...]],
     rows_at_once: int,
+    rows_per_file: int,
     order: str,
 ) -> None:
-    ledger = make_ledger()
+    ledger, chosen = make_ledger(), PullSettings(rows_per_file=rows_per_file)
     ledger.rows_at_once, ledger.order = rows_at_once, order
     with TemporaryDirectory() as place:
         folder = fresh(ledger, Path(place) / "book")
         for what in acts:
             if what[0] == "pull":
-                current(ledger, folder)
+                current(ledger, folder, settings=chosen)
                 ledger.rows_at_once = what[1]
             else:
-                act(ledger, *what)
-        current(ledger, folder)
+                ACTS[what[0]](ledger, *what[1:])
+        current(ledger, folder, settings=chosen)
         other = fresh(ledger, Path(place) / "other")
         assert bytes_of(folder) == bytes_of(other)
 

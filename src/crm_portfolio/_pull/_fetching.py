@@ -15,15 +15,17 @@ import pyarrow as pa
 
 from crm_portfolio._pull._checkpoint import Checkpoint, Copy, Identity, Kind, Part
 from crm_portfolio._pull._following import settled_merges
+from crm_portfolio._pull._intake import Intake
 from crm_portfolio._pull._mirror import IS_SET, Mirror
+from crm_portfolio._pull._settings import PullSettings
 from crm_portfolio._pull._side_by_side import Stop
-from crm_portfolio.protocols import Reconciling, gone_schema
+from crm_portfolio.protocols import Batch, Reconciling
 from crm_portfolio.schema import TABLES, TableName, arrow_type
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from crm_portfolio.protocols import Batch, Source
+    from crm_portfolio.protocols import Source
 
 __all__ = ["Fetch", "empty_rows", "keep_merges", "merges_in", "takes_increments"]
 
@@ -46,7 +48,6 @@ class Fetch:
 
     Attributes:
         since: Bring the copy up to date, if there is one that fits.
-        reconcile_days: After so many days the copy is compared with all that is there.
         tell: Told how many rows have come, and of how many if that is known.
         note: Told what a person should know.
     """
@@ -58,7 +59,7 @@ class Fetch:
     run: str
     since: bool
     as_of: date
-    reconcile_days: int
+    settings: PullSettings
     tell: Callable[[int, int | None], None]
     note: Callable[[str], None]
 
@@ -108,11 +109,13 @@ class Fetch:
         if part is not None and part.kind == kind:
             for stored in ("rows", "gone"):  # behind which there is no cursor yet
                 self.mirror.drop(part.folder, stored, after=part.batches)
-            can_go_on = part.cursor is not None or part.is_done
+            can_go_on = part.cursor is not None or part.is_done or not part.batches
             if can_go_on and self.mirror.is_sound(part.folder, part.batches):
                 return part
         taken = [] if copy is None else [copy.folder]
-        return Part(kind, self.mirror.begin(beside=taken))
+        part = Part(kind, self.mirror.begin(beside=taken))
+        self.mirror.save(attrs.evolve(known, part=part))
+        return part
 
     def _is_due(self, copy: Copy | None) -> bool:
         """Whether it is long since all records were counted.
@@ -125,7 +128,7 @@ class Fetch:
             return False
         known = copy.complete_as_of or copy.reconciled_at
         age = max(self.as_of, known.date()) - copy.reconciled_at.date()
-        return age >= timedelta(days=self.reconcile_days)
+        return age >= timedelta(days=self.settings.reconcile_days)
 
     def _list_present(self, known: Checkpoint, stop: Stop) -> Checkpoint:
         part, source = known.part, self.source
@@ -142,33 +145,24 @@ class Fetch:
     def _store_batches(self, known: Checkpoint, stop: Stop) -> Checkpoint:
         part, copy = known.part, known.copy
         assert part is not None
-        since = copy.cursor if part.kind == "since" and copy is not None else None
-        self.tell(part.rows, None)
-        for batch in self.source.pull(self.table, since=since, resume=part.cursor):
-            part = self._stored(part, batch)
-            known = attrs.evolve(known, part=part)
-            self.mirror.save(known)
-            self.tell(part.rows, part.rows if batch.is_last else None)
-            stop()
-        if not part.batches:
-            rows = empty_rows(self.table, self.identity.columns)
-            self.mirror.store(part.folder, 0, rows)
-            part = attrs.evolve(part, batches=1)
-        known = attrs.evolve(known, part=attrs.evolve(part, is_done=True))
-        self.mirror.save(known)
-        return known
 
-    def _stored(self, part: Part, batch: Batch) -> Part:
-        if batch.gone is not None and len(batch.gone):
-            gone = batch.gone.select(gone_schema().names).cast(gone_schema())
-            self.mirror.store(part.folder, part.batches, gone, kind="gone")
-        self.mirror.store(part.folder, part.batches, batch.rows)
-        return attrs.evolve(
-            part,
-            batches=part.batches + 1,
-            rows=part.rows + len(batch.rows),
-            cursor=batch.cursor,
-        )
+        def save(part: Part) -> None:
+            self.mirror.save(attrs.evolve(known, part=part))
+
+        rows_per_file = self.settings.rows_per_file
+        intake = Intake(self.mirror, part, save, rows_per_file=rows_per_file)
+        since = copy.cursor if part.kind == "since" and copy is not None else None
+        resume, rows = intake.part.cursor, intake.part.rows
+        self.tell(rows, None)
+        for batch in self.source.pull(self.table, since=since, resume=resume):
+            intake.take(batch)
+            rows = intake.part.rows
+            self.tell(rows, rows if batch.is_last else None)
+            stop()
+        if intake.part.cursor is None and not rows:
+            empty = empty_rows(self.table, self.identity.columns)
+            intake.take(Batch(self.table, empty, None, None, is_last=True))
+        return attrs.evolve(known, part=intake.end())
 
     def _take_over(self, known: Checkpoint) -> None:
         """What was pulled is the copy now."""

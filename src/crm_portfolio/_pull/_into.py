@@ -145,7 +145,7 @@ class Into:
                 run=run.id,
                 since=run.since,
                 as_of=self.as_of,
-                reconcile_days=self.settings.reconcile_days,
+                settings=self.settings,
                 tell=partial(self._tell, f"pull {name}"),
                 note=self._note,
             )

@@ -130,6 +130,9 @@ class Mirror:
         (self._folder / name).mkdir(parents=True)
         return name
 
+    def place(self, folder: str) -> Path:
+        return self._folder / folder
+
     def keep_only(self, name: str) -> None:
         """The other folders are not needed any more."""
         for path in self._folder.iterdir():
@@ -164,7 +167,7 @@ class Mirror:
         if not place.is_dir():
             return []
         found = (BatchFile(path) for path in place.iterdir() if path.is_file())
-        mine = [file for file in found if file.path.name.split(".", 1)[1] == ending]
+        mine = [file for file in found if file.path.name.partition(".")[2] == ending]
         return sorted(mine, key=lambda file: file.number)
 
     def read(self, folder: str, kind: str) -> list[pa.Table]:

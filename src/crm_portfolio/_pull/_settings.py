@@ -15,13 +15,16 @@ class PullSettings:
 
     Attributes:
         at_once: Tables that are pulled side by side.
+        rows_per_file: Rows of a table in memory before they become a file.
         reconcile_days: After so many days a folder that is kept current is compared with
             all records that are in the CRM; those that vanished without a word are told.
     """
 
     at_once: int = 4
+    rows_per_file: int = 1 << 15
     reconcile_days: int = 7
 
     def __attrs_post_init__(self) -> None:
-        if self.at_once < 1 or self.reconcile_days < 1:
-            raise SettingsError("pull: at_once and reconcile_days are at least 1")
+        for field in attrs.fields(type(self)):
+            if getattr(self, field.name) < 1:
+                raise SettingsError(f"pull: {field.name} is at least 1")

@@ -89,7 +89,7 @@ def pull(
             progress=bar,
         )
     portfolio = pulled.portfolio
-    rows = counted(portfolio.row_counts)
+    rows = counted({str(name): n for name, n in portfolio.row_counts.items()})
     say(f"{to}: {rows}, in {portfolio.currency}, as of {portfolio.as_of}.")
     for note in pulled.notes:
         say(f"  {note}")

@@ -13,6 +13,9 @@ __all__ = [
     "COLLECTION_READ_MAX",
     "DUPLICATE_FIELD_CODES",
     "EXISTING_PROPERTY_CODES",
+    "EXPORT_FILE_HOSTS",
+    "EXPORT_ID_HEADERS",
+    "EXPORT_LINKED_HEADER",
     "INGEST_ERROR",
     "LIST_QUERY_MAX",
     "ORG_CURRENCY_FIELD",
@@ -68,4 +71,18 @@ SEARCH_LAG_SECONDS: Final = 600
 # HubSpot: what it says, under 409 or 400, when a property's or group's name is taken.
 EXISTING_PROPERTY_CODES: Final = frozenset(
     {"CONFLICT", "OBJECT_ALREADY_EXISTS", "PROPERTY_EXISTS"}
+)
+
+# HubSpot: the hosts on which the file of an export may lie; nothing is fetched elsewhere.
+EXPORT_FILE_HOSTS: Final = re.compile(
+    r"([a-z0-9-]+\.)*"
+    r"(hubspot\.com|hubapi\.com|hubspot\.net|hubspotusercontent[a-z0-9-]*\.net)"
+)
+
+# HubSpot: what an export with internal names calls the record's own id.
+EXPORT_ID_HEADERS: Final = ("Record ID", "hs_object_id")
+
+# HubSpot: what an export calls the ids of linked records, and those that are primary.
+EXPORT_LINKED_HEADER: Final = re.compile(
+    r"associated[ _](?P<kind>[a-z]+)[ _]ids?(?P<first>[ _]\(?primary\)?)?", re.IGNORECASE
 )

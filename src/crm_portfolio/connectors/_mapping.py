@@ -231,8 +231,9 @@ def _day(arrays: tuple[pa.Array, ...], zone: str) -> pa.Array:
     if _is_text(array):
         return _trimmed(array)
     if pa.types.is_timestamp(array.type):
-        array = pc.local_timestamp(array.cast(pa.timestamp("us", zone)))
-        return pc.floor_temporal(array, unit="day").cast(pa.date32())
+        return pc.local_timestamp(array.cast(pa.timestamp("us", zone))).cast(
+            pa.date32()
+        )
     return array.cast(pa.date32())
 
 

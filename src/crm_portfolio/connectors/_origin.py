@@ -9,7 +9,7 @@ import attrs
 
 from crm_portfolio.errors import SettingsError
 
-__all__ = ["Origin"]
+__all__ = ["Origin", "is_this_machine"]
 
 
 @attrs.frozen
@@ -44,7 +44,7 @@ class Origin:
                 f"{name} is scheme and host only, like https://acme.my.salesforce.com"
             )
         if parts.scheme != "https" and not (
-            parts.scheme == "http" and _is_this_machine(host)
+            parts.scheme == "http" and is_this_machine(host)
         ):
             raise SettingsError(
                 f"{name}: {host} must be reached over https; "
@@ -58,13 +58,14 @@ class Origin:
 
     @property
     def is_this_machine(self) -> bool:
-        return _is_this_machine(self.host)
+        return is_this_machine(self.host)
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Does this host name the machine that we run on?"""
     if host == "localhost":
         return True
     try:

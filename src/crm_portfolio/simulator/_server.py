@@ -186,6 +186,8 @@ class Server:
         loop = asyncio.get_running_loop()
         reply = await loop.run_in_executor(self._workers, self._answer, request)
         if reply is not None and reply.delay:
+            # A reset may take the file away while it waits.
+            reply = attrs.evolve(reply, body=reply.content())
             with suppress(TimeoutError):  # who leaves does not wait for slow replies
                 await asyncio.wait_for(self._uvicorn.leaving.wait(), reply.delay)
         transport = scope["state"]["transport"]

@@ -168,10 +168,10 @@ def test_a_file_may_be_called_otherwise_if_one_says_so(
     ]
 
 
-def test_only_the_columns_asked_for_are_given(exported: Any) -> None:
+def test_only_the_columns_asked_for_are_given_and_the_key(exported: Any) -> None:
     source = Files(exported({"account.csv": ACCOUNTS}))
     (batch,) = source.pull("account", columns=("name", "segment"))
-    assert batch.rows.column_names == ["name"]
+    assert batch.rows.column_names == ["account_id", "name"]
 
 
 def test_a_pull_goes_on_where_it_stood(exported: Any) -> None:

@@ -33,7 +33,7 @@ def record(number: int, **properties: object) -> dict[str, object]:
 
 
 def table(*records: dict[str, object]) -> list[dict[str, object]]:
-    return companies().table_of(records, time_zone="Europe/Paris").to_pylist()
+    return companies().plan("Europe/Paris").of_records(records).to_pylist()
 
 
 def test_a_next_link_to_another_host_is_not_followed(strange) -> None:
@@ -94,15 +94,28 @@ def test_a_date_is_the_same_day_however_it_is_said(said: str) -> None:
     assert str(row["tier_since_on"]) == "2026-03-01"
 
 
-def test_what_is_no_number_stays_text_to_be_reported() -> None:
-    records = [record(1, annualrevenue="1,250"), record(2, annualrevenue="7")]
-    found = companies().table_of(records, time_zone="UTC")["account_turnover"]
-    assert found.to_pylist() == ["1,250", "7"]
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("annualrevenue", "1,250"),
+        ("createdate", "yesterday"),
+        ("portfolio_tier_since", "2026-13-01"),
+    ],
+)
+def test_a_value_that_is_not_of_its_property_s_type_is_named_and_not_shown(
+    name: str, said: str
+) -> None:
+    """Or a column would be a number in one batch and text in the next."""
+    with pytest.raises(SettingsError, match=name) as caught:
+        table(record(1, **{name: said}), record(2))
+    assert said not in str(caught.value)
 
 
 def test_columns_are_typed_where_nobody_said_anything() -> None:
-    found = companies().table_of([record(1)], time_zone="UTC")
-    assert found.schema.field("account_turnover").type == pa.float64()
+    for records in ([record(1)], [record(1, annualrevenue="7")], []):
+        rows = companies().plan("UTC").of_records(records)
+        assert rows.schema.field("account_turnover").type == pa.float64()
+        assert rows.schema.field("created_on").type == pa.date32()
 
 
 def test_a_value_that_is_not_text_is_a_clear_error() -> None:

@@ -87,7 +87,7 @@ def test_the_forecast_is_near_and_counts_itself(book_org, connected, settings) -
     forecast = crm.forecast(tuple(PAGES))
     assert forecast.steps["identity"] == 2
     assert forecast.steps["describe"] == 2
-    assert forecast.steps["count"] == 4
+    assert forecast.steps["count"] == 2
     pulled(crm)
     assert crm.calls <= forecast.calls
     if not settings:

@@ -24,7 +24,7 @@ AS_OF = date(2026, 6, 30)
 def test_a_session_that_ends_at_any_call_of_a_pull_is_renewed_once(
     reading: Reading,
 ) -> None:
-    for call in range(1, reading.least + 1):
+    for call in reading.places:
         before, log_ins = reading.org.calls, reading.org.log_ins
         reading.org.fault("expired", at=call)
         reading.must_be_whole(reading.pulled())
@@ -43,13 +43,13 @@ def test_every_session_may_end_while_pages_come(reading: Reading) -> None:
 def test_a_session_refused_for_ever_is_a_log_in_error_at_any_call(
     reading: Reading,
 ) -> None:
-    for call in range(1, reading.least + 1):
+    for call in reading.places:
         with_faults = reading.org.calls
         reading.org.fault("expired", at=call, calls=30)
         _, error = reading.until_it_stops(reading.connected())
         assert isinstance(error, LoginError), call
-        # The call, and once more after a log-in; pages side by side are a few at a time.
-        assert reading.org.calls - with_faults <= call + 9
+        # Each call that was under way, and once more after a log-in.
+        assert reading.org.calls - with_faults <= call + 1 + 2 * reading.under_way
         forget(reading.org)
 
 
@@ -104,14 +104,13 @@ def test_a_session_refused_for_ever_at_a_write_leaves_all_as_it_was(
 def test_a_spent_day_ends_a_pull_at_once_and_the_next_one_goes_on(
     reading: Reading,
 ) -> None:
-    for call in range(1, reading.least + 1):
+    for call in reading.places:
         before = reading.org.calls
         # Only that one call: whoever asked again would be answered.
         reading.org.fault("over_quota", at=call)
         came, error = reading.until_it_stops(reading.connected())
         assert isinstance(error, QuotaSpentError), call
-        under_way = 3 if reading.way.name.startswith("bulk") else 0
-        assert reading.org.calls - before <= call + under_way
+        assert reading.org.calls - before <= call + reading.under_way
         reading.must_be_whole(reading.extend(came))
 
 
@@ -125,7 +124,7 @@ def test_what_was_read_before_the_day_was_spent_is_not_read_again(
     assert isinstance(error, QuotaSpentError)
     assert came
     reading.must_be_whole(reading.extend(came))
-    assert reading.org.calls - before <= reading.least + 3 + 4
+    assert reading.org.calls - before <= reading.least + 3 + 1 + reading.under_way
 
 
 def test_a_spent_day_ends_a_write_and_tells_exactly_what_is_written(

@@ -91,6 +91,8 @@ def test_amounts_are_converted_at_the_rate_of_their_day(odd):
 def test_the_rate_of_a_closed_deal_stands_still(odd):
     edit(odd, "o05", amount="100")
     assert deal(odd, "o05")["amount_in_home_currency"] == "0.6"
+    edit(odd, "o05", closedate="2026-01-01")
+    assert deal(odd, "o05")["hs_exchange_rate"] == "0.006"
     edit(odd, "o05", dealstage=stage_of(odd, "o03"))
     assert deal(odd, "o05")["amount_in_home_currency"] == "0.65"
 

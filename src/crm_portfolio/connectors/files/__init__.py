@@ -7,22 +7,24 @@ portfolio = pull(source, as_of=date(2026, 6, 30), currency="EUR")
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from crm_portfolio.connectors.files._settings import Dialect, FilesSettings
 from crm_portfolio.errors import SchemaError, SettingsError, did_you_mean
+from crm_portfolio.protocols import Batch, Cursor
+from crm_portfolio.schema import TABLES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from crm_portfolio.connectors.files._proposal import Proposal
-    from crm_portfolio.protocols import Batch, Cursor
     from crm_portfolio.schema import TableName
 
 __all__ = ["Dialect", "Files", "FilesSettings"]
-
-_ROWS_AT_ONCE = 1 << 16
 
 
 class Files:
@@ -39,6 +41,7 @@ class Files:
     """
 
     name = "files"
+    batch_rows: ClassVar[int] = 1 << 16
 
     def __init__(
         self,
@@ -65,23 +68,27 @@ class Files:
             for name, table in self._content.tables.items()
         }
 
+    def fingerprint(self) -> str:
+        """Changes with the files: a copy of others is not one that is to be gone on with."""
+        return self._content.edition
+
     def pull(
         self,
         table: TableName,
         *,
         columns: Sequence[str] | None = None,
-        since: Cursor | None = None,  # noqa: ARG002
+        since: Cursor | None = None,
         resume: Cursor | None = None,
     ) -> Iterator[Batch]:
         """The rows of one table, in the order of its files.
 
-        A file does not say which of its rows changed, so ``since`` gives all of them.
+        A file does not say which of its rows changed: ``since`` gives none of them where
+        no file was touched.
 
         Raises:
             SchemaError: Cells of any table that cannot be read, all of them.
+            SettingsError: No such table; or the files are others than those of the cursor.
         """
-        from crm_portfolio.protocols import Batch, Cursor
-
         if self._content.faults is not None:
             raise SchemaError(self._content.faults)
         if table not in self._content.tables:
@@ -89,16 +96,32 @@ class Files:
                 f"these files hold no table {table!r}"
                 + (did_you_mean(table, self._content.tables) or ".")
             )
+        at = self._place_of(table, resume or since)
         rows = self._content.tables[table]
         if columns is not None:
-            rows = rows.select([name for name in rows.column_names if name in columns])
+            wanted = {*TABLES[table].key, *columns}
+            rows = rows.select([name for name in rows.column_names if name in wanted])
+        return self._batches(table, rows, at)
+
+    def _batches(self, table: TableName, rows: pa.Table, at: int) -> Iterator[Batch]:
         taken_at = datetime.fromtimestamp(self._content.modified[table], UTC)
-        at = int(resume.token) if resume is not None else 0
-        while True:
-            until = min(at + _ROWS_AT_ONCE, rows.num_rows)
-            cursor = Cursor(table, str(until), taken_at)
-            is_last = until >= rows.num_rows
-            yield Batch(table, rows.slice(at, until - at), cursor, None, is_last)
-            if is_last:
-                return
-            at = until
+        is_last = False
+        while not is_last:
+            part = rows.slice(at, self.batch_rows)
+            at += part.num_rows
+            is_last = at >= rows.num_rows
+            token = json.dumps({"version": 1, "row": at, "of": self.fingerprint()})
+            cursor = Cursor(table, token, taken_at)
+            yield Batch(table, part, cursor, None, is_last)
+
+    def _place_of(self, table: TableName, cursor: Cursor | None) -> int:
+        """The row behind a cursor; the last batch's is behind all of them."""
+        if cursor is None:
+            return 0
+        said = json.loads(cursor.token)
+        if cursor.table != table or said["of"] != self.fingerprint():
+            raise SettingsError(
+                f"{table}: the files have changed since, and do not tell in what: "
+                "read them whole, without a cursor"
+            )
+        return int(said["row"])

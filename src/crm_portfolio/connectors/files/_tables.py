@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._inert import inert
+from crm_portfolio._storage import digest
 from crm_portfolio.connectors.files._columns import FilePart, part_of
 from crm_portfolio.connectors.files._csv import Head
 from crm_portfolio.connectors.files._dialects import finished
@@ -39,12 +40,14 @@ class Content:
     Attributes:
         faults: Cells that could not be read; None if all could.
         modified: When the newest file of each table was last written, in seconds.
+        edition: Changes with the files and with how they are understood.
     """
 
     tables: Mapping[TableName, pa.Table]
     faults: pa.Table | None
     proposal: Proposal
     modified: Mapping[TableName, float]
+    edition: str
 
 
 def read(folder: Path, dialect: Dialect | None, settings: FilesSettings) -> Content:
@@ -76,6 +79,7 @@ def read(folder: Path, dialect: Dialect | None, settings: FilesSettings) -> Cont
         pa.concat_tables(faults) if faults else None,
         proposal,
         _modified(parts, done.tables),
+        _edition(paths, proposal, settings),
     )
 
 
@@ -208,6 +212,13 @@ def _ask(questions: Sequence[str]) -> None:
         raise SettingsError(
             f"{len(different)} thing(s) cannot be told from the files:\n{lines}"
         )
+
+
+def _edition(paths: Iterable[Path], proposal: Proposal, settings: FilesSettings) -> str:
+    files = [
+        (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths
+    ]
+    return digest(repr((sorted(files), str(proposal), settings)).encode())
 
 
 def _modified(

@@ -91,9 +91,24 @@ class Client:
         self.quota: Quota | None = None
         # The latest that an answer told; before a question it is no later than that.
         self.server_time: datetime | None = None
+        self.exporting = Lock()  # HubSpot writes one export at a time
+        self.exports_for = 0  # the thread whose turn it is
         self._lock = Lock()
         self._token = login.token if isinstance(login, AccessToken) else ""
         self._wire = _connections(login, settings)
+
+    @property
+    def settings(self) -> HubSpotSettings:
+        return self._settings
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Is it a pretend portal, or a proxy of one's own?"""
+        return self._login.origin.is_this_machine
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass for something that HubSpot does."""
+        self._sleep(seconds)
 
     def get(
         self, path: Path, *, query: Query = (), where: str, needs: str = ""
@@ -222,9 +237,10 @@ class Client:
         if status != 429:
             return
         named = policy(body)
-        if "SECONDLY" in named:
-            window = BURST if named.startswith("TEN") else SEARCHES
-        seconds = 10.0 if window == BURST else 1.0
+        if named.startswith("TEN"):
+            window = BURST
+        # A call that is no search waits in the only window that it goes through.
+        seconds = 1.0 if window == SEARCHES or named == "SECONDLY" else 10.0
         if named != "DAILY":
             self.pace.hold(window, retry_after(headers) or seconds)
 

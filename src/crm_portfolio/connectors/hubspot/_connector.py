@@ -69,6 +69,7 @@ class HubSpot:
         self._login = login_from(os.environ) if login is None else login
         self._lock = Lock()
         self._opened: tuple[Client, Portal] | None = None
+        self._sizes: dict[TableName, int] = {}
 
     def __repr__(self) -> str:
         return f"HubSpot({type(self._login).__name__}, {self._login.origin})"
@@ -208,8 +209,9 @@ class HubSpot:
         since: Cursor | None,
         resume: Cursor | None,
     ) -> Iterator[Batch]:
+        from crm_portfolio.connectors.hubspot._first_load import FirstLoad
         from crm_portfolio.connectors.hubspot._places import Place
-        from crm_portfolio.connectors.hubspot._reading import pulled
+        from crm_portfolio.connectors.hubspot._reading import Pull
 
         zone = self.org().time_zone
         layouts = self._layouts(table)
@@ -218,10 +220,32 @@ class HubSpot:
         elif since is not None:
             place = Place.of(since).increment()
         else:
-            place = Place()
+            place = Place(way="export" if self._exports(table, layouts) else "list")
         is_increment = place.since is not None
         parts = [_only(part, columns, is_increment=is_increment) for part in layouts]
-        yield from pulled(self._client, parts, place, time_zone=zone)
+        pull = (
+            FirstLoad(
+                self._client, parts, zone, must=self._settings.exports == "always"
+            )
+            if place.is_by_export
+            else Pull(self._client, parts, zone)
+        )
+        yield from pull.batches(place)
+
+    def _exports(self, table: TableName, layouts: Sequence[Layout]) -> bool:
+        """Whether this table is large enough for an export; a call, unless it is known."""
+        from crm_portfolio.connectors.hubspot._first_load import (
+            EXPORT_FROM,
+            can_be_exported,
+        )
+        from crm_portfolio.connectors.hubspot._search import count
+
+        chosen = self._settings.exports
+        if chosen != "auto" or not can_be_exported(layouts):
+            return chosen == "always" and can_be_exported(layouts)
+        if table not in self._sizes:
+            self._sizes[table] = count(self._client, layouts[0])
+        return self._sizes[table] >= EXPORT_FROM
 
     def _small(
         self, table: TableName, columns: Sequence[str] | None

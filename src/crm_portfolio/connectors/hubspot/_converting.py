@@ -7,10 +7,11 @@ out once for a table, and columns that take the same work are laid end to end fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as MappingOf
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from functools import cached_property, partial
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["LOST", "WON", "Plan", "lowest", "shape", "strings"]
 
 Raw: TypeAlias = dict[str, pa.Array]
+_Known: TypeAlias = dict[tuple[str, str], pa.Array]
+_T = TypeVar("_T")
 WON, LOST = "hs_is_closed_won", "hs_is_closed_lost"
 _AS_TEXT: Final = frozenset({"id", "code", "text", "host"})
 _LINKED: Final = pa.list_(pa.struct([("id", pa.string()), ("type", pa.string())]))
@@ -46,6 +49,16 @@ _TYPES: Final[MappingOf[str, pa.DataType]] = {
 }
 
 
+_CASTS: Final[MappingOf[str, Callable[[pa.Array], pa.Array]]] = {
+    kind: methodcaller("cast", wanted) for kind, wanted in _TYPES.items()
+}
+# What is of this type already needs no such converter.
+_MADE: Final[MappingOf[str, pa.DataType]] = {
+    "number": _TYPES["number"],
+    "boolean": _TYPES["bool"],
+    "moment": _TYPES["datetime"],
+    "day": _TYPES["date"],
+}
 # Converters under several names, by one of them.
 _FIRST: Final = {work: name for name, work in reversed(CONVERTERS.items())}
 _ALIKE: Final = {name: _FIRST[work] for name, work in CONVERTERS.items()}
@@ -62,124 +75,124 @@ class Plan:
         self, layout: Layout, time_zone: str, columns: Sequence[str] = ()
     ) -> None:
         self._layout, self._zone = layout, time_zone
+        self._table = layout.table
         self._names, self._links = layout.properties, layout.links
         self._shape = shape(self._names)
         self._is_staged = layout.is_staged
-        self._kinds: dict[str, list[str]] = {}
-        for name in self._names:
-            kind = _kind(layout, name)
-            if kind in _TYPES:
-                self._kinds.setdefault(kind, []).append(name)
-        self._once = _shared_work(layout.fields)
-        self._columns = tuple(dict.fromkeys((*layout.columns, *columns)))
-        self._fields = {field.column: field for field in layout.fields}
+        kinds = {name: _kind(layout, name) for name in self._names}
+        self._types = {n: _TYPES[kind] for n, kind in kinds.items() if kind in _TYPES}
+        self._kinds = _grouped((kind, n) for n, kind in kinds.items() if kind in _TYPES)
+        wanted = _named_work(layout.fields)
+        types = {(name, source): self._types.get(source) for name, source in wanted}
+        # Where the type says it all there is nothing to do.
+        self._as_is = [key for key in wanted if types[key] == _MADE.get(key[0], 0)]
+        self._shared = _grouped(
+            ((key[0], types[key]), key) for key in wanted if key not in self._as_is
+        )
+        fields = {field.column: field for field in layout.fields}
+        names = tuple(dict.fromkeys((*layout.columns, *columns)))
+        self._fields = [(name, fields.get(name)) for name in names]
+        self._columns = list(names)
 
     def of_records(self, records: Sequence[Record]) -> pa.Table:
         """Records as the JSON gave them, as model columns."""
-        raw = strings(records, self._shape, self._names, self._layout.table)
+        raw = strings(records, self._shape, self._names, self._table)
         for link in self._links:
             raw[link.source] = self._linked(raw, records, link)
         return self.of_columns(raw)
 
     def of_columns(self, raw: Raw) -> pa.Table:
         """The same of columns of text: a property each, ``$id``, and one for each link."""
-        raw = self._typed(raw)
+        self._type(raw)
         if self._is_staged:
             raw |= self._staged(raw)
         known = self._worked_out(raw)
-        size = len(raw[ID])
-        arrays = [self._made(name, raw, known, size) for name in self._columns]
-        return pa.Table.from_arrays(arrays, names=list(self._columns))
+        arrays = [self._made(name, field, raw, known) for name, field in self._fields]
+        return pa.Table.from_arrays(arrays, names=self._columns)
 
-    def _made(self, column: str, raw: Raw, known: _Known, size: int) -> pa.Array:
-        field = self._fields.get(column)
+    def _made(
+        self, column: str, field: Field | None, raw: Raw, known: _Known
+    ) -> pa.Array:
         if field is None:
-            return pa.nulls(size, arrow_type(TABLES[self._layout.table][column]))
+            wanted = arrow_type(TABLES[self._table][column])
+            return pa.nulls(len(raw[ID]), wanted)
         if field.constant is not None:
-            return pa.repeat(pa.scalar(field.constant), size)
-        convert = field.convert
+            return pa.repeat(pa.scalar(field.constant), len(raw[ID]))
+        convert, sources = field.convert, field.sources
         if isinstance(convert, str):
-            return known[_ALIKE[convert], field.sources[0]]
-        arrays = tuple(raw[source] for source in field.sources)
+            return known[_ALIKE[convert], sources[0]]
         if isinstance(convert, Once):
-            first = known[_ALIKE[convert.first], field.sources[0]]
-            return convert.then((first, *arrays[1:]), self._zone)
+            first = known[_ALIKE[convert.first], sources[0]]
+            rest = [raw[source] for source in sources[1:]]
+            return convert.then((first, *rest), self._zone)
+        arrays = tuple([raw[source] for source in sources])
         return _converted(field, convert, arrays, self._zone)
 
-    def _typed(self, raw: Raw) -> Raw:
-        typed = dict(raw)
+    def _type(self, raw: Raw) -> None:
         for kind, names in self._kinds.items():
-            arrays, wanted = [raw[name] for name in names], _TYPES[kind]
+            arrays = [raw[name] for name in names]
             try:
-                found = _end_to_end(arrays, lambda text: text.cast(wanted))  # noqa: B023
+                found = _end_to_end(arrays, _CASTS[kind])
             except pa.ArrowException:
                 found = [
-                    _with_care(self._layout.table, name, array, kind)
+                    _with_care(self._table, name, array, kind)
                     for name, array in zip(names, arrays, strict=True)
                 ]
-            typed.update(zip(names, found, strict=True))
-        return typed
+            raw.update(zip(names, found, strict=True))
 
     def _worked_out(self, raw: Raw) -> _Known:
         """By converter and source, what named converters make of one source."""
-        known: _Known = {}
-        for name, sources in self._once.items():
-            by_type: dict[pa.DataType, list[str]] = {}
-            for source in sources:
-                by_type.setdefault(raw[source].type, []).append(source)
-            for alike in by_type.values():
-                found = self._done(name, alike, [raw[source] for source in alike])
-                known.update(
-                    ((name, source), array)
-                    for source, array in zip(alike, found, strict=True)
-                )
+        known = {key: raw[key[1]] for key in self._as_is}
+        for (name, _), keys in self._shared.items():
+            known.update(zip(keys, self._done(name, keys, raw), strict=True))
         return known
 
     def _done(
-        self, name: str, sources: Sequence[str], arrays: Sequence[pa.Array]
+        self, name: str, keys: Sequence[tuple[str, str]], raw: Raw
     ) -> Sequence[pa.Array]:
-        work = CONVERTERS[name]
+        work, arrays = CONVERTERS[name], [raw[source] for _, source in keys]
         try:
             return _end_to_end(arrays, lambda array: work((array,), self._zone))
         except pa.ArrowException:
             # Now one by one, to say which of them it was.
-            fields = [Field(source, (source,), name) for source in sources]
+            fields = [Field(source, (source,), name) for _, source in keys]
             return [
                 _converted(field, work, (array,), self._zone)
                 for field, array in zip(fields, arrays, strict=True)
             ]
 
     def _linked(self, raw: Raw, records: Sequence[Record], link: Link) -> pa.Array:
-        if PRIMARY_COMPANY not in raw or len(self._links) != 1:
-            return nearest(records, link, self._layout.table)
-        primary = empty_as_null(raw[PRIMARY_COMPANY])
-        if not primary.null_count:
-            return pa.nulls(len(records), pa.string())
+        places = self._layout.unlinked(records)
+        if len(places) == len(records):
+            return nearest(records, link, self._table)
+        nothing = pa.nulls(len(records), pa.string())
+        if not places:
+            return nothing
         # Only where the property does not tell.
-        unknown = pc.is_null(primary)
-        places = pc.indices_nonzero(unknown).to_pylist()
-        asked = [records[place] for place in places]
-        found = nearest(asked, link, self._layout.table)
-        return pc.replace_with_mask(primary, unknown, found)
+        found = nearest([records[place] for place in places], link, self._table)
+        unknown = np.zeros(len(records), np.bool_)
+        unknown[places] = True
+        return pc.replace_with_mask(nothing, pa.array(unknown), found)
+
+    @cached_property
+    def _stages(self) -> Raw:
+        stages = self._layout.stages(self._layout.source.kind).combine_chunks()
+        return {name: stages[name].combine_chunks() for name in stages.column_names}
 
     def _staged(self, raw: Raw) -> Raw:
         """Names of pipeline and stage; won and lost where only the stage tells."""
-        source = self._layout.source
-        stages = self._layout.stages(source.kind)
-        here = pc.binary_join_element_wise(*(raw[name] for name in source.place), "\n")
-        place = pc.index_in(here, stages["here"].chunk(0))
+        names, stages = self._layout.source.place, self._stages
+        here = pc.binary_join_element_wise(*(raw[name] for name in names), "\n")
+        place = pc.index_in(here, stages["here"])
         told: Raw = {}
-        for name, part in zip(source.place, ("pipeline", "stage"), strict=True):
-            named = pc.take(stages[part].chunk(0), place)
+        for name, part in zip(names, ("pipeline", "stage"), strict=True):
+            named = pc.take(stages[part], place)
             told[name] = pc.coalesce(named, raw[name]) if named.null_count else named
         for name, said in ((WON, "won"), (LOST, "lost")):
             if name in raw and raw[name].null_count:
-                status = pc.take(stages["status"].chunk(0), place)
+                status = pc.take(stages["status"], place)
                 told[name] = pc.coalesce(raw[name], pc.equal(status, said))
         return told
-
-
-_Known: TypeAlias = dict[tuple[str, str], pa.Array]
 
 
 def strings(
@@ -226,17 +239,22 @@ def lowest(linked: pa.Array, link: Link) -> pa.Array:
     return pa.array(found, pa.int64(), mask=~is_linked).cast(pa.string())
 
 
-def _shared_work(fields: Sequence[Field]) -> dict[str, list[str]]:
-    """Named converter → the sources it is for, each once."""
-    found: dict[str, list[str]] = {}
+def _named_work(fields: Sequence[Field]) -> list[tuple[str, str]]:
+    """Each named converter, under its one name, and a source that it is for."""
+    found = []
     for field in fields:
         convert = field.convert
         name = convert.first if isinstance(convert, Once) else convert
         if isinstance(name, str) and field.sources:
-            sources = found.setdefault(_ALIKE[name], [])
-            if field.sources[0] not in sources:
-                sources.append(field.sources[0])
-    return found
+            found.append((_ALIKE[name], field.sources[0]))
+    return list(dict.fromkeys(found))
+
+
+def _grouped(pairs: Iterable[tuple[Any, _T]]) -> dict[Any, list[_T]]:
+    groups: dict[Any, list[_T]] = {}
+    for group, one in pairs:
+        groups.setdefault(group, []).append(one)
+    return groups
 
 
 def _kind(layout: Layout, name: str) -> str:

@@ -162,8 +162,10 @@ def _is_customer(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
 
 
 def _company(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
-    primary, linked = empty_as_null(arrays[0]), arrays[1]
-    return pc.coalesce(primary, linked) if primary.null_count else primary
+    primary, linked = arrays
+    if linked.null_count == len(linked):
+        return empty_as_null(primary)
+    return pc.coalesce(empty_as_null(primary), linked)
 
 
 def _sure(flag: pa.Array) -> pa.Array:

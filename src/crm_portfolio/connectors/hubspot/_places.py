@@ -34,6 +34,7 @@ class Place:
         count: Records of all parts when they were last read whole.
         seen: Records of this part so far.
         task: The export that is being read, by HubSpot's number.
+        extra: Ids of the few that came after the export and are not in its file.
     """
 
     way: Way = "list"
@@ -45,6 +46,7 @@ class Place:
     count: int = 0
     seen: int = 0
     task: str = ""
+    extra: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, cursor: Cursor) -> Place:
@@ -60,12 +62,17 @@ class Place:
                 for name in ("began", "since")
             }
             version = said.pop("version")
-            place = cls(**{**said, **moments})
+            extra = tuple(int(one) for one in said["extra"])
+            place = cls(**{**said, **moments, "extra": extra})
         except (ValueError, TypeError, KeyError, AttributeError):
             raise SettingsError("hubspot: this cursor is not one of ours") from None
         if version != _VERSION:
             raise SettingsError("hubspot: this cursor is of another version; pull anew")
         return place
+
+    @property
+    def is_by_export(self) -> bool:
+        return self.way in ("export", "fresh", "bin", "sweep")
 
     def increment(self) -> Place:
         """Where what has changed since this pull is to be found.

@@ -7,7 +7,7 @@ whoever is killed has one page to read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -25,17 +25,10 @@ from crm_portfolio.connectors.hubspot._refusals import RefusedRequestError, unre
 from crm_portfolio.connectors.hubspot._search import found
 from crm_portfolio.protocols import Batch, gone_schema
 
-__all__ = ["Pull", "Step", "gone_since", "pulled"]
+__all__ = ["Pull", "Step", "gone_since"]
 
 # Above this part of all records a list is quicker than a search.
 _SEARCH_SHARE: Final = 1 / 3
-
-
-def pulled(
-    client: Client, parts: Sequence[Layout], place: Place, *, time_zone: str
-) -> Iterator[Batch]:
-    """The batches behind a place."""
-    return Pull(client, parts, time_zone).batches(place)
 
 
 @attrs.frozen
@@ -46,6 +39,7 @@ class Step:
     place: Place
     records: Sequence[Record] = ()
     gone: pa.Table | None = None
+    rows: pa.Table | None = None  # where the page was no JSON
 
 
 class Pull:
@@ -60,6 +54,11 @@ class Pull:
         columns = tuple(dict.fromkeys(c for part in parts for c in part.columns))
         self.plans = [part.plan(time_zone, columns) for part in parts]
         self._began: datetime | None = None
+        self.ways: dict[Way, Callable[[Place], Iterator[Step]]] = {
+            "list": self._all,
+            "search": self._changed,
+            "archived": self._archived,
+        }
 
     def batches(self, place: Place) -> Iterator[Batch]:
         is_increment, has_ended = place.since is not None, False
@@ -67,12 +66,15 @@ class Pull:
             has_ended = step.place.way == "done"
             # The first answer of this pull, not what a busy connector last heard.
             self._began = self._began or self.client.server_time
-            if has_ended or step.records or step.gone is not None:
+            is_empty = step.gone is None and step.rows is None and not step.records
+            if has_ended or not is_empty:
                 yield self._batch(step, is_increment=is_increment)
         if not has_ended:
             yield self._batch(Step(0, place), is_increment=is_increment)
 
     def _batch(self, step: Step, *, is_increment: bool) -> Batch:
+        if step.rows is not None:
+            return self._told(step, step.rows, step.gone)
         layout, records, gone = self.parts[step.part], step.records, step.gone
         if records and layout.links:
             # Those with more links than a list shows: all of theirs.
@@ -81,9 +83,9 @@ class Pull:
         if is_increment and records:
             parts = [layout.merged(records), *([] if gone is None else [gone])]
             gone = pa.concat_tables(parts)
-        return self.batch(step, rows, gone)
+        return self._told(step, rows, gone)
 
-    def batch(self, step: Step, rows: pa.Table, gone: pa.Table | None) -> Batch:
+    def _told(self, step: Step, rows: pa.Table, gone: pa.Table | None) -> Batch:
         place = step.place
         if place.began is None:
             place = attrs.evolve(place, began=self._began)
@@ -97,9 +99,8 @@ class Pull:
         )
 
     def _steps(self, place: Place) -> Iterator[Step]:
-        ways = {"list": self._all, "search": self._changed, "archived": self._archived}
         while place.way != "done":
-            for step in ways[place.way](place):
+            for step in self.ways[place.way](place):
                 yield step
                 place = step.place
 

@@ -15,12 +15,13 @@ from crm_portfolio.connectors.hubspot._paths import Family
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.schema import TABLES, TableName
 
-__all__ = ["BURST", "SEARCHES", "HubSpotSettings"]
+__all__ = ["BURST", "EXPORTS", "SEARCHES", "HubSpotSettings"]
 
 # A property's name, or {"field": name, "as": converter}; checked where the mapping grows.
 ChosenField: TypeAlias = Any
 
-BURST, SEARCHES = "burst", "search"  # the names of the pace-maker's windows
+# The names of the pace-maker's windows.
+BURST, SEARCHES, EXPORTS = "burst", "search", "export"
 
 
 @attrs.frozen
@@ -85,10 +86,12 @@ class HubSpotSettings:
             )
 
     @property
-    def windows(self) -> tuple[Window, Window]:
+    def windows(self) -> tuple[Window, ...]:
         """The limits of the vendor that the pace-maker keeps."""
-        return Window(BURST, self.burst_calls, 10), Window(
-            SEARCHES, self.search_calls, 1
+        return (
+            Window(BURST, self.burst_calls, 10),
+            Window(SEARCHES, self.search_calls, 1),
+            Window(EXPORTS, self.burst_calls, 10),
         )
 
 

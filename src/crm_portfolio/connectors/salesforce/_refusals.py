@@ -13,7 +13,7 @@ import attrs
 import requests
 from simple_salesforce.exceptions import SalesforceError
 
-from crm_portfolio.connectors._retry import QuotaSpentError
+from crm_portfolio.connectors._retry import QuotaSpentError, TimedError
 from crm_portfolio.errors import (
     ConnectorError,
     LoginError,
@@ -135,7 +135,12 @@ _TRY_LATER: Final = frozenset({406, 408, 420, 425, 429, 500, 502, 503, 504})
 
 
 def translated(
-    error: Exception, *, where: str, needs: str = "", request_id: str = ""
+    error: Exception,
+    *,
+    where: str,
+    needs: str = "",
+    request_id: str = "",
+    wait: float = 0.0,
 ) -> ConnectorError:
     """The error of ours for one of the vendor's, without body, header or address.
 
@@ -143,10 +148,14 @@ def translated(
         where: What was being done, in our words.
         needs: The right to name, should a right be missing.
         request_id: The vendor's number of the call, for a question to its support.
+        wait: Seconds that the reply asked to wait.
     """
     if isinstance(error, SalesforceError):
         numbered = f"{where} [request {request_id}]" if request_id else where
-        return _refused(error, numbered, needs)
+        failure = _refused(error, numbered, needs)
+        if wait and type(failure) is TransientError:
+            return TimedError(SOURCE, failure.message, failure.code, wait)
+        return failure
     if isinstance(error, requests.exceptions.SSLError):
         return ConnectorError(
             SOURCE,
@@ -184,7 +193,9 @@ def safe_code(code: object) -> str:
 def _refused(error: SalesforceError, where: str, needs: str) -> ConnectorError:
     status = error.status
     code, text = _code_and_text(error.content)
-    if code == QUOTA_CODE or "TotalRequests Limit exceeded" in text:
+    # A 429 is about the moment, whatever its code says.
+    is_of_limits = code == QUOTA_CODE or "TotalRequests Limit exceeded" in text
+    if is_of_limits and status != 429:
         if "concurrent" in text.lower():
             return TransientError(SOURCE, f"{where}: too many calls at once", code)
         return QuotaSpentError(SOURCE, _QUOTA, QUOTA_CODE)

@@ -17,7 +17,11 @@ from simple_salesforce.api import Salesforce as SimpleSalesforce
 from simple_salesforce.util import exception_handler
 
 from crm_portfolio.connectors._pace import Pace, Window
-from crm_portfolio.connectors._retry import QuotaSpentError, persistent
+from crm_portfolio.connectors._retry import (
+    QuotaSpentError,
+    TimedError,
+    persistent,
+)
 from crm_portfolio.connectors.salesforce._login import Login
 from crm_portfolio.connectors.salesforce._refusals import (
     QUOTA_CODE,
@@ -111,8 +115,14 @@ class Session:
             with self.pace.call(_ORG.name):
                 answer = ask(client)
         except VENDOR_ERRORS as error:
-            number = client.session.last_request_id
-            failure = translated(error, where=where, needs=needs, request_id=number)
+            last = client.session
+            failure = translated(
+                error,
+                where=where,
+                needs=needs,
+                request_id=last.last_request_id,
+                wait=last.last_wait,
+            )
         else:
             self._heed_quota()
             return answer
@@ -130,9 +140,15 @@ class Session:
 
     def _slow_down(self, failure: ConnectorError) -> None:
         """Too many calls at once: every thread waits, not only the one that was told."""
-        if failure.code == QUOTA_CODE and not isinstance(failure, QuotaSpentError):
+        if isinstance(failure, QuotaSpentError):
+            return
+        if isinstance(failure, TimedError):
+            wait = failure.seconds
+        elif failure.code == QUOTA_CODE:
             wait = _CROWDED_SECONDS * self._settings.retry.first_wait_seconds
-            self.pace.hold(_ORG.name, min(wait, _LONGEST_HOLD))
+        else:
+            return
+        self.pace.hold(_ORG.name, min(wait, _LONGEST_HOLD))
 
     def _client_for(self, refused: Client | None) -> tuple[Client, bool]:
         """A client other than the refused one, and whether it is logged in just now."""

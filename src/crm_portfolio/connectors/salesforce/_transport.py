@@ -75,6 +75,11 @@ class GuardedSession(requests.Session):
         """The vendor's own number of this thread's last call, where it gave one."""
         return str(getattr(self._last, "request_id", ""))
 
+    @property
+    def last_wait(self) -> float:
+        """Seconds that this thread's last reply asked to wait; 0: it did not."""
+        return float(getattr(self._last, "wait", 0.0))
+
     def request(self, method: Any, url: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         kwargs["timeout"] = kwargs.get("timeout") or self._timeout
         kwargs["allow_redirects"] = False
@@ -88,7 +93,7 @@ class GuardedSession(requests.Session):
             self._origin.netloc,
         ):
             raise self._refusal(parts.hostname)
-        self._last.status, self._last.request_id = None, ""
+        self._last.status, self._last.request_id, self._last.wait = None, "", 0.0
         reply = super().send(request, **kwargs)
         self._last.status = reply.status_code
         self._heed(reply)
@@ -103,6 +108,9 @@ class GuardedSession(requests.Session):
         now = _moment(reply.headers.get("Date", ""))
         if now is not None:
             self.server_time = max(now, self.server_time or now)
+        wait = reply.headers.get("Retry-After", "").strip()
+        if re.fullmatch(r"\d{1,6}(\.\d+)?", wait):
+            self._last.wait = float(wait)
         for name in _assumptions.REQUEST_ID_HEADERS:
             number = reply.headers.get(name, "")
             if re.fullmatch(r"[A-Za-z0-9-]{1,64}", number):

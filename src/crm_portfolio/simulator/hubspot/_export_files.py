@@ -148,7 +148,6 @@ def _links(portal: Portal, wish: Wish, other: Kind) -> str:
             AS primary_ids
         FROM (SELECT from_id, to_id, {is_primary} AS is_first FROM {table} l
             JOIN "$exported" e ON e.id = l.from_id
-            JOIN {quoted(other.name)} o ON o."$id" = l.to_id AND NOT o."$archived"
             GROUP BY from_id, to_id) GROUP BY from_id) {quoted(alias)}
         ON {quoted(alias)}.from_id = x.id"""  # noqa: S608
 

@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from crm_portfolio.testing.contract._connector import ConnectorContract
-from crm_portfolio.testing.contract._pretend import Pretend, Trouble
+from crm_portfolio.testing.contract._pretend import (
+    Fallible,
+    Merging,
+    Pretend,
+    Quiet,
+    Timed,
+    Trouble,
+)
 from crm_portfolio.testing.contract._source import SourceContract
 
-__all__ = ["ConnectorContract", "Pretend", "SourceContract", "Trouble"]
+__all__ = [
+    "ConnectorContract",
+    "Fallible",
+    "Merging",
+    "Pretend",
+    "Quiet",
+    "SourceContract",
+    "Timed",
+    "Trouble",
+]

@@ -1,10 +1,15 @@
-"""What must a contract test be able to do to the CRM behind a connector?"""
+"""What must a contract test be able to do to the CRM behind a connector?
+
+`Pretend` is the least. What else a pretend CRM can do is a protocol each; tests that
+need what it cannot do are skipped, and say so.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
 
-__all__ = ["Pretend", "Trouble"]
+__all__ = ["Fallible", "Merging", "Pretend", "Quiet", "Timed", "Trouble"]
 
 Trouble = Literal[
     "unavailable",  # the service says: not now
@@ -13,7 +18,7 @@ Trouble = Literal[
     "cut_body",  # the answer breaks off
     "empty",  # a 200 with nothing in it
     "busy",  # too many calls at once, or in a window
-    "expired",  # the session has ended
+    "expired",  # the session has ended; a log-in is not struck by it
     "over_quota",  # the day's calls are used up
     "elsewhere",  # the answer sends the client to another host
     "gone",  # nothing answers from here on
@@ -24,13 +29,27 @@ class Pretend(Protocol):
     """A pretend CRM with accounts, as its author can poke it.
 
     Ids are those that the connector gives. Whatever is done here is done as a person does
-    it in the CRM, not through the connector.
+    it in the CRM, not through the connector. Let its clock stand still while it is poked,
+    so that many changes bear one stamp.
     """
 
     @property
     def api_calls(self) -> int:
-        """Calls that arrived since the start, refused ones included."""
+        """Calls that arrived since the start, refused ones included, log-ins not."""
         ...
+
+    def rename(self, account_id: str, name: str) -> None: ...
+
+    def delete(self, account_id: str) -> None: ...
+
+    def state(self) -> object:
+        """All that the CRM holds but the traces of when and by whom, to compare two states."""
+        ...
+
+
+@runtime_checkable
+class Fallible(Protocol):
+    """A pretend CRM that fails when it is told to."""
 
     @property
     def calls_elsewhere(self) -> int:
@@ -38,15 +57,35 @@ class Pretend(Protocol):
         ...
 
     def trouble(self, kind: Trouble, *, at_call: int, calls: int = 1) -> None:
-        """Let this happen at that call from now on, and at the next ``calls`` - 1."""
+        """Let this happen at that call from now on, and at the next ``calls`` - 1.
+
+        Raises:
+            NotImplementedError: This CRM does not know such trouble.
+        """
         ...
 
-    def rename(self, account_id: str, name: str) -> None: ...
 
-    def delete(self, account_id: str) -> None: ...
+@runtime_checkable
+class Merging(Protocol):
+    """A pretend CRM in which two accounts can be made one."""
 
     def merge(self, loser: str, winner: str) -> None: ...
 
-    def state(self) -> object:
-        """All that the CRM holds but the traces of when and by whom, to compare two states."""
+
+@runtime_checkable
+class Quiet(Protocol):
+    """A pretend CRM in which something changes without a new modified stamp."""
+
+    def change_quietly(self, account_id: str) -> tuple[str, object]:
+        """Change a volatile column; which one, and what it says from now on."""
+        ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A pretend CRM that notes when it was asked."""
+
+    @property
+    def arrivals(self) -> Sequence[float]:
+        """When each call arrived, in seconds of one monotonic clock."""
         ...

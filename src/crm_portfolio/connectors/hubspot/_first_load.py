@@ -1,0 +1,247 @@
+"""How is a very large object read for the first time: by an export, then made exact?
+
+The export is a file of some moment, written while people go on working. What came up
+meanwhile is searched for; then HubSpot counts. Where its count is not ours, the recycle
+bin tells who left, and where that is not all of it, a list of everything tells the rest.
+A change to a record that the file holds is left to the next increment, which begins
+where the export did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from threading import get_ident
+from typing import IO, Final
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio.connectors.hubspot import _export_files, _exports
+from crm_portfolio.connectors.hubspot._client import Client
+from crm_portfolio.connectors.hubspot._columns import Layout, Record
+from crm_portfolio.connectors.hubspot._converting import Raw
+from crm_portfolio.connectors.hubspot._exports import EXPORTED, NoExportError
+from crm_portfolio.connectors.hubspot._fields import ID
+from crm_portfolio.connectors.hubspot._objects import archived, listed
+from crm_portfolio.connectors.hubspot._places import Place
+from crm_portfolio.connectors.hubspot._reading import Pull, Step, gone_since
+from crm_portfolio.connectors.hubspot._search import count, found
+from crm_portfolio.errors import ConnectorError
+from crm_portfolio.protocols import gone_schema
+
+__all__ = ["EXPORT_FROM", "FirstLoad", "can_be_exported"]
+
+EXPORT_FROM: Final = 200_000  # records; a list of fewer is as quick
+
+
+def can_be_exported(parts: Sequence[Layout]) -> bool:
+    """Whether an export gives all that the table needs."""
+    kinds = [part.source.kind for part in parts]
+    kinds += [link.to for part in parts for link in part.links]
+    return len(parts) == 1 and all(kind in EXPORTED for kind in kinds)
+
+
+class FirstLoad(Pull):
+    """The whole of one kind of record.
+
+    Args:
+        must: An export that is refused is an error; else pages are read without a word.
+    """
+
+    def __init__(
+        self, client: Client, parts: Sequence[Layout], time_zone: str, *, must: bool
+    ) -> None:
+        super().__init__(client, parts, time_zone)
+        self._layout, self._must = parts[0], must
+        self._ids: _Ids | None = None
+        self.ways |= {
+            "export": self._exported,
+            "fresh": self._fresh,
+            "bin": self._binned,
+            "sweep": self._swept,
+        }
+
+    def _exported(self, place: Place) -> Iterator[Step]:
+        try:
+            with self._our_turn():
+                if not place.task:
+                    task = _exports.begun(self.client, self._layout)
+                    now = self.client.server_time
+                    place = attrs.evolve(place, task=task, began=now)
+                # Whoever is killed from here on need not ask for another export.
+                yield Step(0, place, rows=self.plans[0].of_records(()))
+                file = self._file(place.task)
+            yield from self._from_file(file, place)
+        except NoExportError as refusal:
+            yield Step(0, self._instead(place, refusal))
+
+    def _from_file(self, file: IO[bytes], place: Place) -> Iterator[Step]:
+        handed, self._ids = place.seen, _Ids()
+        is_sorted = place.last > 0 or not handed
+        for raw in self._blocks(file):
+            ids = raw[ID].cast(pa.int64()).to_numpy()
+            is_sorted = is_sorted and self._ids.follows(ids)
+            before = len(self._ids)
+            self._ids.add(ids)
+            if len(self._ids) <= handed:
+                continue  # in a batch of before the stop
+            behind = max(handed - before, 0)
+            rows = self.plans[0].of_columns({k: v[behind:] for k, v in raw.items()})
+            seen, last = len(self._ids), int(ids[-1]) if is_sorted else 0
+            place = attrs.evolve(place, seen=seen, count=seen, last=last)
+            yield Step(0, place, rows=rows)
+        yield Step(0, attrs.evolve(place, way="fresh", last=0))
+
+    def _file(self, task: str) -> IO[bytes]:
+        return _exports.fetched(self.client, task, self._layout.source.kind)
+
+    def _blocks(self, file: IO[bytes]) -> Iterator[Raw]:
+        with file:
+            yield from _export_files.blocks(file, self._layout)
+
+    @contextmanager
+    def _our_turn(self) -> Iterator[None]:
+        """HubSpot writes one export at a time, so the threads of a pull wait in line."""
+        client = self.client
+        # Who pulls two tables in turns, in one thread, would wait for himself.
+        waits = client.exports_for != get_ident()
+        if waits:
+            client.exporting.acquire()
+            client.exports_for = get_ident()
+        try:
+            yield
+        finally:
+            if waits:
+                client.exports_for = 0
+                client.exporting.release()
+
+    def _instead(self, place: Place, refusal: NoExportError) -> Place:
+        """Where pages take over: at the start, or behind the highest id of the file."""
+        if not place.seen:
+            if self._must and not refusal.is_busy:
+                raise refusal.error from None
+            return attrs.evolve(place, way="list", task="", last=0)
+        if place.last:
+            return attrs.evolve(place, way="search", task="", seen=0)
+        raise ConnectorError(
+            "hubspot", "the export that this pull began with is gone: pull whole again"
+        ) from None
+
+    def _fresh(self, place: Place) -> Iterator[Step]:
+        """What HubSpot changed since the export was asked for, and the file has not."""
+        if place.began is not None:
+            layout = attrs.evolve(self._layout, tells_merged=True)
+            for page in found(self.client, layout, place.began, behind=place.last):
+                fresh, place = self._unseen(page.records, place)
+                gone = self._known(layout.merged(page.records), place)
+                place = attrs.evolve(
+                    place, last=page.last, seen=place.seen - gone.num_rows
+                )
+                yield Step(0, place, fresh, gone)
+        yield Step(0, self._counted(attrs.evolve(place, way="bin", last=0)))
+
+    def _binned(self, place: Place) -> Iterator[Step]:
+        """Who was put into the recycle bin since the export was asked for."""
+        kind = self._layout.source.kind
+        for page in archived(self.client, kind, after=place.after):
+            left = self._known(gone_since(page.records, place.began), place)
+            place = attrs.evolve(
+                place, after=page.after, seen=place.seen - left.num_rows
+            )
+            yield Step(0, place, gone=left)
+        yield Step(0, self._counted(attrs.evolve(place, way="sweep", after="")))
+
+    def _swept(self, place: Place) -> Iterator[Step]:
+        """The list tells all: who is not in the file, and who is only there."""
+        for page in listed(self.client, self._layout, after=place.after):
+            here = np.array([int(record["id"]) for record in page.records], np.int64)
+            last = int(here[-1]) if len(here) else place.last
+            known = self._all_ids(place)
+            top = last if page.after else np.iinfo(np.int64).max
+            between = known[(known > place.last) & (known <= top)]
+            left = _left(np.setdiff1d(between, here))
+            fresh, place = self._unseen(page.records, place)
+            seen = place.seen - left.num_rows
+            place = attrs.evolve(place, after=page.after, last=last, seen=seen)
+            reached = place if page.after else self._done(place)
+            yield Step(0, reached, fresh, left)
+
+    def _counted(self, place: Place) -> Place:
+        """Done, where HubSpot counts as many as we have; one call."""
+        total = count(self.client, self._layout)
+        return self._done(place) if total == place.seen else place
+
+    @staticmethod
+    def _done(place: Place) -> Place:
+        end = Place(way="done", began=place.began, count=place.seen)
+        return attrs.evolve(end, part=0)
+
+    def _unseen(
+        self, records: Sequence[Record], place: Place
+    ) -> tuple[Sequence[Record], Place]:
+        known = self._all_ids(place)
+        ids = np.array([int(record["id"]) for record in records], np.int64)
+        is_new = ~np.isin(ids, known)
+        fresh = [record for record, new in zip(records, is_new, strict=True) if new]
+        extra = (*place.extra, *ids[is_new].tolist())
+        return fresh, attrs.evolve(place, extra=extra, seen=place.seen + len(fresh))
+
+    def _known(self, gone: pa.Table, place: Place) -> pa.Table:
+        """Those of them that were handed out."""
+        ids = gone["id"].cast(pa.int64())
+        return gone.filter(pc.is_in(ids, value_set=pa.array(self._all_ids(place))))
+
+    def _all_ids(self, place: Place) -> npt.NDArray[np.int64]:
+        """Of every record that was handed out, in this process or one before."""
+        if self._ids is None:
+            self._ids = _Ids()
+            try:
+                for raw in self._blocks(self._file(place.task)):
+                    self._ids.add(raw[ID].cast(pa.int64()).to_numpy())
+            except NoExportError as refusal:
+                self._instead(attrs.evolve(place, last=0), refusal)
+        extra = np.array(place.extra, np.int64)
+        return np.concatenate([self._ids.all(), extra])
+
+
+class _Ids:
+    """The ids of a file's records; eight bytes each."""
+
+    def __init__(self) -> None:
+        self._parts: list[npt.NDArray[np.int64]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, ids: npt.NDArray[np.int64]) -> None:
+        self._parts.append(np.array(ids))
+        self._count += len(ids)
+
+    def follows(self, ids: npt.NDArray[np.int64]) -> bool:
+        """Whether these go on upwards from what is there."""
+        first = self._parts[-1][-1:] if self._parts else ids[:0]
+        return bool((np.diff(np.concatenate([first, ids])) > 0).all())
+
+    def all(self) -> npt.NDArray[np.int64]:
+        self._parts = [np.concatenate([np.empty(0, np.int64), *self._parts])]
+        return self._parts[0]
+
+
+def _left(ids: npt.NDArray[np.int64]) -> pa.Table:
+    size = len(ids)
+    at: datetime | None = None
+    return pa.table(
+        [
+            pa.array(ids, pa.int64()).cast(pa.string()),
+            pa.repeat(pa.scalar("deleted"), size),
+            pa.nulls(size, pa.string()),
+            pa.repeat(pa.scalar(at, pa.timestamp("us", "UTC")), size),
+        ],
+        schema=gone_schema(),
+    )

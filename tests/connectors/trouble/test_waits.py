@@ -1,0 +1,174 @@
+"""Who says wait is waited for, and is a slow CRM asked side by side?"""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+
+import pytest
+from troubled import READING, Org, Reading, connected
+
+from crm_portfolio import pull
+from crm_portfolio.connectors._retry import QuotaSpentError, RetrySettings
+from crm_portfolio.connectors.hubspot._client import Client
+from crm_portfolio.connectors.hubspot._metadata import Portal
+from crm_portfolio.errors import TransientError
+
+TWICE = RetrySettings(attempts=3, first_wait_seconds=0.0)
+HUBSPOT = [way for way in READING if way.crm == "hubspot"]
+BURST, SECOND = "TEN_SECONDLY_ROLLING", "SECONDLY"
+
+
+class Watch:
+    """A clock that sleep moves, and nobody waits for."""
+
+    def __init__(self) -> None:
+        self.now, self.slept = 0.0, []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def timed(reading: Reading, watch: Watch):
+    """A connector to HubSpot by this watch."""
+    crm = reading.connected()
+    settings = crm._settings
+    client = Client(crm._login, settings, clock=watch.clock, sleep=watch.sleep)
+    crm._opened = client, Portal(client, settings)
+    return crm
+
+
+@pytest.fixture(params=HUBSPOT, ids=str)
+def hubspot_reading(request: pytest.FixtureRequest, hubspot: Org) -> Reading:
+    return Reading.of(request.param, hubspot)
+
+
+@pytest.fixture(params=[w for w in READING if w.crm == "salesforce"], ids=str)
+def salesforce_reading(request: pytest.FixtureRequest, salesforce: Org) -> Reading:
+    return Reading.of(request.param, salesforce)
+
+
+# 429
+
+
+@pytest.mark.parametrize(
+    ("policy", "told", "wait"),
+    [(BURST, None, 10), (BURST, 3, 3), (SECOND, None, 1), (SECOND, 4, 4)],
+)
+def test_hubspot_s_window_is_waited_for_and_no_longer(
+    hubspot_reading: Reading, policy: str, told: float | None, wait: float
+) -> None:
+    watch = Watch()
+    hubspot_reading.fault("throttled", about=policy, seconds=told)
+    before = hubspot_reading.org.calls
+    hubspot_reading.must_be_whole(hubspot_reading.pulled(timed(hubspot_reading, watch)))
+    assert watch.now == pytest.approx(wait)
+    assert hubspot_reading.org.calls - before == hubspot_reading.least + 1
+
+
+def test_hubspot_s_day_is_not_waited_for(hubspot_reading: Reading) -> None:
+    watch = Watch()
+    hubspot_reading.fault("throttled", about="DAILY", seconds=3_000)
+    before = hubspot_reading.org.calls
+    _, error = hubspot_reading.until_it_stops(timed(hubspot_reading, watch))
+    assert isinstance(error, QuotaSpentError)
+    assert watch.slept == []
+    assert hubspot_reading.org.calls - before < hubspot_reading.least
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "wait"),
+    [("locked", None, 2), ("migrating", 40, 40), ("timed_out", None, 5),
+     ("unavailable", 7, 7)],
+)  # fmt: skip
+def test_hubspot_s_other_waits_are_kept(
+    hubspot_reading: Reading, kind: str, told: float | None, wait: float
+) -> None:
+    watch = Watch()
+    hubspot_reading.fault(kind, seconds=told)
+    hubspot_reading.must_be_whole(hubspot_reading.pulled(timed(hubspot_reading, watch)))
+    assert watch.now == pytest.approx(wait)
+
+
+def test_a_move_that_takes_a_day_is_not_sat_out(hubspot_reading: Reading) -> None:
+    watch = Watch()
+    hubspot_reading.fault("migrating", seconds=80_000)
+    _, error = hubspot_reading.until_it_stops(timed(hubspot_reading, watch))
+    assert isinstance(error, TransientError)
+    assert watch.slept == []
+    assert "80000 s" in str(error)
+
+
+@pytest.mark.parametrize("about", ["", "ConcurrentPerOrgLongTxn", "ConcurrentRequests"])
+def test_salesforce_s_crowd_is_outwaited(
+    salesforce_reading: Reading, about: str
+) -> None:
+    """Whatever its code says: 429, and the 403 of too many long calls at once."""
+    salesforce_reading.must_survive("throttled", about=about)
+
+
+def test_salesforce_s_crowd_makes_every_thread_wait(
+    salesforce_reading: Reading,
+) -> None:
+    retry = RetrySettings(attempts=3, first_wait_seconds=0.05)
+    salesforce_reading.fault("throttled", about="ConcurrentPerOrgLongTxn")
+    began = time.monotonic()
+    crm = salesforce_reading.connected(retry=retry)
+    salesforce_reading.must_be_whole(salesforce_reading.pulled(crm))
+    assert time.monotonic() - began >= 5 * 0.05
+
+
+@pytest.mark.parametrize("kind", ["throttled", "unavailable"])
+def test_salesforce_s_retry_after_is_waited_for(salesforce: Org, kind: str) -> None:
+    reading = Reading.of(READING[0], salesforce)
+    reading.fault(kind, seconds=0.7)
+    began = time.monotonic()
+    reading.must_be_whole(reading.pulled())
+    assert time.monotonic() - began >= 0.7
+
+
+def test_a_crowd_that_stays_is_a_transient_error(org: Org) -> None:
+    org.fault("throttled", at=2, calls=99, seconds=0.01)
+    before = org.calls
+    with pytest.raises(TransientError) as caught:
+        list(connected(org, retry=TWICE).pull("account"))
+    assert not isinstance(caught.value, QuotaSpentError)
+    assert org.calls - before == 1 + 3
+
+
+# A slow CRM
+
+
+def test_four_tables_of_a_slow_crm_take_about_the_time_of_the_longest(
+    org: Org,
+) -> None:
+    """Latency must not add up: each call takes a tenth of a second."""
+    tables = ("account", "opportunity", "stage", "owner")
+    settings = {"page_size": 200} if org.crm == "salesforce" else {}
+    crm = org.connected(tables=tables, **settings)
+    crm.tables(), crm.org()  # not what is measured
+    org.fault("slow", seconds=0.15, calls=None)
+    before, began = org.calls, time.monotonic()
+    book = pull(crm, as_of=date(2026, 6, 30))
+    took, calls = time.monotonic() - began, org.calls - before
+    assert len(book["account"]) == len(org.ids)
+    longest = max(4, org.calls_of("GET query/{locator}") + 1, 7 * (org.crm == "hubspot"))
+    assert calls >= longest + 3
+    assert took < 0.15 * (longest + 2.5)
+
+
+def test_a_slow_call_is_given_up_and_made_again(reading: Reading) -> None:
+    """The server is not done when the client has already left."""
+    reading.fault("slow", seconds=1.0)
+    crm = reading.connected(timeout=(1.0, 0.3))
+    began = time.monotonic()
+    reading.must_be_whole(reading.pulled(crm))
+    assert time.monotonic() - began < 5
+
+
+def test_patience_longer_than_the_crm_is_slow_costs_no_call(reading: Reading) -> None:
+    reading.must_survive("slow", seconds=0.3, more=0)
