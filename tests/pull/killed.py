@@ -1,6 +1,7 @@
 """Pulls in processes that die at the n-th thing they do; run as a script.
 
     killed.py FOLDER whole|since STEP     die at the first, and at each STEP-th after it
+    killed.py FOLDER save STEP            the same, saving one portfolio over another
     killed.py FOLDER shot 0               shot from outside, later and later
 
 Each line of output tells, as JSON, of one death: how many calls it and the run after it
@@ -120,6 +121,16 @@ def pulled(folder: Path, *, since: bool, at: int = 0) -> dict[str, Any]:
     return {"calls": calls.stat().st_size}
 
 
+def saved(folder: Path, *, at: int = 0) -> dict[str, Any]:
+    calls = folder.with_name("calls")
+    calls.touch()
+    book = pull(ledger(changed=True), as_of=AS_OF).only(["a0", "a2"])
+    if at:
+        sys.addaudithook(Deaths(folder, at).heard)
+    book.save(folder)
+    return {}
+
+
 def looked_at(folder: Path) -> dict[str, Any]:
     """What a reader finds."""
     try:
@@ -167,10 +178,17 @@ def shot(place: Path) -> None:
         print(json.dumps(told), flush=True)
 
 
-def main(place: Path, *, since: bool, step: int) -> None:
+def main(place: Path, *, what: str, step: int) -> None:
     base = place / "base"
     base.mkdir(parents=True)
-    if since:
+    since = what == "since"
+
+    def do(folder: Path, at: int = 0) -> dict[str, Any]:
+        if what == "save":
+            return saved(folder, at=at)
+        return pulled(folder, since=since, at=at)
+
+    if what != "whole":
         in_a_process(lambda: pulled(base / "book", since=False))
         (base / "calls").unlink()
     at = 0
@@ -179,11 +197,9 @@ def main(place: Path, *, since: bool, step: int) -> None:
         shutil.rmtree(here, ignore_errors=True)
         shutil.copytree(base, here)
         folder = here / "book"
-        code, _ = in_a_process(lambda: pulled(folder, since=since, at=at))
+        code, _ = in_a_process(lambda: do(folder, at))
         between = in_a_process(lambda: looked_at(folder))[1] if code else {}
-        ended, said = (
-            in_a_process(lambda: pulled(folder, since=since)) if code else (0, {})
-        )
+        ended, said = in_a_process(lambda: do(folder)) if code else (0, {})
         calls = (here / "calls").stat().st_size
         told = {"at": at, "code": code, "ended": ended, "error": said.get("error")}
         told |= {"calls": calls, "between": between, "sum": checksum(folder)}
@@ -197,4 +213,4 @@ if __name__ == "__main__":
     if sys.argv[2] == "shot":
         shot(Path(sys.argv[1]))
     else:
-        main(Path(sys.argv[1]), since=sys.argv[2] == "since", step=int(sys.argv[3]))
+        main(Path(sys.argv[1]), what=sys.argv[2], step=int(sys.argv[3]))

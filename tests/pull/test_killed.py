@@ -72,6 +72,20 @@ def test_an_increment_killed_anywhere_leaves_the_old_readable_and_ends_in_the_sa
             assert death["between"]["found"] in (EVERY_TABLE, AFTERWARDS)
 
 
+def test_a_portfolio_saved_over_another_is_one_of_the_two_wherever_it_is_killed(
+    tmp_path: Path,
+) -> None:
+    unbroken, *killed = deaths(tmp_path / "save", "save", "1")
+    assert sum(death["code"] == 9 for death in killed) > 15
+    found = set()
+    for death in killed:
+        assert (death["ended"], death["error"]) == (0, None), death
+        assert death["sum"] == unbroken["sum"], death
+        if death["code"]:
+            found.add(death["between"]["found"]["account"])
+    assert found == {7, 2}
+
+
 def test_four_tables_at_once_may_be_shot_from_outside(tmp_path: Path) -> None:
     unbroken, *killed = deaths(tmp_path / "shot", "shot", "0")
     assert killed[0]["ended"] == -9

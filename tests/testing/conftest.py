@@ -60,8 +60,14 @@ def run_pytest() -> Run:
         package = Path(crm_portfolio.__file__).parents[1]
         paths = map(str, (folder, folder / "tests", package))
         return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-Werror"]
-            + ["-q", "-rs", *arguments],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-pno:cacheprovider",
+                "-Werror",
+                *arguments,
+            ],
             capture_output=True,
             check=False,
             cwd=folder,

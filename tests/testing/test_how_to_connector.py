@@ -24,7 +24,7 @@ IDLE = (
 def test_the_connector_of_the_page_keeps_the_contract(
     written: Callable[[Path], Path], run_pytest: Callable[..., Any], tmp_path: Path
 ) -> None:
-    done = run_pytest(written(tmp_path))
+    done = run_pytest(written(tmp_path), "-rs")
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"(\d+) passed", done.stdout)
     assert found is not None

@@ -7,6 +7,7 @@ for no more than the batch that was in flight.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ from crm_portfolio._pull._intake import Intake
 from crm_portfolio._pull._mirror import IS_SET, Mirror
 from crm_portfolio._pull._settings import PullSettings
 from crm_portfolio._pull._side_by_side import Stop
-from crm_portfolio.protocols import Batch, Reconciling
+from crm_portfolio.protocols import Batch, Cursor, Reconciling
 from crm_portfolio.schema import TABLES, TableName, arrow_type
 
 if TYPE_CHECKING:
@@ -149,9 +150,13 @@ class Fetch:
         def save(part: Part) -> None:
             self.mirror.save(attrs.evolve(known, part=part))
 
-        rows_per_file = self.settings.rows_per_file
-        intake = Intake(self.mirror, part, save, rows_per_file=rows_per_file)
-        since = copy.cursor if part.kind == "since" and copy is not None else None
+        size = self.settings.rows_per_file
+        with closing(Intake(self.mirror, part, save, rows_per_file=size)) as intake:
+            since = copy.cursor if part.kind == "since" and copy is not None else None
+            self._take_in(intake, since, stop)
+            return attrs.evolve(known, part=intake.end())
+
+    def _take_in(self, intake: Intake, since: Cursor | None, stop: Stop) -> None:
         resume, rows = intake.part.cursor, intake.part.rows
         self.tell(rows, None)
         for batch in self.source.pull(self.table, since=since, resume=resume):
@@ -162,7 +167,6 @@ class Fetch:
         if intake.part.cursor is None and not rows:
             empty = empty_rows(self.table, self.identity.columns)
             intake.take(Batch(self.table, empty, None, None, is_last=True))
-        return attrs.evolve(known, part=intake.end())
 
     def _take_over(self, known: Checkpoint) -> None:
         """What was pulled is the copy now."""

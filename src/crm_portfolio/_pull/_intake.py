@@ -32,6 +32,7 @@ __all__ = ["Intake"]
 
 _HEAD: Final = struct.Struct("<QI")  # length and checksum of what follows
 _LENGTH: Final = struct.Struct("<Q")
+_AS_IT_IS: Final = ipc.IpcWriteOptions()
 _MOST_BYTES: Final = 1 << 25  # of a journal, however few the rows
 _LARGE: Final = 4  # a batch of a fourth of a file becomes a file by itself
 
@@ -87,11 +88,16 @@ class Intake:
         self._journal.drop()
         return self.part
 
+    def close(self) -> None:
+        """What has been taken stays; more may come in another process."""
+        self._journal.close()
+
     def _goes_with(self, batch: Batch) -> bool:
         """Whether it can stand in one file with those before it."""
         if self._gone and len(batch.rows):  # it tells of records after they left
             return False
-        same = set(batch.rows.column_names) == set(self._rows[-1].column_names)
+        mine, its = self._rows[-1].schema, batch.rows.schema
+        same = mine.equals(its) or set(mine.names) == set(its.names)
         return same or not len(batch.rows)
 
     def _keep(self, batch: Batch) -> None:
@@ -157,10 +163,13 @@ class _Journal:
         self._file.write(_HEAD.pack(len(entry), zlib.crc32(entry)) + entry)
         return self._file.tell()
 
-    def drop(self) -> None:
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def drop(self) -> None:
+        self.close()
         self._path.unlink(missing_ok=True)
 
 
@@ -176,8 +185,8 @@ def _packed(batch: Batch) -> Iterator[bytes | memoryview]:
     """The cursor, the rows and who is gone, each behind its length."""
     cursor = batch.cursor
     plain = None if cursor is None else [cursor.token, cursor.taken_at.isoformat()]
-    gone = gone_schema().empty_table() if batch.gone is None else batch.gone
-    for part in (json.dumps(plain).encode(), _bytes(batch.rows), _bytes(gone)):
+    gone = b"" if batch.gone is None else _bytes(batch.gone)
+    for part in (json.dumps(plain).encode(), _bytes(batch.rows), gone):
         yield _LENGTH.pack(len(part))
         yield part
 
@@ -192,12 +201,13 @@ def _batch(entry: bytes, table: TableName) -> Batch:
     plain, rows, gone = pieces
     said = json.loads(plain)
     cursor = said and Cursor(table, said[0], datetime.fromisoformat(said[1]))
-    return Batch(table, _table(rows), cursor, _table(gone), is_last=False)
+    left = _table(gone) if gone else None
+    return Batch(table, _table(rows), cursor, left, is_last=False)
 
 
 def _bytes(rows: pa.Table) -> memoryview:
     sink = pa.BufferOutputStream()
-    with ipc.new_stream(sink, rows.schema) as writer:
+    with ipc.new_stream(sink, rows.schema, options=_AS_IT_IS) as writer:
         writer.write_table(rows)
     return memoryview(sink.getvalue())
 

@@ -24,6 +24,7 @@ __all__ = [
     "SALESFORCE_LATE_COMMIT_SECONDS",
     "SEARCH_LAG_SECONDS",
     "TOO_LARGE_JOB",
+    "UNKNOWN_COLUMN",
 ]
 
 # Records that one POST to composite/sobjects/{Object} reads.
@@ -59,6 +60,11 @@ TOO_LARGE_JOB: Final = re.compile(
     re.IGNORECASE,
 )
 
+# What an ingest job that failed whole says of a column that is gone or hidden.
+UNKNOWN_COLUMN: Final = re.compile(
+    r"field name not found\s*:\s*(?P<name>\w+)", re.IGNORECASE
+)
+
 # HubSpot: records whose links one POST to associations/…/batch/read gives, dated or not.
 ASSOCIATIONS_MAX: Final = 1_000
 
@@ -84,5 +90,6 @@ EXPORT_ID_HEADERS: Final = ("Record ID", "hs_object_id")
 
 # HubSpot: what an export calls the ids of linked records, and those that are primary.
 EXPORT_LINKED_HEADER: Final = re.compile(
-    r"associated[ _](?P<kind>[a-z]+)[ _]ids?(?P<first>[ _]\(?primary\)?)?", re.IGNORECASE
+    r"associated[ _](?P<kind>[a-z]+)[ _]ids?(?P<first>[ _]\(?primary\)?)?",
+    re.IGNORECASE,
 )

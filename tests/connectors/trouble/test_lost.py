@@ -12,10 +12,10 @@ from troubled import Org, Reading, Writing, rows, states, tier
 from crm_portfolio.errors import TransientError
 from crm_portfolio.simulator import Break, Wire
 
-FAILURES = (
-    "server_error", "bad_gateway", "unavailable", "gateway_timeout", "reset",
+USUAL = ("reset", "unavailable", "truncated")
+OTHERS = (
+    "server_error", "bad_gateway", "gateway_timeout", "empty", "undecodable",
 )  # fmt: skip
-NO_ANSWER = ("empty", "undecodable", "truncated")
 URL = {"salesforce": "SALESFORCE_INSTANCE_URL", "hubspot": "HUBSPOT_API_URL"}
 LOGIN = {"salesforce": "session", "hubspot": "token"}
 
@@ -27,12 +27,21 @@ def by_wire(org: Org, wire: Wire) -> Mapping[str, str]:
 # Reading
 
 
-@pytest.mark.parametrize("kind", [*FAILURES, *NO_ANSWER])
-def test_one_page_that_fails_is_asked_for_once_more(reading: Reading, kind) -> None:
+@pytest.mark.parametrize("kind", USUAL)
+def test_one_page_that_fails_is_asked_for_once_more(
+    every_reading: Reading, kind: str
+) -> None:
+    every_reading.must_survive(kind)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_whatever_stands_in_the_place_of_a_page_is_no_page(
+    reading: Reading, kind: str
+) -> None:
     reading.must_survive(kind)
 
 
-@pytest.mark.parametrize("kind", ["unavailable", "reset", "truncated"])
+@pytest.mark.parametrize("kind", ["reset", "truncated"])
 def test_any_call_of_a_pull_may_fail_once(reading: Reading, kind: str) -> None:
     for call in reading.places:
         before = reading.org.calls
@@ -41,7 +50,7 @@ def test_any_call_of_a_pull_may_fail_once(reading: Reading, kind: str) -> None:
         assert reading.org.calls - before <= reading.least + 1, call
 
 
-@pytest.mark.parametrize("kind", ["unavailable", "reset", "truncated", "undecodable"])
+@pytest.mark.parametrize("kind", ["unavailable", "truncated"])
 def test_a_page_that_fails_for_ever_ends_in_a_transient_error_and_no_row_is_lost(
     reading: Reading, kind: str
 ) -> None:
@@ -60,9 +69,8 @@ def test_a_page_that_fails_for_ever_ends_in_a_transient_error_and_no_row_is_lost
 
 @pytest.mark.parametrize(
     ("kind", "size"),
-    [("cut_in_headers", None), ("cut_in_headers", 60), ("cut_in_body", 0),
-     ("cut_in_body", 500), ("reset", None)],
-)  # fmt: skip
+    [("cut_in_headers", 60), ("cut_in_body", 500), ("reset", None)],
+)
 def test_a_wire_that_breaks_at_any_reply_costs_one_call(
     reading: Reading, kind, size
 ) -> None:
@@ -99,9 +107,19 @@ def test_a_crm_that_never_replies_is_a_transient_error_in_bounded_time(
 # Writing
 
 
-@pytest.mark.parametrize(
-    "kind", [*FAILURES, *NO_ANSWER, "reset_after_write", "gateway_timeout"]
-)
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_write_whose_answer_is_none_is_sent_again(
+    writing: Writing, kind: str
+) -> None:
+    ids = writing.org.ids[:250]
+    writing.fault(kind)
+    outcomes, error = writing.sent(tier(one) for one in ids)
+    assert error is None
+    assert states(outcomes) == dict.fromkeys(ids, "written")
+    writing.must_hold(dict.fromkeys(ids, "A"))
+
+
+@pytest.mark.parametrize("kind", [*USUAL, "reset_after_write"])
 def test_one_lost_answer_to_any_call_of_a_write_costs_nothing(
     writing: Writing, kind: str
 ) -> None:
@@ -127,7 +145,7 @@ def test_answers_that_stay_lost_leave_unknown_what_may_be_written(
     """The second batch is lost; the first is written and told, the third never sent."""
     ids = writing.org.ids[:450]
     is_job = writing.way.name == "ingest"
-    route = "PATCH jobs/ingest" if is_job else ""
+    route = "GET jobs/ingest/{job}" if is_job else ""
     writing.fault(kind, at=1 if is_job else 2, route=route, calls=99)
     outcomes, error = writing.sent(tier(one) for one in ids)
     assert isinstance(error, TransientError)

@@ -33,7 +33,8 @@ def test_a_session_that_ends_at_any_call_of_a_pull_is_renewed_once(
         assert reading.org.log_ins - log_ins == 2
 
 
-def test_every_session_may_end_while_pages_come(reading: Reading) -> None:
+def test_every_session_may_end_while_pages_come(every_reading: Reading) -> None:
+    reading = every_reading
     reading.fault("meanwhile", act=("expire_tokens",))
     before = reading.org.log_ins
     reading.must_be_whole(reading.pulled())

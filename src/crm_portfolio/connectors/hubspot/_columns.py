@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
+from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -70,6 +71,11 @@ class Layout:
         return tuple(dict.fromkeys(name for name in names if name[0] != "$"))
 
     @property
+    def history(self) -> tuple[str, ...]:
+        """Properties of which all that they ever said is asked for."""
+        return ()
+
+    @property
     def is_staged(self) -> bool:
         """Is it told in which stage a record is, and what that makes of it?"""
         return bool({WON, *self.source.place} & set(self.sources))
@@ -96,6 +102,10 @@ class Layout:
     def plan(self, time_zone: str, columns: Sequence[str] = ()) -> Plan:
         """What turns its records into columns; with nulls for those it has not."""
         return Plan(self, time_zone, columns)
+
+    def for_increment(self, since: datetime) -> Layout:  # noqa: ARG002
+        """The same for what has changed since then."""
+        return attrs.evolve(self, tells_merged=True)
 
     def merged(self, records: Sequence[Record]) -> pa.Table:
         """Who is now part of one of these records, as `gone_schema` says."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-from attrs import evolve
 
 from crm_portfolio import schema
 from crm_portfolio._managed import canonical
@@ -117,7 +117,9 @@ class HubSpot:
             "loss_reason": settings.loss_reason,
             "currency": settings.currency,
         }
-        if settings.tables == "all" or "opportunity" in settings.tables:
+        if settings.tables == "all" or {"opportunity", "opportunity_change"} & set(
+            settings.tables
+        ):
             said["stages"] = self._portal.stages().to_pydict()
         text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=dict)
         return sha256(text).hexdigest()
@@ -143,7 +145,7 @@ class HubSpot:
         from crm_portfolio.connectors.hubspot._metadata import SMALL
 
         if self._settings.tables == "all":
-            names = [*self._sources, *SMALL]
+            names = dict.fromkeys((*self._sources, "opportunity_change", *SMALL))
             rates = self._portal.has_several_currencies
             return [name for name in names if rates or name != "exchange_rate"]
         if self._portal.has_several_currencies:
@@ -165,6 +167,8 @@ class HubSpot:
 
     def _layouts(self, table: TableName) -> list[Layout]:
         """One layout for each kind of record behind the table."""
+        if table == "opportunity_change" and table not in self._sources:
+            return self._histories()
         if table not in self._sources:
             known = sorted(self._sources)
             hint = did_you_mean(table, known) or f"; it has {', '.join(known)}"
@@ -181,6 +185,13 @@ class HubSpot:
                 continue
             found.append(layout(table, source, kinds, stages=self._portal.stages))
         return found
+
+    def _histories(self) -> list[Layout]:
+        from crm_portfolio.connectors.hubspot._history import changes
+
+        several = self._portal.has_several_currencies
+        parts = self._layouts("opportunity")
+        return [changes(part, has_currencies=several) for part in parts]
 
     def pull(
         self,
@@ -221,8 +232,7 @@ class HubSpot:
             place = Place.of(since).increment()
         else:
             place = Place(way="export" if self._exports(table, layouts) else "list")
-        is_increment = place.since is not None
-        parts = [_only(part, columns, is_increment=is_increment) for part in layouts]
+        parts = [_only(part, columns, place.since) for part in layouts]
         pull = (
             FirstLoad(
                 self._client, parts, zone, must=self._settings.exports == "always"
@@ -290,6 +300,8 @@ class HubSpot:
             small,
             since=since or {},
             has_to_log_in=isinstance(self._login, OAuthRefresh),
+            sizes=self._sizes,
+            exports=self._exports,
         )
 
     def read(
@@ -356,11 +368,13 @@ class HubSpot:
         )
 
 
-def _only(part: Layout, columns: Sequence[str] | None, *, is_increment: bool) -> Layout:
+def _only(
+    part: Layout, columns: Sequence[str] | None, since: datetime | None
+) -> Layout:
     """The layout of those columns, for a part that may have only some of them."""
     if columns is not None:
         part = part.only([column for column in columns if column in part.columns])
-    return evolve(part, tells_merged=is_increment)
+    return part.for_increment(since) if since else part
 
 
 def _in_canonical_form(rows: pa.Table, columns: Sequence[str]) -> pa.Table:

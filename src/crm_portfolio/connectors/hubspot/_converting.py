@@ -31,7 +31,17 @@ from crm_portfolio.schema import TABLES, arrow_type
 if TYPE_CHECKING:
     from crm_portfolio.connectors.hubspot._columns import Layout, Record
 
-__all__ = ["LOST", "WON", "Plan", "lowest", "shape", "strings"]
+__all__ = [
+    "WON",
+    "Plan",
+    "Raw",
+    "array_of",
+    "kind_of",
+    "lowest",
+    "shape",
+    "strings",
+    "typed",
+]
 
 Raw: TypeAlias = dict[str, pa.Array]
 _Known: TypeAlias = dict[tuple[str, str], pa.Array]
@@ -60,7 +70,7 @@ _MADE: Final[MappingOf[str, pa.DataType]] = {
     "day": _TYPES["date"],
 }
 # Converters under several names, by one of them.
-_FIRST: Final = {work: name for name, work in reversed(CONVERTERS.items())}
+_FIRST: Final = {work: name for name, work in reversed(list(CONVERTERS.items()))}
 _ALIKE: Final = {name: _FIRST[work] for name, work in CONVERTERS.items()}
 
 
@@ -79,7 +89,7 @@ class Plan:
         self._names, self._links = layout.properties, layout.links
         self._shape = shape(self._names)
         self._is_staged = layout.is_staged
-        kinds = {name: _kind(layout, name) for name in self._names}
+        kinds = {name: kind_of(layout, name, layout.fields) for name in self._names}
         self._types = {n: _TYPES[kind] for n, kind in kinds.items() if kind in _TYPES}
         self._kinds = _grouped((kind, n) for n, kind in kinds.items() if kind in _TYPES)
         wanted = _named_work(layout.fields)
@@ -98,7 +108,7 @@ class Plan:
         """Records as the JSON gave them, as model columns."""
         raw = strings(records, self._shape, self._names, self._table)
         for link in self._links:
-            raw[link.source] = self._linked(raw, records, link)
+            raw[link.source] = self._linked(records, link)
         return self.of_columns(raw)
 
     def of_columns(self, raw: Raw) -> pa.Table:
@@ -161,7 +171,7 @@ class Plan:
                 for field, array in zip(fields, arrays, strict=True)
             ]
 
-    def _linked(self, raw: Raw, records: Sequence[Record], link: Link) -> pa.Array:
+    def _linked(self, records: Sequence[Record], link: Link) -> pa.Array:
         places = self._layout.unlinked(records)
         if len(places) == len(records):
             return nearest(records, link, self._table)
@@ -199,7 +209,7 @@ def strings(
     records: Sequence[Record], shape: pa.StructType, names: Sequence[str], table: str
 ) -> Raw:
     """The id and the properties of records, as the JSON says them."""
-    ids, properties = _array(records, shape, table).flatten()
+    ids, properties = array_of(records, shape, table).flatten()
     return {ID: ids, **dict(zip(names, properties.flatten(), strict=True))}
 
 
@@ -215,7 +225,7 @@ def nearest(records: Sequence[Record], link: Link, table: str) -> pa.Array:
     """
     inner = pa.struct([(link.to, pa.struct([("results", _LINKED)]))])
     shape = pa.struct([("associations", inner)])
-    linked = _array(records, shape, table)
+    linked = array_of(records, shape, table)
     for _ in range(3):
         (linked,) = linked.flatten()
     return lowest(linked, link)
@@ -257,9 +267,10 @@ def _grouped(pairs: Iterable[tuple[Any, _T]]) -> dict[Any, list[_T]]:
     return groups
 
 
-def _kind(layout: Layout, name: str) -> str:
+def kind_of(layout: Layout, name: str, fields: Sequence[Field]) -> str:
+    """HubSpot's type of a property, or text where that is what is wanted of it."""
     is_text = name == PRIMARY_COMPANY or any(
-        name in field.sources and field.convert in _AS_TEXT for field in layout.fields
+        name in field.sources and field.convert in _AS_TEXT for field in fields
     )
     return "string" if is_text else layout.kinds.get(name, "string")
 
@@ -287,13 +298,23 @@ def _converted(
         ) from None
 
 
-def _array(records: Sequence[Record], shape: pa.StructType, table: str) -> pa.Array:
+def array_of(records: Sequence[Record], shape: pa.StructType, table: str) -> pa.Array:
     try:
         return pa.array(records, type=shape)
     except (pa.ArrowException, UnicodeError, TypeError):
         raise ConnectorError(
             "hubspot", f"reading {table}: a value is not of its property's type"
         ) from None
+
+
+def typed(table: str, name: str, array: pa.Array, kind: str) -> pa.Array:
+    """One property's texts as its type."""
+    if kind not in _TYPES:
+        return array
+    try:
+        return array.cast(_TYPES[kind])
+    except pa.ArrowException:
+        return _with_care(table, name, array, kind)
 
 
 def _with_care(table: str, name: str, array: pa.Array, kind: str) -> pa.Array:

@@ -12,7 +12,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,7 +58,7 @@ def _members(file: IO[bytes]) -> Sequence[Callable[[], IO[bytes]]]:
     file.seek(0)
     is_packed = file.read(4) == b"PK\x03\x04"
     if not is_packed:
-        return [lambda: _Rewound(file)]
+        return [lambda: cast("IO[bytes]", _Rewound(file))]
     archive = zipfile.ZipFile(file)
     return [
         lambda name=name: archive.open(name)  # type: ignore[misc]

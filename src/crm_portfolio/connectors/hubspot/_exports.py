@@ -95,7 +95,9 @@ def fetched(client: Client, task: str, kind: str) -> IO[bytes]:
         links = [_link(client, task, where)]
 
         def fetch() -> None:
-            _download(client, links.pop() if links else _link(client, task, where), file)
+            _download(
+                client, links.pop() if links else _link(client, task, where), file
+            )
 
         persistent(client.settings.retry, sleep=client.wait)(fetch)
     except BaseException:

@@ -43,7 +43,8 @@ def can_be_exported(parts: Sequence[Layout]) -> bool:
     """Whether an export gives all that the table needs."""
     kinds = [part.source.kind for part in parts]
     kinds += [link.to for part in parts for link in part.links]
-    return len(parts) == 1 and all(kind in EXPORTED for kind in kinds)
+    is_plain = len(parts) == 1 and not parts[0].history
+    return is_plain and all(kind in EXPORTED for kind in kinds)
 
 
 class FirstLoad(Pull):

@@ -171,7 +171,8 @@ class Pull:
             way: Way = "search" if is_increment else "list"
             way = "archived" if place.way == "archived" else way
             return attrs.evolve(start, way=way, part=place.part + 1)
-        if is_increment and place.way != "archived":
+        has_bin = not self.parts[0].history  # who went is told by another table
+        if is_increment and has_bin and place.way != "archived":
             return attrs.evolve(start, way="archived", part=0)
         return attrs.evolve(start, way="done", part=0, since=None)
 

@@ -19,6 +19,7 @@ from crm_portfolio.connectors.hubspot._client import Client
 from crm_portfolio.connectors.hubspot._columns import Layout, Record
 from crm_portfolio.connectors.hubspot._objects import (
     EMPTY_PAGES_MAX,
+    batch_read,
     page_of,
     relinked,
 )
@@ -62,6 +63,11 @@ def found(
         page = page_of(answer, where)
         last = _last(page.records, behind, where)
         records = page.records
+        if wanted.history:
+            ids = [str(record.get("id")) for record in records]
+            kind, names = wanted.source.kind, wanted.properties
+            told = batch_read(client, kind, ids, names, history=wanted.history)
+            records = [told.get(one, {"id": one}) for one in ids]
         if records and wanted.links:
             records = relinked(client, wanted, records, wanted.unlinked(records))
         yield Hits(records, last, _total(answer, where), is_last=not page.after)

@@ -156,11 +156,12 @@ class _Batch:
     ) -> ConnectorError | None:
         """Nothing was applied: halve until the culprit stands alone."""
         if len(groups) == 1:
-            code, message = _blamed(refusal)
-            self._all(groups, "rejected", code, message)
+            code, named = _blamed(refusal)
+            self._all(groups, "rejected", code, f"{_REFUSED}{named}")
             return None
         if self.calls_left < 2:
-            self._all(groups, "rejected", safe_code(refusal.category), _HIDDEN)
+            code, named = _blamed(refusal)
+            self._all(groups, "rejected", code, f"{_HIDDEN}{named}")
             return None
         self.calls_left -= 2
         middle = len(groups) // 2
@@ -223,8 +224,7 @@ def _entries(body: Any, key: str) -> list[Mapping[str, Any]]:
 
 
 def _blamed(refusal: RefusedRequestError) -> tuple[str, str]:
-    ours = set(COMPANY_PROPERTIES.values())
+    """Its code, and the property it is about: ours, or one that the org demands."""
     for code, name in refusal.problems:
-        named = f" ({name})" if name in ours else ""
-        return code, f"{_REFUSED}{named}"
-    return safe_code(refusal.category), _REFUSED
+        return code, f" ({name})" if name else ""
+    return safe_code(refusal.category), ""

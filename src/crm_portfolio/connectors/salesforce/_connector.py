@@ -14,7 +14,10 @@ from crm_portfolio._managed import canonical
 from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors.salesforce._catalogue import Catalogue
 from crm_portfolio.connectors.salesforce._columns import Layout
-from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+from crm_portfolio.connectors.salesforce._fields import (
+    ACCOUNT_FIELDS,
+    lacking_decimals,
+)
 from crm_portfolio.connectors.salesforce._login import Login, login_from
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.errors import RightMissingError, SettingsError
@@ -235,6 +238,7 @@ class Salesforce:
         Raises:
             FieldNotFoundError: A managed field the org lacks, before anything is sent.
             RightMissingError: A field this login may not edit, before anything is sent.
+            SettingsError: A field that would round what we write, before it is sent.
         """
         from crm_portfolio.connectors.salesforce._ingest import Ingest
         from crm_portfolio.connectors.salesforce._writing import written
@@ -258,13 +262,14 @@ class Salesforce:
             return
         self._layout(table).only(sorted(columns))
         sobject = self._layout(table).sobject.name
-        editable = {
-            str(field["name"]): bool(field.get("updateable"))
-            for field in self._catalogue.described(self._rest, sobject)
-        }
+        described = self._catalogue.described(self._rest, sobject)
+        seen = {str(field["name"]): field for field in described}
         for column in sorted(columns):
-            if not editable.get(ACCOUNT_FIELDS[column]):
-                name = f"{sobject}.{ACCOUNT_FIELDS[column]}"
+            field = seen.get(ACCOUNT_FIELDS[column], {})
+            name = f"{sobject}.{ACCOUNT_FIELDS[column]}"
+            if too_few := lacking_decimals(column, field):
+                raise SettingsError(f"salesforce: {name} {too_few}")
+            if not field.get("updateable"):
                 raise RightMissingError(
                     self.name,
                     f"this login lacks the right 'Edit on {name}' "

@@ -34,6 +34,7 @@ __all__ = [
     "IS_PERSON",
     "OBJECTS",
     "SObject",
+    "lacking_decimals",
     "person_account_fields",
 ]
 
@@ -71,6 +72,26 @@ ACCOUNT_FIELDS: Final[MappingOf[str, str]] = {
     "tier_pinned_until_on": "Portfolio_Tier_Pinned_Until__c",
     "tier_pinned_by": "Portfolio_Tier_Pinned_By__c",
 }
+_NUMBERS: Final = frozenset({"currency", "double", "percent"})
+_SCALES: Final = {field.column: field.scale for field in (*MANAGED, *HUMAN)}
+
+
+def lacking_decimals(column: str, described: MappingOf[str, object]) -> str:
+    """What is to be said of a field that would round what we write; else nothing.
+
+    Salesforce rounds without a word, and what it gives back then looks edited.
+    """
+    wanted, kept = _SCALES.get(column) or 0, described.get("scale")
+    if described.get("type") not in _NUMBERS or not isinstance(kept, int):
+        return ""
+    if kept >= wanted:
+        return ""
+    return (
+        f"keeps {kept} decimals and needs {wanted}: give it that many decimal places in "
+        "the CRM"
+    )
+
+
 CURRENCY: Final = "CurrencyIsoCode"  # only orgs with several currencies have it
 IS_PERSON: Final = "IsPersonAccount"  # only orgs with person accounts have it
 # Columns that no field holds: queries of their own count them (see _counts).

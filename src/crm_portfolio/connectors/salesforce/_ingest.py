@@ -24,10 +24,10 @@ from crm_portfolio.connectors.salesforce._refusals import (
 from crm_portfolio.connectors.salesforce._session import Client, Session, asked
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.connectors.salesforce._verdicts import (
-    UNPROCESSED,
     Verdict,
     accepted,
     from_text,
+    unprocessed,
 )
 from crm_portfolio.errors import ConnectorError, TransientError
 
@@ -166,12 +166,16 @@ class Ingest:
         return run.sent()
 
 
-# What a job tells of its rows: which list, the column that says it, what it means.
-_LISTS: Final[tuple[tuple[str, str, Callable[[str | None, str], Verdict]], ...]] = (
-    ("successfulResults", "sf__Id", accepted),
-    ("failedResults", "sf__Error", lambda error, _: from_text(error)),
-    ("unprocessedrecords", _ID, lambda _, __: UNPROCESSED),
-)
+def _lists(
+    job: Job,
+) -> tuple[tuple[str, str, Callable[[str | None, str], Verdict]], ...]:
+    """What a job tells of its rows: which list, the column that says it, its meaning."""
+    left = unprocessed(str(job.get("errorMessage") or ""))
+    return (
+        ("successfulResults", "sf__Id", accepted),
+        ("failedResults", "sf__Error", lambda error, _: from_text(error)),
+        ("unprocessedrecords", _ID, lambda _, __: left),
+    )
 
 
 def _upper_size(record: Record) -> int:
@@ -271,7 +275,7 @@ class _Run:
         """By id, for rows come in any order; no more lists than it takes to know all."""
         job_id = str(job["id"])
         sent_as = {str(record["id"])[:15]: str(record["id"]) for record in self.records}
-        for which, column, verdict_of in _LISTS:
+        for which, column, verdict_of in _lists(job):
             for listed, said in self._pairs(job_id, which, column):
                 record_id = sent_as.get((listed or "")[:15])
                 if record_id is not None:

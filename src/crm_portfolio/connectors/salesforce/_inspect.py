@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from crm_portfolio.connectors.salesforce._catalogue import CHANGE, RATE
-from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+from crm_portfolio.connectors.salesforce._fields import (
+    ACCOUNT_FIELDS,
+    lacking_decimals,
+)
 from crm_portfolio.connectors.salesforce._login import Login
 from crm_portfolio.connectors.salesforce._loss_reason import candidates
 from crm_portfolio.connectors.salesforce._rates import RatesLeg
@@ -171,6 +174,9 @@ def _field(field: ManagedField, seen: Mapping[str, Any] | None) -> Iterator[Find
     if not field.is_human and not seen.get("updateable"):
         mend = f"Grant this login Edit on it; setup does so. ({_SETUP})"
         yield Finding(f"right: edit {what.removeprefix('field ')}", "missing", mend)
+    if too_few := lacking_decimals(field.column, seen):
+        yield Finding(what, "missing", f"It {too_few}.")
+        return
     if seen.get("type") != "picklist":
         yield Finding(what, "good")
         return

@@ -12,7 +12,15 @@ from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
 from crm_portfolio.connectors.salesforce._refusals import safe_code
 from crm_portfolio.protocols import Change, Outcome, OutcomeState
 
-__all__ = ["UNPROCESSED", "Verdict", "accepted", "from_text", "refused", "same_record"]
+__all__ = [
+    "UNPROCESSED",
+    "Verdict",
+    "accepted",
+    "from_text",
+    "refused",
+    "same_record",
+    "unprocessed",
+]
 
 _GONE: Final = frozenset(
     {"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "MALFORMED_ID", "NOT_FOUND"}
@@ -60,6 +68,14 @@ UNPROCESSED: Final = Verdict(
     "UNPROCESSED",
     "the CRM ended the job before this record, which is as it was: run again",
 )
+
+
+def unprocessed(why: str) -> Verdict:
+    """The job ended before the record; ``why`` is the vendor's and is only looked at."""
+    column = _assumptions.UNKNOWN_COLUMN.search(why)
+    if column is None:
+        return UNPROCESSED
+    return refused("INVALID_FIELD", fields=(column["name"],))
 
 
 def accepted(answered: object, sent: str) -> Verdict:

@@ -101,16 +101,15 @@ class Exports:
         return job
 
     def polled(self, portal: Portal, number: int) -> Job | None:
-        """The export after one more look at it; it moves on only in its turn."""
+        """The export after one more look at it; time passes for the one whose turn it is."""
         job = self._jobs.get(number)
         if job is None or not job.is_running:
             return job
         first = next(each for each in self._jobs.values() if each.is_running)
-        if first is job:
-            job.polls += 1
-            if job.polls >= self.polls and not job.is_endless and not job.fails:
-                job.file = job.write(self._place(number))
-                job.ended_at = portal.clock.now
+        first.polls += 1
+        if first.polls >= self.polls and not first.is_endless and not first.fails:
+            first.file = first.write(self._place(first.number))
+            first.ended_at = portal.clock.now
         return job
 
     def link(self, portal: Portal, job: Job) -> str:

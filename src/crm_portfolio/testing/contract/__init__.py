@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crm_portfolio.testing.contract._connector import ConnectorContract
 from crm_portfolio.testing.contract._pretend import (
+    Clocked,
     Fallible,
     Merging,
     Pretend,
@@ -14,6 +15,7 @@ from crm_portfolio.testing.contract._pretend import (
 from crm_portfolio.testing.contract._source import SourceContract
 
 __all__ = [
+    "Clocked",
     "ConnectorContract",
     "Fallible",
     "Merging",

@@ -110,6 +110,9 @@ class GivenCrm(Given):
     @pytest.fixture
     def since_start(self, opened: Opened) -> Cursor:
         """The cursor of a whole pull of the accounts."""
+        return self.since_now(opened)
+
+    def since_now(self, opened: Opened) -> Cursor:
         if not self.increments:
             pytest.skip("this connector is read whole each time")
         return self.stored(list(opened().pull("account"))[-1].cursor)

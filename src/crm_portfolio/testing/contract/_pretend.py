@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol, runtime_checkable
 
-__all__ = ["Fallible", "Merging", "Pretend", "Quiet", "Timed", "Trouble"]
+__all__ = ["Clocked", "Fallible", "Merging", "Pretend", "Quiet", "Timed", "Trouble"]
 
 Trouble = Literal[
     "unavailable",  # the service says: not now
@@ -62,6 +62,15 @@ class Fallible(Protocol):
         Raises:
             NotImplementedError: This CRM does not know such trouble.
         """
+        ...
+
+
+@runtime_checkable
+class Clocked(Protocol):
+    """A pretend CRM with a clock of its own."""
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time go by."""
         ...
 
 

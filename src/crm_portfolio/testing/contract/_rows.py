@@ -64,15 +64,16 @@ def differences(
     columns = expected.column_names if columns is None else columns
     if lacking := [one for one in columns if one not in found.column_names]:
         return f"{name}: the column {lacking[0]!r} does not come"
-    faults = [repeated(name, found)]
+    faults = []
     ours, theirs = Counter(_keys(name, found)), Counter(_keys(name, expected))
-    if lost := list((theirs - ours).keys()):
+    if lost := [*(theirs - ours)]:
         faults.append(f"{len(lost)} did not come, {_few(lost)}")
-    if strange := list((ours - theirs).keys() - set(theirs)):
+    surplus = [*(ours - theirs)]
+    if often := [key for key in surplus if key in theirs]:
+        faults.append(f"{len(often)} came too often, {_few(often)}")
+    if strange := [key for key in surplus if key not in theirs]:
         faults.append(f"{len(strange)} came that are not there, {_few(strange)}")
-    if not any(faults):
-        faults.append(_first_value(name, found, expected, columns))
-    said = "; ".join(filter(None, faults))
+    said = "; ".join(faults) or _first_value(name, found, expected, columns)
     return said and f"{name}: {said}"
 
 

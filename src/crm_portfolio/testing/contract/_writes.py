@@ -111,22 +111,27 @@ class Writes(GivenCrm):
         assert pretend.state() == once, "the second time something else was changed"
 
     def test_nothing_else_is_touched(self, crm: Connector, ids: list[str]) -> None:
-        list(
-            crm.write(
-                "account", [Change(one, "portfolio_rank", None, 3) for one in ids]
-            )
-        )
         before = self._accounts(crm)
-        list(crm.write("account", [Change(ids[0], "tier", None, "C")]))
-        after = self._accounts(crm)
-        others = [name for name in before.column_names if name != "tier"]
-        wrong = differences("account", after, before, columns=others)
-        assert not wrong, f"writing one tier changed more: {wrong}"
-        tiers = dict(
-            zip(after["account_id"].to_pylist(), after["tier"].to_pylist(), strict=True)
+        steps: tuple[tuple[str, Value, list[str]], ...] = (
+            ("portfolio_rank", 3, ids),
+            ("tier", "C", ids[:1]),
         )
-        changed = [record for record, tier in tiers.items() if tier is not None]
-        assert changed == [ids[0]], f"one account was to be written: {changed}"
+        for column, value, records in steps:
+            list(
+                crm.write("account", [Change(r, column, None, value) for r in records])
+            )
+            after = self._accounts(crm)
+            others = [name for name in before.column_names if name != column]
+            wrong = differences("account", after, before, columns=others)
+            assert not wrong, f"writing {column} changed more: {wrong}"
+            keys, values = after["account_id"].to_pylist(), after[column].to_pylist()
+            pairs = zip(keys, values, strict=True)
+            changed = sorted(key for key, said in pairs if said is not None)
+            assert changed == records, (
+                f"{column} of {len(records)} accounts was to be written, and is there "
+                f"in {len(changed)}"
+            )
+            before = after
 
     @staticmethod
     def _accounts(crm: Connector) -> pa.Table:
