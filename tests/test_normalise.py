@@ -582,6 +582,39 @@ def test_an_original_amount_alone_is_enough() -> None:
     assert table["amount"].to_pylist() == [95.0]
 
 
+def home_differs(home: list[str | None], **columns: list[Any]) -> list[int | None]:
+    """The rows on which the CRM's own conversion is told to differ."""
+    usd = {"currency": ["USD"] * len(home), "amount": ["1000"] * len(home), **columns}
+    deals, plain = opportunity(**usd, home_amount=home), opportunity(**usd)
+    result = clean(opportunity=deals, exchange_rate=RATES)
+    kept = clean(opportunity=plain, exchange_rate=RATES).tables["opportunity"]
+    assert result.tables["opportunity"].drop_columns("home_amount").equals(kept)
+    found = [row for row in told(result) if row[0] == "home_amount_differs"]
+    assert [value for _, _, value in found] == [home[row] for _, row, _ in found]
+    return [row for _, row, _ in found]
+
+
+def test_a_closed_deal_that_the_crm_converted_otherwise_is_told_and_kept() -> None:
+    # 950 by our rate
+    home = ["950", "959.5", "959.51", "940.5", "940.49", None, "-950"]
+    assert home_differs(home) == [2, 4, 6]
+
+
+def test_of_a_small_amount_a_minor_unit_either_way_is_no_difference() -> None:
+    # 0.29 by our rate
+    home = ["0.28", "0.3", "0.285", "0.27", "0.31"]
+    assert home_differs(home, amount=["0.31"] * 5) == [3, 4]
+
+
+def test_the_crm_s_own_amount_is_not_compared_where_it_says_nothing_of_ours() -> None:
+    # in the portfolio's currency; still open, so at the rate of today; without amount
+    assert home_differs(["5"], currency=["EUR"]) == []
+    assert home_differs(["5"], currency=[None]) == []
+    assert home_differs(["5"], status=["open"], closed_on=[None]) == []
+    assert home_differs(["5"], closed_on=["2026-07-01"]) == []
+    assert home_differs(["5"], amount=[None]) == []
+
+
 # --- properties --------------------------------------------------------------------
 
 SUMS = st.one_of(

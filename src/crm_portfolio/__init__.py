@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crm_portfolio import analysis, samples
     from crm_portfolio._analyse import analyse
     from crm_portfolio._doctor import doctor
-    from crm_portfolio._pull import pull
+    from crm_portfolio._pull import PullSettings, pull
     from crm_portfolio.archive import Archive
     from crm_portfolio.connectors import connect
     from crm_portfolio.portfolio import Calendar, Period, Portfolio
@@ -29,6 +29,7 @@ __all__ = [
     "Period",
     "Policy",
     "Portfolio",
+    "PullSettings",
     "Settings",
     "__version__",
     "analyse",
@@ -50,6 +51,7 @@ _HOMES = {
     "Period": "portfolio",
     "Policy": "writeback",
     "Portfolio": "portfolio",
+    "PullSettings": "_pull",
     "Settings": "settings",
     "analyse": "_analyse",
     "analysis": "",

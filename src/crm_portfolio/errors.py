@@ -5,6 +5,7 @@
     │   ├── FieldNotFoundError          2  a mapped field the CRM does not have
     │   └── MissingExtraError           2  install an optional package
     ├── ConnectorError                  1  a CRM or a folder said no
+    │   ├── CursorLostError             1  the place of a cursor is gone: begin anew
     │   ├── LoginError                  2  log in again, or mend the login
     │   ├── RightMissingError           2  ask an administrator for the right it names
     │   └── TransientError              5  wait, then do the same again
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConnectorError",
     "CrmPortfolioError",
+    "CursorLostError",
     "DamagedFileError",
     "DataError",
     "FieldNotFoundError",
@@ -120,6 +122,10 @@ class ConnectorError(CrmPortfolioError):
         return f"{self.source}: {self.message}" + (
             f" ({self.code})" if self.code else ""
         )
+
+
+class CursorLostError(ConnectorError):
+    """The CRM no longer knows the place a cursor stands for: begin that pull anew."""
 
 
 class LoginError(ConnectorError):

@@ -35,6 +35,7 @@ __all__ = [
     "Provisioner",
     "Quota",
     "Reconciling",
+    "Shaped",
     "Source",
     "Value",
     "WritableTable",
@@ -217,6 +218,15 @@ class Metered(Protocol):
         since: Mapping[TableName, Cursor] | None = None,
     ) -> Forecast:
         """What pulling these tables should cost; what asking costs is in it."""
+        ...
+
+
+@runtime_checkable
+class Shaped(Protocol):
+    """Can say that its tables are made otherwise than before, for whoever kept a copy."""
+
+    def fingerprint(self) -> str:
+        """Differs where a mapping or another setting does; no secret is in it."""
         ...
 
 

@@ -35,6 +35,7 @@ from cattrs.errors import (
 )
 from cattrs.gen import make_dict_structure_fn, override
 
+from crm_portfolio._pull import PullSettings
 from crm_portfolio._wording import Lang
 from crm_portfolio.analysis import (
     Abc,
@@ -71,7 +72,7 @@ _METHODS: Final[Mapping[str, type[Any]]] = {
     "slices": Slices,
 }
 _CONNECTORS: Final = ("salesforce", "hubspot", "files")
-_TABLES: Final = ("concentration", "tiers", "limits", "policy", *_CONNECTORS)
+_TABLES: Final = ("concentration", "tiers", "limits", "policy", "pull", *_CONNECTORS)
 _KINDS: Final[Mapping[type[Any], str]] = {
     bool: "true or false",
     date: "a day such as 2026-06-30",
@@ -105,6 +106,7 @@ class Settings:
     tiers: TiersSettings = attrs.field(factory=TiersSettings)
     limits: Limits = attrs.field(factory=Limits)
     policy: Policy = attrs.field(factory=Policy)
+    pull: PullSettings = attrs.field(factory=PullSettings)
     salesforce: SalesforceSettings = attrs.field(factory=SalesforceSettings)
     hubspot: HubSpotSettings = attrs.field(factory=HubSpotSettings)
     files: FilesSettings = attrs.field(factory=FilesSettings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -73,6 +75,8 @@ def test_the_currency_of_the_settings_is_taken(
         ("pull", "salesfroce", "--to", "x", *AS_OF),
         ("pull", "files", "nowhere", "--to", "x", *AS_OF),
         ("pull", "salesforce", "--to", "x", *AS_OF, "--settings", "none.toml"),
+        ("pull", "salesforce", "--to", "x", *AS_OF, "--tables", "acount"),
+        ("pull", "files", ".", "--to", "x", *AS_OF, "--tables", "account"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(
@@ -135,6 +139,16 @@ def test_a_folder_without_accounts_is_refused_as_data(shell, book, tmp_path) -> 
     assert "account" in result.stderr
 
 
+def test_files_are_not_asked_for_what_changed(shell, book, tmp_path) -> None:
+    write_folder(tmp_path / "exports", book.tables)
+    result = shell(
+        "pull", "files", tmp_path / "exports", "--to", tmp_path / "x", *AS_OF,
+        "--since-last",
+    )  # fmt: skip
+    assert result.exit_code == 2
+    assert "files are read whole" in result.stderr
+
+
 def test_an_empty_folder_is_refused(shell, tmp_path) -> None:
     (tmp_path / "exports").mkdir()
     result = shell(
@@ -157,7 +171,7 @@ def test_broken_data_is_refused_with_every_fault(shell, tmp_path) -> None:
     assert not (tmp_path / "x").exists()
 
 
-def test_a_crm_that_goes_away_is_transient_and_leaves_no_folder(
+def test_a_crm_that_is_out_of_reach_from_the_first_is_transient_and_leaves_no_folder(
     shell, crm: Salesforce, hasty: Path, tmp_path
 ) -> None:
     crm.fault(Fault(at_call=4, kind="gone"))
@@ -166,6 +180,88 @@ def test_a_crm_that_goes_away_is_transient_and_leaves_no_folder(
     )
     assert result.exit_code == 5
     assert not (tmp_path / "x").exists()
+
+
+def test_a_pull_that_was_cut_off_goes_on_where_it_stopped(
+    shell, crm: Salesforce, settings_file, tmp_path
+) -> None:
+    file = settings_file("[salesforce]\npage_size = 200\nretry.attempts = 1\n")
+    command = ("pull", "salesforce", "--to", tmp_path / "x", *AS_OF, "--settings", file)
+    crm.fault(Fault(at_call=1, kind="unavailable", route="GET query/{locator}"))
+    cut = shell(*command)
+    assert cut.exit_code == 5, cut.stderr
+    assert f"What has been read is kept in {tmp_path / 'x'}: run again" in cut.stderr
+    with_a_cut = crm.api_calls
+    assert shell(*command).exit_code == 0
+    second = crm.api_calls - with_a_cut
+    whole = ("pull", "salesforce", "--to", tmp_path / "y", *AS_OF, "--settings", file)
+    before = crm.api_calls
+    assert shell(*whole).exit_code == 0
+    assert second < crm.api_calls - before
+    for path in (tmp_path / "y").glob("*.*"):
+        assert (tmp_path / "x" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_ceiling_of_calls_stops_it_cleanly_and_a_higher_one_lets_it_end(
+    shell, crm: Salesforce, settings_file, tmp_path
+) -> None:
+    command = ("pull", "salesforce", "--to", tmp_path / "x", *AS_OF, "--settings")
+    file = settings_file("[salesforce.ceilings]\nmax_calls = 8")
+    low = shell(*command, file)
+    assert low.exit_code == 5
+    assert "it goes on where it stopped" in low.stderr
+    assert "8 calls were made." in low.stderr
+    assert shell(*command, settings_file("")).exit_code == 0
+
+
+def test_calls_are_forecast_before_and_counted_after(
+    shell, crm: Salesforce, tmp_path
+) -> None:
+    result = shell("pull", "salesforce", "--to", tmp_path / "book", *AS_OF)
+    said = [line for line in result.stderr.splitlines() if "calls" in line]
+    assert [line.split()[0] for line in said][:1] == ["About"]
+    assert said[1].endswith("calls were made.")
+    expected = int(said[0].split()[1])
+    made = int(said[1].split()[0])
+    assert abs(expected - made) <= 5
+
+
+def test_a_folder_is_brought_up_to_date(shell, crm: Salesforce, tmp_path) -> None:
+    command = ("pull", "salesforce", "--to", tmp_path / "book", *AS_OF)
+    assert shell(*command).exit_code == 0
+    ids = sorted(crm.ids("opportunity").values())
+    crm.edit("Opportunity", ids[0], {"Amount": 4711.0})
+    crm.delete("Opportunity", ids[1])
+    result = shell(*command, "--since-last")
+    assert result.exit_code == 0, result.stderr
+    assert "opportunity: 1 deleted since the last pull." in result.stderr
+    assert "399 opportunities" in result.stderr
+    other = ("pull", "salesforce", "--to", tmp_path / "other", *AS_OF)
+    assert shell(*other).exit_code == 0
+    for path in (tmp_path / "other").glob("*.*"):
+        assert (tmp_path / "book" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_only_the_tables_asked_for_are_pulled(shell, crm, tmp_path) -> None:
+    command = ("pull", "salesforce", "--to", tmp_path / "book", *AS_OF)
+    result = shell(*command, "--tables", "account, stage")
+    assert result.exit_code == 0, result.stderr
+    assert Portfolio.load(tmp_path / "book").tables == ("account", "stage")
+
+
+def test_ctrl_c_leaves_a_folder_that_can_be_ended(
+    shell, crm: Salesforce, settings_file, tmp_path
+) -> None:
+    file = settings_file("[salesforce]\npage_size = 200\n")
+    command = ("pull", "salesforce", "--to", tmp_path / "x", *AS_OF, "--settings", file)
+    crm.fault(Fault(at_call=1, kind="slow", seconds=4, route="GET query/{locator}"))
+    while_it_is_slow = threading.Timer(2, signal.raise_signal, [signal.SIGINT])
+    while_it_is_slow.start()
+    result = shell(*command)
+    while_it_is_slow.join()
+    assert result.exit_code == 130
+    assert "it goes on where it stopped" in result.stderr
+    assert shell(*command).exit_code == 0
 
 
 def test_nothing_is_written_to_the_crm(shell, crm: Salesforce, tmp_path) -> None:

@@ -13,6 +13,7 @@ from crm_portfolio.connectors._mapping import (
     CONVERTERS,
     Field,
     extended,
+    in_canonical_form,
     mapped,
     moments,
 )
@@ -178,3 +179,20 @@ def test_our_own_fields_cannot_be_pointed_at_a_persons_field() -> None:
     for column in ("tier", "portfolio_stamp", "tier_pinned_by", "account_id"):
         with pytest.raises(SettingsError, match="not yours to map"):
             extended(mapping, {"account": {column: "Somebodys__c"}})
+
+
+def test_what_we_write_is_read_in_the_form_in_which_it_compares() -> None:
+    raw = pa.table(
+        {
+            "account_id": ["1 ", "2"],
+            "tier": ["A  ", ""],
+            "revenue_share": [0.12345678, None],
+        }
+    )
+    said = in_canonical_form(raw, ["account_id", "tier", "revenue_share"])
+    assert said.to_pydict() == {
+        "account_id": ["1 ", "2"],
+        "tier": ["A", None],
+        "revenue_share": [0.123457, None],
+    }
+    assert in_canonical_form(raw.slice(0, 0), ["tier"])["tier"].type == pa.string()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import count
+from threading import Lock
 
 import pytest
 
@@ -225,6 +229,26 @@ def test_a_share_of_the_day_is_left_for_everyone_else(clock: Time) -> None:
         pytest.fail("the call was made")
     pace.left_today(Quota(100, 100))  # the day has ended
     made(pace, clock, 1, "burst")
+
+
+def test_no_thread_crosses_the_share_of_others_while_answers_are_late() -> None:
+    """The vendor counts when it answers, and answers overtake one another."""
+    pace = Pace((BURST,), at_once=8, ceilings=Ceilings(min_quota_share=0.2))
+    spent, telling = count(1), Lock()
+
+    def call_until_it_stops(_: int) -> None:
+        with suppress(QuotaSpentError):
+            while True:
+                with pace.call():
+                    time.sleep(0.002)
+                    with telling:
+                        left = 100 - next(spent)
+                    time.sleep(0.002)
+                    pace.left_today(Quota(left, 100))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(call_until_it_stops, range(8)))
+    assert 70 <= pace.calls <= 80
 
 
 def test_a_failed_call_frees_its_place_and_counts(clock: Time) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 import pyarrow as pa
+from ways import EXPORT, MAIN, MANY_PAGES, READING, WRITING, Crm, Way
 
 from crm_portfolio import schema
 from crm_portfolio.connectors import hubspot, salesforce
 from crm_portfolio.connectors._retry import RetrySettings
+from crm_portfolio.connectors.hubspot._client import Client
 from crm_portfolio.connectors.hubspot._login import login_from as hubspot_login
+from crm_portfolio.connectors.hubspot._metadata import Portal
 from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
 from crm_portfolio.connectors.salesforce._login import login_from as salesforce_login
 from crm_portfolio.connectors.salesforce._tickets import forget_logins
@@ -21,18 +24,20 @@ from crm_portfolio.simulator import Fault, HubSpot, Salesforce
 from crm_portfolio.simulator.salesforce import Bulk
 
 __all__ = [
-    "START",
     "ACCOUNTS",
     "CHANGED",
+    "EXPORT",
     "IMPATIENT",
     "MAIN",
     "ODD_NAMES",
     "READING",
+    "START",
     "WRITING",
     "Crm",
     "Org",
     "OrgOf",
     "Reading",
+    "Watch",
     "Way",
     "Writing",
     "connected",
@@ -41,76 +46,23 @@ __all__ = [
     "states",
     "tables",
     "tier",
+    "timed",
 ]
 
-Crm = Literal["salesforce", "hubspot"]
 ACCOUNTS: Final = 620
 CHANGED: Final = 205  # more than a page of any search, fewer than a third
-HOUR: Final = 3_600
-IMPATIENT: Final = RetrySettings(attempts=3, first_wait_seconds=0.0)
-FIELDS: Final = (*schema.MANAGED, *schema.HUMAN)
-NAMES: Final = {"salesforce": "Account", "hubspot": "companies"}
-NAME: Final = {"salesforce": "Name", "hubspot": "name"}
-TIER: Final = {"salesforce": "Portfolio_Tier__c", "hubspot": "portfolio_tier"}
 ODD_NAMES: Final = (
     "NA", "null", "None", "nan", "#N/A", "TRUE", "0012", "1e5", '"', '"quoted", and more',
     "line one\nline two", "carriage\r\nreturn", "会社 Ångström", "a,b;c\td", "\\N",
 )  # fmt: skip
 
 
-@attrs.frozen
-class Way:
-    """One way to a CRM.
-
-    Attributes:
-        page: What the name of the route of a page, or of a write, contains.
-        is_increment: Reads what has changed, not all.
-        cursor: The same, of a page that is asked for by a word of the service's; empty:
-            none is, as a search asks for the ids behind the last one.
-    """
-
-    name: str
-    crm: Crm
-    page: str
-    settings: Mapping[str, object] = attrs.field(factory=dict)
-    is_increment: bool = False
-    cursor: str = ""
-
-    def __str__(self) -> str:
-        return self.name
-
-
-_REST: Final = {"bulk": "never", "page_size": 200}
-_FEW: Final = {"bulk": "always", "bulk_page_rows": 200}
-_MANY: Final[dict[str, Any]] = {"bulk": "always", "bulk_page_rows": 100}
-_DATED: Final = {"paths": "2026-09"}
-_LOCATOR: Final = "GET query/{locator}"
-_RESULTS: Final = "GET jobs/query/{job}/results"
-_LIST: Final = "GET objects/{kind}"
-_SEARCH: Final = "POST objects/{kind}/search"
-READING: Final = (
-    Way("rest", "salesforce", "GET query", _REST, cursor=_LOCATOR),
-    Way("bulk", "salesforce", _RESULTS, _FEW, cursor=_RESULTS),
-    Way("bulk-side-by-side", "salesforce", _RESULTS, _MANY, cursor=_RESULTS),
-    Way("rest-increment", "salesforce", "GET query", _REST, is_increment=True, cursor=_LOCATOR),
-    Way("bulk-increment", "salesforce", _RESULTS, _MANY, is_increment=True, cursor=_RESULTS),
-    Way("list", "hubspot", _LIST, cursor=_LIST),
-    Way("list-dated", "hubspot", _LIST, _DATED, cursor=_LIST),
-    Way("search", "hubspot", _SEARCH, is_increment=True),
-    Way("search-dated", "hubspot", _SEARCH, _DATED, is_increment=True),
-)
-# Each part of each way once; the others have them in another company.
-MAIN: Final = tuple(
-    way
-    for way in READING
-    if way.name not in ("bulk", "bulk-increment", "search")
-)
-WRITING: Final = (
-    Way("collections", "salesforce", "PATCH composite/sobjects", {"bulk": "never"}),
-    Way("ingest", "salesforce", "jobs/ingest", {"bulk": "always"}),
-    Way("batch", "hubspot", "batch/update"),
-    Way("batch-dated", "hubspot", "batch/update", _DATED),
-)
+HOUR: Final = 3_600
+IMPATIENT: Final = RetrySettings(attempts=3, first_wait_seconds=0.0)
+FIELDS: Final = (*schema.MANAGED, *schema.HUMAN)
+NAMES: Final = {"salesforce": "Account", "hubspot": "companies"}
+NAME: Final = {"salesforce": "Name", "hubspot": "name"}
+TIER: Final = {"salesforce": "Portfolio_Tier__c", "hubspot": "portfolio_tier"}
 
 
 def tables() -> dict[str, pa.Table]:
@@ -141,6 +93,11 @@ class Org:
 
     def calls_of(self, route: str) -> int:
         return sum(n for name, n in self.there.calls.items() if route in name)
+
+    def forget_faults(self) -> None:
+        """Those that were to last are over."""
+        front = self.there._front if self.crm == "salesforce" else self.there._desk
+        front.schedule = ()
 
     def fault(self, kind: str, *, at: int = 1, route: str = "", **how: Any) -> None:
         """From now on, at this call of these routes, or of all."""
@@ -310,9 +267,31 @@ class Reading:
         assert self.org.calls - before <= self.least + more
 
 
-def rows(
-    batches: Iterable[Batch], *, may_repeat: bool = False
-) -> list[dict[str, Any]]:
+class Watch:
+    """A clock that sleep moves, and nobody waits for."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def timed(reading: Reading, watch: Watch) -> Any:
+    """A connector to HubSpot by this watch."""
+    crm = reading.connected()
+    settings = crm._settings
+    client = Client(crm._login, settings, clock=watch.clock, sleep=watch.sleep)
+    crm._opened = client, Portal(client, settings)
+    return crm
+
+
+def rows(batches: Iterable[Batch], *, may_repeat: bool = False) -> list[dict[str, Any]]:
     """What is known behind them, by the ids."""
     known: dict[str, dict[str, Any]] = {}
     told: list[tuple[str, frozenset[str]]] = []
@@ -398,7 +377,9 @@ def states(outcomes: Iterable[Outcome]) -> dict[str, str]:
 OrgOf: TypeAlias = Callable[[Crm], Org]
 START: Final[Mapping[Crm, Callable[[], Any]]] = {
     "salesforce": lambda: Salesforce(
-        tables(), currency="EUR", bulk=Bulk(polls=1, page_rows=_MANY["bulk_page_rows"])
+        tables(),
+        currency="EUR",
+        bulk=Bulk(polls=1, page_rows=MANY_PAGES["bulk_page_rows"]),
     ),
     "hubspot": lambda: HubSpot(tables(), currency="EUR", limits_by="nothing"),
 }

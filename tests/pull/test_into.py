@@ -21,6 +21,7 @@ from crm_portfolio._pull import PullSettings, pull_into
 from crm_portfolio._pull._run import locked
 from crm_portfolio.connectors.files import Files
 from crm_portfolio.errors import (
+    CursorLostError,
     DamagedFileError,
     SchemaError,
     SettingsError,
@@ -37,6 +38,13 @@ def at_call(number: int, error: BaseException) -> Callable[[int], None]:
     def strike(called: int) -> None:
         if called == number:
             raise error
+
+    return strike
+
+
+def at_any_call(error: BaseException) -> Callable[[int], None]:
+    def strike(called: int) -> None:
+        raise error
 
     return strike
 
@@ -204,6 +212,32 @@ def test_the_first_error_stops_the_others_and_nothing_is_lost(
     second, ledger.calls = ledger.calls, 0
     pull(ledger, as_of=AS_OF, into=tmp_path / "whole")
     assert first - 1 + second == ledger.calls
+    assert bytes_of(tmp_path / "book") == bytes_of(tmp_path / "whole")
+
+
+def test_a_place_that_the_crm_forgot_is_begun_anew_and_only_once(
+    ledger: Ledger, tmp_path: Path, bytes_of: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.at_call = at_call(5, TransientError("ledger", "gone away"))
+    with pytest.raises(TransientError):
+        pull(ledger, as_of=AS_OF, into=tmp_path / "book")
+    ledger.at_call = at_any_call(CursorLostError("ledger", "no such place"))
+    with pytest.raises(CursorLostError):
+        pull(ledger, as_of=AS_OF, into=tmp_path / "book")
+    ledger.at_call = lambda number: None
+    told, plain = [], type(ledger).pull
+
+    def forgetful(self: Ledger, table: TableName, **how: Any) -> Iterator[Any]:
+        if how.get("resume") is not None:
+            told.append(table)
+            raise CursorLostError("ledger", "no such place")
+        return plain(self, table, **how)
+
+    monkeypatch.setattr(type(ledger), "pull", forgetful)
+    pulled = pull_into(ledger, tmp_path / "book", as_of=AS_OF)
+    assert len(told) == len({*told}) > 0
+    assert any(f"{told[0]} is begun anew" in note for note in pulled.notes)
+    pull(ledger, as_of=AS_OF, into=tmp_path / "whole")
     assert bytes_of(tmp_path / "book") == bytes_of(tmp_path / "whole")
 
 

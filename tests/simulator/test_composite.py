@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crm_portfolio.simulator import Assumptions, Salesforce
+from crm_portfolio.simulator import Salesforce
+from crm_portfolio.simulator.salesforce import Assumptions
 
 HERE = "/services/data/v66.0/"
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from crm_portfolio.simulator import Assumptions, Salesforce
+from crm_portfolio.simulator import Salesforce
+from crm_portfolio.simulator.salesforce import Assumptions
 
 ALL = {"Account": 11, "Opportunity": 7, "Task": 5, "Event": 1, "Contact": 6, "Case": 2}
 

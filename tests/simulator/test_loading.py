@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_portfolio.errors import DataError, SettingsError
-from crm_portfolio.simulator import Assumptions, Salesforce
+from crm_portfolio.simulator import Salesforce
+from crm_portfolio.simulator.salesforce import Assumptions
 from crm_portfolio.simulator.salesforce._ids import MADE_HERE, is_id, new_ids, to_18
 
 

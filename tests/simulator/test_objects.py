@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from crm_portfolio.errors import SettingsError
-from crm_portfolio.simulator import Assumptions, Salesforce
-from crm_portfolio.simulator.salesforce import CustomObject, Switches
+from crm_portfolio.simulator import Salesforce
+from crm_portfolio.simulator.salesforce import Assumptions, CustomObject, Switches
 
 
 @pytest.fixture

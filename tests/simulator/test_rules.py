@@ -5,8 +5,12 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from crm_portfolio.simulator import Assumptions, Salesforce
-from crm_portfolio.simulator.salesforce import DuplicateRule, ValidationRule
+from crm_portfolio.simulator import Salesforce
+from crm_portfolio.simulator.salesforce import (
+    Assumptions,
+    DuplicateRule,
+    ValidationRule,
+)
 
 CODE = {
     "Account.Code__c": {

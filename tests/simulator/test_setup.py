@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from crm_portfolio.simulator import Assumptions, Salesforce
+from crm_portfolio.simulator import Salesforce
+from crm_portfolio.simulator.salesforce import Assumptions
 
 PICKLIST = {
     "label": "Tier",

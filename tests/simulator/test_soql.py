@@ -7,7 +7,8 @@ from datetime import date, datetime
 import pyarrow as pa
 import pytest
 
-from crm_portfolio.simulator import Assumptions, Salesforce
+from crm_portfolio.simulator import Salesforce
+from crm_portfolio.simulator.salesforce import Assumptions
 from crm_portfolio.simulator.salesforce._refusal import Refusal
 from crm_portfolio.simulator.salesforce._relative import RELATIVE, span
 from crm_portfolio.simulator.salesforce._soql import parse

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crm_portfolio.errors import SettingsError
-from crm_portfolio.simulator import Assumptions, Salesforce
+from crm_portfolio.simulator import Salesforce
+from crm_portfolio.simulator.salesforce import Assumptions
 
 
 @pytest.fixture

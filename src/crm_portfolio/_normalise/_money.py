@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import date
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,9 @@ Mask = npt.NDArray[np.bool_]
 MONEY_TABLES: tuple[TableName, ...] = tuple(
     name for name, table in TABLES.items() if "original_amount" in table
 )
+# How far the CRM's own conversion may be from ours, as a part of it; always by one minor
+# unit. Either rounds, and the day's rate may have begun at another hour.
+HOME_TOLERANCE: Final = 0.01
 
 
 def checked_currency(currency: str) -> str:
@@ -220,7 +224,8 @@ def _converted(
         faults.append(report(table, spec, "amount", "amount_disagrees", differs))
     if (rates != 1.0).any():
         table = _others_converted(table, spec, before, money, _times(rates))
-    return _with_amounts(table, amount, said, currency), faults
+    table = _with_amounts(table, amount, said, currency)
+    return table, [*faults, *_unlike_home(table, spec, currency)]
 
 
 def _with_rates(
@@ -269,6 +274,26 @@ def _with_amounts(
     if "original_amount" in table.column_names or original.null_count < len(original):
         table = set_column(table, "original_amount", original)
     return table
+
+
+def _unlike_home(table: pa.Table, spec: Table, currency: str) -> Iterator[pa.Table]:
+    """Rows of other currencies that the CRM itself converted to something else.
+
+    Only closed ones: the CRM took the rate of that day too, and that of an open one is
+    today's. Whoever has a rate to the portfolio's currency has it from an org whose own
+    that is.
+    """
+    if "home_amount" not in table.column_names or spec.rate_day is None:
+        return
+    ours, theirs = _column(table, "amount"), _column(table, "home_amount")
+    digits = minor_digits(currency)
+    apart = _applied(pc.abs(pc.subtract(ours, theirs)), _to_money(digits))
+    share = pc.multiply(pc.abs(ours), HOME_TOLERANCE)
+    differs = pc.greater(apart, pc.max_element_wise(share, 10.0**-digits))
+    foreign = pc.not_equal(currency_codes(table, currency), currency).combine_chunks()
+    is_closed = _column(table, spec.rate_day).is_valid()
+    mask = pc.and_(pc.and_(foreign, is_closed), differs)
+    yield report(table, spec, "home_amount", "home_amount_differs", mask)
 
 
 def _rounded(table: pa.Table, spec: Table, digits: int, *, but: str = "") -> pa.Table:

@@ -18,6 +18,7 @@ from crm_portfolio.protocols import (
     Forecast,
     Metered,
     Progress,
+    Shaped,
     Source,
 )
 
@@ -133,5 +134,4 @@ def _of_org(
 
 def _fingerprint(source: Source) -> str:
     """What shapes the tables of a source, if it tells."""
-    tells = getattr(source, "fingerprint", None)
-    return str(tells()) if callable(tells) else ""
+    return source.fingerprint() if isinstance(source, Shaped) else ""

@@ -20,6 +20,7 @@ from crm_portfolio._pull._intake import Intake
 from crm_portfolio._pull._mirror import IS_SET, Mirror
 from crm_portfolio._pull._settings import PullSettings
 from crm_portfolio._pull._side_by_side import Stop
+from crm_portfolio.errors import CursorLostError
 from crm_portfolio.protocols import Batch, Cursor, Reconciling
 from crm_portfolio.schema import TABLES, TableName, arrow_type
 
@@ -153,8 +154,17 @@ class Fetch:
         size = self.settings.rows_per_file
         with closing(Intake(self.mirror, part, save, rows_per_file=size)) as intake:
             since = copy.cursor if part.kind == "since" and copy is not None else None
-            self._take_in(intake, since, stop)
-            return attrs.evolve(known, part=intake.end())
+            is_resumed = intake.part.cursor is not None
+            try:
+                self._take_in(intake, since, stop)
+                return attrs.evolve(known, part=intake.end())
+            except CursorLostError:
+                if not is_resumed:
+                    raise
+        self.note(f"{self.table} is begun anew: the CRM forgot where we stopped.")
+        known = attrs.evolve(known, part=None)
+        known = attrs.evolve(known, part=self._begun(known, part.kind))
+        return self._store_batches(known, stop)
 
     def _take_in(self, intake: Intake, since: Cursor | None, stop: Stop) -> None:
         resume, rows = intake.part.cursor, intake.part.rows

@@ -63,10 +63,10 @@ def _code_of(call: Callable[[], int | None]) -> int:
         say(f"crm-portfolio: {error}")
         return error.exit_code
     except _Terminated:
-        say("crm-portfolio: stopped; what was written is in the archive.")
+        say("crm-portfolio: stopped; what was done is kept.")
         return _TERMINATED
     except KeyboardInterrupt:
-        say("crm-portfolio: interrupted; what was written is in the archive.")
+        say("crm-portfolio: interrupted; what was done is kept.")
         return _INTERRUPTED
     except (typer.BadParameter, BrokenPipeError):  # typer knows what to do with these
         raise

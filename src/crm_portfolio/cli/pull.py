@@ -86,6 +86,7 @@ def pull(
             currency=currency or chosen.currency,
             calendar=chosen.calendar,
             since_last=since_last,
+            settings=chosen.pull,
             progress=bar,
         )
     portfolio = pulled.portfolio

@@ -16,13 +16,17 @@ __all__ = [
     "EXPORT_FILE_HOSTS",
     "EXPORT_ID_HEADERS",
     "EXPORT_LINKED_HEADER",
+    "INVOICE_PROPERTIES",
+    "LEAD_PROPERTIES",
     "INGEST_ERROR",
     "LIST_QUERY_MAX",
     "ORG_CURRENCY_FIELD",
+    "RATE_KEYS",
     "RATE_IS_FOREIGN_PER_CORPORATE",
     "REQUEST_ID_HEADERS",
     "SALESFORCE_LATE_COMMIT_SECONDS",
     "SEARCH_LAG_SECONDS",
+    "TICKET_PROPERTIES",
     "TOO_LARGE_JOB",
     "UNKNOWN_COLUMN",
 ]
@@ -93,3 +97,39 @@ EXPORT_LINKED_HEADER: Final = re.compile(
     r"associated[ _](?P<kind>[a-z]+)[ _]ids?(?P<first>[ _]\(?primary\)?)?",
     re.IGNORECASE,
 )
+
+# HubSpot: the properties of invoices, by the column that each feeds.
+INVOICE_PROPERTIES: Final = {
+    "issued_on": "hs_invoice_date",
+    "due_on": "hs_due_date",
+    "paid_on": "hs_payment_date",
+    "amount": "hs_amount_billed",
+    "currency": "hs_currency",
+    "open_amount": "hs_balance_due",
+    "is_cancelled": "hs_invoice_status",
+}
+
+# HubSpot: the properties of leads; pipeline and stage are where it stands.
+LEAD_PROPERTIES: Final = {
+    "created_at": "hs_createdate",
+    "source": "hs_lead_source",
+    "pipeline": "hs_pipeline",
+    "status": "hs_pipeline_stage",
+}
+
+# HubSpot: how an exchange rate says from what, to what, since when (or made when), how much.
+RATE_KEYS: Final = {
+    "currency": "fromCurrencyCode",
+    "base": "toCurrencyCode",
+    "from": "effectiveAt",
+    "made": "createdAt",
+    "rate": "conversionRate",
+}
+
+# HubSpot: the properties of tickets.
+TICKET_PROPERTIES: Final = {
+    "opened_at": "createdate",
+    "closed_at": "closed_date",
+    "priority": "hs_ticket_priority",
+    "first_response_at": "first_agent_reply_date",
+}

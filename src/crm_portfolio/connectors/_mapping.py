@@ -15,8 +15,9 @@ import attrs
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_portfolio._managed import FIELDS, canonical
 from crm_portfolio.errors import SettingsError, did_you_mean
-from crm_portfolio.schema import HUMAN, MANAGED, TABLES, TableName
+from crm_portfolio.schema import TABLES, TableName, arrow_type
 
 __all__ = [
     "CONVERTERS",
@@ -26,6 +27,7 @@ __all__ = [
     "chosen",
     "empty_as_null",
     "extended",
+    "in_canonical_form",
     "mapped",
     "moments",
 ]
@@ -148,7 +150,7 @@ def _added(table: TableName, column: str, said: object, ours: set[str]) -> Field
             f"{where}: {table} has no column {column!r}{did_you_mean(column, model.names)}"
         )
     is_key = column in model.key and column in ours
-    if is_key or column in {f.column for f in (*MANAGED, *HUMAN)}:
+    if is_key or column in FIELDS:
         raise SettingsError(f"{where}: this column is not yours to map")
     if isinstance(said, str):
         return Field(column, (said,), model[column].type, is_required=True)
@@ -164,6 +166,17 @@ def _added(table: TableName, column: str, said: object, ours: set[str]) -> Field
             f"{where}: 'field' is a field's name and 'as' one of {', '.join(CONVERTERS)}"
         )
     return Field(column, (source,), str(convert), is_required=True)
+
+
+def in_canonical_form(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """These columns, values that we write in the one form in which they compare."""
+    arrays = {}
+    for column in columns:
+        arrays[column] = rows[column]
+        if column in FIELDS:
+            values = [canonical(column, value) for value in rows[column].to_pylist()]
+            arrays[column] = pa.array(values, arrow_type(FIELDS[column]))
+    return pa.table(arrays)
 
 
 def empty_as_null(text: pa.Array) -> pa.Array:

@@ -117,7 +117,8 @@ class Pace:
         self._rooms = {
             window.name: _Room(window.calls, window.seconds) for window in windows
         }
-        self._free, self._ceilings, self._source = at_once, ceilings, source
+        self._at_once = self._free = at_once
+        self._ceilings, self._source = ceilings, source
         self._clock, self._sleep = clock, sleep
         self._turn = Condition()
         self._calls = 0
@@ -169,9 +170,17 @@ class Pace:
             room.held_until = max(room.held_until, self._clock() + seconds)
 
     def left_today(self, quota: Quota) -> None:
-        """What the vendor says of the day; below the share of others, no more calls."""
+        """What the vendor says of the day, told within the call that brought the answer.
+
+        Below the share of others there are no more calls.
+        """
         with self._turn:
-            self._quota = quota
+            # The vendor may not have counted the other calls that are under way.
+            left = quota.remaining - max(self._at_once - self._free - 1, 0)
+            ours = self._quota.remaining if self._quota is not None else left
+            # Replies overtake one another: a few more than by our count is older news.
+            left = ours if ours < left <= ours + self._at_once else left
+            self._quota = attrs.evolve(quota, remaining=left)
 
     def _admit(self, rooms: Sequence[_Room]) -> None:
         while True:

@@ -126,6 +126,12 @@ OPPORTUNITY = Table(
             when="from_changes",
         ),
         Column("currency", "code", "ISO 4217 code of `original_amount`."),
+        Column(
+            "home_amount",
+            "number",
+            "Its value as the CRM itself converted it; kept only to check `amount`.",
+            unit="the org's own currency",
+        ),
         _fixed("created_at", "moment", "When it was entered."),
         _at_close(
             "closed_on", "day", "When it was won or lost; null while it is open."

@@ -149,6 +149,13 @@ FAULTS: Mapping[str, FaultKind] = {
             "A won opportunity without an amount.",
         ),
         FaultKind(
+            "home_amount_differs",
+            "kept",
+            "compare the CRM's exchange rates, and the day it closed, with ours",
+            "A closed row in another currency that the CRM itself converted to another "
+            "amount.",
+        ),
+        FaultKind(
             "closed_without_day",
             "kept",
             "it belongs to no period",

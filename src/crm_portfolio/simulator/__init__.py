@@ -6,10 +6,9 @@ from crm_portfolio.simulator._calls import LoggedCall
 from crm_portfolio.simulator._faults import Fault
 from crm_portfolio.simulator._wire import Break, Wire
 from crm_portfolio.simulator.hubspot import HubSpot
-from crm_portfolio.simulator.salesforce import Assumptions, Salesforce
+from crm_portfolio.simulator.salesforce import Salesforce
 
 __all__ = [
-    "Assumptions",
     "Break",
     "Fault",
     "HubSpot",

@@ -2,7 +2,8 @@
 
 ``crm_portfolio.testing.plugin`` brings the pytest fixtures; pytest finds it by itself.
 `SourceContract` and `ConnectorContract` hold what every source and every connector must
-satisfy: inherit them, say what there is to be read, and pytest runs all of it.
+satisfy: inherit them, say what there is to be read, and pytest runs all of it. `Pretend`
+is the CRM that they may break; what else it can do is a protocol each.
 """
 
 from __future__ import annotations
@@ -11,12 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crm_portfolio.testing.contract import (
+        Clocked,
         ConnectorContract,
+        Fallible,
+        Merging,
         Pretend,
+        Quiet,
         SourceContract,
+        Timed,
+        Trouble,
     )
 
-__all__ = ["ConnectorContract", "Pretend", "SourceContract"]
+__all__ = [
+    "Clocked",
+    "ConnectorContract",
+    "Fallible",
+    "Merging",
+    "Pretend",
+    "Quiet",
+    "SourceContract",
+    "Timed",
+    "Trouble",
+]
 
 
 def __getattr__(name: str) -> Any:

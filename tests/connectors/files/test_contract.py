@@ -123,9 +123,13 @@ class TestHubSpotExport(FolderContract):
     )
     accounts = ('"Record ID","Company name","Parent Company"', '"{account}",{name},""')
     deals = (
-        '"Record ID","Deal Name","Deal Stage","Pipeline","Amount","Currency",'
-        '"Close Date","Create Date","Is Closed Won","Is closed lost",'
-        '"Associated Company IDs (Primary)"',
-        '"{deal}","A deal","A stage ({state})","Sales","{amount}","EUR",'
-        '"2026-01-31 16:04","2025-12-01 08:00","{is_won}","{is_lost}","{account}"',
+        (
+            '"Record ID","Deal Name","Deal Stage","Pipeline","Amount","Currency",'
+            '"Close Date","Create Date","Is Closed Won","Is closed lost",'
+            '"Associated Company IDs (Primary)"'
+        ),
+        (
+            '"{deal}","A deal","A stage ({state})","Sales","{amount}","EUR",'
+            '"2026-01-31 16:04","2025-12-01 08:00","{is_won}","{is_lost}","{account}"'
+        ),
     )

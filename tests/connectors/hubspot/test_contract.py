@@ -78,6 +78,9 @@ class Poked:
     def merge(self, loser: str, winner: str) -> None:
         self.org.merge("companies", winner, loser)
 
+    def advance(self, seconds: float) -> None:
+        self.org.clock.advance(seconds)
+
     def state(self) -> object:
         return self.org.snapshot("companies")
 
@@ -117,6 +120,11 @@ class HubSpotContract(ConnectorContract):
     @pytest.fixture
     def opened(self, org: Simulator) -> Callable[[], Source]:
         return lambda: self.connected(org)
+
+    @pytest.fixture
+    def bare(self, running: Simulator) -> Callable[[], Source]:
+        running.reset()
+        return lambda: self.connected(running)
 
     @pytest.fixture
     def thrifty(self, org: Simulator) -> Callable[[int], Source]:

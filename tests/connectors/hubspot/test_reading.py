@@ -219,8 +219,7 @@ def test_what_was_read_before_a_stop_is_not_read_again(big_org, connected) -> No
     crm = connected(big_org, ceilings=Ceilings(max_calls=10))
     batches: list[Batch] = []
     with pytest.raises(QuotaSpentError, match="max_calls"):
-        for batch in crm.pull("account"):
-            batches.append(batch)
+        batches.extend(crm.pull("account"))
     assert len(batches) == 8  # behind identity and properties
     rest = list(connected(big_org).pull("account", resume=batches[-1].cursor))
     ids = [i for b in (*batches, *rest) for i in b.rows["account_id"].to_pylist()]

@@ -263,7 +263,7 @@ def test_an_upload_that_is_too_large_is_an_error_and_nothing_is_written(
     org: Simulator,
 ) -> None:
     """Ours is cut below the limit as it is known; here the org has a smaller one."""
-    org._front.jobs._bulk = Jobs(upload_bytes=2_000)
+    org._front.jobs.bulk = Jobs(polls=1, upload_bytes=2_000)
     crm = connected(org, bulk="always")
     list(crm.provision(FIELDS, dry_run=False))
     before = org.snapshot("Account")
@@ -344,11 +344,9 @@ def test_a_query_of_very_many_fields_is_never_too_long(org: Simulator) -> None:
 
     crm = connected(org)
     many = tuple(f"Field_That_Is_Not_There_{place}__c" for place in range(900))
-    parts = tuple(org._org.catalogue.entity("Account").fields)[:20]
     with pytest.raises(ConnectorError) as caught:
         list(crm._tables.reader.chunks(Select(Query("Account", ("Id", *many)), {})))
     assert caught.value.code == "INVALID_FIELD"  # the org has read it
-    assert parts
     assert {call.status for call in org.log} <= {200, 400}
 
 

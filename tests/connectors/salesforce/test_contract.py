@@ -85,6 +85,9 @@ class Poked:
     def merge(self, loser: str, winner: str) -> None:
         self.org.merge("Account", winner, loser)
 
+    def advance(self, seconds: float) -> None:
+        self.org.clock.advance(seconds)
+
     def state(self) -> object:
         return self.org.snapshot("Account")
 
@@ -125,6 +128,11 @@ class SalesforceContract(ConnectorContract):
         return lambda: self.connected(org)
 
     @pytest.fixture
+    def bare(self, running: Simulator) -> Callable[[], Source]:
+        running.reset()
+        return lambda: self.connected(running)
+
+    @pytest.fixture
     def thrifty(self, org: Simulator) -> Callable[[int], Source]:
         return lambda most: self.connected(org, ceilings=Ceilings(max_calls=most))
 
@@ -150,6 +158,7 @@ class TestByRest(SalesforceContract):
 
 
 class TestByBulk(SalesforceContract):
+    forecast_slack = 40  # nobody knows how often a job is asked whether it is done
     settings: ClassVar = {"bulk": "always", "bulk_page_rows": 500}
 
 

@@ -13,8 +13,8 @@ from crm_portfolio.connectors._retry import RetrySettings
 from crm_portfolio.connectors.salesforce import Salesforce, SalesforceSettings
 from crm_portfolio.connectors.salesforce._login import login_from
 from crm_portfolio.protocols import Change
-from crm_portfolio.simulator import Assumptions
 from crm_portfolio.simulator import Salesforce as Simulator
+from crm_portfolio.simulator.salesforce import Assumptions
 
 FIELDS = (*schema.MANAGED, *schema.HUMAN)
 TEXTS = (

@@ -17,8 +17,9 @@ from crm_portfolio.errors import (
     TransientError,
 )
 from crm_portfolio.protocols import Connector, Cursor, Provisioner, Quota
-from crm_portfolio.simulator import Assumptions, Fault
+from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator import Salesforce as Simulator
+from crm_portfolio.simulator.salesforce import Assumptions
 
 PICKLIST = {"label": "Loss reason", "type": "Text", "length": 80}
 

@@ -245,6 +245,14 @@ def test_no_more_calls_are_under_way_than_the_org_allows(strange) -> None:
         (406, "", "", TransientError),
         (420, "", "", TransientError),
         (429, "", "", TransientError),
+        (429, "LIMIT_EXCEEDED", "", TransientError),
+        (429, "QUERY_TIMEOUT", "", TransientError),
+        (
+            429,
+            "REQUEST_LIMIT_EXCEEDED",
+            "TotalRequests Limit exceeded.",
+            TransientError,
+        ),
         (400, "UNABLE_TO_LOCK_ROW", "", TransientError),
         (403, "TXN_SECURITY_METERING_ERROR", "", RightMissingError),
         (403, "API_DISABLED_FOR_ORG", "", RightMissingError),
@@ -264,6 +272,23 @@ def test_every_code_has_its_class(strange, status, code, text, error) -> None:
         session(strange).call(raw, where="doing it", needs="to do it")
     assert type(caught.value) is error
     assert "PLANTED" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["jobs/query", "jobs/ingest", "query"])
+@pytest.mark.parametrize(
+    "code", ["", "LIMIT_EXCEEDED", "INVALID_SESSION_ID", "INVALID_TYPE", "GONE"]
+)
+def test_a_429_is_about_the_moment_whatever_its_code_and_route(
+    strange, path, code
+) -> None:
+    strange.says([{"errorCode": code, "message": "Max bulk v2 query jobs"}], status=429)
+
+    def ask(client) -> None:
+        asked(client, "POST", path, json={})
+
+    with pytest.raises(TransientError) as caught:
+        session(strange).call(ask, where="x")
+    assert type(caught.value) is TransientError
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import pytest
 from crm_portfolio import schema
 from crm_portfolio.errors import RightMissingError, TransientError
 from crm_portfolio.protocols import Change
-from crm_portfolio.simulator import Assumptions, Fault
+from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator import Salesforce as Simulator
+from crm_portfolio.simulator.salesforce import Assumptions
 
 FIELDS = (*schema.MANAGED, *schema.HUMAN)
 TIER = {"label": "Tier", "type": "Text", "length": 20}

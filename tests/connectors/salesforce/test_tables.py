@@ -15,6 +15,7 @@ from crm_portfolio.errors import (
     RightMissingError,
     SettingsError,
 )
+from crm_portfolio.protocols import Shaped
 from crm_portfolio.simulator import Salesforce as Simulator
 
 MOMENT = pa.timestamp("us", "UTC")
@@ -505,3 +506,38 @@ def test_a_history_cut_by_pages_is_the_same_history(connected) -> None:
             before = [r for b in batches[: place + 1] for r in b.rows.to_pylist()]
             assert told([*before, *rest]) == expected
             assert len(before) + len(rest) == len(expected)
+
+
+# Fingerprint
+
+
+def test_a_fingerprint_changes_with_whatever_shapes_the_tables(connected) -> None:
+    reasons = DEALS.append_column("loss_reason", pa.array(["price"] * 3))
+    with Simulator({"account": ACCOUNTS, "opportunity": DEALS}, currency="EUR") as org:
+        shapes: list[dict] = [
+            {},
+            {"fields": {"account": {"segment": "Type"}}},
+            {"fields": {"account": {"segment": {"constant": "all"}}}},
+            {"objects": {"activity": "Account"}},
+            {"counts": ("contact",)},
+            {"currency": "USD"},
+        ]
+        said = [connected(org, **shape).fingerprint() for shape in shapes]
+        assert connected(org, bulk="never", page_size=200).fingerprint() == said[0]
+    assert len({*said}) == len(shapes)
+    with Simulator(
+        {"account": ACCOUNTS, "opportunity": reasons}, currency="EUR"
+    ) as org:
+        found = connected(org).fingerprint()
+        assert connected(org, loss_reason="Loss_Reason__c").fingerprint() == found
+        assert connected(org, loss_reason="").fingerprint() == said[0] != found
+
+
+def test_a_fingerprint_costs_no_call_that_a_pull_does_not_make(connected) -> None:
+    with Simulator({"account": ACCOUNTS, "opportunity": DEALS}, currency="EUR") as org:
+        crm = connected(org)
+        crm.tables()
+        before = crm.calls
+        assert isinstance(crm, Shaped)
+        assert crm.fingerprint()
+        assert crm.calls == before

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pyarrow as pa
 import pytest
 
+from crm_portfolio import Portfolio, pull
+from crm_portfolio.connectors._pace import Ceilings
+from crm_portfolio.connectors._retry import QuotaSpentError
 from crm_portfolio.connectors.salesforce._id_ranges import halves, parts
 from crm_portfolio.errors import ConnectorError
 from crm_portfolio.simulator import Fault
@@ -61,6 +66,27 @@ def test_an_object_that_bulk_refuses_comes_by_rest(connected) -> None:
         before = org.calls["POST jobs/query"]
         list(crm.pull("account"))
         assert org.calls["POST jobs/query"] == before  # it has been told once
+
+
+def test_a_job_that_is_gone_when_a_pull_goes_on_costs_a_new_one(
+    connected, tmp_path
+) -> None:
+    accounts = pa.table({"account_id": [f"A{place}" for place in range(90)]})
+    with Simulator({"account": accounts}, bulk=Bulk(page_rows=10)) as org:
+
+        def pulled(folder: str, **settings: object) -> Portfolio:
+            crm = connected(
+                org, tables=["account"], bulk="always", bulk_page_rows=10, **settings
+            )
+            return pull(crm, as_of=date(2026, 6, 30), into=tmp_path / folder)
+
+        with pytest.raises(QuotaSpentError):
+            pulled("stopped", ceilings=Ceilings(max_calls=10))
+        assert org.calls["GET jobs/query/{job}/results"] > 0
+        org.clock.advance(8 * 86_400)  # results are kept for a week
+        assert pulled("stopped").row_counts == pulled("whole").row_counts
+        parts = [tmp_path / name / "account.parquet" for name in ("stopped", "whole")]
+        assert parts[0].read_bytes() == parts[1].read_bytes()
 
 
 def test_a_query_that_times_out_is_cut_until_it_does_not(big_org, connected) -> None:

@@ -6,7 +6,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from troubled import MAIN, READING, START, WRITING, Crm, Org, OrgOf, Reading, Way, Writing
+from troubled import (
+    EXPORT,
+    MAIN,
+    READING,
+    START,
+    WRITING,
+    Crm,
+    Org,
+    OrgOf,
+    Reading,
+    Way,
+    Writing,
+)
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +55,13 @@ def hubspot(org_of: OrgOf) -> Org:
 @pytest.fixture(params=READING, ids=str)
 def every_reading(request: pytest.FixtureRequest, org_of: OrgOf) -> Reading:
     """Either CRM by each of the ways in which a table is read."""
+    way: Way = request.param
+    return Reading.of(way, org_of(way.crm))
+
+
+@pytest.fixture(params=[*(w for w in READING if "bulk" in w.name), EXPORT], ids=str)
+def csv_reading(request: pytest.FixtureRequest, org_of: OrgOf) -> Reading:
+    """Either CRM by the ways in which a table comes as CSV."""
     way: Way = request.param
     return Reading.of(way, org_of(way.crm))
 

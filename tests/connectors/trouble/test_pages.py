@@ -11,7 +11,6 @@ import pytest
 from troubled import (
     ACCOUNTS,
     CHANGED,
-    ODD_NAMES,
     READING,
     Org,
     OrgOf,
@@ -21,8 +20,6 @@ from troubled import (
     rows,
 )
 
-from crm_portfolio.connectors.salesforce._bulk import Bulk
-from crm_portfolio.connectors.salesforce._jobs import Patience
 from crm_portfolio.errors import TransientError
 from crm_portfolio.simulator import HubSpot, Salesforce
 
@@ -32,31 +29,6 @@ BULK = [way for way in READING if way.settings.get("bulk") == "always"]
 @pytest.fixture(params=BULK, ids=str)
 def bulk_reading(request: pytest.FixtureRequest, salesforce: Org) -> Reading:
     return Reading.of(request.param, salesforce)
-
-
-# Text, to the letter
-
-
-@pytest.mark.parametrize(
-    "kind",
-    ["csv_with_bom", "csv_with_crlf", "csv_with_null_bytes", "csv_without_charset"],
-)
-@pytest.mark.parametrize("page", [1, 2])
-def test_a_csv_in_another_dress_says_the_same(
-    bulk_reading: Reading, kind: str, page: int
-) -> None:
-    bulk_reading.must_survive(kind, at=page, more=0)
-
-
-def test_names_come_to_the_letter(reading: Reading) -> None:
-    """NA and null are names; a line break, a quote and a carriage return are kept."""
-    told = {row["account_id"]: row.get("name") for row in reading.truth}
-    here = reading.org.names()
-    changed = set(reading.org.ids[-CHANGED:] if reading.way.is_increment else here)
-    assert {one: told[one] for one in changed} == {one: here[one] for one in changed}
-    places = range(len(ODD_NAMES))
-    wanted = {f"{ODD_NAMES[place]} {place}" for place in places}
-    assert (wanted if reading.way.is_increment else set(ODD_NAMES)) <= set(told.values())
 
 
 # Short pages
@@ -211,33 +183,6 @@ def test_a_job_of_another_version_is_read_with_its_own(
     bulk_reading.must_be_whole(bulk_reading.extend(came))
     statuses = {call.status for call in bulk_reading.org.there.log}
     assert statuses <= {200, 201, 204, 409}
-
-
-# Jobs
-
-
-def test_a_query_job_that_never_ends_is_given_up_with_a_word(
-    bulk_reading: Reading,
-) -> None:
-    crm = bulk_reading.connected()
-    now = iter(range(1_000))
-    patience = Patience(
-        first_seconds=0.0, total_seconds=20.0, clock=lambda: float(next(now))
-    )
-    tables = crm._tables
-    tables.reader._bulk = Bulk(tables.session, crm._settings, patience=patience)
-    bulk_reading.org.fault("job_never_completes", route="POST jobs/query", calls=9)
-    before = bulk_reading.org.calls
-    _, error = bulk_reading.until_it_stops(crm)
-    assert isinstance(error, TransientError)
-    assert error.code == "JOB_TIMEOUT"
-    assert "not done after" in str(error)
-    assert bulk_reading.org.calls - before < 40
-    jobs = [job["state"] for job in bulk_reading.org.there.state["jobs"]]
-    assert jobs[-1] == "Aborted"
-    forget = bulk_reading.org.there._front
-    forget.schedule = ()
-    bulk_reading.must_be_whole(bulk_reading.pulled())
 
 
 # Long addresses

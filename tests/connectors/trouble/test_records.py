@@ -17,10 +17,13 @@ from crm_portfolio.errors import (
     SettingsError,
     TransientError,
 )
-from crm_portfolio.protocols import Change
+from crm_portfolio.protocols import Change, Outcome
 
 OBJECT = {"salesforce": "Account", "hubspot": "companies"}
-SHARE = {"salesforce": "Portfolio_Revenue_Share__c", "hubspot": "portfolio_revenue_share"}
+SHARE = {
+    "salesforce": "Portfolio_Revenue_Share__c",
+    "hubspot": "portfolio_revenue_share",
+}
 TIER = {"salesforce": "Portfolio_Tier__c", "hubspot": "portfolio_tier"}
 FIRST_WRITE = {
     "collections": "PATCH composite/sobjects", "ingest": "POST jobs/ingest",
@@ -168,12 +171,10 @@ def test_a_job_of_writes_that_never_ends_is_stopped_and_accounted_for(
     crm = ingest.connected()
     slow = Ingest(crm._tables.session, crm._settings, patience=patience)
     ingest.fault("job_never_completes", route="POST jobs/ingest")
-    outcomes = []
+    outcomes: list[Outcome] = []
+    how = {"retry": crm._settings.retry, "ingest": slow}
     with pytest.raises(TransientError, match="not done after") as caught:
-        for outcome in written(
-            crm._rest, "Account", map(tier, ids), retry=crm._settings.retry, ingest=slow
-        ):
-            outcomes.append(outcome)
+        outcomes.extend(written(crm._rest, "Account", map(tier, ids), **how))
     assert caught.value.code == "JOB_TIMEOUT"
     assert states(outcomes) == dict.fromkeys(ids, "rejected")
     assert {one.code for one in outcomes} == {"UNPROCESSED"}
@@ -212,8 +213,7 @@ def test_a_field_hidden_while_we_write_is_named_in_each_rejection(
 def test_a_choice_that_was_taken_away_is_rejected_and_its_field_named(
     writing: Writing,
 ) -> None:
-    crm, name = writing.org.crm, TIER[writing.org.crm]
-    ids = writing.org.ids[:150]
+    ids, name = writing.org.ids[:150], TIER[writing.org.crm]
     without(writing.org, "B")
     values = {one: "B" if place % 50 == 7 else "A" for place, one in enumerate(ids)}
     outcomes, error = writing.sent(tier(one, value) for one, value in values.items())

@@ -51,7 +51,7 @@ def test_a_session_refused_for_ever_is_a_log_in_error_at_any_call(
         assert isinstance(error, LoginError), call
         # Each call that was under way, and once more after a log-in.
         assert reading.org.calls - with_faults <= call + 1 + 2 * reading.under_way
-        forget(reading.org)
+        reading.org.forget_faults()
 
 
 def test_a_token_that_cannot_be_renewed_is_refused_once(reading: Reading) -> None:
@@ -173,9 +173,9 @@ def test_a_share_of_the_day_is_left_for_everyone_else(org: Org) -> None:
         login="token" if org.crm == "hubspot" else "",
         ceilings=Ceilings(min_quota_share=0.9999),
     )
+    pulls = (list(crm.pull("account")) for _ in range(200))
     with pytest.raises(QuotaSpentError, match="min_quota_share"):
-        for _ in range(200):
-            list(crm.pull("account"))
+        list(pulls)
     quota = crm.quota()
     assert quota.remaining <= quota.limit * 0.9999
     assert quota.remaining >= quota.limit * 0.9999 - 1
@@ -186,9 +186,3 @@ def calls_of(writing: Writing, ids: list[str]) -> int:
     outcomes, error = writing.sent(tier(one, "C") for one in ids)
     assert (len(outcomes), error) == (len(ids), None)
     return writing.org.calls - before
-
-
-def forget(org: Org) -> None:
-    """Faults that were to last are over."""
-    front = org.there._front if org.crm == "salesforce" else org.there._desk
-    front.schedule = ()

@@ -6,40 +6,15 @@ import time
 from datetime import date
 
 import pytest
-from troubled import READING, Org, Reading, connected
+from troubled import READING, Org, Reading, Watch, connected, timed
 
 from crm_portfolio import pull
 from crm_portfolio.connectors._retry import QuotaSpentError, RetrySettings
-from crm_portfolio.connectors.hubspot._client import Client
-from crm_portfolio.connectors.hubspot._metadata import Portal
 from crm_portfolio.errors import TransientError
 
 TWICE = RetrySettings(attempts=3, first_wait_seconds=0.0)
 HUBSPOT = [way for way in READING if way.crm == "hubspot"]
 BURST, SECOND = "TEN_SECONDLY_ROLLING", "SECONDLY"
-
-
-class Watch:
-    """A clock that sleep moves, and nobody waits for."""
-
-    def __init__(self) -> None:
-        self.now, self.slept = 0.0, []
-
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-def timed(reading: Reading, watch: Watch):
-    """A connector to HubSpot by this watch."""
-    crm = reading.connected()
-    settings = crm._settings
-    client = Client(crm._login, settings, clock=watch.clock, sleep=watch.sleep)
-    crm._opened = client, Portal(client, settings)
-    return crm
 
 
 @pytest.fixture(params=HUBSPOT, ids=str)
@@ -156,7 +131,9 @@ def test_four_tables_of_a_slow_crm_take_about_the_time_of_the_longest(
     book = pull(crm, as_of=date(2026, 6, 30))
     took, calls = time.monotonic() - began, org.calls - before
     assert len(book["account"]) == len(org.ids)
-    longest = max(4, org.calls_of("GET query/{locator}") + 1, 7 * (org.crm == "hubspot"))
+    longest = max(
+        4, org.calls_of("GET query/{locator}") + 1, 7 * (org.crm == "hubspot")
+    )
     assert calls >= longest + 3
     assert took < 0.15 * (longest + 2.5)
 

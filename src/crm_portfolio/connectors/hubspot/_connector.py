@@ -6,13 +6,15 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+import attrs
 import pyarrow as pa
 
 from crm_portfolio import schema
-from crm_portfolio._managed import canonical
+from crm_portfolio.connectors._mapping import in_canonical_form
 from crm_portfolio.connectors.hubspot._columns import Layout, layout, record_sources
+from crm_portfolio.connectors.hubspot._fields import HOME_AMOUNT, RecordSource
 from crm_portfolio.connectors.hubspot._login import Login, OAuthRefresh, login_from
 from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
 from crm_portfolio.errors import RightMissingError, SettingsError, did_you_mean
@@ -33,12 +35,18 @@ from crm_portfolio.schema import ManagedField, TableName
 if TYPE_CHECKING:
     from crm_portfolio.connectors.hubspot._client import Client
     from crm_portfolio.connectors.hubspot._metadata import Portal
-    from crm_portfolio.protocols import Connector, Metered, Provisioner, Reconciling
+    from crm_portfolio.protocols import (
+        Connector,
+        Metered,
+        Provisioner,
+        Reconciling,
+        Shaped,
+    )
 
     def _fits(
         crm: HubSpot,
-    ) -> tuple[Connector, Provisioner, Metered, Reconciling]:
-        return crm, crm, crm, crm  # the type checker holds the class to its protocols
+    ) -> tuple[Connector, Provisioner, Metered, Reconciling, Shaped]:
+        return crm, crm, crm, crm, crm  # the type checker holds the class to them
 
 
 __all__ = ["HubSpot"]
@@ -183,8 +191,16 @@ class HubSpot:
                 if self._settings.tables != "all":
                     raise
                 continue
-            found.append(layout(table, source, kinds, stages=self._portal.stages))
+            wanted = self._without_idle(source)
+            found.append(layout(table, wanted, kinds, stages=self._portal.stages))
         return found
+
+    def _without_idle(self, source: RecordSource) -> RecordSource:
+        """The source without what tells nothing in a portal of one currency."""
+        if HOME_AMOUNT not in source.fields or self._portal.has_several_currencies:
+            return source
+        kept = tuple(field for field in source.fields if field != HOME_AMOUNT)
+        return attrs.evolve(source, fields=kept)
 
     def _histories(self) -> list[Layout]:
         from crm_portfolio.connectors.hubspot._history import changes
@@ -324,7 +340,7 @@ class HubSpot:
         records = [found[one] for one in ids if one in found]
         zone = self.org().time_zone if records else "UTC"
         rows = wanted.plan(zone).of_records(records)
-        return _in_canonical_form(rows, [key, *others])
+        return in_canonical_form(rows, [key, *others])
 
     def write(
         self, table: WritableTable, changes: Iterable[Change]
@@ -375,14 +391,3 @@ def _only(
     if columns is not None:
         part = part.only([column for column in columns if column in part.columns])
     return part.for_increment(since) if since else part
-
-
-def _in_canonical_form(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
-    managed = {field.column: field for field in (*schema.MANAGED, *schema.HUMAN)}
-    arrays: dict[str, Any] = {}
-    for column in columns:
-        arrays[column] = rows[column]
-        if column in managed:
-            values = [canonical(column, value) for value in rows[column].to_pylist()]
-            arrays[column] = pa.array(values, schema.arrow_type(managed[column]))
-    return pa.table(arrays)

@@ -83,14 +83,32 @@ class _Rewound(io.RawIOBase):
         return len(piece)
 
 
+class _Plain(io.RawIOBase):
+    """A stream without null bytes, which no text has and files of text carry at times."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        plain = b""
+        while not plain and (piece := self._stream.read(len(buffer))):
+            plain = piece.replace(b"\0", b"")  # nothing would mean the end
+        buffer[: len(plain)] = plain
+        return len(plain)
+
+
 def _header(stream: IO[bytes]) -> list[str]:
-    text = stream.read(_HEADER_BYTES).decode("utf-8-sig", "replace")
+    whole = stream.read(_HEADER_BYTES).replace(b"\0", b"")
+    text = whole.decode("utf-8-sig", "replace")
     return next(csv.reader(io.StringIO(text, newline="")), [])
 
 
 def _rows(stream: IO[bytes], header: Sequence[str]) -> Iterator[pa.RecordBatch]:
     reader = arrow_csv.open_csv(
-        pa.PythonFile(stream, mode="r"),
+        pa.PythonFile(_Plain(stream), mode="r"),
         read_options=arrow_csv.ReadOptions(
             use_threads=False, block_size=BLOCK_BYTES, encoding="utf8"
         ),
@@ -157,5 +175,6 @@ def _says_minutes(said: pa.Array) -> bool:
 
 def _not_as_asked(what: str) -> NoExportError:
     return NoExportError(
-        ConnectorError("hubspot", f"reading an export: {what}, so pages are read")
+        ConnectorError("hubspot", f"reading an export: {what}, so pages are read"),
+        can_be_mended=False,
     )

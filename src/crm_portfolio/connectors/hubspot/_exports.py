@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -49,12 +50,12 @@ class NoExportError(Exception):
     """There is no export to be had; pages give the same.
 
     Attributes:
-        is_busy: Others use up what exports there are; it is nobody's mistake.
+        can_be_mended: Somebody could do something about it.
     """
 
-    def __init__(self, error: ConnectorError, *, is_busy: bool = False) -> None:
+    def __init__(self, error: ConnectorError, *, can_be_mended: bool = True) -> None:
         super().__init__()
-        self.error, self.is_busy = error, is_busy
+        self.error, self.can_be_mended = error, can_be_mended
 
 
 def begun(client: Client, wanted: Layout) -> str:
@@ -75,7 +76,7 @@ def begun(client: Client, wanted: Layout) -> str:
     except (RightMissingError, RefusedRequestError) as error:
         raise NoExportError(error) from None
     except TimedError as error:  # one at a time, 30 a day
-        raise NoExportError(error, is_busy=True) from None
+        raise NoExportError(error, can_be_mended=False) from None
     task = str(answer.body.get("id", "")) if isinstance(answer.body, dict) else ""
     if not task.isalnum():
         raise unreadable(where)
@@ -143,7 +144,7 @@ def _link(client: Client, task: str, where: str) -> str:
         client.wait(wait)
         waited, wait = waited + wait, min(2 * wait, _LONGEST_WAIT)
     failed = ConnectorError("hubspot", f"{where}: HubSpot did not finish the export")
-    raise NoExportError(failed, is_busy=True)
+    raise NoExportError(failed, can_be_mended=False)
 
 
 def _download(client: Client, link: str, file: IO[bytes]) -> None:
@@ -152,17 +153,8 @@ def _download(client: Client, link: str, file: IO[bytes]) -> None:
     _must_be_allowed(client, link)
     file.seek(0)
     file.truncate()
-    with _pool(client, link) as pool:
-        try:
-            # No header of ours but these: the link is all that is needed.
-            reply = pool.request(
-                "GET",
-                link,
-                headers={"User-Agent": "crm-portfolio", "Accept-Encoding": "identity"},
-                redirect=False,
-                retries=False,
-                preload_content=False,
-            )
+    try:
+        with _pool(client, link) as pool, closing(_answer(pool, link)) as reply:
             if 300 <= reply.status < 400:
                 raise NoExportError(_elsewhere())
             if reply.status != 200:  # such as a link that is too old
@@ -173,12 +165,26 @@ def _download(client: Client, link: str, file: IO[bytes]) -> None:
                 )
             for piece in reply.stream(_PIECE):
                 file.write(piece)
-        except urllib3.exceptions.HTTPError as error:
-            failure = unreachable(error, where)
-        else:
+    except urllib3.exceptions.HTTPError as error:
+        failure: ConnectorError = unreachable(error, where)
+    else:
+        if file.tell():
             return
+        failure = unreadable(where)  # a file has a header at least
     # Raised out here, so that the address, which is a key, is not attached.
     raise failure
+
+
+def _answer(pool: urllib3.PoolManager, link: str) -> urllib3.BaseHTTPResponse:
+    # No header of ours but these: the link is all that is needed.
+    return pool.request(
+        "GET",
+        link,
+        headers={"User-Agent": "crm-portfolio", "Accept-Encoding": "identity"},
+        redirect=False,
+        retries=False,
+        preload_content=False,
+    )
 
 
 def _pool(client: Client, link: str) -> urllib3.PoolManager:

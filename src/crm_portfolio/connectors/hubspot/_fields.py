@@ -14,6 +14,7 @@ import attrs
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors._mapping import (
     CONVERTERS,
     Converter,
@@ -24,6 +25,7 @@ from crm_portfolio.schema import HUMAN, MANAGED, TABLES, TableName
 
 __all__ = [
     "COMPANY_PROPERTIES",
+    "HOME_AMOUNT",
     "ID",
     "MERGED",
     "PRIMARY_COMPANY",
@@ -203,6 +205,9 @@ def _is_void(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
 
 _CLOSED_DAY: Final = Once("day", _if_closed)
 _OPEN_DAY: Final = Once("day", _if_open)
+_TICKET: Final = _assumptions.TICKET_PROPERTIES
+_LEAD: Final = _assumptions.LEAD_PROPERTIES
+_INVOICE: Final = _assumptions.INVOICE_PROPERTIES
 _OWNER: Final = Field("owner_id", ("hubspot_owner_id",), "id")
 _CLOSED: Final = ("hs_is_closed_won", "hs_is_closed_lost")
 _COMPANY: Final = Field("account_id", ("$companies",), "id")
@@ -228,6 +233,8 @@ _ACCOUNT: Final = (
         for field in (*MANAGED, *HUMAN)
     ),
 )
+# Its value in the portal's currency; the rate of a closed deal stands still.
+HOME_AMOUNT: Final = Field("home_amount", ("amount_in_home_currency",), "number")
 _OPPORTUNITY: Final = (
     Field("opportunity_id", (ID,), "id", is_required=True),
     Field("account_id", (PRIMARY_COMPANY, "$companies"), _company, is_required=True),
@@ -238,6 +245,7 @@ _OPPORTUNITY: Final = (
     Field("status", _CLOSED, _status, is_required=True),
     Field("amount", ("amount",), "money", is_required=True),
     Field("currency", ("deal_currency_code",), "code"),
+    HOME_AMOUNT,
     Field("created_at", ("createdate",), "moment"),
     # An open deal has a closedate too: the day its owner hopes for.
     Field("closed_on", ("closedate", *_CLOSED), _CLOSED_DAY, is_required=True),
@@ -299,11 +307,11 @@ SOURCES: Final[MappingOf[TableName, tuple[RecordSource, ...]]] = {
             "tickets",
             (
                 Field("ticket_id", (ID,), "id", is_required=True),
-                Field("opened_at", ("createdate",), "moment", is_required=True),
+                Field("opened_at", (_TICKET["opened_at"],), "moment", is_required=True),
                 _COMPANY,
-                Field("closed_at", ("closed_date",), "moment"),
-                Field("priority", ("hs_ticket_priority",), "code"),
-                Field("first_response_at", ("first_agent_reply_date",), "moment"),
+                Field("closed_at", (_TICKET["closed_at"],), "moment"),
+                Field("priority", (_TICKET["priority"],), "code"),
+                Field("first_response_at", (_TICKET["first_response_at"],), "moment"),
             ),
             (Link("companies", "ticket_to_company"),),
         ),
@@ -313,15 +321,15 @@ SOURCES: Final[MappingOf[TableName, tuple[RecordSource, ...]]] = {
             "leads",
             (
                 Field("enquiry_id", (ID,), "id", is_required=True),
-                Field("created_at", ("hs_createdate",), "moment", is_required=True),
+                Field("created_at", (_LEAD["created_at"],), "moment", is_required=True),
                 _COMPANY,
                 _DEAL,
                 _OWNER,
-                Field("source", ("hs_lead_source",), "code"),
-                Field("status", ("hs_pipeline_stage",), "code"),
+                Field("source", (_LEAD["source"],), "code"),
+                Field("status", (_LEAD["status"],), "code"),
             ),
             (Link("companies"), Link("deals")),
-            place=("hs_pipeline", "hs_pipeline_stage"),
+            place=(_LEAD["pipeline"], _LEAD["status"]),
         ),
     ),
     "invoice": (
@@ -330,13 +338,13 @@ SOURCES: Final[MappingOf[TableName, tuple[RecordSource, ...]]] = {
             (
                 Field("invoice_id", (ID,), "id", is_required=True),
                 _COMPANY,
-                Field("issued_on", ("hs_invoice_date",), "day", is_required=True),
-                Field("due_on", ("hs_due_date",), "day"),
-                Field("paid_on", ("hs_payment_date",), "day"),
-                Field("amount", ("hs_amount_billed",), "money", is_required=True),
-                Field("currency", ("hs_currency",), "code"),
-                Field("open_amount", ("hs_balance_due",), "money"),
-                Field("is_cancelled", ("hs_invoice_status",), _is_void),
+                Field("issued_on", (_INVOICE["issued_on"],), "day", is_required=True),
+                Field("due_on", (_INVOICE["due_on"],), "day"),
+                Field("paid_on", (_INVOICE["paid_on"],), "day"),
+                Field("amount", (_INVOICE["amount"],), "money", is_required=True),
+                Field("currency", (_INVOICE["currency"],), "code"),
+                Field("open_amount", (_INVOICE["open_amount"],), "money"),
+                Field("is_cancelled", (_INVOICE["is_cancelled"],), _is_void),
             ),
             (Link("companies"),),
         ),

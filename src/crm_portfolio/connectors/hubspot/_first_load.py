@@ -51,7 +51,8 @@ class FirstLoad(Pull):
     """The whole of one kind of record.
 
     Args:
-        must: An export that is refused is an error; else pages are read without a word.
+        must: An export that is refused for a reason that can be mended is an error; else
+            pages are read without a word.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class FirstLoad(Pull):
     def _instead(self, place: Place, refusal: NoExportError) -> Place:
         """Where pages take over: at the start, or behind the highest id of the file."""
         if not place.seen:
-            if self._must and not refusal.is_busy:
+            if self._must and refusal.can_be_mended:
                 raise refusal.error from None
             return attrs.evolve(place, way="list", task="", last=0)
         if place.last:
@@ -139,10 +140,8 @@ class FirstLoad(Pull):
             layout = attrs.evolve(self._layout, tells_merged=True)
             for page in found(self.client, layout, place.began, behind=place.last):
                 fresh, place = self._unseen(page.records, place)
-                gone = self._known(layout.merged(page.records), place)
-                place = attrs.evolve(
-                    place, last=page.last, seen=place.seen - gone.num_rows
-                )
+                merged = layout.merged(page.records)
+                gone, place = self._left(merged, attrs.evolve(place, last=page.last))
                 yield Step(0, place, fresh, gone)
         yield Step(0, self._counted(attrs.evolve(place, way="bin", last=0)))
 
@@ -150,11 +149,9 @@ class FirstLoad(Pull):
         """Who was put into the recycle bin since the export was asked for."""
         kind = self._layout.source.kind
         for page in archived(self.client, kind, after=place.after):
-            left = self._known(gone_since(page.records, place.began), place)
-            place = attrs.evolve(
-                place, after=page.after, seen=place.seen - left.num_rows
-            )
-            yield Step(0, place, gone=left)
+            binned = gone_since(page.records, place.began)
+            gone, place = self._left(binned, attrs.evolve(place, after=page.after))
+            yield Step(0, place, gone=gone)
         yield Step(0, self._counted(attrs.evolve(place, way="sweep", after="")))
 
     def _swept(self, place: Place) -> Iterator[Step]:
@@ -165,12 +162,11 @@ class FirstLoad(Pull):
             known = self._all_ids(place)
             top = last if page.after else np.iinfo(np.int64).max
             between = known[(known > place.last) & (known <= top)]
-            left = _left(np.setdiff1d(between, here))
+            deleted = _deleted(np.setdiff1d(between, here))
             fresh, place = self._unseen(page.records, place)
-            seen = place.seen - left.num_rows
-            place = attrs.evolve(place, after=page.after, last=last, seen=seen)
-            reached = place if page.after else self._done(place)
-            yield Step(0, reached, fresh, left)
+            place = attrs.evolve(place, after=page.after, last=last)
+            gone, place = self._left(deleted, place)
+            yield Step(0, place if page.after else self._done(place), fresh, gone)
 
     def _counted(self, place: Place) -> Place:
         """Done, where HubSpot counts as many as we have; one call."""
@@ -192,13 +188,15 @@ class FirstLoad(Pull):
         extra = (*place.extra, *ids[is_new].tolist())
         return fresh, attrs.evolve(place, extra=extra, seen=place.seen + len(fresh))
 
-    def _known(self, gone: pa.Table, place: Place) -> pa.Table:
-        """Those of them that were handed out."""
+    def _left(self, gone: pa.Table, place: Place) -> tuple[pa.Table, Place]:
+        """Those of them that were handed out, and are told for the first time."""
         ids = gone["id"].cast(pa.int64())
-        return gone.filter(pc.is_in(ids, value_set=pa.array(self._all_ids(place))))
+        gone = gone.filter(pc.is_in(ids, value_set=pa.array(self._all_ids(place))))
+        left = (*place.left, *(int(one) for one in gone["id"].to_pylist()))
+        return gone, attrs.evolve(place, left=left, seen=place.seen - len(gone))
 
     def _all_ids(self, place: Place) -> npt.NDArray[np.int64]:
-        """Of every record that was handed out, in this process or one before."""
+        """Of every record that was handed out, here or in a process before, and stays."""
         if self._ids is None:
             self._ids = _Ids()
             try:
@@ -206,8 +204,8 @@ class FirstLoad(Pull):
                     self._ids.add(raw[ID].cast(pa.int64()).to_numpy())
             except NoExportError as refusal:
                 self._instead(attrs.evolve(place, last=0), refusal)
-        extra = np.array(place.extra, np.int64)
-        return np.concatenate([self._ids.all(), extra])
+        known = np.concatenate([self._ids.all(), np.array(place.extra, np.int64)])
+        return np.setdiff1d(known, place.left) if place.left else known
 
 
 class _Ids:
@@ -234,7 +232,7 @@ class _Ids:
         return self._parts[0]
 
 
-def _left(ids: npt.NDArray[np.int64]) -> pa.Table:
+def _deleted(ids: npt.NDArray[np.int64]) -> pa.Table:
     size = len(ids)
     at: datetime | None = None
     return pa.table(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors._mapping import CONVERTERS, moments
 from crm_portfolio.connectors.hubspot import _paths
 from crm_portfolio.connectors.hubspot._client import Client
@@ -232,12 +233,13 @@ def _name(owner: Mapping[str, Any]) -> str | None:
 
 
 def _rate(said: Mapping[str, Any]) -> tuple[str, str, str, float]:
+    key = _assumptions.RATE_KEYS
     try:
         return (
-            str(said["fromCurrencyCode"]),
-            str(said["toCurrencyCode"]),
-            str(said.get("effectiveAt") or said["createdAt"]),
-            float(said["conversionRate"]),
+            str(said[key["currency"]]),
+            str(said[key["base"]]),
+            str(said.get(key["from"]) or said[key["made"]]),
+            float(said[key["rate"]]),
         )
     except (KeyError, ValueError, TypeError):
         raise ConnectorError(

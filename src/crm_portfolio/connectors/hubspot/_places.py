@@ -34,7 +34,8 @@ class Place:
         count: Records of all parts when they were last read whole.
         seen: Records of this part so far.
         task: The export that is being read, by HubSpot's number.
-        extra: Ids of the few that came after the export and are not in its file.
+        extra: Ids of the few that are not in its file and were handed out besides.
+        left: Ids of the few that are in its file and are gone.
     """
 
     way: Way = "list"
@@ -47,6 +48,7 @@ class Place:
     seen: int = 0
     task: str = ""
     extra: tuple[int, ...] = ()
+    left: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, cursor: Cursor) -> Place:
@@ -62,8 +64,11 @@ class Place:
                 for name in ("began", "since")
             }
             version = said.pop("version")
-            extra = tuple(int(one) for one in said["extra"])
-            place = cls(**{**said, **moments, "extra": extra})
+            ids = {
+                name: tuple(int(one) for one in said[name])
+                for name in ("extra", "left")
+            }
+            place = cls(**{**said, **moments, **ids})
         except (ValueError, TypeError, KeyError, AttributeError):
             raise SettingsError("hubspot: this cursor is not one of ours") from None
         if version != _VERSION:

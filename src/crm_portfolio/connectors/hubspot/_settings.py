@@ -33,7 +33,7 @@ class HubSpotSettings:
             rates come by themselves where the org has several currencies.
         paths: The numbered versions of the API, or the dated one.
         exports: When the first load takes an export instead of pages; ``auto``: from
-            200,000 records.
+            200,000 records. Where HubSpot has none to give just then, pages are read.
         fields: Your own properties: for each table, column → property name, or
             column → ``{"field": name, "as": "percent"}``. They replace ours.
         objects: For each table, the custom object that feeds it, like

@@ -109,6 +109,15 @@ class Catalogue:
         )
         return tuple(dict.fromkeys(named))
 
+    def sources(self, rest: Rest, table: TableName) -> dict[str, dict[str, list[str]]]:
+        """The fields behind each column of a table, by object."""
+        if table in _DERIVED:
+            return {}
+        return {
+            part.sobject.name: {line.column: list(line.sources) for line in part.fields}
+            for part in self.layouts(rest, table)
+        }
+
     def layouts(self, rest: Rest, table: TableName) -> tuple[Layout, ...]:
         """The layout of each object behind a table."""
         with self._lock:

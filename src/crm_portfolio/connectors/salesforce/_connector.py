@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from crm_portfolio import schema
-from crm_portfolio._managed import canonical
 from crm_portfolio.connectors import _assumptions
+from crm_portfolio.connectors._mapping import in_canonical_form
 from crm_portfolio.connectors.salesforce._catalogue import Catalogue
 from crm_portfolio.connectors.salesforce._columns import Layout
 from crm_portfolio.connectors.salesforce._fields import (
@@ -44,12 +44,13 @@ if TYPE_CHECKING:
         Metered,
         Provisioner,
         Reconciling,
+        Shaped,
     )
 
     def _fits(
         crm: Salesforce,
-    ) -> tuple[Connector, Provisioner, Reconciling, Metered, Inspectable]:
-        return crm, crm, crm, crm, crm  # the type checker holds the class to them
+    ) -> tuple[Connector, Provisioner, Reconciling, Metered, Inspectable, Shaped]:
+        return crm, crm, crm, crm, crm, crm  # the type checker holds the class to them
 
 
 __all__ = ["Salesforce"]
@@ -156,6 +157,24 @@ class Salesforce:
             logs_in=self._login.is_renewable,
         )
 
+    def fingerprint(self) -> str:
+        """Changes with whatever shapes the tables: settings, and the fields behind them."""
+        from hashlib import sha256
+
+        import orjson
+
+        # "sources" holds what is found by describe as well, such as the loss reason.
+        said = {
+            "fields": self._settings.fields,
+            "currency": self._settings.currency,
+            "sources": {
+                table: self._catalogue.sources(self._rest, table)
+                for table in self.tables()
+            },
+        }
+        text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=dict)
+        return sha256(text).hexdigest()
+
     def inspect(self) -> Iterator[Finding]:
         """Rights, fields and options that lack, and retirement dates that concern us."""
         from crm_portfolio.connectors.salesforce._inspect import findings
@@ -226,7 +245,7 @@ class Salesforce:
         wanted = self._layout(table).only([key, *others])
         records = self._tables.records(wanted, ids)
         zone = self.org().time_zone if records else "UTC"
-        return _in_canonical_form(
+        return in_canonical_form(
             wanted.table_of(records, time_zone=zone), [key, *others]
         )
 
@@ -291,14 +310,3 @@ class Salesforce:
 
     def _layout(self, table: TableName) -> Layout:
         return self._catalogue.layouts(self._rest, table)[0]
-
-
-def _in_canonical_form(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
-    managed = {field.column: field for field in (*schema.MANAGED, *schema.HUMAN)}
-    arrays = {}
-    for column in columns:
-        arrays[column] = rows[column]
-        if column in managed:
-            values = [canonical(column, value) for value in rows[column].to_pylist()]
-            arrays[column] = pa.array(values, schema.arrow_type(managed[column]))
-    return pa.table(arrays)

@@ -16,6 +16,7 @@ from simple_salesforce.exceptions import SalesforceError
 from crm_portfolio.connectors._retry import QuotaSpentError, TimedError
 from crm_portfolio.errors import (
     ConnectorError,
+    CursorLostError,
     LoginError,
     RightMissingError,
     TransientError,
@@ -47,7 +48,7 @@ class QueryTooLargeError(ConnectorError):
     """The org gives up on a query of this size: ask for it in parts."""
 
 
-class PlaceLostError(ConnectorError):
+class PlaceLostError(CursorLostError):
     """The job behind a place is gone: ask for the whole query again."""
 
 
@@ -193,9 +194,9 @@ def safe_code(code: object) -> str:
 def _refused(error: SalesforceError, where: str, needs: str) -> ConnectorError:
     status = error.status
     code, text = _code_and_text(error.content)
-    # A 429 is about the moment, whatever its code says.
-    is_of_limits = code == QUOTA_CODE or "TotalRequests Limit exceeded" in text
-    if is_of_limits and status != 429:
+    if status == 429:  # about the moment, whatever its code says
+        return _said(_BUSY, where, needs, code or f"HTTP {status}")
+    if code == QUOTA_CODE or "TotalRequests Limit exceeded" in text:
         if "concurrent" in text.lower():
             return TransientError(SOURCE, f"{where}: too many calls at once", code)
         return QuotaSpentError(SOURCE, _QUOTA, QUOTA_CODE)

@@ -113,7 +113,10 @@ class Session:
         failure: ConnectorError
         try:
             with self.pace.call(_ORG.name):
-                answer = ask(client)
+                try:
+                    return ask(client)
+                finally:
+                    self._heed_quota()
         except VENDOR_ERRORS as error:
             last = client.session
             failure = translated(
@@ -123,10 +126,6 @@ class Session:
                 request_id=last.last_request_id,
                 wait=last.last_wait,
             )
-        else:
-            self._heed_quota()
-            return answer
-        self._heed_quota()
         self._slow_down(failure)
         # Raised out here, so that the vendor's error, which holds the body and the
         # request with its headers, is not attached.

@@ -48,9 +48,9 @@ _ACCOUNT: Final = frozenset(
 )  # fmt: skip
 _OPPORTUNITY: Final = frozenset(
     {"opportunity_id", "account_id", "account_ids", "name", "owner_id", "pipeline",
-     "stage", "status", "amount", "original_amount", "currency", "created_at",
-     "closed_on", "expected_close_on", "probability", "kind", "loss_reason", "next_step",
-     "contact_count", "last_activity_on", "activity_count"}
+     "stage", "status", "amount", "original_amount", "currency", "home_amount",
+     "created_at", "closed_on", "expected_close_on", "probability", "kind",
+     "loss_reason", "next_step", "contact_count", "last_activity_on", "activity_count"}
 )  # fmt: skip
 # vendor docs: the two standard values; a renewal is a customer's own.
 _KINDS: Final = {

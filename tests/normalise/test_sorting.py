@@ -1,0 +1,83 @@
+"""Are more rows put in order than memory holds, and keys told apart by eight bytes?"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crm_portfolio._normalise import Disk, Memory, Sorter, hashed
+
+WORD = st.none() | st.text(max_size=3) | st.sampled_from(["a", "b", "c"])
+
+
+def rows(keys: list[str | None]) -> pa.Table:
+    return pa.table({"key": pa.array(keys, pa.string()), "row": range(len(keys))})
+
+
+@given(
+    keys=st.lists(WORD, max_size=60),
+    piece=st.integers(1, 7),
+    held=st.integers(1, 9),
+)
+@settings(max_examples=100)
+def test_sorting_on_disk_is_sorting(
+    keys: list[str | None], piece: int, held: int
+) -> None:
+    table = rows(keys)
+    with TemporaryDirectory() as place:
+        sorter = Sorter(Disk(Path(place) / "runs", rows_held=held), ["key", "row"])
+        for start in range(0, len(table), piece):
+            sorter.add(table.slice(start, piece))
+        found = list(sorter.sorted())
+    whole = table.sort_by([("key", "ascending"), ("row", "ascending")])
+    assert pa.concat_tables([table.slice(0, 0), *found]).equals(whole.combine_chunks())
+    # Rows that agree in the first key come in one table.
+    edges = [set(part["key"].to_pylist()) for part in found]
+    assert sum(map(len, edges)) == len(set().union(*edges))
+
+
+def test_many_runs_are_merged_in_steps(tmp_path: Path) -> None:
+    keys = [f"{n:05}" for n in range(3_000)]
+    random.Random(1).shuffle(keys)
+    table = rows(keys)
+    sorter = Sorter(Disk(tmp_path / "runs", rows_held=20), ["key"])
+    for start in range(0, len(table), 20):
+        sorter.add(table.slice(start, 20))
+    found = pa.concat_tables(sorter.sorted())
+    assert found["key"].to_pylist() == sorted(keys)
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_in_memory_nothing_is_written() -> None:
+    sorter = Sorter(Memory(), ["key"])
+    sorter.add(rows(["b", "a"]))
+    assert next(sorter.sorted())["key"].to_pylist() == ["a", "b"]
+
+
+def test_a_hash_knows_neither_where_a_text_stands_nor_what_is_beside_it() -> None:
+    texts = ["", "a", "a\0", "aa", "abcdefgh", "abcdefghi", "é", "x" * 1_000, "a"]
+    whole = hashed(pa.array(texts))
+    assert hashed(pa.array(texts).slice(3)).tolist() == whole[3:].tolist()
+    pieces = pa.chunked_array([texts[:2], texts[2:]])
+    assert hashed(pieces).tolist() == whole.tolist()
+    assert len(set(whole.tolist())) == len(texts) - 1
+    assert whole[1] == whole[8]
+
+
+def test_ids_that_differ_a_little_have_hashes_that_differ_a_lot() -> None:
+    ids = pa.array([f"006{n:015d}" for n in range(200_000)])
+    found = hashed(ids)
+    assert len(np.unique(found)) == len(ids)
+    assert len(np.unique(found >> np.uint64(40))) > 190_000
+
+
+def test_a_hash_of_nothing_is_nothing() -> None:
+    assert hashed(pa.array([], pa.string())).tolist() == []
+    assert len(hashed(pa.array([None, None], pa.string()))) == 2
+    assert hashed(pa.chunked_array([], pa.string())).tolist() == []

@@ -1,0 +1,108 @@
+"""Is a folder kept current from a CRM what a fresh pull of that CRM gives?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crm_portfolio import Portfolio, connect, pull, samples
+from crm_portfolio._pull import PullSettings
+from crm_portfolio.connectors.hubspot import HubSpotSettings
+from crm_portfolio.connectors.salesforce import SalesforceSettings
+from crm_portfolio.simulator import HubSpot, Salesforce
+
+BOOK = samples.book(accounts=40, opportunities=250)
+TABLES = ("account", "opportunity", "opportunity_change", "stage", "owner")
+Content = Callable[[Path], dict[str, bytes]]
+
+NAMES = {
+    "salesforce": ("Account", "Opportunity", "Name", "Name", "Amount"),
+    "hubspot": ("companies", "deals", "name", "dealname", "amount"),
+}
+KINDS: dict[str, Any] = {
+    "salesforce": lambda: SalesforceSettings(tables=TABLES),
+    "hubspot": lambda: HubSpotSettings(tables=TABLES),
+}
+
+
+@pytest.fixture(params=["salesforce", "hubspot"])
+def vendor(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def crm(vendor: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    kind = Salesforce if vendor == "salesforce" else HubSpot
+    with kind(BOOK.tables, currency="EUR") as pretend:
+        for name, value in pretend.environment.items():
+            monkeypatch.setenv(name, value)
+        yield pretend
+
+
+def one_night(chance: random.Random, crm: Any, vendor: str) -> None:
+    """People at work: they edit, delete and merge, and time goes by."""
+    account, opportunity, name, deal, amount = NAMES[vendor]
+    accounts, deals = sorted(crm.ids("account").values()), []
+    deals = sorted(crm.ids("opportunity").values())
+    for _ in range(chance.randint(0, 12)):
+        crm.clock.advance(chance.choice([1, 60, 3_600]))
+        record = chance.choice(deals)
+        if is_there(crm, opportunity, record):
+            values = {deal: f"Deal {chance.random()}", amount: chance.randint(1, 999)}
+            crm.edit(opportunity, record, values)
+        record = chance.choice(accounts)
+        if is_there(crm, account, record):
+            crm.edit(account, record, {name: f"Account {chance.random()}"})
+    for table, records in ((opportunity, deals), (account, accounts)):
+        record = chance.choice(records)
+        if is_there(crm, table, record):
+            crm.delete(table, record)
+    one, other = chance.sample(accounts, 2)
+    if is_there(crm, account, one) and is_there(crm, account, other):
+        crm.merge(account, one, other)
+    crm.clock.advance(3_600)
+
+
+def is_there(crm: Any, table: str, record: str) -> bool:
+    try:
+        found = crm.record(table, record)
+    except (KeyError, LookupError, ValueError):
+        return False
+    return not (found.get("IsDeleted") or found.get("archived"))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_night_after_night_it_is_what_a_fresh_pull_gives(
+    vendor: str, crm: Any, tmp_path: Path, bytes_of: Content, seed: int
+) -> None:
+    chance = random.Random(seed)
+    as_of = BOOK.truths["as_of"]
+
+    def pulled(folder: str, *, since_last: bool) -> Path:
+        source = connect(vendor, settings=KINDS[vendor]())
+        rarely = PullSettings(reconcile_days=100_000)
+        pull(
+            source,
+            as_of=as_of,
+            into=tmp_path / folder,
+            since_last=since_last,
+            settings=rarely,
+        )
+        return tmp_path / folder
+
+    book = pulled("book", since_last=False)
+    for night in range(3):
+        one_night(chance, crm, vendor)
+        pulled("book", since_last=True)
+        other = bytes_of(pulled(f"fresh-{night}", since_last=False))
+        mine = bytes_of(book)
+        different = [name for name in other if mine.get(name) != other[name]]
+        assert different == [], f"after night {night}"
+        assert set(mine) == set(other)
+    left = Portfolio.load(book).row_counts
+    assert left["account"] < BOOK.tables["account"].num_rows - 3
+    assert left["opportunity"] < BOOK.tables["opportunity"].num_rows
