@@ -99,3 +99,25 @@ def test_a_damaged_file_is_named_without_quoting_it(
         read_folder(tmp_path)
     assert name in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_parquet_file_tells_of_its_rows_and_not_of_the_pieces_they_came_in() -> None:
+    rows = 150_000
+    table = pa.table(
+        {
+            "opportunity_id": [f"o{n}" for n in range(rows)],
+            "name": [None if n % 7 == 0 else "ü" * (n % 50) for n in range(rows)],
+            "stage": [f"s{n % 3_000}" * 20 for n in range(rows)],
+            "owner_id": [f"u{n % 9}" for n in range(rows)],
+            "amount": [n / 7 for n in range(rows)],
+        }
+    )
+    whole = parquet_bytes(table)
+    for size in (997, 10_000, 65_536, 70_000):
+        sink = io.BytesIO()
+        file = ParquetRows(sink, table.schema)
+        for start in range(0, rows, size):
+            file.write(pa.concat_tables([table.slice(start, size)]))
+        file.close()
+        assert sink.getvalue() == whole
+    assert pq.read_table(io.BytesIO(whole)).equals(table)

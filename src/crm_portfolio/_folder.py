@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, get_args
 
@@ -37,13 +38,28 @@ _NAMES: tuple[TableName, ...] = get_args(TableName)
 _COMPANIONS = ("faults.parquet", "balance.parquet")
 _GROUP_ROWS: Final = 1 << 16
 # Columns in which hardly a value comes twice, so that a dictionary would be in vain.
-_DISTINCT: Final = frozenset(
+_OURS: Final = ("owner", "product")  # of whom there are few
+_REPEATED: Final = {
     column.name
     for table in TABLES.values()
     for column in table.columns
-    if column.type in {"text", "money", "number", "moment"}
-    or (column.type == "id" and column.refers_to not in {"owner", "product"})
-) | {"row", "value"}
+    if column.refers_to in _OURS
+}
+# Columns in which hardly a value comes twice, so that a dictionary would be in vain.
+_DISTINCT: Final = {
+    column.name
+    for table in TABLES.values()
+    for column in table.columns
+    if column.type in {"id", "text", "money", "number", "moment"}
+} | {"row", "value"}
+# One page for each column of a group, so that it does not matter where pieces end.
+_ONE_PAGE: Final = {
+    "write_batch_size": _GROUP_ROWS,
+    "data_page_size": 1 << 30,
+    "dictionary_pagesize_limit": 1 << 30,
+}
+if "max_rows_per_page" in signature(pq.ParquetWriter).parameters:
+    _ONE_PAGE["max_rows_per_page"] = _GROUP_ROWS
 
 
 def read_folder(folder: Path) -> dict[TableName, pa.Table]:
@@ -100,8 +116,13 @@ class ParquetRows:
             schema,
             compression="zstd",
             compression_level=1,
-            use_dictionary=[name for name in schema.names if name not in _DISTINCT],
+            use_dictionary=[
+                name
+                for name in schema.names
+                if name in _REPEATED or name not in _DISTINCT
+            ],
             write_statistics=False,
+            **_ONE_PAGE,
         )
         self._waiting: list[pa.Table] = []
         self._rows = 0
@@ -122,7 +143,7 @@ class ParquetRows:
         joined = pa.concat_tables(self._waiting)
         for start in range(0, rows, _GROUP_ROWS):
             group = joined.slice(start, min(_GROUP_ROWS, rows - start))
-            self._writer.write_table(group.combine_chunks(), _GROUP_ROWS)
+            self._writer.write_table(group, _GROUP_ROWS)
         self._waiting = [joined.slice(rows)]
         self._rows -= rows
 

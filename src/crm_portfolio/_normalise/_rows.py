@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio.schema import Table, faults_of
+from crm_portfolio.schema import Table, fault_table, faults_of
 
 __all__ = [
     "ROW",
@@ -57,6 +57,8 @@ def report(
     shown: str | None = None,
 ) -> pa.Table:
     """The same fault for every masked row; ``shown`` is the column whose value to show."""
+    if not pc.any(mask).as_py():
+        return fault_table()
     shown = column if shown is None else shown
     used = [name for name in (shown, ROW) if name in table.column_names]
     found = table.select(used).take(true_rows(mask))

@@ -17,22 +17,27 @@ _TEXTS: Final = ("id", "text", "code")
 
 def plain_rows(rows: pa.Table, spec: Table) -> pa.Table:
     """The rows with texts as texts, and all-null columns of the type they should have."""
+    if all(_is_settled(field, spec) for field in rows.schema):  # the usual case
+        return rows.replace_schema_metadata(None)
     rows = to_arrow(rows)
-    fields = []
-    for field in rows.schema:
-        type_ = field.type
-        if field.name in spec:
-            column = spec[field.name]
-            if pa.types.is_null(type_):
-                type_ = arrow_type(column)
-            elif column.type in _TEXTS and _is_plain(type_):
-                type_ = pa.string()
-        fields.append(pa.field(field.name, type_))
+    fields = [pa.field(field.name, _plain_type(field, spec)) for field in rows.schema]
     return rows.cast(pa.schema(fields))
 
 
-def _is_plain(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(type_) or pa.types.is_boolean(type_))
+def _is_settled(field: pa.Field, spec: Table) -> bool:
+    if field.name not in spec:
+        return bool(field.type == pa.string())
+    return field.type in (pa.string(), arrow_type(spec[field.name]))
+
+
+def _plain_type(field: pa.Field, spec: Table) -> pa.DataType:
+    if field.name not in spec:
+        return field.type
+    column = spec[field.name]
+    if pa.types.is_null(field.type):
+        return arrow_type(column)
+    is_plain = pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)
+    return pa.string() if column.type in _TEXTS and is_plain else field.type
 
 
 def common_schema(schemas: Iterable[pa.Schema]) -> pa.Schema:

@@ -35,6 +35,8 @@ class Origin:
         # Neither part is shown back: a password may have been pasted before an @.
         if (
             not host
+            or not said.isprintable()  # a line break would be dropped in silence
+            or " " in said
             or "@" in parts.netloc
             or parts.path not in ("", "/")
             or parts.query

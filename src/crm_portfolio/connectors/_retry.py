@@ -51,7 +51,8 @@ class RetrySettings:
     longest_wait_seconds: float = 60.0
 
     def __attrs_post_init__(self) -> None:
-        if self.attempts < 1 or self.first_wait_seconds < 0:
+        shortest = min(self.first_wait_seconds, self.longest_wait_seconds)
+        if self.attempts < 1 or shortest < 0:
             raise SettingsError("retry: at least 1 attempt, and no negative wait")
 
 

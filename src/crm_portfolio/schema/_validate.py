@@ -94,19 +94,19 @@ def _read_column(
     def report(
         code: str, mask: pa.Array, shown: pa.Array | None, hint: str = ""
     ) -> None:
+        if not pc.any(mask).as_py():
+            return
         rows = pc.indices_nonzero(pc.fill_null(mask, False)).cast(pa.int64())  # noqa: FBT003
-        if len(rows):
-            texts = None if shown is None else _shown(shown.take(rows))
-            faults.append(
-                faults_of(
-                    spec.name,
-                    column.name,
-                    code,
-                    rows=pc.add(rows, first_row),
-                    values=texts,
-                    hint=hint,
-                )
+        faults.append(
+            faults_of(
+                spec.name,
+                column.name,
+                code,
+                rows=pc.add(rows, first_row),
+                values=None if shown is None else _shown(shown.take(rows)),
+                hint=hint,
             )
+        )
 
     report("wrong_type", unreadable, raw, _HINTS[column.type])
     if column.required:

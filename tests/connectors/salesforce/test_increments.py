@@ -253,6 +253,25 @@ def test_an_id_smuggled_into_a_cursor_never_reaches_a_query(org, connected) -> N
     assert org.calls.get("GET query", 0) == before
 
 
+@pytest.mark.parametrize(
+    "part",
+    [{"job_id": "../../sobjects/Account"}, {"api_version": "66.0/x/.."}, {"job_id": 1}],
+)
+def test_a_path_smuggled_into_a_cursor_never_reaches_an_address(
+    org, connected, part
+) -> None:
+    _, cursor = pulled(connected(org), "account")
+    place = {"job_id": "750A", "locator": None, "api_version": "66.0"} | part
+    said = json.loads(cursor.token)
+    said |= {"done": False, "leg": 0, "ranges": [[None, None]], "bulk": place}
+    calls = org.api_calls
+    with pytest.raises(SettingsError, match="pull the table whole"):
+        connected(org).pull(
+            "account", resume=Cursor("account", json.dumps(said), cursor.taken_at)
+        )
+    assert org.api_calls == calls
+
+
 def test_a_cursor_holds_no_secret_and_no_name(org, connected) -> None:
     org.clock.advance(HOUR)
     org.edit("Account", org.ids("account")["A1"], {"Name": "Planted Name"})

@@ -131,6 +131,8 @@ def test_two_log_ins_in_the_environment_are_one_too_many() -> None:
         ("https://user:hunter2@acme.my.salesforce.com", "scheme and host only"),
         ("https://acme.my.salesforce.com/services", "scheme and host only"),
         ("https://acme.my.salesforce.com#hunter2", "scheme and host only"),
+        ("https://acme.my.salesforce.com\n.evil.example", "scheme and host only"),
+        ("https://ac me.my.salesforce.com", "scheme and host only"),
         ("https://acme:port", "is not an address"),
         ("", "scheme and host only"),
     ],

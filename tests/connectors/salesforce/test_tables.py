@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from crm_portfolio.connectors.salesforce import SalesforceSettings
+from crm_portfolio.connectors.salesforce._columns import json_table
 from crm_portfolio.connectors.salesforce._loss_reason import candidates, found_field
 from crm_portfolio.errors import (
     FieldNotFoundError,
@@ -17,6 +18,7 @@ from crm_portfolio.errors import (
 )
 from crm_portfolio.protocols import Shaped
 from crm_portfolio.simulator import Salesforce as Simulator
+from crm_portfolio.simulator.salesforce import Switches
 
 MOMENT = pa.timestamp("us", "UTC")
 
@@ -541,3 +543,30 @@ def test_a_fingerprint_costs_no_call_that_a_pull_does_not_make(connected) -> Non
         assert isinstance(crm, Shaped)
         assert crm.fingerprint()
         assert crm.calls == before
+
+
+# History
+
+
+def test_the_history_of_a_number_is_told_in_numbers(connected) -> None:
+    """Of any type: JSON has a number for a number there, and text for text."""
+    deals = DEALS.append_column("discount_share", pa.array([0.25, None, 0.5]))
+    tracked = Switches(tracked=("Amount", "NextStep", "Discount_Share__c"))
+    ours = {"opportunity": {"discount_share": "Discount_Share__c"}}
+    data = {"account": ACCOUNTS, "opportunity": deals}
+    with Simulator(data, currency="EUR", switches=tracked) as org:
+        org.clock.advance(3_600)
+        values = {"Discount_Share__c": 0.75, "NextStep": "0.75", "Amount": 1.0}
+        org.edit("Opportunity", org.ids("opportunity")["1"], values)
+        changes = whole(connected(org, fields=ours), "opportunity_change")
+    said = {(row["field"], row["old"], row["new"]) for row in changes}
+    assert {("discount_share", "0.25", "0.75"), ("next_step", None, "0.75")} <= said
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, None), ("a", "a"), (0.5, "0.5"), (True, "true")]
+)
+def test_a_value_of_any_type_is_its_spelling_in_json(value, text) -> None:
+    kinds = {"Id": "id", "NewValue": "anyType"}
+    rows = json_table([{"Id": "1", "NewValue": value}], tuple(kinds), kinds, "X")
+    assert rows["NewValue"].to_pylist() == [text]

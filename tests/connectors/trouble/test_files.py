@@ -17,6 +17,7 @@ from troubled import (
     timed,
 )
 
+from crm_portfolio.connectors.hubspot._exports import begun
 from crm_portfolio.connectors.salesforce._bulk import Bulk
 from crm_portfolio.connectors.salesforce._jobs import Patience
 from crm_portfolio.errors import TransientError
@@ -52,11 +53,8 @@ def export(hubspot: Org) -> Reading:
 
 
 @pytest.mark.parametrize("kind", DRESSES)
-@pytest.mark.parametrize("page", [1, 2])
-def test_a_csv_in_another_dress_says_the_same(
-    csv_reading: Reading, kind: str, page: int
-) -> None:
-    csv_reading.must_survive(kind, at=page, more=0)
+def test_a_csv_in_another_dress_says_the_same(csv_reading: Reading, kind: str) -> None:
+    csv_reading.must_survive(kind, at=1, more=0)
 
 
 def test_names_come_to_the_letter(reading: Reading) -> None:
@@ -100,13 +98,13 @@ def test_what_came_of_a_job_is_read_however_it_is_written(
     "kind", ["truncated", "reset", "empty", "undecodable", "unavailable", "expired"]
 )
 def test_a_file_that_arrives_broken_is_fetched_again(
-    csv_reading: Reading, kind: str
+    export: Reading, kind: str
 ) -> None:
-    # A link of HubSpot's is asked for anew, which is a call more.
-    csv_reading.must_survive(kind, at=1, more=2)
+    # By a new link, which is a call more.
+    export.must_survive(kind, at=1, more=2)
 
 
-@pytest.mark.parametrize("size", [0, 10, 2_000, 20_000])
+@pytest.mark.parametrize("size", [0, 2_000])
 def test_a_file_may_be_cut_anywhere(csv_reading: Reading, size: int) -> None:
     csv_reading.must_survive("truncated", at=1, size=size, more=2)
 
@@ -161,8 +159,9 @@ def test_an_export_that_never_ends_or_fails_is_replaced_by_pages(
 
 
 def test_exports_that_are_used_up_are_replaced_by_pages(export: Reading) -> None:
+    crm = export.connected()
     for _ in range(30):
-        export.pulled()
+        begun(crm._client, crm._layouts("account")[0])
     before = export.org.calls_of("GET objects/{kind}")
     export.must_be_whole(export.pulled())
     assert export.org.calls_of("GET objects/{kind}") - before == 7

@@ -75,7 +75,7 @@ def test_a_log_in_that_is_refused_is_not_tried_for_ever(org: Org) -> None:
 def test_a_session_that_ends_at_any_call_of_a_write_is_renewed_once(
     writing: Writing,
 ) -> None:
-    ids = writing.org.ids[:250]
+    ids = writing.org.ids[:150]
     for call in range(1, calls_of(writing, ids) + 1):
         value = "AB"[call % 2]
         writing.org.fault("expired", at=call)

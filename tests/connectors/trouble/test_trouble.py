@@ -194,25 +194,31 @@ ROWS: Final = (
 )
 
 
+def modules() -> list[ast.Module]:
+    """Those of this folder but this one."""
+    files = Path(__file__).parent.glob("test_*.py")
+    others = [file for file in files if file.name != Path(__file__).name]
+    return [ast.parse(file.read_text("utf-8")) for file in others]
+
+
 def written_tests() -> dict[str, frozenset[str]]:
-    """Each test of this folder but these, and its arguments."""
-    found = {}
-    for file in Path(__file__).parent.glob("test_*.py"):
-        if file.name != Path(__file__).name:
-            for node in ast.parse(file.read_text("utf-8")).body:
-                if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                    found[node.name] = frozenset(arg.arg for arg in node.args.args)
-    return found
+    """Each test, and its arguments."""
+    return {
+        node.name: frozenset(arg.arg for arg in node.args.args)
+        for module in modules()
+        for node in module.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
 
 
 def named_kinds() -> set[str]:
-    """Every text of this folder that is a kind of fault."""
-    texts = set()
-    for file in Path(__file__).parent.glob("test_*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                texts.add(node.value)
-    return texts & set(KINDS)
+    """Every text that is a kind of fault."""
+    return {
+        str(node.value)
+        for module in modules()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Constant) and node.value in KINDS
+    }
 
 
 def test_no_row_is_without_a_test_and_no_test_without_a_row() -> None:

@@ -163,14 +163,16 @@ def _download(client: Client, link: str, file: IO[bytes]) -> None:
                     f"{where}: the link does not work, or no more",
                     f"HTTP {reply.status}",
                 )
+            is_page = "html" in reply.headers.get("Content-Type", "")
             for piece in reply.stream(_PIECE):
                 file.write(piece)
     except urllib3.exceptions.HTTPError as error:
         failure: ConnectorError = unreachable(error, where)
     else:
-        if file.tell():
+        if file.tell() and not is_page:
             return
-        failure = unreadable(where)  # a file has a header at least
+        # A file has a header at least; a page is what a proxy puts in its place.
+        failure = unreadable(where)
     # Raised out here, so that the address, which is a key, is not attached.
     raise failure
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
+import orjson
 import pyarrow as pa
 
 from crm_portfolio.connectors._mapping import (
@@ -31,6 +32,7 @@ from crm_portfolio.schema import TABLES, TableName
 __all__ = ["Layout", "json_table", "layout", "vendor_objects"]
 
 _NUMBERS: Final = frozenset({"int", "double", "currency", "percent", "long"})
+_ANY: Final = "anyType"  # a value of the history is as its field is
 _COMPOUND: Final = frozenset({"address", "location", "complexvalue"})
 
 
@@ -95,6 +97,9 @@ def json_table(
 ) -> pa.Table:
     """Records as the JSON gave them, as typed columns of the vendor's."""
     wanted = pa.struct([(name, _json_type(kinds[name])) for name in names])
+    loose = [name for name in names if kinds[name] == _ANY]
+    if loose:
+        records = [_as_text(record, loose) for record in records]
     try:
         arrays = pa.array(records, type=wanted).flatten()
         typed = [
@@ -106,6 +111,20 @@ def json_table(
             "salesforce", f"reading {sobject}: a value is not of its field's type"
         ) from None
     return pa.table(typed, names=list(names))
+
+
+def _as_text(record: MappingOf[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The record, in which values of any type are what JSON spells them like."""
+    said = {name: record.get(name) for name in names}
+    return {
+        **record,
+        **{
+            name: value
+            if value is None or isinstance(value, str)
+            else orjson.dumps(value).decode()
+            for name, value in said.items()
+        },
+    }
 
 
 def vendor_objects(

@@ -45,8 +45,8 @@ _FIELD_KINDS: Final[Mapping[str, str]] = {
     "Id": "id",
     _OF: "reference",
     "Field": "picklist",
-    "OldValue": "string",
-    "NewValue": "string",
+    "OldValue": "anyType",
+    "NewValue": "anyType",
     _BORN: "datetime",
 }
 

@@ -130,7 +130,7 @@ class Place:
         """
         try:
             return cls._of(json.loads(token))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise SettingsError(
                 "the cursor is not one of salesforce's, or of another version: pull the "
                 "table whole"
@@ -142,7 +142,7 @@ class Place:
             raise ValueError
         seen = Seen.from_json(said["seen"])
         ranges = said["ranges"]
-        bulk = BulkPlace(**said["bulk"]) if said["bulk"] else None
+        bulk = _job(BulkPlace(**said["bulk"])) if said["bulk"] else None
         spot = None
         if ranges is not None:
             spot = Spot(tuple((_id(low), _id(high)) for low, high in ranges), bulk)
@@ -162,6 +162,14 @@ def _id(text: str | None) -> str | None:
     if text is not None and not re.fullmatch(r"[A-Za-z0-9]{15,18}", text):
         raise ValueError
     return text
+
+
+def _job(place: BulkPlace) -> BulkPlace:
+    """The place, of which two parts stand in an address."""
+    is_plain = place.job_id.isalnum() and re.fullmatch(r"\d+\.\d", place.api_version)
+    if not is_plain:
+        raise ValueError
+    return place
 
 
 def _text(moment: datetime | None) -> str | None:
