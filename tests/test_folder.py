@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from crm_portfolio._folder import FolderFormat, read_folder, write_folder
+from crm_portfolio._folder import (
+    FolderFormat,
+    ParquetRows,
+    parquet_bytes,
+    read_folder,
+    write_folder,
+)
 from crm_portfolio.errors import DamagedFileError, SettingsError
 from crm_portfolio.schema import TableName
 

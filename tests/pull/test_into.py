@@ -42,13 +42,6 @@ def at_call(number: int, error: BaseException) -> Callable[[int], None]:
     return strike
 
 
-def at_any_call(error: BaseException) -> Callable[[int], None]:
-    def strike(called: int) -> None:
-        raise error
-
-    return strike
-
-
 # --- the same, however it came -----------------------------------------------------
 
 
@@ -218,27 +211,39 @@ def test_the_first_error_stops_the_others_and_nothing_is_lost(
 def test_a_place_that_the_crm_forgot_is_begun_anew_and_only_once(
     ledger: Ledger, tmp_path: Path, bytes_of: Content, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ledger.rows_at_once = 1
     ledger.at_call = at_call(5, TransientError("ledger", "gone away"))
+    one = PullSettings(at_once=1)
     with pytest.raises(TransientError):
-        pull(ledger, as_of=AS_OF, into=tmp_path / "book")
-    ledger.at_call = at_any_call(CursorLostError("ledger", "no such place"))
-    with pytest.raises(CursorLostError):
-        pull(ledger, as_of=AS_OF, into=tmp_path / "book")
+        pull(ledger, as_of=AS_OF, into=tmp_path / "book", settings=one)
     ledger.at_call = lambda number: None
-    told, plain = [], type(ledger).pull
+    told: list[TableName] = []
+    plain = type(ledger).pull
 
     def forgetful(self: Ledger, table: TableName, **how: Any) -> Iterator[Any]:
-        if how.get("resume") is not None:
+        if how["resume"] is not None:
             told.append(table)
             raise CursorLostError("ledger", "no such place")
         return plain(self, table, **how)
 
     monkeypatch.setattr(type(ledger), "pull", forgetful)
-    pulled = pull_into(ledger, tmp_path / "book", as_of=AS_OF)
-    assert len(told) == len({*told}) > 0
+    pulled = pull_into(ledger, tmp_path / "book", as_of=AS_OF, settings=one)
+    assert len(told) == 1
     assert any(f"{told[0]} is begun anew" in note for note in pulled.notes)
     pull(ledger, as_of=AS_OF, into=tmp_path / "whole")
     assert bytes_of(tmp_path / "book") == bytes_of(tmp_path / "whole")
+
+
+def test_a_crm_that_forgets_every_place_at_once_is_an_error(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    def forget(_: int) -> None:
+        raise CursorLostError("ledger", "no such place")
+
+    ledger.at_call = forget
+    for _ in range(2):
+        with pytest.raises(CursorLostError):
+            pull(ledger, as_of=AS_OF, into=tmp_path / "book")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit()])

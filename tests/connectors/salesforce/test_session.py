@@ -156,6 +156,15 @@ def test_threads_that_are_refused_together_log_in_once(org) -> None:
     assert org.calls["POST oauth2/token"] == 5
 
 
+def test_a_session_that_another_renewed_may_have_ended_as_well(org) -> None:
+    one, other = session(org), session(org)
+    one.call(limits, where="x"), other.call(limits, where="x")
+    org.expire_tokens()
+    one.call(limits, where="x")
+    org.expire_tokens()
+    assert other.call(limits, where="x")
+
+
 def test_an_org_that_has_moved_is_not_followed(strange, monkeypatch) -> None:
     from crm_portfolio.connectors._origin import Origin
     from crm_portfolio.connectors.salesforce._tickets import Ticket

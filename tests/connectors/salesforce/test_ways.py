@@ -10,7 +10,12 @@ import pytest
 from crm_portfolio import Portfolio, pull
 from crm_portfolio.connectors._pace import Ceilings
 from crm_portfolio.connectors._retry import QuotaSpentError
+from crm_portfolio.connectors.salesforce import SalesforceSettings, SessionToken
+from crm_portfolio.connectors.salesforce._bulk import Bulk as Bulk2
 from crm_portfolio.connectors.salesforce._id_ranges import halves, parts
+from crm_portfolio.connectors.salesforce._reading import Reader, Select
+from crm_portfolio.connectors.salesforce._rest import Query, Rest
+from crm_portfolio.connectors.salesforce._session import Session
 from crm_portfolio.errors import ConnectorError
 from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator import Salesforce as Simulator
@@ -87,6 +92,22 @@ def test_a_job_that_is_gone_when_a_pull_goes_on_costs_a_new_one(
         assert pulled("stopped").row_counts == pulled("whole").row_counts
         parts = [tmp_path / name / "account.parquet" for name in ("stopped", "whole")]
         assert parts[0].read_bytes() == parts[1].read_bytes()
+
+
+def test_a_cursor_that_is_lost_before_a_row_came_is_not_asked_for_for_ever(
+    strange,
+) -> None:
+    def answer(_: str) -> tuple[int, bytes]:
+        assert len(strange.paths) < 9
+        return 400, b'[{"errorCode": "INVALID_QUERY_LOCATOR", "message": "x"}]'
+
+    strange.answer = answer
+    settings = SalesforceSettings(bulk="never")
+    session = Session(SessionToken(strange.url, "token"), settings)
+    reader = Reader(Rest(session, settings), Bulk2(session, settings), settings)
+    with pytest.raises(ConnectorError, match="run again"):
+        list(reader.chunks(Select(Query("Account", ("Id",)), {"Id": "id"})))
+    assert len(strange.paths) == 2
 
 
 def test_a_query_that_times_out_is_cut_until_it_does_not(big_org, connected) -> None:
