@@ -111,7 +111,7 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no canonical JSON")
 
 
-def digest(content: bytes) -> str:
+def digest(content: bytes | memoryview) -> str:
     """The SHA-256 of the content, as hexadecimal text."""
     return hashlib.sha256(content).hexdigest()
 

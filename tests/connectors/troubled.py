@@ -259,12 +259,16 @@ class Reading:
         assert left(whole) == self.gone
         assert [batch.is_last for batch in whole][-1:] == [True]
 
-    def must_survive(self, kind: str, *, more: int = 1, **how: Any) -> None:
+    def must_survive(
+        self, kind: str, *, more: int = 1, at: int = 2, route: str = "", **how: Any
+    ) -> None:
         """The fault strikes, and costs no more than so many calls and no row."""
-        self.fault(kind, **how)
-        before = self.org.calls
+        route = route or self.way.page
+        self.fault(kind, at=at, route=route, **how)
+        before, pages = self.org.calls, self.org.calls_of(route)
         self.must_be_whole(self.pulled())
-        assert self.org.calls - before <= self.least + more
+        assert self.org.calls - before <= self.least + more, kind
+        assert self.org.calls_of(route) - pages >= at, kind
 
 
 class Watch:

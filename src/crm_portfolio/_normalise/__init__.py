@@ -28,7 +28,13 @@ from crm_portfolio._normalise._money import (
 )
 from crm_portfolio._normalise._reading import typed_rows
 from crm_portfolio._normalise._runs import Disk, Memory, Room, in_chunks
-from crm_portfolio._normalise._sorting import Ordered, Sorter, in_order, merged
+from crm_portfolio._normalise._sorting import (
+    Ordered,
+    Sorter,
+    in_order,
+    in_order_by_slices,
+    merged,
+)
 from crm_portfolio._normalise._streams import Stream
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.schema import FAULTS, TABLES, TableName, faults_of, read_rows
@@ -49,6 +55,7 @@ __all__ = [
     "hashed",
     "in_chunks",
     "in_order",
+    "in_order_by_slices",
     "merged",
     "normalise",
     "normalise_streams",

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 from crm_portfolio._normalise._runs import Room
 
-__all__ = ["Ordered", "Sorter", "in_order", "merged"]
+__all__ = ["Ordered", "Sorter", "in_order", "in_order_by_slices", "merged"]
 
 _AT_ONCE: Final = 16  # runs that are read side by side
+_RANGE_ROWS: Final = 1 << 16  # of all of them together, in one step
 Bound: TypeAlias = tuple[bool, Any]  # whether it is null, which comes last; the value
 
 
@@ -100,6 +101,23 @@ def in_order(table: pa.Table, keys: Sequence[str]) -> pa.Table:
     return table.sort_by([(key, "ascending") for key in keys]).combine_chunks()
 
 
+def in_order_by_slices(
+    table: pa.Table, keys: Sequence[str], size: int
+) -> Iterator[pa.Table]:
+    """The same a few rows at a time, so that all are not in memory twice."""
+    table = table.combine_chunks()
+    first = table[keys[0]]
+    is_sorted = not first.null_count and (len(table) < 2 or _ascends(first))
+    order = None
+    if not is_sorted:
+        order = pc.sort_indices(table, sort_keys=[(key, "ascending") for key in keys])
+    for start in range(0, len(table), size) or (0,):
+        if order is None:
+            yield table.slice(start, size)
+        else:
+            yield table.take(order.slice(start, size))
+
+
 def _ascends(values: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.less(values[:-1], values[1:])).as_py())
 
@@ -154,6 +172,8 @@ def _merged(runs: Sequence[Ordered], keys: Sequence[str]) -> Iterator[pa.Table]:
     while heads or waiting:
         if not heads:
             heads.append(_Head(waiting.popleft(), keys[0]))
+        for head in heads:
+            head.fill(_RANGE_ROWS // len(heads))
         bounds = [head.last for head in heads if head.has_more]
         if waiting:
             bounds.append(waiting[0].first)
@@ -195,6 +215,11 @@ class _Head:
         if not self._rest and self.has_more:
             self._read()
         return rest.slice(0, count)
+
+    def fill(self, rows: int) -> None:
+        """Have about so many waiting, that each step is worth its while."""
+        while self.has_more and sum(map(len, self._rest)) < rows:
+            self._read()
 
     def read_past(self, bound: Bound) -> None:
         if self._rest and self.last == bound and self.has_more:

@@ -21,18 +21,19 @@ import attrs
 import pyarrow as pa
 from pyarrow import ipc
 
-from crm_portfolio._normalise import Ordered, Room, Stream, in_order, merged
+from crm_portfolio._normalise import Ordered, Room, Stream, in_order_by_slices, merged
 from crm_portfolio._pull._checkpoint import Checkpoint
 from crm_portfolio._pull._layout import common_schema, fitted, plain_rows
-from crm_portfolio._storage import digest
+from crm_portfolio._storage import digest, digest_of
 from crm_portfolio.errors import DamagedFileError
 from crm_portfolio.schema import TABLES, Table, TableName
 
 __all__ = ["IS_SET", "BatchFile", "Mirror", "distinct", "sort_keys"]
 
 _CHECKPOINT: Final = "checkpoint.json"
-_CHUNK_ROWS: Final = 1 << 15
-_CHUNK_BYTES: Final = 1 << 23
+_WALKED_ROWS: Final = 1 << 15  # at once, where nothing is to be merged
+_CHUNK_ROWS: Final = 1 << 13  # so few, because many files may be read side by side
+_CHUNK_BYTES: Final = 1 << 21
 _SHOWN: Final = 16  # characters of a checksum
 # Tables without a key whose equal rows are one fact, told twice.
 IS_SET: Final[tuple[TableName, ...]] = ("opportunity_change",)
@@ -70,23 +71,23 @@ class BatchFile:
         self, schema: pa.Schema, names: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
         """The rows, a few at a time, with the columns of the schema."""
-        content = self.path.read_bytes()
-        if not self.is_own and not self._is_what_was_stored(content):
+        if not self.is_sound():
             raise _damaged(self.path)
         wanted = (
             schema if names is None else pa.schema([schema.field(n) for n in names])
         )
-        reader = ipc.open_file(pa.BufferReader(content))
-        for place in range(reader.num_record_batches):
-            rows = pa.Table.from_batches([reader.get_batch(place)])
-            held = [name for name in wanted.names if name in rows.column_names]
-            yield fitted(rows.select(held), wanted)
+        # Read, not mapped: pages of a mapped file would stay in memory as long as it.
+        with pa.OSFile(str(self.path)) as file:
+            reader = ipc.open_file(file)
+            for place in range(reader.num_record_batches):
+                rows = pa.Table.from_batches([reader.get_batch(place)])
+                held = [name for name in wanted.names if name in rows.column_names]
+                yield fitted(rows.select(held), wanted)
 
     def is_sound(self) -> bool:
-        return self.is_own or self._is_what_was_stored(self.path.read_bytes())
-
-    def _is_what_was_stored(self, content: bytes) -> bool:
-        return self.path.name.split("-", 1)[1][:_SHOWN] == digest(content)[:_SHOWN]
+        """Whether it is what was stored."""
+        shown = self.path.name.split("-", 1)[1][:_SHOWN]
+        return self.is_own or shown == digest_of(self.path)[:_SHOWN]
 
     def ordered(
         self, key: str, tables: Callable[[], Iterator[pa.Table]]
@@ -162,9 +163,7 @@ class Mirror:
         rows = plain_rows(rows, self.spec)
         is_theirs = kind in {"rows", "present"}
         keys = sort_keys(self.spec, rows.column_names) if is_theirs else ["id"]
-        if keys and self._sorts:
-            rows = in_order(rows, keys)
-        content = _file_bytes(rows)
+        content = _file_bytes(rows, keys if self._sorts else [])
         ending = "arrow" if kind == "rows" else f"{kind}.arrow"
         place = self._folder / folder
         path = place / f"{number:06d}-{digest(content)[:_SHOWN]}.{ending}"
@@ -251,9 +250,15 @@ class Mirror:
 def _one_by_one(
     files: Sequence[BatchFile], schema: pa.Schema, names: Sequence[str] | None
 ) -> Iterator[pa.Table]:
-    yield schema.empty_table().select(list(names or schema.names))
+    waiting = [schema.empty_table().select(list(names or schema.names))]
     for file in files:
-        yield from file.tables(schema, names)
+        for rows in file.tables(schema, names):
+            waiting.append(rows)
+            if sum(map(len, waiting)) >= _WALKED_ROWS:
+                yield pa.concat_tables(waiting)
+                waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def distinct(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -262,14 +267,17 @@ def distinct(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield rows.group_by(rows.column_names, use_threads=False).aggregate([])
 
 
-def _file_bytes(rows: pa.Table) -> bytes:
+def _file_bytes(rows: pa.Table, keys: Sequence[str]) -> memoryview:
+    """The rows as a file, in the order of these columns if there are any."""
     sink = io.BytesIO()
     options = ipc.IpcWriteOptions(compression="lz4", use_threads=False)
     width = max(1, rows.nbytes // max(1, len(rows)))
     most = max(64, min(_CHUNK_ROWS, _CHUNK_BYTES // width))
     with ipc.new_file(sink, rows.schema, options=options) as writer:
-        writer.write_table(rows, max_chunksize=most)
-    return sink.getvalue()
+        pieces = in_order_by_slices(rows, keys, most) if keys else [rows]
+        for piece in pieces:
+            writer.write_table(piece, max_chunksize=most)
+    return sink.getbuffer()
 
 
 def _damaged(path: Path) -> DamagedFileError:

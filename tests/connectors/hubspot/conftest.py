@@ -33,6 +33,7 @@ class StrangeHost:
         self.bodies: list[bytes] = []
         self.answer: Callable[[str], Reply] = lambda path: (200, b"{}")
         self.slept: list[float] = []
+        self.tells_the_time = True
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,7 +49,9 @@ class StrangeHost:
                     self.close_connection = True
                     return
                 status, body, *more = reply
-                self.send_response(status)
+                self.send_response_only(status)
+                if outer.tells_the_time:
+                    self.send_header("Date", self.date_time_string())
                 headers = {
                     "content-length": str(len(body)),
                     **(more[0] if more else {}),
@@ -181,8 +184,13 @@ def connected() -> Callable[..., HubSpot]:
 
 
 def connected_to(org: Simulator, login: str = "token", **settings: object) -> HubSpot:
-    # Pace is shown in its own tests; here nobody waits for it.
-    swift = {"retry": IMPATIENT, "burst_calls": 10_000, "search_calls": 1_000}
+    # Pace and exports are shown in their own tests; here nobody waits for them.
+    swift = {
+        "retry": IMPATIENT,
+        "burst_calls": 10_000,
+        "search_calls": 1_000,
+        "exports": "never",
+    }
     chosen = HubSpotSettings(**{**swift, **settings})
     return HubSpot(login_from(org.environment_for(login)), settings=chosen)
 

@@ -214,7 +214,7 @@ def test_where_others_use_up_the_exports_pages_are_read(
     monkeypatch.setattr(first_load, "EXPORT_FROM", 1)
     known = Assumptions(exports_at_once="refused")
     with org_of(assumptions=known, limits_by="nothing") as org:
-        patience = RetrySettings(attempts=2, first_wait_seconds=0)
+        patience = RetrySettings(attempts=1)
         crm = connected(org, exports=chosen, retry=patience)
         wanted = crm._layouts("account")[0]
         _exports.begun(crm._client, wanted)  # somebody else's
@@ -223,11 +223,12 @@ def test_where_others_use_up_the_exports_pages_are_read(
         assert org.calls[LIST] == 2
 
 
-def test_thirty_a_day_are_all_there_are(org, connected, exporting) -> None:
-    wanted = exporting._layouts("account")[0]
+def test_thirty_a_day_are_all_there_are(org, connected) -> None:
+    crm = connected(org, exports="always", retry=RetrySettings(attempts=1))
+    wanted = crm._layouts("account")[0]
     for _ in range(30):
-        _exports.begun(exporting._client, wanted)
-    found = whole(list(exporting.pull("account")))
+        _exports.begun(crm._client, wanted)
+    found = whole(list(crm.pull("account")))
     assert found.equals(by_pages(org, connected, "account"))
 
 

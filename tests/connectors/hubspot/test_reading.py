@@ -7,13 +7,14 @@ from collections.abc import Callable
 from datetime import date
 
 import attrs
+import orjson
 import pyarrow as pa
 import pytest
 
 from crm_portfolio.connectors._mapping import Field
 from crm_portfolio.connectors._pace import Ceilings
 from crm_portfolio.connectors._retry import QuotaSpentError
-from crm_portfolio.connectors.hubspot import HubSpot
+from crm_portfolio.connectors.hubspot import AccessToken, HubSpot, HubSpotSettings
 from crm_portfolio.connectors.hubspot import _paths as paths
 from crm_portfolio.connectors.hubspot._fields import SOURCES
 from crm_portfolio.connectors.hubspot._objects import listed
@@ -448,6 +449,57 @@ def test_present_tells_who_is_there_and_what_changes_unseen(big_org, connected) 
         "activity_count",
         "contact_count",
     }
+
+
+def test_each_pull_counts_from_its_own_first_answer(org, connected) -> None:
+    """A connector may live for long: what it heard hours ago is not when a pull began."""
+    crm = connected(org)
+    began = last(crm, "account").taken_at
+    org.clock.advance(7200)
+    assert (last(crm, "account").taken_at - began).total_seconds() >= 7200
+    org.clock.advance(7200)
+    assert (last(crm, "opportunity").taken_at - began).total_seconds() >= 14_400
+
+
+def test_a_portal_that_tells_no_time_is_read_whole_each_time(strange) -> None:
+    """Nobody's clock but the portal's says since when."""
+    ids = [str(place) for place in range(1, 4)]
+    names = ["createdate", "hs_lastmodifieddate"]
+    said = {
+        "details": {"portalId": 1, "timeZone": "UTC", "companyCurrency": "EUR"},
+        "/properties/": {"results": [{"name": n, "type": "datetime"} for n in names]},
+        "archived": {"results": []},
+        "companies": {"results": [{"id": one, "properties": {}} for one in ids]},
+        "search": {
+            "total": 3,
+            "results": [{"id": "1", "properties": {}}],
+            "paging": {"next": {"after": "1"}},
+        },
+    }
+
+    def answer(path: str) -> tuple[int, bytes]:
+        part = next(
+            name
+            for name in (
+                "details",
+                "/properties/",
+                "search",
+                "archived=true",
+                "companies",
+            )
+            if name in path
+        )
+        return 200, orjson.dumps(said[part.removesuffix("=true")])
+
+    strange.answer, strange.tells_the_time = answer, False
+    login = AccessToken(strange.secret, strange.url)
+    crm = HubSpot(login, settings=HubSpotSettings(exports="never"))
+    first = list(crm.pull("account"))
+    assert first[-1].cursor.taken_at.year == 1970
+    again = list(crm.pull("account", since=first[-1].cursor))
+    assert [row["account_id"] for b in again for row in b.rows.to_pylist()] == ids
+    asked = orjson.loads(next(body for body in strange.bodies if b"GTE" in body))
+    assert asked["filterGroups"][0]["filters"][0]["value"] == "0"
 
 
 # What is missing

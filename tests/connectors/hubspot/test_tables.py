@@ -15,6 +15,8 @@ from crm_portfolio.errors import RightMissingError, SettingsError
 from crm_portfolio.protocols import Metered, Reconciling
 from crm_portfolio.simulator.hubspot import Assumptions
 from crm_portfolio.simulator.hubspot import HubSpot as Simulator
+from crm_portfolio.simulator.hubspot._definitions import Property
+from crm_portfolio.simulator.hubspot._kinds import Kind
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TEN = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -241,3 +243,66 @@ def test_a_fingerprint_changes_with_the_settings_and_the_names_of_stages(
     first = connected(org).fingerprint()
     assert connected(org).fingerprint() == first
     assert connected(org, loss_reason="closed_won_reason").fingerprint() != first
+
+
+def test_a_fingerprint_changes_when_a_stage_is_renamed(org, connected) -> None:
+    before = connected(org).fingerprint()
+    stage = org._portal.pipelines["deals"][0]["stages"][0]
+    stage["label"] = "Called otherwise"
+    assert connected(org).fingerprint() != before
+
+
+def test_a_custom_object_feeds_a_table_of_the_model(org, connected) -> None:
+    portal, kind = org._portal, "p147_agreement"
+    for name, type_, field_type in (
+        ("begins", "date", "date"),
+        ("yearly", "number", "number"),
+        ("renews", "bool", "booleancheckbox"),
+        ("hs_object_id", "number", "number"),
+        ("hs_lastmodifieddate", "datetime", "date"),
+    ):
+        portal.definitions.add(kind, Property(name, name, type_, field_type, "facts"))
+    portal.add_kind(Kind(kind, "p147_agreement", "2-777", "crm.objects.custom"))
+    portal.links.add_plain(kind, "companies", 5_001)
+    made = portal.create(
+        kind,
+        [{"begins": f"2026-01-{day:02}", "yearly": "1200.5"} for day in range(1, 32)]
+        * 4,
+    )
+    company = org.ids("account")["A2"]
+    org.link(kind, str(made[7]), "companies", company)
+    org.clock.advance(3600)
+    crm = connected(
+        org,
+        tables=("contract",),
+        objects={"contract": kind},
+        fields={
+            "contract": {
+                "starts_on": "begins",
+                "amount_per_year": "yearly",
+                "auto_renews": "renews",
+            }
+        },
+    )
+    assert crm.tables()["contract"][:2] == ("contract_id", "account_id")
+    batches = list(crm.pull("contract"))
+    assert [batch.rows.num_rows for batch in batches] == [100, 24]
+    assert batches[0].rows.slice(7, 1).to_pylist() == [
+        {
+            "contract_id": str(made[7]),
+            "account_id": company,
+            "starts_on": date(2026, 1, 8),
+            "amount_per_year": 1200.5,
+            "auto_renews": None,
+        }
+    ]
+    org.clock.advance(3600)
+    org.edit(kind, str(made[3]), {"yearly": "7"})
+    found = [
+        r
+        for b in crm.pull("contract", since=batches[-1].cursor)
+        for r in b.rows.to_pylist()
+    ]
+    assert [(row["contract_id"], row["amount_per_year"]) for row in found] == [
+        (str(made[3]), 7.0)
+    ]

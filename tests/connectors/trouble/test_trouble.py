@@ -239,6 +239,4 @@ def test_a_row_is_tried_in_both_crms_or_says_why_not(row: Row) -> None:
 
 def test_every_kind_of_fault_is_used() -> None:
     # Where a link or a redirect leads is a matter of hosts, and has tests of its own.
-    elsewhere = {"elsewhere", "links_elsewhere"}
-    # A CRM that is gone for good is what killing a pull at every call is about.
-    assert set(KINDS) - named_kinds() == elsewhere | {"gone"}
+    assert set(KINDS) - named_kinds() == {"elsewhere", "links_elsewhere"}

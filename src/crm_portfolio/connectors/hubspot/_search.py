@@ -86,7 +86,8 @@ def _question(wanted: Layout, since: datetime | None, *, behind: int) -> dict[st
     if since is not None:
         # What was written last may not be in the index yet, so we look further back.
         start = since - timedelta(seconds=_assumptions.SEARCH_LAG_SECONDS)
-        filters.append(_from(wanted.source.modified, int(start.timestamp() * 1000)))
+        milliseconds = max(int(start.timestamp() * 1000), 0)
+        filters.append(_from(wanted.source.modified, milliseconds))
     if behind:
         filters.append(_from("hs_object_id", behind + 1))
     return {
