@@ -119,6 +119,8 @@ class Into:
         fetches = self._fetches(announced, run, room)
         at_once = 1 if self.org is None else self.settings.at_once
         side_by_side(fetches, at_once=at_once)
+        # What the connector had in its hands would stay beside what the build needs.
+        pa.default_memory_pool().release_unused()
         self._lay(fetches, run, room)
         known = {name: _checkpoint(fetch) for name, fetch in fetches.items()}
         try:

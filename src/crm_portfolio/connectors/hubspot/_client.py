@@ -91,6 +91,7 @@ class Client:
         self.quota: Quota | None = None
         # The latest that an answer told; before a question it is no later than that.
         self.server_time: datetime | None = None
+        self._date = ""
         self.exporting = Lock()  # HubSpot writes one export at a time
         self.exports_for = 0  # the thread whose turn it is
         self._lock = Lock()
@@ -160,8 +161,19 @@ class Client:
     def _answered(self, ask: _Question, *, once: bool = False) -> Answer:
         if once:
             return self._with_a_valid_token(ask)
-        retrying = persistent(self._settings.retry, sleep=self._sleep)
-        answer: Answer = retrying(self._with_a_valid_token, ask)
+        # Nearly every call is answered at once: patience is made when it is needed.
+        failed: list[TransientError] = []
+        try:
+            return self._with_a_valid_token(ask)
+        except TransientError as error:
+            failed.append(error)
+
+        def attempt() -> Answer:
+            if failed:
+                raise failed.pop()
+            return self._with_a_valid_token(ask)
+
+        answer: Answer = persistent(self._settings.retry, sleep=self._sleep)(attempt)
         return answer
 
     def _with_a_valid_token(self, ask: _Question) -> Answer:
@@ -245,9 +257,11 @@ class Client:
             self.pace.hold(window, retry_after(headers) or seconds)
 
     def _note(self, headers: Mapping[str, str]) -> None:
-        told = _server_time(headers)
-        if told is not None:
-            self.server_time = max(told, self.server_time or told)
+        date = headers.get("Date", "")
+        if date != self._date:
+            self._date, told = date, _server_time(date)
+            if told is not None:
+                self.server_time = max(told, self.server_time or told)
         left, most = _count(headers, "Remaining"), _count(headers, "Max")
         length = _count(headers, "Interval-Milliseconds")
         if left is not None:
@@ -325,9 +339,9 @@ def _count(headers: Mapping[str, str], name: str) -> int | None:
     return int(said) if said.isdecimal() else None
 
 
-def _server_time(headers: Mapping[str, str]) -> datetime | None:
+def _server_time(date: str) -> datetime | None:
     try:
-        told = parsedate_to_datetime(headers.get("Date", ""))
+        told = parsedate_to_datetime(date)
     except ValueError:
         return None
     return told.astimezone(UTC) if told.tzinfo else None

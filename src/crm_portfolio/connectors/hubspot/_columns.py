@@ -121,13 +121,13 @@ class Layout:
         return pa.table(columns, schema=gone_schema())
 
     def cut(self, records: Sequence[Record]) -> list[int]:
-        """Places of the records with more links than a list shows, where these count."""
+        """Places of the records with more links than a list shows."""
         return [
             place
-            for place in self.unlinked(records)
+            for place, record in enumerate(records)
             if any(
                 "paging" in shown
-                for shown in (records[place].get("associations") or {}).values()
+                for shown in (record.get("associations") or {}).values()
             )
         ]
 

@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 Raw: TypeAlias = dict[str, pa.Array]
+Whole: TypeAlias = "Callable[[Sequence[Record]], Sequence[Record]]"
 _Known: TypeAlias = dict[tuple[str, str], pa.Array]
 _T = TypeVar("_T")
 WON, LOST = "hs_is_closed_won", "hs_is_closed_lost"
@@ -104,11 +105,22 @@ class Plan:
         self._fields = [(name, fields.get(name)) for name in names]
         self._columns = list(names)
 
-    def of_records(self, records: Sequence[Record]) -> pa.Table:
-        """Records as the JSON gave them, as model columns."""
+    def of_records(
+        self, records: Sequence[Record], whole: Whole = lambda asked: asked
+    ) -> pa.Table:
+        """Records as the JSON gave them, as model columns.
+
+        Args:
+            whole: Gives records with all their links, where they show some of them only.
+        """
         raw = strings(records, self._shape, self._names, self._table)
-        for link in self._links:
-            raw[link.source] = self._linked(records, link)
+        if self._links and PRIMARY_COMPANY in raw and len(self._links) == 1:
+            (link,) = self._links
+            raw[link.source] = self._linked(raw[PRIMARY_COMPANY], records, whole)
+        elif self._links:
+            asked = whole(records)
+            for link in self._links:
+                raw[link.source] = nearest(asked, link, self._table)
         return self.of_columns(raw)
 
     def of_columns(self, raw: Raw) -> pa.Table:
@@ -171,18 +183,18 @@ class Plan:
                 for field, array in zip(fields, arrays, strict=True)
             ]
 
-    def _linked(self, records: Sequence[Record], link: Link) -> pa.Array:
-        places = self._layout.unlinked(records)
-        if len(places) == len(records):
-            return nearest(records, link, self._table)
+    def _linked(
+        self, primary: pa.Array, records: Sequence[Record], whole: Whole
+    ) -> pa.Array:
+        """Only where the property does not tell."""
         nothing = pa.nulls(len(records), pa.string())
-        if not places:
+        if not primary.null_count and pc.index(primary, "").as_py() < 0:
             return nothing
-        # Only where the property does not tell.
-        found = nearest([records[place] for place in places], link, self._table)
-        unknown = np.zeros(len(records), np.bool_)
-        unknown[places] = True
-        return pc.replace_with_mask(nothing, pa.array(unknown), found)
+        unknown = pc.is_null(empty_as_null(primary))
+        places = pc.indices_nonzero(unknown).to_pylist()
+        asked = whole([records[place] for place in places])
+        found = nearest(asked, self._links[0], self._table)
+        return pc.replace_with_mask(nothing, unknown, found)
 
     @cached_property
     def _stages(self) -> Raw:

@@ -125,7 +125,7 @@ class _Past:
         said = pa.struct([(name, _ENTRIES) for name in layout.history])
         self._shape = pa.struct([("id", pa.string()), ("propertiesWithHistory", said)])
 
-    def of_records(self, records: Sequence[Record]) -> pa.Table:
+    def of_records(self, records: Sequence[Record], _whole: object = None) -> pa.Table:
         """Changes in the order of the records, of their time and of their columns."""
         layout = self._layout
         ids, said = array_of(records, self._shape, layout.table).flatten()

@@ -76,10 +76,11 @@ class Pull:
         if step.rows is not None:
             return self._told(step, step.rows, step.gone)
         layout, records, gone = self.parts[step.part], step.records, step.gone
-        if records and layout.links:
-            # Those with more links than a list shows: all of theirs.
-            records = relinked(self.client, layout, records, layout.cut(records))
-        rows = self.plans[step.part].of_records(records)
+
+        def whole(asked: Sequence[Record]) -> Sequence[Record]:
+            return relinked(self.client, layout, asked, layout.cut(asked))
+
+        rows = self.plans[step.part].of_records(records, whole)
         if is_increment and records:
             parts = [layout.merged(records), *([] if gone is None else [gone])]
             gone = pa.concat_tables(parts)
