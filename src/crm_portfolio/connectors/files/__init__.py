@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from crm_portfolio.connectors.files._settings import Dialect, FilesSettings
 from crm_portfolio.errors import SchemaError, SettingsError, did_you_mean
-from crm_portfolio.protocols import Batch, Cursor
-from crm_portfolio.schema import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from crm_portfolio.connectors.files._proposal import Proposal
+    from crm_portfolio.protocols import Batch, Cursor
     from crm_portfolio.schema import TableName
 
 __all__ = ["Dialect", "Files", "FilesSettings"]
@@ -99,11 +98,15 @@ class Files:
         at = self._place_of(table, resume or since)
         rows = self._content.tables[table]
         if columns is not None:
+            from crm_portfolio.schema import TABLES
+
             wanted = {*TABLES[table].key, *columns}
             rows = rows.select([name for name in rows.column_names if name in wanted])
         return self._batches(table, rows, at)
 
     def _batches(self, table: TableName, rows: pa.Table, at: int) -> Iterator[Batch]:
+        from crm_portfolio.protocols import Batch, Cursor
+
         taken_at = datetime.fromtimestamp(self._content.modified[table], UTC)
         is_last = False
         while not is_last:
