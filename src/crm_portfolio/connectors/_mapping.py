@@ -244,6 +244,8 @@ def _day(arrays: tuple[pa.Array, ...], zone: str) -> pa.Array:
     if _is_text(array):
         return _trimmed(array)
     if pa.types.is_timestamp(array.type):
+        if array.type == _UTC and zone == "UTC":
+            return array.cast(pa.date32())
         return pc.local_timestamp(array.cast(pa.timestamp("us", zone))).cast(
             pa.date32()
         )

@@ -116,7 +116,8 @@ class Plan:
         raw = strings(records, self._shape, self._names, self._table)
         if self._links and PRIMARY_COMPANY in raw and len(self._links) == 1:
             (link,) = self._links
-            raw[link.source] = self._linked(raw[PRIMARY_COMPANY], records, whole)
+            primary, linked = self._linked(raw[PRIMARY_COMPANY], records, whole)
+            raw |= {PRIMARY_COMPANY: primary, link.source: linked}
         elif self._links:
             asked = whole(records)
             for link in self._links:
@@ -185,16 +186,17 @@ class Plan:
 
     def _linked(
         self, primary: pa.Array, records: Sequence[Record], whole: Whole
-    ) -> pa.Array:
-        """Only where the property does not tell."""
+    ) -> tuple[pa.Array, pa.Array]:
+        """The primary company, and a linked one where the property does not tell."""
         nothing = pa.nulls(len(records), pa.string())
         if not primary.null_count and pc.index(primary, "").as_py() < 0:
-            return nothing
-        unknown = pc.is_null(empty_as_null(primary))
+            return primary, nothing
+        primary = empty_as_null(primary)
+        unknown = pc.is_null(primary)
         places = pc.indices_nonzero(unknown).to_pylist()
         asked = whole([records[place] for place in places])
         found = nearest(asked, self._links[0], self._table)
-        return pc.replace_with_mask(nothing, unknown, found)
+        return primary, pc.replace_with_mask(nothing, unknown, found)
 
     @cached_property
     def _stages(self) -> Raw:

@@ -165,9 +165,7 @@ def _is_customer(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
 
 def _company(arrays: tuple[pa.Array, ...], _zone: str) -> pa.Array:
     primary, linked = arrays
-    if linked.null_count == len(linked):
-        return empty_as_null(primary)
-    return pc.coalesce(empty_as_null(primary), linked)
+    return pc.coalesce(primary, linked) if primary.null_count else primary
 
 
 def _sure(flag: pa.Array) -> pa.Array:
