@@ -27,7 +27,7 @@ from crm_portfolio._normalise._money import (
     only_currency,
 )
 from crm_portfolio._normalise._reading import typed_rows
-from crm_portfolio._normalise._runs import Disk, Memory, Room, in_chunks
+from crm_portfolio._normalise._runs import Disk, Memory, Room
 from crm_portfolio._normalise._sorting import (
     Ordered,
     Sorter,
@@ -53,7 +53,6 @@ __all__ = [
     "Writer",
     "checked_zone",
     "hashed",
-    "in_chunks",
     "in_order",
     "in_order_by_slices",
     "merged",

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import pyarrow as pa
 from pyarrow import ipc
 
-__all__ = ["Disk", "Memory", "Room", "Run", "in_chunks"]
+__all__ = ["Disk", "Memory", "Room", "Run"]
 
 _CHUNK_ROWS: Final = 8_192
 _CHUNK_BYTES: Final = 1 << 21
@@ -92,7 +92,7 @@ class _Spilled:
         if self._writer is None:
             self._file = pa.OSFile(str(self._path), "wb")
             self._writer = ipc.new_stream(self._file, table.schema)
-        for chunk in in_chunks(table):
+        for chunk in _in_chunks(table):
             self._writer.write_table(chunk)
 
     def tables(self) -> Iterator[pa.Table]:
@@ -114,7 +114,7 @@ class _Spilled:
             self._writer = self._file = None
 
 
-def in_chunks(table: pa.Table) -> Iterator[pa.Table]:
+def _in_chunks(table: pa.Table) -> Iterator[pa.Table]:
     """Pieces small enough that many runs can be read side by side."""
     width = max(1, table.nbytes // max(1, len(table)))
     rows = max(64, min(_CHUNK_ROWS, _CHUNK_BYTES // width))

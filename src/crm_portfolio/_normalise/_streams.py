@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 import pyarrow as pa
 
-from crm_portfolio.schema import TableName
-
-__all__ = ["Stream", "streams_of"]
+__all__ = ["Stream"]
 
 
 @attrs.frozen(eq=False)
@@ -34,7 +32,3 @@ class Stream:
             yield table if names is None else table.select(list(names))
 
         return cls(tuple(table.column_names), walk)
-
-
-def streams_of(tables: Mapping[TableName, pa.Table]) -> dict[TableName, Stream]:
-    return {name: Stream.of(table) for name, table in tables.items()}
