@@ -13,6 +13,7 @@
     │   ├── SchemaError                 7  every fault at once, as a frame
     │   ├── MissingTableError           7  pull or supply the table it names
     │   └── DamagedFileError            7  a file of ours that was cut or altered
+    ├── LockHeldError                   6  another run is at this org: wait for it
     └── RefusedError                    4  look at the plan
         ├── LimitExceededError          4  it touches too much
         ├── PlanAlteredError            4  the file is not what `plan` wrote
@@ -40,6 +41,7 @@ __all__ = [
     "DataError",
     "FieldNotFoundError",
     "LimitExceededError",
+    "LockHeldError",
     "LoginError",
     "MissingExtraError",
     "MissingTableError",
@@ -206,6 +208,22 @@ class DamagedFileError(DataError):
 
     def __str__(self) -> str:
         return f"{self.file}: {self.problem}. {self.hint}"
+
+
+class LockHeldError(CrmPortfolioError):
+    """Another run holds the lock: wait for its end, then do the same again."""
+
+    exit_code = 6
+
+    def __init__(self, what: str, holder: str) -> None:
+        super().__init__(what, holder)
+        self.what, self.holder = what, holder
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} is in the hands of another run: {self.holder}. Nothing was "
+            "changed by this one; wait for it, then do the same again."
+        )
 
 
 class RefusedError(CrmPortfolioError):

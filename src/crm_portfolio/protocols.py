@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Batch",
+    "Batching",
     "Change",
     "Connector",
     "Cursor",
@@ -37,8 +38,10 @@ __all__ = [
     "Reconciling",
     "Shaped",
     "Source",
+    "Tracing",
     "Value",
     "WritableTable",
+    "edits_schema",
     "gone_schema",
 ]
 
@@ -280,6 +283,57 @@ class Connector(Source, Protocol):
         ...
 
     def quota(self) -> Quota | None: ...
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """Says in what portions it is best written, and what that costs."""
+
+    def write_batch(self, count: int) -> int:
+        """How many records to read again and write together, of so many in all."""
+        ...
+
+    def write_forecast(self, count: int) -> Forecast:
+        """The calls that reading again and writing so many records should take."""
+        ...
+
+
+@runtime_checkable
+class Tracing(Protocol):
+    """Remembers who changed which field, and what it held."""
+
+    def edits(
+        self,
+        table: WritableTable,
+        ids: Sequence[str],
+        columns: Sequence[str],
+        *,
+        since: datetime,
+    ) -> pa.Table:
+        """Every change of these fields since then, oldest first, as `edits_schema` says.
+
+        A field whose history the CRM does not keep has no row.
+        """
+        ...
+
+
+def edits_schema() -> pa.Schema:
+    """The columns of what `Tracing` tells: which field was set, to what, when, by whom.
+
+    ``value`` is text as the CRM holds it, null where it was emptied; ``by`` is a user's
+    or an app's id, or null.
+    """
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("record_id", pa.string()),
+            ("column", pa.string()),
+            ("at", pa.timestamp("us", "UTC")),
+            ("value", pa.string()),
+            ("by", pa.string()),
+        ]
+    )
 
 
 ProvisionState = Literal["present", "planned", "done"]
