@@ -11,7 +11,7 @@ from subprocess import run
 import pytest
 
 from crm_portfolio import analyse, samples
-from crm_portfolio.analysis import Abc, Bands, Quantiles, Slices
+from crm_portfolio.analysis import Abc, Bands, Quantiles, Slices, Stability
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Calendar, Period
 from crm_portfolio.settings import Settings
@@ -105,6 +105,12 @@ class TestWhatAFileSays:
         assert settings.tiers.method == method
         assert settings.tiers.border_count == 1
         assert settings.tier_names == tuple(names)
+
+    def test_stability_has_a_table_of_its_own(self, load) -> None:
+        text = "[tiers]\ncount = 3\n[tiers.stability]\nreplay_from = 2025-01-31\n"
+        found = load(text).tiers
+        assert found.stability == Stability(replay_from=date(2025, 1, 31))
+        assert found.method == Slices(3)
 
     @pytest.mark.parametrize(
         ("written", "period"),

@@ -256,6 +256,8 @@ def _exactly(*kinds: type[Any]) -> Callable[[Any, Any], Any]:
     """Take a value as the file wrote it: no number from a text, no text from a number."""
 
     def take(value: Any, _: Any) -> Any:
+        if type(value) is kinds[0]:
+            return value
         if type(value) in kinds:
             return kinds[0](value)
         raise TypeError(

@@ -11,6 +11,8 @@ import pytest
 
 from crm_portfolio._frames import from_arrow
 from crm_portfolio.analysis import _facts
+from crm_portfolio.analysis._facts import _revenue
+from crm_portfolio.analysis._facts._lines import as_lines
 from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Period, Portfolio
 
@@ -267,9 +269,9 @@ def test_every_engine_scans_alike_also_where_the_source_lacks_a_column(engine, c
     span = YEAR.at(date(2026, 6, 30))
 
     def scanned(frame):
-        lines = _facts._as_lines(frame, "booked", 2)
-        rows = _facts._by_account(lines, span, None).to_pylist()
-        return rows, _facts._rejected(lines, span).to_pylist()
+        lines = as_lines(frame, "booked", 2)
+        rows = _revenue._by_account(lines, span, None).to_pylist()
+        return rows, _revenue._rejected(lines, span).to_pylist()
 
     assert scanned(engine(table)) == scanned(table)
 
@@ -317,3 +319,28 @@ def test_groups_are_those_of_the_ultimate_parents(invoiced):
     assert groups.ids.to_pylist() == ["A", "D"]
     assert groups.revenue.tolist() == [300, 100]
     assert group_of.tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("nulls", [False, True])
+def test_months_add_up_to_what_the_period_holds(booked, nulls):
+    portfolio = booked(ACCOUNTS, random_lines(7, nulls=nulls))
+    facts = _facts.revenue_facts(portfolio, YEAR, None, needed_by="test")
+    monthly = _facts.monthly_revenue(portfolio, facts)
+    end = END.year * 12 + END.month - 1
+    revenue, lines, known = monthly.between(end - 12, end)
+    assert revenue.tolist() == facts.by_account.revenue.tolist()
+    assert lines.tolist() == facts.by_account.lines.tolist()
+    assert known.tolist() == facts.by_account.known_lines.tolist()
+    before, _, _ = monthly.between(end - 24, end - 12)
+    assert before.tolist() == facts.by_account.revenue_previous.tolist()
+
+
+def test_a_month_is_found_in_every_backend(invoiced):
+    lines = random_lines(8, nulls=False)
+    found = []
+    for backend in ("pandas", "polars", "pyarrow"):
+        portfolio = invoiced(ACCOUNTS, lines, backend=backend)
+        facts = _facts.revenue_facts(portfolio, YEAR, None, needed_by="test")
+        monthly = _facts.monthly_revenue(portfolio, facts)
+        found.append([part.tolist() for part in monthly.between(0, 12 * 9999)])
+    assert found[0] == found[1] == found[2]

@@ -51,7 +51,6 @@ def test_a_pin_holds_to_the_end_of_its_last_day(until, stands):
     assert found["is_pinned"] is stands
     assert found["tier"] == ("A" if stands else "B")
     assert found["pinned_by"] == ("005U" if stands else None)
-    assert found["tier_raw"] == "B"
 
 
 def test_the_day_of_a_pinned_tier_is_that_of_the_tier_it_is_pinned_to():

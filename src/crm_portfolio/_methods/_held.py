@@ -19,12 +19,18 @@ _HELD = {
 
 
 def tier_that_stands(
-    account: pa.Table, by_rule: pa.Array, *, as_of: date, close: date
+    account: pa.Table,
+    by_rule: pa.Array,
+    *,
+    as_of: date,
+    close: date,
+    came_on: pa.Array | None = None,
 ) -> dict[str, pa.Array]:
-    """Tier, what the rule says, what the CRM holds, since when, and the pin; as columns.
+    """Tier, what the CRM holds, since when, and the pin; as columns.
 
     A pin holds to the end of its last day. An account is in its tier since the day the
-    CRM holds, while the CRM holds the same tier, else since the close.
+    CRM holds, while the CRM holds the same tier; else since it came there by the rule,
+    where that is known, or since the close.
     """
     held = {name: _column(account, name) for name in _HELD}
     until = held["tier_pinned_until_on"]
@@ -33,11 +39,14 @@ def tier_that_stands(
     tier = pc.if_else(is_pinned, held["tier_pinned"], by_rule)
     is_same = pc.equal(held["tier"], tier)
     since = pc.coalesce(
-        pc.if_else(is_same, held["tier_since_on"], None), pa.scalar(close, pa.date32())
+        pc.if_else(is_same, held["tier_since_on"], None),
+        pa.nulls(len(tier), pa.date32())
+        if came_on is None
+        else pc.if_else(pc.equal(tier, by_rule), came_on, None),
+        pa.scalar(close, pa.date32()),
     )
     return {
         "tier": tier,
-        "tier_raw": by_rule,
         "tier_before": held["tier"],
         "tier_since_on": pc.if_else(pc.is_valid(tier), since, None),
         "is_pinned": is_pinned,

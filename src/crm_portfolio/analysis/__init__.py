@@ -10,6 +10,7 @@ from crm_portfolio.analysis._concentration import (
     ConcentrationSettings,
     concentration,
 )
+from crm_portfolio.analysis._stable import Stability
 from crm_portfolio.analysis._tiers import (
     Abc,
     Bands,
@@ -27,6 +28,7 @@ __all__ = [
     "ConcentrationSettings",
     "Quantiles",
     "Slices",
+    "Stability",
     "TiersResult",
     "TiersSettings",
     "concentration",

@@ -33,6 +33,9 @@ from crm_portfolio.analysis._facts import (
     partly_unknown,
     revenue_facts,
 )
+from crm_portfolio.analysis._stable import Stability, Stable
+from crm_portfolio.analysis._stable import under_rule as descending
+from crm_portfolio.analysis._tier_reasons import by_rule, pinned, since, stands
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, Result, Row, json_rows, significant
 
@@ -62,6 +65,8 @@ class TiersSettings:
         measure: None: revenue lines where the portfolio has them, else won opportunities.
         imbalance_share: A slice further from its equal part than this share of revenue.
         border_count: How many accounts are listed on each side of each edge.
+        stability: None: each close stands for itself, and an account at an edge moves
+            with every order. A nightly job should have it.
     """
 
     period: Period = _LAST_YEAR
@@ -69,6 +74,7 @@ class TiersSettings:
     method: Method = _FOUR_SLICES
     imbalance_share: float = 0.1
     border_count: int = 3
+    stability: Stability | None = None
 
 
 def tiers(
@@ -89,11 +95,16 @@ def tiers(
     facts = revenue_facts(
         portfolio, settings.period, settings.measure, needed_by="tiers"
     )
-    under_rule = _under_rule(facts)
+    of = facts.by_account
+    under_rule = descending(of.revenue, of.is_known, facts.is_young)
     found = cut(settings.method, facts.by_account.revenue[under_rule], facts.digits)
-    table = _table(portfolio, facts, found, under_rule)
+    raw = _by_rule(facts, found, under_rule)
+    stable = _stable(portfolio, facts, raw, settings)
+    told = _tier_told(portfolio, facts, raw, stable)
+    table = _table(facts, found, under_rule, told)
     by_tier = _by_tier(facts, found, table)
     summary = _summary(facts, found, table, by_tier, settings.border_count)
+    summary["stability"] = stable.told() if stable else None
     return TiersResult(
         table=table,
         rejected=facts.rejected_table(),
@@ -101,30 +112,29 @@ def tiers(
         summary=summary,
         params=echo(portfolio, facts, settings),
         coverage=significant(facts.coverage),
-        warnings=tuple(_warnings(facts, found, _number(table["is_pinned"]), settings)),
+        warnings=tuple(_warnings(facts, found, table, settings)),
         tiers=by_tier,
         method=settings.method,
+        stability=settings.stability,
     )
 
 
-def _under_rule(facts: RevenueFacts) -> Groups:
-    """The places of the accounts the rule applies to, largest first, equals by id."""
-    of = facts.by_account
-    is_tiered = of.is_known & (of.revenue > 0) & ~facts.is_young
-    places = np.flatnonzero(is_tiered)
-    return places[np.argsort(-of.revenue[places], kind="stable")]
+def _stable(
+    portfolio: Portfolio, facts: RevenueFacts, raw: pa.Array, settings: TiersSettings
+) -> Stable | None:
+    if settings.stability is None:
+        return None
+    return Stable.of(
+        portfolio, facts, raw, method=settings.method, settings=settings.stability
+    )
 
 
 def _table(
-    portfolio: Portfolio, facts: RevenueFacts, found: Cut, under_rule: Groups
+    facts: RevenueFacts, found: Cut, under_rule: Groups, told: dict[str, pa.Array]
 ) -> pa.Table:
     of, is_known = facts.by_account, facts.by_account.is_known
-    by_rule = _by_rule(facts, found, under_rule)
-    columns = {"account_id": of.ids} | facts.names(of.ids)
+    columns = {"account_id": of.ids} | facts.names(of.ids) | told
     columns |= {
-        **tier_that_stands(
-            facts.account, by_rule, as_of=portfolio.as_of, close=facts.period.last_day
-        ),
         "revenue": pa.array(facts.money(of.revenue), mask=~is_known),
         **standing(found, under_rule, len(of.ids), facts.digits),
         "line_count": pa.array(of.lines),
@@ -136,6 +146,21 @@ def _table(
     kind[facts.is_young] = 1
     kind[under_rule] = 0
     return pa.table(columns).take(pa.array(np.lexsort((-of.revenue, kind))))
+
+
+def _tier_told(
+    portfolio: Portfolio, facts: RevenueFacts, raw: pa.Array, stable: Stable | None
+) -> dict[str, pa.Array]:
+    """The tier that stands, what the rule alone would say, and what is on its way."""
+    held = tier_that_stands(
+        facts.account,
+        stable.tier if stable else raw,
+        as_of=portfolio.as_of,
+        close=facts.period.last_day,
+        came_on=stable.since_on if stable else None,
+    )
+    moves = (stable or Stable.without(len(raw))).columns()
+    return {"tier": held.pop("tier"), "tier_raw": raw, **held, **moves}
 
 
 def _by_rule(facts: RevenueFacts, found: Cut, under_rule: Groups) -> pa.Array:
@@ -245,7 +270,7 @@ def _borders(
 
 
 def _warnings(
-    facts: RevenueFacts, found: Cut, pinned: int, settings: TiersSettings
+    facts: RevenueFacts, found: Cut, table: pa.Table, settings: TiersSettings
 ) -> Iterator[Reason]:
     yield from facts.warnings()
     asked = settings.method.tier_count
@@ -260,8 +285,17 @@ def _warnings(
     is_even_meant = isinstance(settings.method, Slices)
     if is_even_meant and imbalance is not None and imbalance > settings.imbalance_share:
         yield Reason("imbalance", {"imbalance": significant(imbalance)})
-    if pinned:
+    if pinned := _number(table["is_pinned"]):
         yield Reason("pinned", {"n": pinned})
+    if restated := _number(table["is_restated"]):
+        yield Reason("close_restated", {"n": restated})
+
+
+# The reasons that say how near an edge is, and which of their values is its tier.
+_NEAR = (
+    ("above", {"tier_margin", "tier_smallest"}, "tier"),
+    ("below", {"tier_next"}, "better"),
+)
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
@@ -279,6 +313,7 @@ class TiersResult(Result):
 
     _tiers: pa.Table
     _method: Method
+    _stability: Stability | None = None
 
     @property
     def tiers(self) -> NativeFrame:
@@ -288,6 +323,17 @@ class TiersResult(Result):
     def assignments(self) -> pa.Table:
         """The tier of each account and since when; both null where it is unknown."""
         return self._table.select(["account_id", "tier", "tier_since_on"])
+
+    def borders(self) -> tuple[tuple[str, Reason], ...]:
+        """The accounts of ``summary["borders"]``, those above an edge and those below."""
+        return tuple(
+            (near["account_id"], reason)
+            for border in cast("list[dict[str, Any]]", self.summary["borders"])
+            for side, codes, tier in _NEAR
+            for near in border[side]
+            for reason in self.reasons(near["account_id"])
+            if reason.code in codes and reason.values[tier] == border["tier"]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return super().to_dict() | {"tiers": json_rows(self._tiers)}
@@ -309,8 +355,8 @@ class TiersResult(Result):
         )
 
     def _reasons(self, row: Row) -> tuple[Reason, ...]:
-        own = (*_pinned(row), *self._by_rule(row), *partly_unknown(row))
-        return (*own, *_since(row))
+        own = (*pinned(row), *stands(row, self._stability), *self._by_rule(row))
+        return (*own, *partly_unknown(row), *since(row))
 
     def _by_rule(self, row: Row) -> Iterator[Reason]:
         money = self._money()
@@ -326,7 +372,7 @@ class TiersResult(Result):
             case tier:
                 own = {"tier": tier, "revenue": row["revenue"], "share": row["share"]}
                 n = cast("int", self.summary["tiered_count"])
-                yield _rule(self._method, row, own | money, n)
+                yield by_rule(self._method, row, own | money, n)
                 yield from self._distances(row, {"tier": tier} | money)
 
     def _distances(self, row: Row, own: dict[str, ReasonValue]) -> Iterator[Reason]:
@@ -352,41 +398,3 @@ class TiersResult(Result):
             )
         )
         return "tier_alone" if sizes[row["tier_raw"]] == 1 else "tier_smallest"
-
-
-def _rule(method: Method, row: Row, own: dict[str, ReasonValue], n: int) -> Reason:
-    match method:
-        case Slices():
-            return Reason("tier_slice", own | {"slices": method.count})
-        case Quantiles():
-            values = {"rank": row["rank"], "n": n, "groups": method.count}
-            return Reason("tier_quantile", own | values)
-        case Abc():
-            own = own | {"before": row["share_before"]}
-            if row["tier_raw"] == "C":
-                return Reason("tier_abc_last", own | {"cut": method.b_share})
-            cut = method.a_share if row["tier_raw"] == "A" else method.b_share
-            return Reason("tier_abc", own | {"cut": cut})
-        case Bands():
-            own = own | {"edge": row["lower_edge"], "edge_above": row["edge_above"]}
-            if row["edge_above"] is None:
-                return Reason("tier_band_top", own)
-            return Reason("tier_band" if row["lower_edge"] else "tier_band_last", own)
-
-
-def _pinned(row: Row) -> Iterator[Reason]:
-    if not row["is_pinned"]:
-        return
-    values = {"tier": row["tier"], "tier_raw": row["tier_raw"], "by": row["pinned_by"]}
-    if row["pinned_until_on"] is None:
-        yield Reason("tier_pinned", values)
-    else:
-        yield Reason("tier_pinned_until", values | {"until_on": row["pinned_until_on"]})
-
-
-def _since(row: Row) -> Iterator[Reason]:
-    before, tier = row["tier_before"], row["tier"]
-    if tier is not None and before == tier:
-        yield Reason("tier_since", {"tier": tier, "since_on": row["tier_since_on"]})
-    elif before is not None:
-        yield Reason("tier_move", {"before": before})

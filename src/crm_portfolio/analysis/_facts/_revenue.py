@@ -1,15 +1,9 @@
-"""What do the long tables say about each account?
-
-The only scans of them: group-by, join and conditional sums, in the engine that holds the
-frame, lazily where it can. What comes back has one row per account and is sorted by id;
-money is in integer minor units, so that every engine and row order gives the same bytes.
-"""
+"""What did each account bring in a period, and in the one before?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 import numpy as np
@@ -17,26 +11,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, nw, same_kind, to_arrow
+from crm_portfolio._frames import nw, to_arrow
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Revenue
 from crm_portfolio._wording import Reason
-from crm_portfolio.errors import MissingTableError
+from crm_portfolio.analysis._facts._lines import (
+    Measure,
+    collected,
+    placed,
+    revenue_lines,
+)
 from crm_portfolio.portfolio import Period, Portfolio
-from crm_portfolio.results import Json, Row
-from crm_portfolio.schema import TableName
+from crm_portfolio.results import Row
 
-__all__ = [
-    "Measure",
-    "RevenueFacts",
-    "echo",
-    "partly_unknown",
-    "quarterly_revenue",
-    "revenue_facts",
-]
-
-Measure = Literal["net_revenue", "booked"]
-"""Invoiced revenue net of concessions, or the amount of opportunities won."""
+__all__ = ["RevenueFacts", "partly_unknown", "revenue_facts"]
 
 _YOUNG_MONTHS = 3
 
@@ -143,7 +131,7 @@ def revenue_facts(
     measure = measure or ("net_revenue" if "revenue_line" in portfolio else "booked")
     span = period.at(portfolio.as_of)
     before = _previous(span)
-    lines = _lines(portfolio, measure, needed_by)
+    lines = revenue_lines(portfolio, measure, needed_by)
     found = _by_account(lines, span, before)
     account = to_arrow(portfolio["account"]).sort_by("account_id").combine_chunks()
     at = pc.index_in(account["account_id"], found["account_id"].combine_chunks())
@@ -154,8 +142,8 @@ def revenue_facts(
         period=span,
         by_account=Revenue(
             ids=account["account_id"].combine_chunks(),
-            first_on=_placed(found["first_on"], at).astype("datetime64[D]"),
-            **{name: _placed(found[name], at) for name in _SUMS},
+            first_on=placed(found["first_on"], at).astype("datetime64[D]"),
+            **{name: placed(found[name], at) for name in _SUMS},
         ),
         has_previous=before is not None and book_begins < span.start,
         account=account,
@@ -172,95 +160,6 @@ def partly_unknown(row: Row) -> list[Reason]:
         return []
     values = {"unknown": unknown, "lines": row["line_count"]}
     return [Reason("revenue_partly_unknown", values)]
-
-
-def quarterly_revenue(
-    portfolio: Portfolio,
-    facts: RevenueFacts,
-    group_of: Mapping[str, str],
-    *,
-    quarters: int,
-) -> tuple[dict[str, list[int]], list[int]]:
-    """Minor units of some groups, and of all accounts, by quarter; the oldest first.
-
-    Quarters are three months each, counted back from the end of the period.
-    """
-    edges = [facts.period.months_before_end(3 * q) for q in range(quarters, -1, -1)]
-    each = {group: [0] * quarters for group in group_of.values()}
-    totals = [0] * quarters
-    if not group_of:
-        return each, totals
-    day = nw.col("day")
-    later = [(day >= edge).cast(nw.Int64) for edge in edges[1:-1]]
-    lines = (
-        _lines(portfolio, facts.measure, "")
-        .filter((day >= edges[0]) & (day < edges[-1]) & ~nw.col("account_id").is_null())
-        .with_columns(
-            quarter=sum(later, nw.lit(0, dtype=nw.Int64)),
-            minor=nw.col("minor").fill_null(0),
-        )
-    )
-    of_all = lines.group_by("quarter").agg(nw.col("minor").sum())
-    for row in _collected(of_all).to_pylist():
-        totals[row["quarter"]] = row["minor"]
-    of_some = lines.filter(nw.col("account_id").is_in(list(group_of)))
-    by_account = of_some.group_by("account_id", "quarter").agg(nw.col("minor").sum())
-    for row in _collected(by_account).to_pylist():
-        each[group_of[row["account_id"]]][row["quarter"]] += row["minor"]
-    return each, totals
-
-
-def echo(
-    portfolio: Portfolio,
-    facts: RevenueFacts,
-    settings: attrs.AttrsInstance,
-    *,
-    population: str = "all",
-) -> dict[str, Json]:
-    """All it takes to compute the same again; ``population`` says who is counted."""
-    period = facts.period
-    assert period.start is not None
-    assert period.end is not None
-    return {
-        "portfolio": portfolio.id,
-        "as_of": portfolio.as_of.isoformat(),
-        "org": portfolio.org,
-        "currency": facts.currency,
-        "measure": facts.measure,
-        "population": population,
-        "period": {
-            "name": period.name,
-            "start": period.start.isoformat(),
-            "end": period.end.isoformat(),
-            "last_day": period.last_day.isoformat(),
-        },
-        "settings": _plain(
-            attrs.asdict(settings, recurse=False, filter=_is_not_echoed_elsewhere)
-        ),
-    }
-
-
-def _is_not_echoed_elsewhere(field: Any, _: object) -> bool:
-    return field.name not in {"period", "measure", "population"}
-
-
-def _plain(value: Any) -> Json:
-    if attrs.has(type(value)):
-        return {
-            "kind": type(value).__name__,
-            **_as_mapping(_plain(attrs.asdict(value))),
-        }
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
-    plain: Json = value
-    return plain
-
-
-def _as_mapping(value: Json) -> Mapping[str, Json]:
-    assert isinstance(value, Mapping)
-    return value
 
 
 def _previous(span: Period) -> Period | None:
@@ -283,44 +182,6 @@ _SUMS = (
     "revenue_previous",
     "lines_previous",
 )
-
-
-def _lines(portfolio: Portfolio, measure: Measure, needed_by: str) -> Any:
-    """The long table of the measure, or the error that names it."""
-    table: TableName = "revenue_line" if measure == "net_revenue" else "opportunity"
-    if table not in portfolio:
-        raise MissingTableError(table, needed_by)
-    return _as_lines(portfolio[table], measure, portfolio.minor_digits)
-
-
-def _as_lines(frame: NativeFrame, measure: Measure, digits: int) -> Any:
-    """Revenue as record_id, account_id, day and minor, whatever it is measured by."""
-    key, day, table = "line_id", "booked_on", "revenue_line"
-    if measure == "booked":
-        key, day, table = "opportunity_id", "closed_on", "opportunity"
-    kinds = {"account_id": pa.string(), day: pa.date32(), "amount": pa.float64()}
-    lines = nw.from_native(_completed(frame, kinds))
-    if measure == "booked":
-        lines = lines.filter(nw.col("status") == "won")
-    return lines.select(
-        nw.col(key).alias("record_id"),
-        nw.lit(table).alias("table"),
-        nw.col("account_id"),
-        nw.col(day).alias("day"),
-        (nw.col("amount") * float(10**digits)).round(0).cast(nw.Int64).alias("minor"),
-    )
-
-
-def _completed(frame: NativeFrame, kinds: Mapping[str, pa.DataType]) -> NativeFrame:
-    """The frame with a null column for each that the source cannot give."""
-    names = set(nw.from_native(frame).collect_schema().names())
-    if names.issuperset(kinds):
-        return frame
-    table = to_arrow(frame)
-    for name, kind in kinds.items():
-        if name not in names:
-            table = table.append_column(name, pa.nulls(table.num_rows, kind))
-    return same_kind(table, frame)
 
 
 def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
@@ -358,7 +219,7 @@ def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
         .group_by("account_id")
         .agg(*(nw.col(name).sum() for name in _SUMS), nw.col("first_on").min())
     )
-    return _collected(by_month)
+    return collected(by_month)
 
 
 def _rejected(lines: Any, span: Period) -> pa.Table:
@@ -368,7 +229,7 @@ def _rejected(lines: Any, span: Period) -> pa.Table:
     lacks_something = day.is_null() | (
         is_now & (account_id.is_null() | minor.is_null())
     )
-    found = _collected(lines.filter(lacks_something)).sort_by("record_id")
+    found = collected(lines.filter(lacks_something)).sort_by("record_id")
     fault = pc.case_when(
         pc.make_struct(pc.is_null(found["day"]), pc.is_null(found["account_id"])),
         "without_date",
@@ -376,15 +237,3 @@ def _rejected(lines: Any, span: Period) -> pa.Table:
         "without_amount",
     )
     return found.append_column("fault", fault)
-
-
-def _collected(frame: Any) -> pa.Table:
-    return to_arrow(nw.to_native(frame))
-
-
-def _placed(column: pa.ChunkedArray, at: pa.Array) -> Any:
-    """A column of the scan in the order of the accounts; 0 (or NaT) where it has none."""
-    placed = column.take(at)
-    if pa.types.is_date(column.type):
-        return placed.to_numpy()
-    return pc.fill_null(placed.cast(pa.int64()), 0).to_numpy()

@@ -1,0 +1,67 @@
+"""What was it made from, so that it can be made again?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from crm_portfolio.analysis._facts._revenue import RevenueFacts
+from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.results import Json
+
+__all__ = ["echo"]
+
+
+def echo(
+    portfolio: Portfolio,
+    facts: RevenueFacts,
+    settings: attrs.AttrsInstance,
+    *,
+    population: str = "all",
+) -> dict[str, Json]:
+    """All it takes to compute the same again; ``population`` says who is counted."""
+    period = facts.period
+    assert period.start is not None
+    assert period.end is not None
+    return {
+        "portfolio": portfolio.id,
+        "as_of": portfolio.as_of.isoformat(),
+        "org": portfolio.org,
+        "currency": facts.currency,
+        "measure": facts.measure,
+        "population": population,
+        "period": {
+            "name": period.name,
+            "start": period.start.isoformat(),
+            "end": period.end.isoformat(),
+            "last_day": period.last_day.isoformat(),
+        },
+        "settings": _plain(
+            attrs.asdict(settings, recurse=False, filter=_is_not_echoed_elsewhere)
+        ),
+    }
+
+
+def _is_not_echoed_elsewhere(field: Any, _: object) -> bool:
+    return field.name not in {"period", "measure", "population"}
+
+
+def _plain(value: Any) -> Json:
+    if attrs.has(type(value)):
+        return {
+            "kind": type(value).__name__,
+            **_as_mapping(_plain(attrs.asdict(value))),
+        }
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    plain: Json = value
+    return plain
+
+
+def _as_mapping(value: Json) -> Mapping[str, Json]:
+    assert isinstance(value, Mapping)
+    return value

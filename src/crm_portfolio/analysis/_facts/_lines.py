@@ -1,0 +1,69 @@
+"""What does each line of revenue say, whatever it is measured by?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio._frames import NativeFrame, nw, same_kind, to_arrow
+from crm_portfolio.errors import MissingTableError
+from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.schema import TableName
+
+__all__ = ["Measure", "as_lines", "collected", "placed", "revenue_lines"]
+
+Measure = Literal["net_revenue", "booked"]
+"""Invoiced revenue net of concessions, or the amount of opportunities won."""
+
+
+def revenue_lines(portfolio: Portfolio, measure: Measure, needed_by: str) -> Any:
+    """The long table of the measure, or the error that names it."""
+    table: TableName = "revenue_line" if measure == "net_revenue" else "opportunity"
+    if table not in portfolio:
+        raise MissingTableError(table, needed_by)
+    return as_lines(portfolio[table], measure, portfolio.minor_digits)
+
+
+def as_lines(frame: NativeFrame, measure: Measure, digits: int) -> Any:
+    """Revenue as record_id, account_id, day and minor, whatever it is measured by."""
+    key, day, table = "line_id", "booked_on", "revenue_line"
+    if measure == "booked":
+        key, day, table = "opportunity_id", "closed_on", "opportunity"
+    kinds = {"account_id": pa.string(), day: pa.date32(), "amount": pa.float64()}
+    lines = nw.from_native(_completed(frame, kinds))
+    if measure == "booked":
+        lines = lines.filter(nw.col("status") == "won")
+    return lines.select(
+        nw.col(key).alias("record_id"),
+        nw.lit(table).alias("table"),
+        nw.col("account_id"),
+        nw.col(day).alias("day"),
+        (nw.col("amount") * float(10**digits)).round(0).cast(nw.Int64).alias("minor"),
+    )
+
+
+def _completed(frame: NativeFrame, kinds: Mapping[str, pa.DataType]) -> NativeFrame:
+    """The frame with a null column for each that the source cannot give."""
+    names = set(nw.from_native(frame).collect_schema().names())
+    if names.issuperset(kinds):
+        return frame
+    table = to_arrow(frame)
+    for name, kind in kinds.items():
+        if name not in names:
+            table = table.append_column(name, pa.nulls(table.num_rows, kind))
+    return same_kind(table, frame)
+
+
+def collected(frame: Any) -> pa.Table:
+    return to_arrow(nw.to_native(frame))
+
+
+def placed(column: pa.ChunkedArray, at: pa.Array) -> Any:
+    """A column of the scan in the order of the accounts; 0 (or NaT) where it has none."""
+    placed = column.take(at)
+    if pa.types.is_date(column.type):
+        return placed.to_numpy()
+    return pc.fill_null(placed.cast(pa.int64()), 0).to_numpy()

@@ -1,0 +1,133 @@
+"""What did each account bring, month by month and quarter by quarter?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio._frames import nw
+from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._indices import Amounts
+from crm_portfolio.analysis._facts._lines import collected, revenue_lines
+from crm_portfolio.analysis._facts._revenue import RevenueFacts
+from crm_portfolio.portfolio import Portfolio
+
+_UNDATED: Final = -1
+
+__all__ = ["MonthlyRevenue", "monthly_revenue", "quarterly_revenue"]
+
+
+def quarterly_revenue(
+    portfolio: Portfolio,
+    facts: RevenueFacts,
+    group_of: Mapping[str, str],
+    *,
+    quarters: int,
+) -> tuple[dict[str, list[int]], list[int]]:
+    """Minor units of some groups, and of all accounts, by quarter; the oldest first.
+
+    Quarters are three months each, counted back from the end of the period.
+    """
+    edges = [facts.period.months_before_end(3 * q) for q in range(quarters, -1, -1)]
+    each = {group: [0] * quarters for group in group_of.values()}
+    totals = [0] * quarters
+    if not group_of:
+        return each, totals
+    day = nw.col("day")
+    later = [(day >= edge).cast(nw.Int64) for edge in edges[1:-1]]
+    lines = (
+        revenue_lines(portfolio, facts.measure, "")
+        .filter((day >= edges[0]) & (day < edges[-1]) & ~nw.col("account_id").is_null())
+        .with_columns(
+            quarter=sum(later, nw.lit(0, dtype=nw.Int64)),
+            minor=nw.col("minor").fill_null(0),
+        )
+    )
+    of_all = lines.group_by("quarter").agg(nw.col("minor").sum())
+    for row in collected(of_all).to_pylist():
+        totals[row["quarter"]] = row["minor"]
+    of_some = lines.filter(nw.col("account_id").is_in(list(group_of)))
+    by_account = of_some.group_by("account_id", "quarter").agg(nw.col("minor").sum())
+    for row in collected(by_account).to_pylist():
+        each[group_of[row["account_id"]]][row["quarter"]] += row["minor"]
+    return each, totals
+
+
+@attrs.frozen(eq=False)
+class MonthlyRevenue:
+    """What each account brought in each month, in order of the months.
+
+    Attributes:
+        count: How many accounts; ``account`` gives their places, sorted by id.
+        month: Counted from January of the year 0. Lines without a day are in none.
+        minor: In minor units, of the ``known_lines`` among the ``lines``.
+        undated_lines: By account: they may belong to any period.
+    """
+
+    count: int
+    month: Groups
+    account: Groups
+    minor: Amounts
+    lines: Groups
+    known_lines: Groups
+    undated_lines: Groups
+
+    def between(self, first: int, end: int) -> tuple[Amounts, Groups, Groups]:
+        """Revenue, lines and known lines of every account in these months."""
+        start, stop = np.searchsorted(self.month, [first, end])
+        who = self.account[start:stop]
+        sums = [np.zeros(self.count, dtype=np.int64) for _ in range(3)]
+        each = (self.minor, self.lines, self.known_lines)
+        for into, values in zip(sums, each, strict=True):
+            np.add.at(into, who, values[start:stop])
+        return sums[0], sums[1] + self.undated_lines, sums[2]
+
+
+def monthly_revenue(portfolio: Portfolio, facts: RevenueFacts) -> MonthlyRevenue:
+    """Revenue by account and month, up to the end of the facts' period."""
+    day, minor = nw.col("day"), nw.col("minor")
+    is_dated = ~day.is_null()
+    month = day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64) - 1
+    by_month = (
+        revenue_lines(portfolio, facts.measure, "")
+        .filter(
+            ~nw.col("account_id").is_null() & (~is_dated | (day < facts.period.end))
+        )
+        .with_columns(
+            month=nw.when(is_dated).then(month).otherwise(_UNDATED),
+            minor=minor.fill_null(0),
+            known_lines=(~minor.is_null()).cast(nw.Int64),
+            lines=nw.lit(1, dtype=nw.Int64),
+        )
+        .group_by("account_id", "month")
+        .agg(nw.col("minor", "lines", "known_lines").sum())
+    )
+    found = collected(by_month)
+    ids = facts.by_account.ids
+    place = pc.index_in(found["account_id"].combine_chunks(), ids)
+    found = found.append_column("place", place).filter(pc.is_valid(place))
+    found = found.sort_by([("month", "ascending"), ("place", "ascending")])
+    is_undated = pc.equal(found["month"], _UNDATED)
+    undated = np.zeros(len(ids), dtype=np.int64)
+    without = found.filter(is_undated)
+    undated[_numbers(without["place"])] = _numbers(without["lines"])
+    dated = found.filter(pc.invert(is_undated))
+    return MonthlyRevenue(
+        len(ids),
+        month=_numbers(dated["month"]),
+        account=_numbers(dated["place"]),
+        minor=_numbers(dated["minor"]),
+        lines=_numbers(dated["lines"]),
+        known_lines=_numbers(dated["known_lines"]),
+        undated_lines=undated,
+    )
+
+
+def _numbers(column: pa.ChunkedArray) -> Groups:
+    numbers: Groups = column.cast(pa.int64()).to_numpy()
+    return numbers
