@@ -438,3 +438,19 @@ def test_most_recorded_calls_are_replayed_and_the_rest_have_a_reason(calls):
     assert set(calls) == replayed | set(NOT_REPLAYED)
     assert not replayed & set(NOT_REPLAYED)
     assert len(replayed) / len(calls) >= 0.9
+
+
+def test_the_page_says_how_many_are_replayed_and_why_the_others_are_not(calls):
+    page = Path(__file__).parents[2] / "docs/reference/simulator-salesforce.md"
+    said = page.read_text(encoding="utf-8")
+    share = (
+        f"Of {len(calls)} recorded calls of real orgs, {len(calls) - len(NOT_REPLAYED)}"
+    )
+    assert share in said
+    counted = [
+        int(count) for count in re.findall(r"^\| .*\((\d)\) \|", said, re.MULTILINE)
+    ]
+    assert sum(counted) == len(NOT_REPLAYED)
+    for reason in set(NOT_REPLAYED.values()):
+        if reason.endswith(("is not imitated", "are not imitated")):
+            assert reason in said

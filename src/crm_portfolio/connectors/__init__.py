@@ -41,11 +41,17 @@ def connect(
 ) -> Source: ...
 @overload
 def connect(
-    name: Literal["hubspot"], *, settings: HubSpotSettings | None = None
+    name: Literal["hubspot"],
+    *,
+    settings: HubSpotSettings | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Connector: ...
 @overload
 def connect(
-    name: Literal["salesforce"], *, settings: SalesforceSettings | None = None
+    name: Literal["salesforce"],
+    *,
+    settings: SalesforceSettings | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Connector: ...
 @overload
 def connect(
@@ -54,6 +60,7 @@ def connect(
     *,
     dialect: str | None = None,
     settings: Any = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Any: ...
 def connect(
     name: str,
@@ -61,6 +68,7 @@ def connect(
     *,
     dialect: str | None = None,
     settings: Any = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Any:
     """The CRM or folder of that name; the log-in comes from the environment.
 
@@ -68,6 +76,8 @@ def connect(
         folder: Where the files are, for ``files``.
         dialect: Whose headers the files have; None: guessed, and the guess is shown.
         settings: The source's own settings class.
+        environment: Where the log-in is looked for instead of the process's own, for
+            whoever reaches several orgs.
 
     Raises:
         SettingsError: No such source, or it does not take these arguments.
@@ -79,6 +89,7 @@ def connect(
             ("folder", folder),
             ("dialect", dialect),
             ("settings", settings),
+            ("environment", environment),
         )
         if value is not None
     }

@@ -18,6 +18,8 @@ __all__ = [
     "EXPORT_LINKED_HEADER",
     "INGEST_ERROR",
     "INVOICE_PROPERTIES",
+    "JOB_ROWS_PER_SECOND",
+    "JOB_START_SECONDS",
     "LEAD_PROPERTIES",
     "LIST_QUERY_MAX",
     "ORG_CURRENCY_FIELD",
@@ -51,6 +53,11 @@ ORG_CURRENCY_FIELD: Final = "DefaultCurrencyIsoCode"
 
 # CurrencyType and DatedConversionRate: units of the currency for one of the corporate.
 RATE_IS_FOREIGN_PER_CORPORATE: Final = True
+
+# How long a Bulk job takes, for the forecast of how often it is looked at: so long at
+# least, and a second more for each so many rows.
+JOB_START_SECONDS: Final = 2.0
+JOB_ROWS_PER_SECOND: Final = 20_000
 
 # Where a reply carries the number of its request.
 REQUEST_ID_HEADERS: Final = ("x-sfdc-request-id", "x-request-id")

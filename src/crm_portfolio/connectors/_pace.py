@@ -180,7 +180,7 @@ class Pace:
             ours = self._quota.remaining if self._quota is not None else left
             # Replies overtake one another: a few more than by our count is older news.
             left = ours if ours < left <= ours + self._at_once else left
-            self._quota = attrs.evolve(quota, remaining=left)
+            self._quota = Quota(left, quota.limit)
 
     def _admit(self, rooms: Sequence[_Room]) -> None:
         while True:
@@ -201,7 +201,7 @@ class Pace:
         self._free -= 1
         self._calls += 1
         if self._quota is not None:
-            self._quota = attrs.evolve(self._quota, remaining=self._quota.remaining - 1)
+            self._quota = Quota(self._quota.remaining - 1, self._quota.limit)
         for room in rooms:
             room.under_way += 1
 

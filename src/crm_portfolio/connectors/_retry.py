@@ -13,7 +13,7 @@ import tenacity
 
 from crm_portfolio.errors import SettingsError, TransientError
 
-__all__ = ["QuotaSpentError", "RetrySettings", "TimedError", "persistent"]
+__all__ = ["QuotaSpentError", "RetrySettings", "TimedError", "once", "persistent"]
 
 
 class QuotaSpentError(TransientError):
@@ -54,6 +54,11 @@ class RetrySettings:
         shortest = min(self.first_wait_seconds, self.longest_wait_seconds)
         if self.attempts < 1 or shortest < 0:
             raise SettingsError("retry: at least 1 attempt, and no negative wait")
+
+
+def once(settings: RetrySettings) -> RetrySettings:
+    """The same, for what must not be done again before somebody has looked."""
+    return attrs.evolve(settings, attempts=1)
 
 
 def persistent(

@@ -5,6 +5,7 @@ No bodies, no parameters and no tokens: the log is safe to print.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 
@@ -41,6 +42,7 @@ class CallLog:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._calls: list[LoggedCall] = []
+        self._arrivals: list[float] = []
         self._logins = 0
 
     @property
@@ -57,10 +59,17 @@ class CallLog:
     def calls(self) -> tuple[LoggedCall, ...]:
         return tuple(self._calls)
 
+    @property
+    def arrivals(self) -> tuple[float, ...]:
+        """When each call but log-ins came, in seconds of the machine's monotonic clock."""
+        return tuple(self._arrivals)
+
     def arrived(self, route: str, *, is_login: bool = False) -> None:
         """Count a call, before anything is done for it."""
         self._counts[route] += 1
         self._logins += is_login
+        if not is_login:
+            self._arrivals.append(time.monotonic())
 
     def left(self, route: str, reply: Reply | None) -> None:
         """Note what came of the call that arrived last."""

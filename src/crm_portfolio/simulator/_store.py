@@ -1,12 +1,15 @@
 """Where do the simulator's records stand?
 
-In DuckDB, in memory: one table for each object, one lock around all of it.
+In DuckDB, in memory: one table for each object, one lock around all of it. The state that
+was kept once comes back by putting the changed tables in order, not by loading all anew.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -35,11 +38,20 @@ ARROW_TYPES: Final[Mapping[SqlType, pa.DataType]] = {
 }
 
 
-# A simulator must not reach for extensions on the network.
+# A simulator must not reach for extensions on the network. Threads of DuckDB's wait for
+# each other longer than a few thousand rows take.
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
+    "threads": 1,
 }
+_MANY: Final = 50_000  # rows, from where more threads and no copies are the quicker way
+_READS: Final = re.compile(r"\s*(SELECT|WITH|COPY|SET)\b")
+_CHANGES: Final = re.compile(
+    r"\s*(?:CREATE(?: OR REPLACE)?(?: TEMP)? TABLE|DROP TABLE(?: IF EXISTS)?|ALTER TABLE"
+    r'|INSERT INTO|UPDATE|DELETE FROM)\s+("(?:[^"]|"")+"|\w+)'
+)
+_KEPT: Final = '"$kept"'  # the schema of tables as they were
 
 
 def quoted(name: str) -> str:
@@ -64,6 +76,42 @@ class Store:
             config=_SETTINGS
         )
         self._columns: dict[str, dict[str, SqlType]] = {}
+        self._first: dict[str, dict[str, SqlType]] = {}
+        self._kept: dict[str, str] = {}  # by small letters: DuckDB minds no capitals
+        self._changed: set[str] = set()
+        self._copied: set[str] = set()
+        self._is_lost = False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    @property
+    def is_kept(self) -> bool:
+        """Is there a first state, so that nothing is to be loaded?"""
+        return bool(self._kept)
+
+    def keep(self) -> None:
+        """Take what is there now for the first state."""
+        self.rows(f"CREATE SCHEMA {_KEPT}")
+        self._first = {name: dict(kinds) for name, kinds in self._columns.items()}
+        tables = self.rows("SELECT table_name FROM duckdb_tables() WHERE NOT temporary")
+        self._kept = {name.lower(): name for (name,) in tables}
+
+    def back(self) -> bool:
+        """Go back to the first state; False: it is too large for that, load it anew."""
+        with self.lock:
+            if not self.is_kept or self._is_lost:
+                return False
+            for (name,) in self.rows("SELECT table_name FROM duckdb_tables()"):
+                if name not in self._kept.values():
+                    self.drop(name)
+            for name in map(quoted, self._changed):
+                self._open.execute(
+                    f"CREATE OR REPLACE TABLE {name} AS FROM {_KEPT}.{name}"
+                )
+            self._changed.clear()
+            self._columns = {n: dict(kinds) for n, kinds in self._first.items()}
+            return True
 
     def close(self) -> None:
         with self.lock:
@@ -74,10 +122,27 @@ class Store:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self.lock:
+            if self.is_kept and not _READS.match(sql):
+                self._about_to(sql)
             found: list[tuple[Any, ...]] = self._open.execute(
                 sql, list(parameters)
             ).fetchall()
             return found
+
+    def _about_to(self, sql: str) -> None:
+        """Lay a copy of the table aside before its first change."""
+        change = _CHANGES.match(sql)
+        named = change[1].strip('"').replace('""', '"') if change else ""
+        name = self._kept.get(named.lower(), "")
+        if name and name not in self._copied and self.count(name) < _MANY:
+            self._open.execute(
+                f"CREATE TABLE {_KEPT}.{quoted(name)} AS FROM {quoted(name)}"
+            )
+            self._copied.add(name)
+        if name:
+            self._changed.add(name)
+        # What it does is not known, or what it changes is not laid aside.
+        self._is_lost |= change is None or not self._changed <= self._copied
 
     @property
     def _open(self) -> duckdb.DuckDBPyConnection:
@@ -86,6 +151,9 @@ class Store:
         return self._duckdb
 
     def create(self, table: str, columns: Mapping[str, SqlType]) -> None:
+        """Make a table, unless a first state has it."""
+        if table in self._columns and self.is_kept:
+            return
         declared = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
         self.rows(f"CREATE TABLE {quoted(table)} ({declared})")
         self._columns[table] = dict(columns)
@@ -120,6 +188,8 @@ class Store:
 
     def insert(self, table: str, rows: pa.Table) -> None:
         """Append whole columns; a column that ``rows`` lacks becomes null."""
+        if rows.num_rows > _MANY:
+            self.rows(f"SET threads TO {os.cpu_count()}")
         into = quoted(table)
         self._from_arrow(rows, f"INSERT INTO {into} BY NAME SELECT * FROM given")  # noqa: S608
 

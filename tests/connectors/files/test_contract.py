@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from crm_portfolio.connectors.files import Files, FilesSettings
-from crm_portfolio.errors import SettingsError
+from crm_portfolio.errors import CursorLostError
 from crm_portfolio.schema import TableName
 from crm_portfolio.testing import SourceContract
 
@@ -93,7 +93,7 @@ class FolderContract(SourceContract):
             os.utime(path, ns=(1, 1))
         after = opened()
         assert after.fingerprint() != before.fingerprint()
-        with pytest.raises(SettingsError, match="read them whole"):
+        with pytest.raises(CursorLostError, match="read them whole"):
             list(after.pull("account", resume=first.cursor))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import pyarrow as pa
@@ -10,15 +10,17 @@ import pytest
 from stranger import Stranger, listening
 
 from crm_portfolio import schema
-from crm_portfolio.connectors._pace import Ceilings
+from crm_portfolio.connectors._pace import Ceilings, Window
 from crm_portfolio.connectors._retry import RetrySettings
 from crm_portfolio.connectors.hubspot import HubSpot, HubSpotSettings, _export_files
 from crm_portfolio.connectors.hubspot._login import login_from
+from crm_portfolio.connectors.hubspot._settings import BURST
 from crm_portfolio.protocols import Source
 from crm_portfolio.schema import TableName
 from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator.hubspot import Assumptions
 from crm_portfolio.simulator.hubspot import HubSpot as Simulator
+from crm_portfolio.simulator.hubspot._buckets import Buckets
 from crm_portfolio.testing import ConnectorContract
 
 PATIENT = RetrySettings(attempts=4, first_wait_seconds=0.0)
@@ -81,6 +83,14 @@ class Poked:
     def advance(self, seconds: float) -> None:
         self.org.clock.advance(seconds)
 
+    def change_quietly(self, account_id: str) -> tuple[str, object]:
+        self.org.calculate("companies", account_id, {"num_notes": "17"})
+        return "activity_count", 17
+
+    @property
+    def arrivals(self) -> Sequence[float]:
+        return self.org.arrivals
+
     def state(self) -> object:
         return self.org.snapshot("companies")
 
@@ -102,6 +112,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[Simulator]:
 
 class HubSpotContract(ConnectorContract):
     renews = False
+    forecast_slack = 1
     assumptions = Assumptions()
     settings: ClassVar[Mapping[str, object]] = {"exports": "never"}
     login = "token"
@@ -129,6 +140,17 @@ class HubSpotContract(ConnectorContract):
     @pytest.fixture
     def thrifty(self, org: Simulator) -> Callable[[int], Source]:
         return lambda most: self.connected(org, ceilings=Ceilings(max_calls=most))
+
+    @pytest.fixture
+    def narrow(
+        self, org: Simulator, monkeypatch: pytest.MonkeyPatch
+    ) -> tuple[Callable[[], Source], Window]:
+        """HubSpot tells its window in each answer; this portal's is a short one."""
+        window = Window(BURST, calls=12, seconds=0.5)
+        told = {"interval-milliseconds": 500, "max": window.calls, "remaining": 11}
+        said = {f"x-hubspot-ratelimit-{name}": str(it) for name, it in told.items()}
+        monkeypatch.setattr(Buckets, "headers", lambda _, **__: said)
+        return lambda: self.connected(org, burst_calls=window.calls), window
 
     @pytest.fixture
     def holds(self) -> Mapping[TableName, pa.Table]:

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from crm_portfolio import pull
@@ -100,7 +101,7 @@ def test_exactly_the_deal_that_hubspot_converted_otherwise_is_reported(
     assert {key: row["amount"] for key, row in found.items()} == IN_EURO
 
 
-def test_a_pull_without_rates_is_refused_and_names_the_currencies(
+def test_a_pull_that_may_not_read_the_rates_is_refused_and_names_the_currencies(
     org, connected
 ) -> None:
     org.revoke_scope("settings.currencies.read")
@@ -109,9 +110,24 @@ def test_a_pull_without_rates_is_refused_and_names_the_currencies(
     rows = caught.value.faults.to_pylist()
     assert sorted(row["value"] for row in rows) == ["JPY", "USD"]
     assert {row["hint"] for row in rows} == {
-        "add an exchange_rate table from JPY to EUR",
-        "add an exchange_rate table from USD to EUR",
+        "add an exchange_rate from JPY to EUR",
+        "add an exchange_rate from USD to EUR",
     }
+
+
+@pytest.mark.parametrize("rated", [[], ["USD"]], ids=["no rates", "not all"])
+def test_a_portal_whose_rates_lack_a_currency_in_use_is_refused_and_names_it(
+    connected, rated: list[str]
+) -> None:
+    rates = RATES.filter(pc.is_in(RATES["currency"], pa.array(rated, pa.string())))
+    with Simulator({**TABLES, "exchange_rate": rates}, currency="EUR") as portal:
+        crm = connected(portal, tables="all")
+        assert "exchange_rate" in crm.tables()
+        with pytest.raises(SchemaError, match="mixed_currencies") as caught:
+            pull(crm, as_of=AS_OF)
+    assert caught.value.exit_code == 7
+    named = {row["value"] for row in caught.value.faults.to_pylist()}
+    assert named == {"JPY", "USD"} - set(rated)
 
 
 def test_hubspot_s_own_amount_is_asked_for_only_where_there_are_several_currencies(

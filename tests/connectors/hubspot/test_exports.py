@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from threading import Thread
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from stranger import listening
@@ -14,8 +16,14 @@ from crm_portfolio.connectors._retry import RetrySettings
 from crm_portfolio.connectors.hubspot import HubSpot, _export_files, _exports, _paths
 from crm_portfolio.connectors.hubspot import _first_load as first_load
 from crm_portfolio.connectors.hubspot._columns import Layout
-from crm_portfolio.errors import ConnectorError, RightMissingError, TransientError
-from crm_portfolio.protocols import Batch
+from crm_portfolio.connectors.hubspot._first_load import _Ids
+from crm_portfolio.errors import (
+    ConnectorError,
+    CursorLostError,
+    RightMissingError,
+    TransientError,
+)
+from crm_portfolio.protocols import Batch, Cursor
 from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator.hubspot import Assumptions
 from crm_portfolio.simulator.hubspot import HubSpot as Simulator
@@ -421,6 +429,27 @@ def test_an_export_that_is_gone_is_gone_on_with_by_ids(org, connected) -> None:
     org.reset()  # and nobody knows of the export any more
     rest = list(connected(org, exports="always").pull("account", resume=cursor))
     assert whole([*whole_ones[: middle + 1], *rest]).equals(whole(whole_ones))
+
+
+def test_an_export_in_no_order_that_is_gone_is_begun_anew(org, connected) -> None:
+    """No id tells then where it stopped."""
+    (_, first, *_) = connected(org, exports="always").pull("account")
+    token = re.sub(r'"last":\d+', '"last":0', first.cursor.token)
+    org.reset()
+    lost = Cursor("account", token, first.cursor.taken_at)
+    with pytest.raises(CursorLostError, match="pull whole again"):
+        list(connected(org, exports="always").pull("account", resume=lost))
+
+
+def test_ids_of_a_file_in_no_order_are_found() -> None:
+    ids = _Ids()
+    for part in ([7, 3], [9], [1, 5]):
+        ids.add(np.array(part, np.int64))
+    asked = np.array([0, 1, 2, 5, 9, 10], np.int64)
+    assert ids.holds(asked).tolist() == [False, True, False, True, True, False]
+    assert ids.between(1, 7).tolist() == [3, 5, 7]
+    assert not _Ids().holds(asked).any()
+    assert len(_Ids().between(0, 9)) == 0
 
 
 def test_tables_side_by_side_wait_for_one_another(org, connected) -> None:

@@ -72,6 +72,35 @@ def test_what_nobody_asked_for_may_be_missing(ready, connected) -> None:
     assert "table ticket: tickets" not in found(connected(ready))
 
 
+@pytest.mark.parametrize(
+    ("exports", "state"), [("always", "missing"), ("auto", "warning"), ("never", None)]
+)
+def test_the_scope_of_exports_is_named_where_they_are_wanted(
+    ready, connected, exports, state
+) -> None:
+    crm, what = connected(ready, exports=exports), "scope crm.export"
+    if state:
+        assert found(crm)[what].state == "good"
+    ready.revoke_scope("crm.export")
+    told = found(crm)
+    assert (told[what].state if state else told.get(what)) == state
+
+
+def test_whether_a_login_may_write_is_not_known_and_said_so(ready, connected) -> None:
+    (told,) = [
+        f for w, f in found(connected(ready)).items() if w.endswith("companies.write")
+    ]
+    assert told.state == "warning"
+    assert "first write" in told.mend
+
+
+def test_what_was_mended_meanwhile_is_good(org, connected) -> None:
+    crm = connected(org)
+    assert lacking(crm)
+    list(connected(org).provision(FIELDS, dry_run=False))
+    assert lacking(crm) == {}
+
+
 def test_a_property_that_is_gone_is_named(ready, connected) -> None:
     ready.hide_field("companies", "portfolio_tier")
     ready.hide_field("companies", "industry")

@@ -12,7 +12,7 @@ import pytest
 from crm_portfolio.connectors.hubspot import HubSpot, HubSpotSettings
 from crm_portfolio.connectors.hubspot._login import login_from
 from crm_portfolio.errors import RightMissingError, SettingsError
-from crm_portfolio.protocols import Metered, Reconciling
+from crm_portfolio.protocols import Batching, Inspectable, Metered, Reconciling
 from crm_portfolio.simulator.hubspot import Assumptions
 from crm_portfolio.simulator.hubspot import HubSpot as Simulator
 from crm_portfolio.simulator.hubspot._definitions import Property
@@ -138,6 +138,22 @@ def test_activities_are_calls_meetings_and_mails_without_a_word_of_them(
     assert set(found[0]) == set(names)
 
 
+def test_activities_are_counted_without_a_call(org, connected) -> None:
+    crm = connected(org, tables=("account",))
+    first, second = rows(org, crm, "account")
+    assert (first["activity_count"], second["activity_count"]) == (2, 1)
+    assert first["last_activity_on"] == date(2026, 3, 2)
+    assert crm.calls == 3  # identity, properties, a page
+
+
+def test_a_meeting_with_two_accounts_is_nobody_s(org, connected) -> None:
+    meeting, other = org.ids("activity")["2"], org.ids("account")["A2"]
+    org.link("meetings", meeting, "companies", other)
+    told = {row["activity_id"]: row for row in rows(org, connected(org), "activity")}
+    assert told["2"]["account_id"] is None
+    assert told["1"]["account_id"] == "A1"
+
+
 def test_every_batch_of_a_table_has_the_same_columns(org, connected) -> None:
     schemas = [batch.rows.schema for batch in connected(org).pull("activity")]
     assert len(schemas) == 3
@@ -235,6 +251,8 @@ def test_the_connector_can_do_what_its_protocols_say(org, connected) -> None:
     crm = connected(org)
     assert isinstance(crm, Reconciling)
     assert isinstance(crm, Metered)
+    assert isinstance(crm, Inspectable)
+    assert isinstance(crm, Batching)
 
 
 def test_a_fingerprint_changes_with_the_settings_and_the_names_of_stages(
@@ -274,7 +292,7 @@ def test_a_custom_object_feeds_a_table_of_the_model(org, connected) -> None:
     org.clock.advance(3600)
     crm = connected(
         org,
-        tables=("contract",),
+        tables=("account",),
         objects={"contract": kind},
         fields={
             "contract": {
@@ -284,7 +302,9 @@ def test_a_custom_object_feeds_a_table_of_the_model(org, connected) -> None:
             }
         },
     )
+    # Whoever names its object need not name the table.
     assert crm.tables()["contract"][:2] == ("contract_id", "account_id")
+    assert "table contract: p147_agreement" in {f.what for f in crm.inspect()}
     batches = list(crm.pull("contract"))
     assert [batch.rows.num_rows for batch in batches] == [100, 24]
     assert batches[0].rows.slice(7, 1).to_pylist() == [

@@ -12,17 +12,25 @@ import pytest
 
 from crm_portfolio import schema
 from crm_portfolio.connectors._retry import QuotaSpentError, RetrySettings
+from crm_portfolio.connectors.hubspot import HubSpot as Connector
 from crm_portfolio.connectors.hubspot._client import Client
 from crm_portfolio.connectors.hubspot._login import login_from
 from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
 from crm_portfolio.connectors.hubspot._setup import provisioned
+from crm_portfolio.connectors.hubspot._validation import described
 from crm_portfolio.connectors.hubspot._writing import written
-from crm_portfolio.errors import ConnectorError, LoginError, TransientError
+from crm_portfolio.errors import (
+    ConnectorError,
+    FieldNotFoundError,
+    LoginError,
+    TransientError,
+)
 from crm_portfolio.protocols import Change, Outcome
 from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator.hubspot import Assumptions, HubSpot
 
 IMPATIENT = RetrySettings(attempts=3, first_wait_seconds=0.0)
+SWIFT = HubSpotSettings(retry=IMPATIENT, burst_calls=10_000)
 FIELDS = (*schema.MANAGED, *schema.HUMAN)
 COUNT = 321
 ACCOUNTS = pa.table(
@@ -56,14 +64,19 @@ def connected(org: HubSpot, **chosen: object) -> Client:
     return Client(login_from(org.environment), settings)
 
 
+def writing(client: Client, changes) -> Iterator[Outcome]:
+    known = described(client, "companies")
+    return written(client, "companies", changes, known=known, retry=IMPATIENT)
+
+
 def write(client: Client, changes) -> list[Outcome]:
-    return list(written(client, "companies", changes, retry=IMPATIENT))
+    return list(writing(client, changes))
 
 
 def collected(client: Client, changes) -> tuple[list[Outcome], Exception | None]:
     came: list[Outcome] = []
     try:
-        for outcome in written(client, "companies", changes, retry=IMPATIENT):
+        for outcome in writing(client, changes):
             came.append(outcome)
     except ConnectorError as error:
         return came, error
@@ -147,8 +160,9 @@ def test_a_hundred_records_go_in_one_call(org, client) -> None:
 
 
 def test_no_change_is_no_call(org, client) -> None:
-    before = org.api_calls
-    assert write(client, []) == []
+    known, before = described(client, "companies"), org.api_calls
+    nothing = written(client, "companies", [], known=known, retry=IMPATIENT)
+    assert list(nothing) == []
     assert org.api_calls == before
 
 
@@ -198,7 +212,7 @@ def test_a_batch_of_culprits_costs_a_bounded_number_of_calls(org, client) -> Non
 
 def _with_an_option_less(org: HubSpot, client: Client, changes) -> dict[str, Outcome]:
     """Tier B is taken away after our look at the properties, behind the first batch."""
-    coming = written(client, "companies", changes, retry=IMPATIENT)
+    coming = writing(client, changes)
     first = next(coming)
     options = [o for o in _property(org, "portfolio_tier").options if o.value != "B"]
     org.change_field("companies", "portfolio_tier", options=tuple(options))
@@ -286,3 +300,44 @@ def test_changes_of_one_record_travel_in_one_input(answer: str) -> None:
         ]
         assert states(write(client, changes)) == {"written": 3}
         assert updates(org) == 1
+
+
+# What it costs
+
+
+def test_reading_again_and_writing_costs_what_was_forecast(org) -> None:
+    """Properties and identity are asked for once, however often one writes."""
+    crm = Connector(login_from(org.environment), settings=SWIFT)
+    ids = list(org.ids("account").values())
+    before = org.api_calls
+    said = crm.write_forecast(len(ids))
+    assert org.api_calls == before
+    assert said.steps == {"identity": 1, "properties": 1, "re-read": 4, "write": 4}
+    size = crm.write_batch(len(ids))
+    for start in range(0, len(ids), size):
+        portion = ids[start : start + size]
+        crm.read("account", portion, ["tier"])
+        assert states(crm.write("account", [tier(one, "A") for one in portion])) == {
+            "written": len(portion)
+        }
+    assert org.api_calls - before == said.calls == crm.calls
+    assert crm.write_forecast(101).steps == {"re-read": 2, "write": 2}
+
+
+def test_a_first_write_by_oauth_logs_in(org) -> None:
+    crm = Connector(login_from(org.environment_for("oauth")), settings=SWIFT)
+    said = crm.write_forecast(1)
+    one = org.ids("account")["A0"]
+    crm.read("account", [one], ["tier"])
+    list(crm.write("account", [tier(one, "A")]))
+    assert said.calls == crm.calls == 5
+
+
+def test_a_property_that_setup_makes_is_known_to_the_next_write(org) -> None:
+    org.reset()
+    crm = Connector(login_from(org.environment), settings=SWIFT)
+    one = org.ids("account")["A0"]
+    with pytest.raises(FieldNotFoundError):
+        crm.write("account", [tier(one, "A")])
+    list(crm.provision(FIELDS, dry_run=False))
+    assert states(crm.write("account", [tier(one, "A")])) == {"written": 1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 import attrs
@@ -578,6 +579,29 @@ def test_a_result_that_is_deleted_while_it_comes_is_lost(org) -> None:
 def test_a_right_that_lacks_is_named(org) -> None:
     with pytest.raises(RightMissingError, match="'Read on Nothing__c'"):
         list(bulk(org).pages("SELECT Id FROM Nothing__c", kinds={}))
+
+
+def test_many_pages_come_at_the_same_time(strange) -> None:
+    body = '"Id","Amount"\n' + '"a","2"\n' * 10
+    links = [{"resultUrl": f"/x?locator={n}"} for n in range(8)]
+    listing = json.dumps({"resultPages": links, "done": True}).encode()
+    reader = told(strange, page_of(body, 10), total=80)
+    reader._settings = attrs.evolve(reader._settings, bulk_page_rows=10)
+    others, together = strange.answer, threading.Barrier(3, timeout=20)
+
+    def answer(path: str):
+        if "resultPages" in path:
+            return 200, listing
+        if "/results" in path and not together.broken and "locator" in path:
+            with suppress(threading.BrokenBarrierError):
+                met.append(together.wait())
+                together.abort()  # they have met; the others need not
+        return others(path)
+
+    met: list[int] = []
+    strange.answer = answer
+    assert len(list(reader.pages(TWO, kinds=MONEY))) == 8
+    assert met
 
 
 def test_no_more_pages_are_under_way_than_threads(strange) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.connectors.salesforce._legs import OVERLAP
-from crm_portfolio.errors import SettingsError
+from crm_portfolio.errors import CursorLostError, SettingsError
 from crm_portfolio.protocols import Cursor, Reconciling, gone_schema
 from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator import Salesforce as Simulator
@@ -236,7 +236,7 @@ def test_a_cursor_amid_a_pull_is_not_since(big_org, connected) -> None:
 )
 def test_a_cursor_of_someone_else_is_refused(org, connected, token) -> None:
     cursor = Cursor("account", token, datetime(2026, 1, 1, tzinfo=UTC))
-    with pytest.raises(SettingsError, match="pull the table whole"):
+    with pytest.raises(CursorLostError, match="pull the table whole"):
         connected(org).pull("account", resume=cursor)
     assert org.calls == {}
 
@@ -246,7 +246,7 @@ def test_an_id_smuggled_into_a_cursor_never_reaches_a_query(org, connected) -> N
     said = json.loads(cursor.token)
     said |= {"done": False, "leg": 0, "ranges": [["x' OR Name != '", None]]}
     before = org.calls.get("GET query", 0)
-    with pytest.raises(SettingsError):
+    with pytest.raises(CursorLostError):
         connected(org).pull(
             "account", resume=Cursor("account", json.dumps(said), cursor.taken_at)
         )
@@ -265,7 +265,7 @@ def test_a_path_smuggled_into_a_cursor_never_reaches_an_address(
     said = json.loads(cursor.token)
     said |= {"done": False, "leg": 0, "ranges": [[None, None]], "bulk": place}
     calls = org.api_calls
-    with pytest.raises(SettingsError, match="pull the table whole"):
+    with pytest.raises(CursorLostError, match="pull the table whole"):
         connected(org).pull(
             "account", resume=Cursor("account", json.dumps(said), cursor.taken_at)
         )

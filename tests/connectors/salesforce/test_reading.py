@@ -11,6 +11,7 @@ from crm_portfolio import samples, schema
 from crm_portfolio.connectors.salesforce import Salesforce, SalesforceSettings
 from crm_portfolio.errors import (
     ConnectorError,
+    CursorLostError,
     FieldNotFoundError,
     RightMissingError,
     SettingsError,
@@ -155,7 +156,7 @@ def test_what_cannot_be_pulled_is_said_before_a_call(org, connected) -> None:
     with pytest.raises(SettingsError, match="did you mean 'opportunity'"):
         crm.pull("oportunity")
     cursor = Cursor("account", "x", datetime(2026, 1, 1, tzinfo=UTC))
-    with pytest.raises(SettingsError, match="pull the table whole"):
+    with pytest.raises(CursorLostError, match="pull the table whole"):
         crm.pull("account", since=cursor)
     with pytest.raises(SettingsError, match="of account, not of owner"):
         crm.pull("owner", resume=cursor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pytest
@@ -117,6 +117,28 @@ def test_a_query_that_times_out_is_cut_until_it_does_not(big_org, connected) -> 
         batches = list(connected(big_org, **settings).pull("account"))
         assert whole(batches).equals(expected), settings
         assert [batch.is_last for batch in batches].count(True) == 1
+
+
+def test_an_increment_that_times_out_is_cut_as_well(big_org, connected) -> None:
+    *_, last = connected(big_org).pull("account")
+    big_org.clock.advance(3_600)
+    ids = sorted(big_org.ids("account").values())
+    big_org.stamp("Account", *ids[:3_000])
+    big_org.rules.slow["Account"] = 1_000
+    batches = connected(big_org, bulk="never").pull("account", since=last.cursor)
+    changed = whole([batch for batch in batches if "name" in batch.rows.column_names])
+    assert changed["account_id"].to_pylist() == ids[:3_000]
+
+
+def test_counting_that_times_out_is_cut_as_well(connected) -> None:
+    names = [f"A{place}" for place in range(400)]
+    when = pa.array([datetime(2026, 3, 1, tzinfo=UTC)] * 400)
+    deeds = {"activity_id": names, "occurred_at": when, "account_id": names}
+    tables = {"account": pa.table({"account_id": names}), "activity": pa.table(deeds)}
+    with Simulator(tables) as org:
+        org.rules.slow["Task"] = 100
+        rows = whole(connected(org, counts=("activity",)).pull("account"))
+        assert rows["activity_count"].to_pylist() == [1] * 400
 
 
 def test_a_query_that_times_out_however_small_ends_in_an_error(

@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from crm_portfolio.connectors.files._settings import Dialect, FilesSettings
-from crm_portfolio.errors import SchemaError, SettingsError, did_you_mean
+from crm_portfolio.errors import (
+    CursorLostError,
+    SchemaError,
+    SettingsError,
+    did_you_mean,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,7 +91,8 @@ class Files:
 
         Raises:
             SchemaError: Cells of any table that cannot be read, all of them.
-            SettingsError: No such table; or the files are others than those of the cursor.
+            SettingsError: No such table.
+            CursorLostError: The files are others than those of the cursor.
         """
         if self._content.faults is not None:
             raise SchemaError(self._content.faults)
@@ -121,10 +127,14 @@ class Files:
         """The row behind a cursor; the last batch's is behind all of them."""
         if cursor is None:
             return 0
-        said = json.loads(cursor.token)
-        if cursor.table != table or said["of"] != self.fingerprint():
-            raise SettingsError(
-                f"{table}: the files have changed since, and do not tell in what: "
-                "read them whole, without a cursor"
-            )
-        return int(said["row"])
+        try:
+            said = json.loads(cursor.token)
+            if cursor.table == table and said["of"] == self.fingerprint():
+                return int(said["row"])
+        except (ValueError, TypeError, KeyError):
+            pass
+        raise CursorLostError(
+            self.name,
+            f"{table}: the files have changed since, and do not tell in what: read them "
+            "whole, without a cursor",
+        )

@@ -8,16 +8,15 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-import attrs
 import pyarrow as pa
 
 from crm_portfolio import schema
 from crm_portfolio.connectors._mapping import in_canonical_form
-from crm_portfolio.connectors.hubspot._columns import Layout, layout, record_sources
-from crm_portfolio.connectors.hubspot._fields import HOME_AMOUNT, RecordSource
+from crm_portfolio.connectors._retry import RetrySettings, once
+from crm_portfolio.connectors.hubspot._columns import Layout, record_sources
 from crm_portfolio.connectors.hubspot._login import Login, OAuthRefresh, login_from
 from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
-from crm_portfolio.errors import RightMissingError, SettingsError, did_you_mean
+from crm_portfolio.errors import SettingsError
 from crm_portfolio.protocols import (
     Batch,
     Change,
@@ -35,8 +34,11 @@ from crm_portfolio.schema import ManagedField, TableName
 if TYPE_CHECKING:
     from crm_portfolio.connectors.hubspot._client import Client
     from crm_portfolio.connectors.hubspot._metadata import Portal
+    from crm_portfolio.connectors.hubspot._offer import Offer
     from crm_portfolio.protocols import (
+        Batching,
         Connector,
+        Inspectable,
         Metered,
         Provisioner,
         Reconciling,
@@ -45,8 +47,10 @@ if TYPE_CHECKING:
 
     def _fits(
         crm: HubSpot,
-    ) -> tuple[Connector, Provisioner, Metered, Reconciling, Shaped]:
-        return crm, crm, crm, crm, crm  # the type checker holds the class to them
+    ) -> tuple[
+        Connector, Provisioner, Metered, Reconciling, Shaped, Inspectable, Batching
+    ]:
+        return (crm,) * 7  # the type checker holds the class to them
 
 
 __all__ = ["HubSpot"]
@@ -67,14 +71,20 @@ class HubSpot:
     name: Final = "hubspot"
 
     def __init__(
-        self, login: Login | None = None, *, settings: HubSpotSettings | None = None
+        self,
+        login: Login | None = None,
+        *,
+        settings: HubSpotSettings | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         settings = settings or HubSpotSettings()
         if not isinstance(settings, HubSpotSettings):
             raise SettingsError("settings for hubspot are a HubSpotSettings")
         self._settings = settings
         self._sources = record_sources(settings)
-        self._login = login_from(os.environ) if login is None else login
+        self._login = login or login_from(
+            os.environ if environment is None else environment
+        )
         self._lock = Lock()
         self._opened: tuple[Client, Portal] | None = None
         self._sizes: dict[TableName, int] = {}
@@ -99,6 +109,12 @@ class HubSpot:
     @property
     def _portal(self) -> Portal:
         return self._open()[1]
+
+    @property
+    def _offer(self) -> Offer:
+        from crm_portfolio.connectors.hubspot._offer import Offer
+
+        return Offer(self._portal, self._sources, self._settings)
 
     def org(self) -> Org:
         return self._portal.org()
@@ -125,9 +141,8 @@ class HubSpot:
             "loss_reason": settings.loss_reason,
             "currency": settings.currency,
         }
-        if settings.tables == "all" or {"opportunity", "opportunity_change"} & set(
-            settings.tables
-        ):
+        staged = {"opportunity", "opportunity_change"}
+        if settings.tables == "all" or staged & set(settings.named):
             said["stages"] = self._portal.stages().to_pydict()
         text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=dict)
         return sha256(text).hexdigest()
@@ -135,7 +150,7 @@ class HubSpot:
     def tables(self) -> Mapping[TableName, tuple[str, ...]]:
         """The tables of the settings, and the columns that this portal has.
 
-        Stages, owners and rates are read anew after this.
+        Stages, owners and rates that a pull has used are read anew after this.
 
         Raises:
             FieldNotFoundError: A mapped property that the portal lacks.
@@ -143,71 +158,14 @@ class HubSpot:
         """
         self._portal.refresh()
         found: dict[TableName, tuple[str, ...]] = {}
-        for table in self._wanted():
-            columns = self._columns(table)
+        for table in self._offer.wanted():
+            columns = self._offer.columns(table)
             if columns:
                 found[table] = columns
         return found
 
-    def _wanted(self) -> Sequence[TableName]:
-        from crm_portfolio.connectors.hubspot._metadata import SMALL
-
-        if self._settings.tables == "all":
-            names = dict.fromkeys((*self._sources, "opportunity_change", *SMALL))
-            rates = self._portal.has_several_currencies
-            return [name for name in names if rates or name != "exchange_rate"]
-        if self._portal.has_several_currencies:
-            return tuple(dict.fromkeys((*self._settings.tables, "exchange_rate")))
-        return self._settings.tables
-
-    def _columns(self, table: TableName) -> tuple[str, ...]:
-        from crm_portfolio.connectors.hubspot._metadata import SMALL
-
-        if table not in SMALL:
-            parts = self._layouts(table)
-            return tuple(dict.fromkeys(c for part in parts for c in part.columns))
-        if self._settings.tables == "all":
-            try:
-                self._portal.small(table)
-            except RightMissingError:
-                return ()
-        return SMALL[table]
-
     def _layouts(self, table: TableName) -> list[Layout]:
-        """One layout for each kind of record behind the table."""
-        if table == "opportunity_change" and table not in self._sources:
-            return self._histories()
-        if table not in self._sources:
-            known = sorted(self._sources)
-            hint = did_you_mean(table, known) or f"; it has {', '.join(known)}"
-            raise SettingsError(f"hubspot gives no table {table!r}{hint}")
-        found = []
-        for source in self._sources[table]:
-            try:
-                kinds = self._portal.kinds(source.kind)
-                if self._settings.tables == "all":
-                    self._portal.must_be_readable(source.kind)
-            except RightMissingError:
-                if self._settings.tables != "all":
-                    raise
-                continue
-            wanted = self._without_idle(source)
-            found.append(layout(table, wanted, kinds, stages=self._portal.stages))
-        return found
-
-    def _without_idle(self, source: RecordSource) -> RecordSource:
-        """The source without what tells nothing in a portal of one currency."""
-        if HOME_AMOUNT not in source.fields or self._portal.has_several_currencies:
-            return source
-        kept = tuple(field for field in source.fields if field != HOME_AMOUNT)
-        return attrs.evolve(source, fields=kept)
-
-    def _histories(self) -> list[Layout]:
-        from crm_portfolio.connectors.hubspot._history import changes
-
-        several = self._portal.has_several_currencies
-        parts = self._layouts("opportunity")
-        return [changes(part, has_currencies=several) for part in parts]
+        return self._offer.layouts(table)
 
     def pull(
         self,
@@ -225,6 +183,7 @@ class HubSpot:
                 raise SettingsError(
                     f"that is a cursor of {cursor.table}, not of {table}"
                 )
+        self._portal.used()
         if table in SMALL:
             return self._small(table, columns)
         return self._batches(table, columns, since, resume)
@@ -291,7 +250,7 @@ class HubSpot:
 
         model = schema.TABLES[table]
         wanted = [c.name for c in model.columns if c.is_volatile or c.name in model.key]
-        here = SMALL[table] if table in SMALL else self._columns(table)
+        here = SMALL[table] if table in SMALL else self._offer.columns(table)
         columns = [name for name in wanted if name in here]
         for batch in self.pull(table, columns=columns):
             yield batch.rows
@@ -316,6 +275,7 @@ class HubSpot:
             small,
             since=since or {},
             has_to_log_in=isinstance(self._login, OAuthRefresh),
+            looked_up=self._portal.looked_up(),
             sizes=self._sizes,
             exports=self._exports,
         )
@@ -350,6 +310,17 @@ class HubSpot:
         Raises:
             FieldNotFoundError: A managed field the portal lacks, before anything is sent.
         """
+        return self._written(table, changes, self._settings.retry)
+
+    def write_once(
+        self, table: WritableTable, changes: Iterable[Change]
+    ) -> Iterator[Outcome]:
+        """The same; what gets no answer is not sent a second time."""
+        return self._written(table, changes, once(self._settings.retry))
+
+    def _written(
+        self, table: WritableTable, changes: Iterable[Change], retry: RetrySettings
+    ) -> Iterator[Outcome]:
         from crm_portfolio.connectors.hubspot._writing import written
 
         wanted = list(changes)
@@ -362,7 +333,25 @@ class HubSpot:
         found = self._layouts(table)[0]
         found.only(sorted({change.column for change in wanted}))
         kind = found.source.kind
-        return written(self._client, kind, wanted, retry=self._settings.retry)
+        known = self._portal.definitions(kind)
+        return written(self._client, kind, wanted, known=known, retry=retry)
+
+    def write_batch(self, count: int) -> int:  # noqa: ARG002 - it is always the same
+        """A hundred: HubSpot reads and writes no more in one call."""
+        from crm_portfolio.connectors.hubspot._writing import BATCH_WRITE_MAX
+
+        return BATCH_WRITE_MAX
+
+    def write_forecast(self, count: int) -> Forecast:
+        """The calls of reading again and writing; none is made to say so."""
+        from crm_portfolio.connectors.hubspot._forecast import write_forecast
+
+        return write_forecast(
+            count,
+            is_logged_in=self.calls > 0 or not isinstance(self._login, OAuthRefresh),
+            is_introduced=self._portal.is_introduced,
+            is_described=self._portal.is_described("companies"),
+        )
 
     def provision(
         self, fields: Sequence[ManagedField], *, dry_run: bool
@@ -379,9 +368,7 @@ class HubSpot:
         """What the set-up lacks, and what of it ends on a known day; only reads."""
         from crm_portfolio.connectors.hubspot._inspect import findings
 
-        return findings(
-            self._client, self._portal, self._sources, self._settings, self._login
-        )
+        return findings(self._portal, self._sources, self._settings, self._login)
 
 
 def _only(

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as MappingOf
 from functools import cached_property, partial
-from operator import methodcaller
+from itertools import chain
+from operator import itemgetter, methodcaller
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import numpy as np
@@ -37,7 +38,7 @@ __all__ = [
     "Raw",
     "array_of",
     "kind_of",
-    "lowest",
+    "settled",
     "shape",
     "strings",
     "typed",
@@ -89,6 +90,8 @@ class Plan:
         self._table = layout.table
         self._names, self._links = layout.properties, layout.links
         self._shape = shape(self._names)
+        # One name alone would give a value, not a row of values.
+        self._row = itemgetter(*self._names) if len(self._names) > 1 else None
         self._is_staged = layout.is_staged
         kinds = {name: kind_of(layout, name, layout.fields) for name in self._names}
         self._types = {n: _TYPES[kind] for n, kind in kinds.items() if kind in _TYPES}
@@ -113,7 +116,7 @@ class Plan:
         Args:
             whole: Gives records with all their links, where they show some of them only.
         """
-        raw = strings(records, self._shape, self._names, self._table)
+        raw = self._strings(records)
         if self._links and PRIMARY_COMPANY in raw and len(self._links) == 1:
             (link,) = self._links
             primary, linked = self._linked(raw[PRIMARY_COMPANY], records, whole)
@@ -123,6 +126,21 @@ class Plan:
             for link in self._links:
                 raw[link.source] = nearest(asked, link, self._table)
         return self.of_columns(raw)
+
+    def _strings(self, records: Sequence[Record]) -> Raw:
+        """As `strings`, with one array for the whole page while nothing is amiss."""
+        if self._row is not None:
+            try:
+                rows = [self._row(record["properties"]) for record in records]
+                cells = [record["id"] for record in records]
+                cells.extend(chain.from_iterable(zip(*rows, strict=True)))
+                whole, size = pa.array(cells, pa.string()), len(records)
+            except (KeyError, TypeError, UnicodeError, pa.ArrowException):
+                pass  # said below, or a property that a record has not
+            else:
+                names = (ID, *self._names)
+                return {n: whole.slice(at * size, size) for at, n in enumerate(names)}
+        return strings(records, self._shape, self._names, self._table)
 
     def of_columns(self, raw: Raw) -> pa.Table:
         """The same of columns of text: a property each, ``$id``, and one for each link."""
@@ -189,14 +207,15 @@ class Plan:
     ) -> tuple[pa.Array, pa.Array]:
         """The primary company, and a linked one where the property does not tell."""
         nothing = pa.nulls(len(records), pa.string())
-        if not primary.null_count and pc.index(primary, "").as_py() < 0:
+        places = self._layout.unlinked(records)
+        if not places:
             return primary, nothing
-        primary = empty_as_null(primary)
-        unknown = pc.is_null(primary)
-        places = pc.indices_nonzero(unknown).to_pylist()
+        unknown = np.zeros(len(records), np.bool_)
+        unknown[places] = True
         asked = whole([records[place] for place in places])
         found = nearest(asked, self._links[0], self._table)
-        return primary, pc.replace_with_mask(nothing, unknown, found)
+        linked = pc.replace_with_mask(nothing, pa.array(unknown), found)
+        return empty_as_null(primary), linked
 
     @cached_property
     def _stages(self) -> Raw:
@@ -233,7 +252,7 @@ def shape(names: Sequence[str]) -> pa.StructType:
 
 
 def nearest(records: Sequence[Record], link: Link, table: str) -> pa.Array:
-    """One linked record each: the primary one, else the one with the lowest id.
+    """One linked record each, as `settled` says.
 
     A list shows each label of a link by itself, so an id may come more than once.
     """
@@ -242,24 +261,29 @@ def nearest(records: Sequence[Record], link: Link, table: str) -> pa.Array:
     linked = array_of(records, shape, table)
     for _ in range(3):
         (linked,) = linked.flatten()
-    return lowest(linked, link)
+    return settled(linked, link)
 
 
-def lowest(linked: pa.Array, link: Link) -> pa.Array:
-    """Of each list of links, the primary one or the lowest id; null where it is empty."""
+def settled(linked: pa.Array, link: Link) -> pa.Array:
+    """Of each list of links, the primary one or the only one.
+
+    Null where there is none, and where nobody has said which of several it is.
+    """
     flat = linked.flatten()
     if not len(flat):
         return pa.nulls(len(linked), pa.string())
     ids, kinds = flat.flatten()
-    is_first = pc.fill_null(pc.equal(kinds, link.primary), False)  # noqa: FBT003
+    primary = pa.scalar(link.primary or None, pa.string())
+    is_first = pc.fill_null(pc.equal(kinds, primary), False)  # noqa: FBT003
     behind = np.where(is_first.to_numpy(zero_copy_only=False), 0, _BEHIND)
     rank = ids.cast(pa.int64()).to_numpy() + behind
     sizes = pc.fill_null(pc.list_value_length(linked), 0).to_numpy()
     is_linked = sizes > 0
     starts = (np.cumsum(sizes) - sizes)[is_linked]
-    first = np.minimum.reduceat(rank, starts) & (_BEHIND - 1)
+    first, last = np.minimum.reduceat(rank, starts), np.maximum.reduceat(rank, starts)
     found = np.zeros(len(linked), np.int64)
-    found[is_linked] = first
+    found[is_linked] = first & (_BEHIND - 1)
+    is_linked[is_linked] = (first < _BEHIND) | (first == last)
     return pa.array(found, pa.int64(), mask=~is_linked).cast(pa.string())
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from crm_portfolio.connectors import _assumptions
-from crm_portfolio.connectors.hubspot._converting import Raw, lowest
+from crm_portfolio.connectors.hubspot._converting import Raw, settled
 from crm_portfolio.connectors.hubspot._exports import EXPORTED, NoExportError
 from crm_portfolio.connectors.hubspot._fields import ID, Link
 from crm_portfolio.connectors.hubspot._refusals import unreadable
@@ -149,15 +149,15 @@ def _columns(batch: pa.RecordBatch, names: Mapping[str, str], wanted: Layout) ->
             raise _not_as_asked("it says moments in minutes")
     for link in wanted.links:
         first = raw.pop(f"{link.source} first", None)
-        linked = _lowest(raw[link.source], link)
+        linked = _settled(raw[link.source], link)
         raw[link.source] = (
-            linked if first is None else pc.coalesce(_lowest(first, link), linked)
+            linked if first is None else pc.coalesce(_settled(first, link), linked)
         )
     return raw
 
 
-def _lowest(ids: pa.Array, link: Link) -> pa.Array:
-    """Of ids side by side, the lowest."""
+def _settled(ids: pa.Array, link: Link) -> pa.Array:
+    """Of ids side by side, the only one."""
     split = pc.split_pattern(ids, ";")
     flat = pc.utf8_trim_whitespace(split.flatten())
     kinds = pa.repeat(pa.scalar(""), len(flat))
@@ -165,7 +165,7 @@ def _lowest(ids: pa.Array, link: Link) -> pa.Array:
     sizes = pc.fill_null(pc.list_value_length(split), 0)
     ends = pc.cumulative_sum(sizes)
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends.cast(pa.int32())])
-    return lowest(pa.ListArray.from_arrays(offsets, linked), link)
+    return settled(pa.ListArray.from_arrays(offsets, linked), link)
 
 
 def _says_minutes(said: pa.Array) -> bool:

@@ -32,7 +32,7 @@ from crm_portfolio.errors import ConnectorError, RightMissingError, TransientErr
 if TYPE_CHECKING:
     from crm_portfolio.connectors.hubspot._columns import Layout
 
-__all__ = ["EXPORTED", "NoExportError", "begun", "fetched"]
+__all__ = ["EXPORTED", "EXPORT_SCOPE", "NoExportError", "begun", "fetched"]
 
 # What an export calls the objects that it can be asked for.
 EXPORTED: Final[Mapping[str, str]] = {
@@ -43,7 +43,7 @@ EXPORTED: Final[Mapping[str, str]] = {
 _PIECE: Final = 1 << 20
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 60.0
 _PATIENCE: Final = 3 * 3600.0
-_SCOPE: Final = "crm.export"
+EXPORT_SCOPE: Final = "crm.export"
 
 
 class NoExportError(Exception):
@@ -70,7 +70,7 @@ def begun(client: Client, wanted: Layout) -> str:
             _paths.EXPORT,
             _wish(wanted),
             where=where,
-            needs=_SCOPE,
+            needs=EXPORT_SCOPE,
             window=EXPORTS,
         )
     except (RightMissingError, RefusedRequestError) as error:
@@ -116,7 +116,7 @@ def _wish(wanted: Layout) -> dict[str, Any]:
         "exportName": f"crm-portfolio {wanted.source.kind}",
         "objectType": EXPORTED[wanted.source.kind],
         "language": "EN",
-        "objectProperties": ["hs_object_id", *wanted.properties],
+        "objectProperties": list(dict.fromkeys(("hs_object_id", *wanted.properties))),
         "associatedObjectType": linked,
         # Else headers and choices would be labels.
         "exportInternalValuesOptions": ["NAMES", "VALUES"],

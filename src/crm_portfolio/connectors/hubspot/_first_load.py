@@ -19,7 +19,6 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_portfolio.connectors.hubspot import _export_files, _exports
 from crm_portfolio.connectors.hubspot._client import Client
@@ -31,11 +30,12 @@ from crm_portfolio.connectors.hubspot._objects import archived, listed
 from crm_portfolio.connectors.hubspot._places import Place
 from crm_portfolio.connectors.hubspot._reading import Pull, Step, gone_since
 from crm_portfolio.connectors.hubspot._search import count, found
-from crm_portfolio.errors import ConnectorError
+from crm_portfolio.errors import CursorLostError
 from crm_portfolio.protocols import gone_schema
 
 __all__ = ["EXPORT_FROM", "FirstLoad", "can_be_exported"]
 
+_NONE: Final = np.empty(0, np.int64)
 EXPORT_FROM: Final = 200_000  # records; a list of fewer is as quick
 
 
@@ -130,7 +130,7 @@ class FirstLoad(Pull):
             return attrs.evolve(place, way="list", task="", last=0)
         if place.last:
             return attrs.evolve(place, way="search", task="", seen=0)
-        raise ConnectorError(
+        raise CursorLostError(
             "hubspot", "the export that this pull began with is gone: pull whole again"
         ) from None
 
@@ -157,12 +157,11 @@ class FirstLoad(Pull):
     def _swept(self, place: Place) -> Iterator[Step]:
         """The list tells all: who is not in the file, and who is only there."""
         for page in listed(self.client, self._layout, after=place.after):
-            here = np.array([int(record["id"]) for record in page.records], np.int64)
+            here = _ids_of(page.records)
             last = int(here[-1]) if len(here) else place.last
-            known = self._all_ids(place)
             top = last if page.after else np.iinfo(np.int64).max
-            between = known[(known > place.last) & (known <= top)]
-            deleted = _deleted(np.setdiff1d(between, here))
+            expected = self._between(place.last, top, place)
+            deleted = _deleted(np.setdiff1d(expected, here))
             fresh, place = self._unseen(page.records, place)
             place = attrs.evolve(place, after=page.after, last=last)
             gone, place = self._left(deleted, place)
@@ -181,22 +180,34 @@ class FirstLoad(Pull):
     def _unseen(
         self, records: Sequence[Record], place: Place
     ) -> tuple[Sequence[Record], Place]:
-        known = self._all_ids(place)
-        ids = np.array([int(record["id"]) for record in records], np.int64)
-        is_new = ~np.isin(ids, known)
+        ids = _ids_of(records)
+        is_new = ~self._is_ours(ids, place)
         fresh = [record for record, new in zip(records, is_new, strict=True) if new]
         extra = (*place.extra, *ids[is_new].tolist())
         return fresh, attrs.evolve(place, extra=extra, seen=place.seen + len(fresh))
 
     def _left(self, gone: pa.Table, place: Place) -> tuple[pa.Table, Place]:
         """Those of them that were handed out, and are told for the first time."""
-        ids = gone["id"].cast(pa.int64())
-        gone = gone.filter(pc.is_in(ids, value_set=pa.array(self._all_ids(place))))
+        ids = gone["id"].cast(pa.int64()).to_numpy()
+        gone = gone.filter(pa.array(self._is_ours(ids, place)))
         left = (*place.left, *(int(one) for one in gone["id"].to_pylist()))
         return gone, attrs.evolve(place, left=left, seen=place.seen - len(gone))
 
-    def _all_ids(self, place: Place) -> npt.NDArray[np.int64]:
-        """Of every record that was handed out, here or in a process before, and stays."""
+    def _is_ours(
+        self, ids: npt.NDArray[np.int64], place: Place
+    ) -> npt.NDArray[np.bool_]:
+        """Whether each was handed out, here or in a process before, and stays."""
+        was_ours = self._in_file(place).holds(ids) | np.isin(ids, place.extra)
+        return was_ours & ~np.isin(ids, place.left)
+
+    def _between(self, low: int, high: int, place: Place) -> npt.NDArray[np.int64]:
+        """The ids above ``low``, up to ``high``, of what was handed out and stays."""
+        extra = np.array(place.extra, np.int64)
+        extra = extra[(extra > low) & (extra <= high)]
+        ours = np.concatenate([self._in_file(place).between(low, high), extra])
+        return ours[~np.isin(ours, place.left)]
+
+    def _in_file(self, place: Place) -> _Ids:
         if self._ids is None:
             self._ids = _Ids()
             try:
@@ -204,8 +215,7 @@ class FirstLoad(Pull):
                     self._ids.add(raw[ID].cast(pa.int64()).to_numpy())
             except NoExportError as refusal:
                 self._instead(attrs.evolve(place, last=0), refusal)
-        known = np.concatenate([self._ids.all(), np.array(place.extra, np.int64)])
-        return np.setdiff1d(known, place.left) if place.left else known
+        return self._ids
 
 
 class _Ids:
@@ -213,23 +223,44 @@ class _Ids:
 
     def __init__(self) -> None:
         self._parts: list[npt.NDArray[np.int64]] = []
-        self._count = 0
+        self._count, self._is_sorted = 0, False
 
     def __len__(self) -> int:
         return self._count
 
     def add(self, ids: npt.NDArray[np.int64]) -> None:
         self._parts.append(np.array(ids))
-        self._count += len(ids)
+        self._count, self._is_sorted = self._count + len(ids), False
 
     def follows(self, ids: npt.NDArray[np.int64]) -> bool:
         """Whether these go on upwards from what is there."""
         first = self._parts[-1][-1:] if self._parts else ids[:0]
         return bool((np.diff(np.concatenate([first, ids])) > 0).all())
 
-    def all(self) -> npt.NDArray[np.int64]:
-        self._parts = [np.concatenate([np.empty(0, np.int64), *self._parts])]
+    def holds(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Whether each of a few is among them."""
+        known = self._in_order()
+        place = np.searchsorted(known, ids)
+        is_inside = place < len(known)
+        is_inside[is_inside] = known[place[is_inside]] == ids[is_inside]
+        return is_inside
+
+    def between(self, low: int, high: int) -> npt.NDArray[np.int64]:
+        """Those above ``low``, up to ``high``."""
+        known = self._in_order()
+        start, end = np.searchsorted(known, [low, high], side="right")
+        return known[start:end]
+
+    def _in_order(self) -> npt.NDArray[np.int64]:
+        # A list of a million records asks ten thousand times.
+        if not self._is_sorted:
+            self._parts = [np.sort(np.concatenate([_NONE, *self._parts]))]
+            self._is_sorted = True
         return self._parts[0]
+
+
+def _ids_of(records: Sequence[Record]) -> npt.NDArray[np.int64]:
+    return np.array([int(record["id"]) for record in records], np.int64)
 
 
 def _deleted(ids: npt.NDArray[np.int64]) -> pa.Table:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from crm_portfolio.connectors.hubspot import _paths
+from crm_portfolio.connectors.hubspot._exports import EXPORT_SCOPE
 from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES, RecordSource
 from crm_portfolio.connectors.hubspot._login import AccessToken, Login
 from crm_portfolio.connectors.hubspot._metadata import SMALL, Portal
 from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
 from crm_portfolio.connectors.hubspot._setup import shortcomings
-from crm_portfolio.connectors.hubspot._writing import described
 from crm_portfolio.errors import RightMissingError
 from crm_portfolio.protocols import Finding, FindingState
 from crm_portfolio.schema import HUMAN, MANAGED, TableName
-
-if TYPE_CHECKING:
-    from crm_portfolio.connectors.hubspot._client import Client
 
 __all__ = ["findings"]
 
@@ -26,16 +23,18 @@ _KIND: Final = "companies"
 
 
 def findings(
-    client: Client,
     portal: Portal,
     sources: Mapping[TableName, Sequence[RecordSource]],
     settings: HubSpotSettings,
     login: Login,
 ) -> Iterator[Finding]:
     """One thing after the other; each kind of record costs two calls at most."""
+    # Whoever has just mended something asks to see it.
+    portal.refresh(anyway=True)
+    portal.forget(_KIND)
     yield from _dates(settings, login)
     is_all = settings.tables == "all"
-    wanted = (*sources, *SMALL) if settings.tables == "all" else settings.tables
+    wanted = (*sources, *SMALL) if is_all else settings.named
     for table in wanted:
         is_asked_for = not is_all or table in ("account", "opportunity")
         lacking: FindingState = "missing" if is_asked_for else "warning"
@@ -43,7 +42,9 @@ def findings(
             yield _small(portal, table, lacking)
         else:
             yield from _table(portal, table, sources[table], lacking)
-    yield from _managed(client)
+    if settings.exports != "never":
+        yield _export(portal, settings)
+    yield from _managed(portal)
     yield Finding(
         f"scope {_paths.write_scope(_KIND)}",
         "warning",
@@ -106,9 +107,19 @@ def _table(
             yield Finding(told, state, mend)
 
 
-def _managed(client: Client) -> Iterator[Finding]:
+def _export(portal: Portal, settings: HubSpotSettings) -> Finding:
+    what = f"scope {EXPORT_SCOPE}"
+    if portal.may_export():
+        return Finding(what, "good")
+    if settings.exports == "always":
+        return Finding(what, "missing", 'Grant it, or set exports = "never".')
+    mend = "Without it the first load of a very large portal reads pages, which takes long."
+    return Finding(what, "warning", mend)
+
+
+def _managed(portal: Portal) -> Iterator[Finding]:
     try:
-        known = described(client, _KIND)
+        known = portal.definitions(_KIND)
     except RightMissingError as error:
         yield Finding("properties of companies", "missing", f"{error.message}.")
         return

@@ -16,7 +16,13 @@ from crm_portfolio.connectors.hubspot._client import Client
 from crm_portfolio.connectors.hubspot._objects import page_of
 from crm_portfolio.connectors.hubspot._refusals import unreadable
 from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
-from crm_portfolio.errors import ConnectorError
+from crm_portfolio.connectors.hubspot._validation import Definitions, described
+from crm_portfolio.errors import (
+    ConnectorError,
+    LoginError,
+    RightMissingError,
+    TransientError,
+)
 from crm_portfolio.protocols import Org
 from crm_portfolio.schema import TableName
 
@@ -29,7 +35,7 @@ SMALL: Final[Mapping[TableName, tuple[str, ...]]] = {
     "exchange_rate": ("currency", "base", "from_on", "rate"),
 }
 _SANDBOXES: Final = frozenset({"SANDBOX", "DEVELOPER_TEST"})
-_STAGES: Final = "pipelines of {}"
+_PROPERTIES, _RIGHT, _STAGES = "properties of ", "right to ", "pipelines of "
 _PAGE: Final = ("limit", "100")
 
 
@@ -39,6 +45,7 @@ class Portal:
     def __init__(self, client: Client, settings: HubSpotSettings) -> None:
         self._client, self._settings = client, settings
         self._known: dict[str, Any] = {}
+        self._is_used = False
         self._lock = RLock()
 
     def org(self) -> Org:
@@ -57,28 +64,58 @@ class Portal:
 
     def kinds(self, kind: str) -> Mapping[str, str]:
         """Property → type, for every property of these objects."""
+        return {name: one.type for name, one in self.definitions(kind).items()}
 
-        def ask() -> Mapping[str, str]:
-            where = f"reading the properties of {kind}"
-            answer = self._client.get(
-                _paths.properties(kind), where=where, needs=_paths.schema(kind)
-            )
-            properties = page_of(answer.body, where).records
-            return {str(one["name"]): str(one["type"]) for one in properties}
-
-        known: Mapping[str, str] = self._once(f"properties of {kind}", ask)
+    def definitions(self, kind: str) -> Definitions:
+        """What each property of these objects takes; one call, once."""
+        known: Definitions = self._once(
+            f"{_PROPERTIES}{kind}", lambda: described(self._client, kind)
+        )
         return known
+
+    def looked_up(self) -> Mapping[str, int]:
+        """What was asked before a record is read, refusals included; a call each."""
+        refused = [
+            what
+            for what, said in self._known.items()
+            if what in SMALL and isinstance(said, RightMissingError)
+        ]
+        properties = [what for what in self._known if what.startswith(_PROPERTIES)]
+        rights = [what for what in self._known if what.startswith(_RIGHT)]
+        found = {"properties": len(properties), "rights": len(rights) + len(refused)}
+        return {what: calls for what, calls in found.items() if calls}
+
+    def is_described(self, kind: str) -> bool:
+        """Whether its properties are known already, and cost no call."""
+        return f"{_PROPERTIES}{kind}" in self._known
+
+    @property
+    def is_introduced(self) -> bool:
+        """Whether it is known already who the portal is."""
+        return "details" in self._known
 
     def forget(self, kind: str) -> None:
         """Ask again for the properties: some have just been made."""
         with self._lock:
-            self._known.pop(f"properties of {kind}", None)
+            self._known.pop(f"{_PROPERTIES}{kind}", None)
 
-    def refresh(self) -> None:
-        """Ask again for stages, owners and rates."""
+    def used(self) -> None:
+        """A pull stands on what is known now; the next one asks again."""
         with self._lock:
-            for what in list(self._known):
-                if what in SMALL or what.startswith(_STAGES.format("")):
+            self._is_used = True
+
+    def refresh(self, *, anyway: bool = False) -> None:
+        """Ask again for stages, owners, rates and refused rights, where they were used.
+
+        What a forecast has asked for stands for the pull that follows.
+        """
+        with self._lock:
+            if not (self._is_used or anyway):
+                return
+            self._is_used = anyway
+            for what, said in list(self._known.items()):
+                is_short_lived = what in SMALL or what.startswith(_STAGES)
+                if is_short_lived or isinstance(said, RightMissingError):
                     del self._known[what]
 
     def must_be_readable(self, kind: str) -> None:
@@ -90,9 +127,23 @@ class Portal:
         where, needs = f"reading {kind}", _paths.read_scope(kind)
         path, query = _paths.listing(kind), [("limit", "1")]
         self._once(
-            f"right to {kind}",
+            f"{_RIGHT}{kind}",
             lambda: self._client.get(path, query=query, where=where, needs=needs),
         )
+
+    def may_export(self) -> bool:
+        """Whether this login may ask for exports; one call."""
+        where = "asking after an export"
+        try:
+            # Some number: who may not ask is told so before it is looked for.
+            self._client.get(_paths.export_status("1"), where=where)
+        except RightMissingError:
+            return False
+        except (TransientError, LoginError):
+            raise
+        except ConnectorError:
+            return True
+        return True
 
     def stages(self, kind: str = "deals") -> pa.Table:
         """Each stage: ``here`` (the ids of pipeline and stage), its names, its status.
@@ -100,7 +151,7 @@ class Portal:
         The names are the labels that people see; where two are alike, with the id.
         """
         known: pa.Table = self._once(
-            _STAGES.format(kind), lambda: self._asked_stages(kind)
+            f"{_STAGES}{kind}", lambda: self._asked_stages(kind)
         )
         return known
 
@@ -128,8 +179,19 @@ class Portal:
     def _once(self, what: str, ask: Callable[[], Any]) -> Any:
         with self._lock:
             if what not in self._known:
-                self._known[what] = ask()
-            return self._known[what]
+                try:
+                    self._known[what] = ask()
+                except RightMissingError as refusal:
+                    # Who asks for all tables meets it again and again; who named this
+                    # one mends it, and goes on with the same connector.
+                    if self._settings.tables != "all":
+                        raise
+                    self._known[what] = refusal
+            known = self._known[what]
+        if isinstance(known, RightMissingError):
+            # Anew each time: one that is raised twice would grow by where it has been.
+            raise RightMissingError(known.source, known.message, known.code)
+        return known
 
     def _asked_stages(self, kind: str) -> pa.Table:
         where = f"reading the pipelines of {kind}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 import attrs
 
@@ -15,11 +16,13 @@ from crm_portfolio.connectors.hubspot._fields import Link
 from crm_portfolio.connectors.hubspot._refusals import unreadable
 
 __all__ = [
+    "BATCH_READ_MAX",
     "HISTORY_MAX",
     "LIST_MAX",
     "Page",
     "archived",
     "batch_read",
+    "fits_an_address",
     "listed",
     "page_of",
     "relinked",
@@ -45,15 +48,10 @@ def listed(client: Client, wanted: Layout, *, after: str = "") -> Iterator[Page]
     Where the properties do not fit an address, their values are read by id: two calls.
     """
     kind, names = wanted.source.kind, wanted.properties
-    size = HISTORY_MAX if wanted.history else LIST_MAX
-    query = [("limit", str(size)), ("archived", "false")]
-    if wanted.links:
-        query.append(("associations", ",".join(link.to for link in wanted.links)))
-    if wanted.history:
-        query.append(("propertiesWithHistory", ",".join(wanted.history)))
-    long = [*query, ("properties", ",".join(names))]
-    fits = len(encoded(long)) <= _assumptions.LIST_QUERY_MAX
-    for page in _pages(client, kind, long if fits else query, after):
+    fits, query = fits_an_address(wanted), _list_query(wanted)
+    if not fits:
+        query.pop()
+    for page in _pages(client, kind, query, after):
         records = page.records
         if not fits and records:
             values = batch_read(client, kind, [r["id"] for r in records], names)
@@ -63,6 +61,21 @@ def listed(client: Client, wanted: Layout, *, after: str = "") -> Iterator[Page]
                 if record["id"] in values  # archived since
             ]
         yield Page(records, page.after)
+
+
+def fits_an_address(wanted: Layout) -> bool:
+    """Whether a list can name all properties; else it costs two calls a page."""
+    return len(encoded(_list_query(wanted))) <= _assumptions.LIST_QUERY_MAX
+
+
+def _list_query(wanted: Layout) -> list[tuple[str, str]]:
+    size = HISTORY_MAX if wanted.history else LIST_MAX
+    query = [("limit", str(size)), ("archived", "false")]
+    if wanted.links:
+        query.append(("associations", ",".join(link.to for link in wanted.links)))
+    if wanted.history:
+        query.append(("propertiesWithHistory", ",".join(wanted.history)))
+    return [*query, ("properties", ",".join(wanted.properties))]
 
 
 def archived(client: Client, kind: str, *, after: str = "") -> Iterator[Page]:
@@ -134,7 +147,7 @@ def _pages(
     where, needs = f"reading {kind}", _paths.read_scope(kind)
     path, stuck, fixed = _paths.listing(kind), 0, encoded(query)
     while True:
-        more = f"{fixed}&{encoded([('after', after)])}" if after else fixed
+        more = f"{fixed}&after={quote_plus(after)}" if after else fixed
         answer = client.get(path, query=more, where=where, needs=needs)
         page = page_of(answer.body, where)
         # A page may be empty and lead to itself, but not for ever.

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 import orjson
 
-from crm_portfolio.errors import SettingsError
+from crm_portfolio.errors import CursorLostError, SettingsError
 from crm_portfolio.protocols import Cursor
 from crm_portfolio.schema import TableName
 
@@ -55,7 +55,7 @@ class Place:
         """The place that a cursor names.
 
         Raises:
-            SettingsError: Not a cursor of this connector, or of a newer version.
+            CursorLostError: Not a cursor of this connector, or of another version.
         """
         try:
             said = orjson.loads(cursor.token)
@@ -70,9 +70,13 @@ class Place:
             }
             place = cls(**{**said, **moments, **ids})
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise SettingsError("hubspot: this cursor is not one of ours") from None
+            raise CursorLostError(
+                "hubspot", "this cursor is not one of ours; pull anew"
+            ) from None
         if version != _VERSION:
-            raise SettingsError("hubspot: this cursor is of another version; pull anew")
+            raise CursorLostError(
+                "hubspot", "this cursor is of another version; pull anew"
+            )
         return place
 
     @property
@@ -92,10 +96,12 @@ class Place:
         start = self.began or datetime.fromtimestamp(0, UTC)
         return Place(way="search", since=start, count=self.count)
 
-    def cursor(self, table: TableName) -> Cursor:
-        said = {name: getattr(self, name) for name in _NAMES}
+    def cursor(self, table: TableName, *, began: datetime | None = None) -> Cursor:
+        """The place in a cursor's words; ``began`` is said where it does not know."""
+        began = self.began or began
+        said = {name: getattr(self, name) for name in _NAMES} | {"began": began}
         token = orjson.dumps({"version": _VERSION, **said}).decode()
-        return Cursor(table, token, self.began or datetime.fromtimestamp(0, UTC))
+        return Cursor(table, token, began or datetime.fromtimestamp(0, UTC))
 
 
 _NAMES: Final = tuple(field.name for field in attrs.fields(Place))

@@ -22,10 +22,10 @@ from crm_portfolio.connectors.hubspot._columns import Layout, Record
 from crm_portfolio.connectors.hubspot._objects import archived, listed, relinked
 from crm_portfolio.connectors.hubspot._places import Place, Way
 from crm_portfolio.connectors.hubspot._refusals import RefusedRequestError, unreadable
-from crm_portfolio.connectors.hubspot._search import found
+from crm_portfolio.connectors.hubspot._search import count, found
 from crm_portfolio.protocols import Batch, gone_schema
 
-__all__ = ["Pull", "Step", "gone_since"]
+__all__ = ["Pull", "Step", "gone_since", "is_much"]
 
 # Above this part of all records a list is quicker than a search.
 _SEARCH_SHARE: Final = 1 / 3
@@ -54,6 +54,7 @@ class Pull:
         columns = tuple(dict.fromkeys(c for part in parts for c in part.columns))
         self.plans = [part.plan(time_zone, columns) for part in parts]
         self._began: datetime | None = None
+        self._searched_twice: set[int] = set()
         self.ways: dict[Way, Callable[[Place], Iterator[Step]]] = {
             "list": self._all,
             "search": self._changed,
@@ -87,14 +88,11 @@ class Pull:
         return self._told(step, rows, gone)
 
     def _told(self, step: Step, rows: pa.Table, gone: pa.Table | None) -> Batch:
-        place = step.place
-        if place.began is None:
-            place = attrs.evolve(place, began=self._began)
-        table = self.parts[step.part].table
+        place, table = step.place, self.parts[step.part].table
         return Batch(
             table,
             rows,
-            cursor=place.cursor(table),
+            cursor=place.cursor(table, began=self._began),
             gone=gone if gone is not None and gone.num_rows else None,
             is_last=place.way == "done",
         )
@@ -119,26 +117,35 @@ class Pull:
             yield Step(part, attrs.evolve(place, way="search", after="", seen=0))
 
     def _changed(self, place: Place) -> Iterator[Step]:
-        part, total = place.part, None
+        start, part, total = place, place.part, None
         hits = found(self.client, self.parts[part], place.since, behind=place.last)
         for page in hits:
             if total is None:
                 total = place.seen + page.total
-                if place.since and not page.is_last and self._is_much(total, place):
+                if place.since and not page.is_last and is_much(total, place.count):
                     yield Step(part, _listing(place))
                     return
             place = self._on(place, page.records, last=page.last)
-            is_whole = place.seen >= total
-            if page.is_last and not is_whole and place.since is None:
-                raise unreadable(f"searching {self.parts[part].source.kind}")
             reached = place
             if page.is_last:
-                reached = self._behind(place) if is_whole else _listing(place)
+                is_whole = place.seen >= total or self._adds_up(start, place)
+                reached = self._behind(place) if is_whole else self._anew(start)
             yield Step(part, reached, page.records)
 
-    @staticmethod
-    def _is_much(total: int, place: Place) -> bool:
-        return bool(place.count) and total > place.count * _SEARCH_SHARE
+    def _adds_up(self, start: Place, end: Place) -> bool:
+        """Whether whoever was announced and did not come is there no more; one call."""
+        layout = self.parts[end.part]
+        left = count(self.client, layout, end.since, behind=start.last)
+        return left <= end.seen - start.seen
+
+    def _anew(self, start: Place) -> Place:
+        """The search once more, for what changed under it; then a list, which is sure."""
+        if start.since is None:
+            raise unreadable(f"searching {self.parts[start.part].source.kind}")
+        if start.part in self._searched_twice:
+            return _listing(start)
+        self._searched_twice.add(start.part)
+        return start
 
     def _archived(self, place: Place) -> Iterator[Step]:
         part = place.part
@@ -176,6 +183,11 @@ class Pull:
         if is_increment and has_bin and place.way != "archived":
             return attrs.evolve(start, way="archived", part=0)
         return attrs.evolve(start, way="done", part=0, since=None)
+
+
+def is_much(changed: int, of: int) -> bool:
+    """Whether a list is quicker than a search for what has changed; 0: nobody counted."""
+    return bool(of) and changed > of * _SEARCH_SHARE
 
 
 def _listing(place: Place) -> Place:

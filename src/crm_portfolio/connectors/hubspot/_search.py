@@ -41,9 +41,11 @@ class Hits:
     is_last: bool
 
 
-def count(client: Client, wanted: Layout, since: datetime | None = None) -> int:
-    """How many records there are, or have changed; one call."""
-    body = _question(wanted, since, behind=0) | {"limit": 1, "properties": []}
+def count(
+    client: Client, wanted: Layout, since: datetime | None = None, *, behind: int = 0
+) -> int:
+    """How many records there are, or have changed, with ids above this; one call."""
+    body = _question(wanted, since, behind=behind) | {"limit": 1, "properties": []}
     return _total(_asked(client, wanted, body), _where(wanted))
 
 

@@ -29,8 +29,8 @@ class HubSpotSettings:
     """How HubSpot is read and written.
 
     Attributes:
-        tables: What a pull asks for; ``all``: whatever this login may read. Exchange
-            rates come by themselves where the org has several currencies.
+        tables: What a pull asks for; ``all``: whatever this login may read. Tables of
+            ``objects`` come too, and exchange rates where the org has several currencies.
         paths: The numbered versions of the API, or the dated one.
         exports: When the first load takes an export instead of pages; ``auto``: from
             200,000 records. Where HubSpot has none to give just then, pages are read.
@@ -84,6 +84,12 @@ class HubSpotSettings:
                 "timeout is two numbers of seconds, both above 0: to connect, and of "
                 "silence, like (10, 60)"
             )
+
+    @property
+    def named(self) -> tuple[TableName, ...]:
+        """The tables asked for by name: whoever maps an object wants its table."""
+        chosen = () if self.tables == "all" else self.tables
+        return tuple(dict.fromkeys((*chosen, *self.objects)))  # type: ignore[arg-type]
 
     @property
     def windows(self) -> tuple[Window, ...]:

@@ -13,8 +13,7 @@ from crm_portfolio.connectors.hubspot import _paths
 from crm_portfolio.connectors.hubspot._client import Client
 from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
 from crm_portfolio.connectors.hubspot._refusals import unreadable
-from crm_portfolio.connectors.hubspot._validation import Definition
-from crm_portfolio.connectors.hubspot._writing import described
+from crm_portfolio.connectors.hubspot._validation import Definition, described
 from crm_portfolio.errors import ConnectorError
 from crm_portfolio.protocols import ProvisionStep
 from crm_portfolio.schema import ManagedField

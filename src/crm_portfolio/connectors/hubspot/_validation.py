@@ -6,16 +6,19 @@ judged here before it is sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final, TypeAlias
 
 import attrs
 
+from crm_portfolio.connectors.hubspot import _paths
+from crm_portfolio.connectors.hubspot._client import Client
 from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
+from crm_portfolio.connectors.hubspot._refusals import unreadable
 from crm_portfolio.protocols import Change, Outcome, Value
 
-__all__ = ["Definition", "Definitions", "definitions", "judged", "wire"]
+__all__ = ["Definition", "Definitions", "described", "judged", "wire"]
 
 _TEXT_MAX: Final = 65_536
 _TYPES: Final[Mapping[type, frozenset[str]]] = {
@@ -44,9 +47,14 @@ class Definition:
 Definitions: TypeAlias = Mapping[str, Definition]
 
 
-def definitions(described: Sequence[Mapping[str, Any]]) -> Definitions:
-    """Definitions by name, from the entries of the properties route."""
-    return {str(entry["name"]): _definition(entry) for entry in described}
+def described(client: Client, kind: str) -> Definitions:
+    """What the portal says of its properties, by name; one call."""
+    where = f"reading the properties of {kind}"
+    answer = client.get(_paths.properties(kind), where=where, needs=_paths.schema(kind))
+    results = answer.body.get("results") if isinstance(answer.body, dict) else None
+    if not isinstance(results, list):
+        raise unreadable(where)
+    return {str(entry["name"]): _definition(entry) for entry in results}
 
 
 def _definition(entry: Mapping[str, Any]) -> Definition:
@@ -71,7 +79,7 @@ def judged(change: Change, known: Definitions) -> Outcome | None:
         problem = "READ_ONLY_VALUE", f"{name} cannot be written"
     else:
         problem = _misfit(definition, change.after)
-    return Outcome(change, "rejected", *problem) if problem else None
+    return Outcome(change, "rejected", *problem, field=name) if problem else None
 
 
 def _misfit(definition: Definition, value: Value) -> tuple[str, str] | None:

@@ -21,21 +21,12 @@ from crm_portfolio.connectors._retry import (
 from crm_portfolio.connectors.hubspot import _paths
 from crm_portfolio.connectors.hubspot._client import Answer, Client
 from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
-from crm_portfolio.connectors.hubspot._refusals import (
-    RefusedRequestError,
-    safe_code,
-    unreadable,
-)
-from crm_portfolio.connectors.hubspot._validation import (
-    Definitions,
-    definitions,
-    judged,
-    wire,
-)
+from crm_portfolio.connectors.hubspot._refusals import RefusedRequestError, safe_code
+from crm_portfolio.connectors.hubspot._validation import Definitions, judged, wire
 from crm_portfolio.errors import ConnectorError, TransientError
 from crm_portfolio.protocols import Change, Outcome
 
-__all__ = ["BATCH_WRITE_MAX", "described", "written"]
+__all__ = ["BATCH_WRITE_MAX", "written"]
 
 BATCH_WRITE_MAX: Final = 100
 # Calls one refused batch may cost on the way to its culprits: 7 levels find one of 100.
@@ -55,33 +46,28 @@ Group: TypeAlias = list[Change]  # the changes of one record
 
 
 def written(
-    client: Client, kind: str, changes: Iterable[Change], *, retry: RetrySettings
+    client: Client,
+    kind: str,
+    changes: Iterable[Change],
+    *,
+    known: Definitions,
+    retry: RetrySettings,
 ) -> Iterator[Outcome]:
     """One outcome for each change; the changes of one record travel together.
+
+    Args:
+        known: What the portal says of its properties.
 
     Raises:
         TransientError: After the changes in flight have come back as ``unknown``.
     """
-    known: Definitions | None = None
     for groups in _batches(changes):
-        if known is None:
-            known = described(client, kind)
         batch = _Batch(client, kind, retry)
         fit = [group for group in groups if not batch.refuse(group, known)]
         failure = batch.write(fit)
         yield from batch.outcomes
         if failure is not None:
             raise failure
-
-
-def described(client: Client, kind: str) -> Definitions:
-    """What the portal says of the properties, one call."""
-    where = f"reading the properties of {kind}"
-    answer = client.get(_paths.properties(kind), where=where, needs=_paths.schema(kind))
-    results = answer.body.get("results") if isinstance(answer.body, dict) else None
-    if not isinstance(results, list):
-        raise unreadable(where)
-    return definitions(results)
 
 
 def _batches(changes: Iterable[Change]) -> Iterator[list[Group]]:
@@ -156,12 +142,15 @@ class _Batch:
     ) -> ConnectorError | None:
         """Nothing was applied: halve until the culprit stands alone."""
         if len(groups) == 1:
-            code, named = _blamed(refusal)
-            self._all(groups, "rejected", code, f"{_REFUSED}{named}")
+            code, name = _blamed(refusal)
+            told = f"{_REFUSED} ({name})" if name else _REFUSED
+            self._all(groups, "rejected", code, told, field=name)
             return None
         if self.calls_left < 2:
-            code, named = _blamed(refusal)
-            self._all(groups, "rejected", code, f"{_HIDDEN}{named}")
+            code, name = _blamed(refusal)
+            told = f"{_HIDDEN} ({name})" if name else _HIDDEN
+            # In a smaller batch the culprit is found, and the others are written.
+            self._all(groups, "rejected", code, told, is_passing=True)
             return None
         self.calls_left -= 2
         middle = len(groups) // 2
@@ -186,10 +175,17 @@ class _Batch:
                 self._all([group], "unknown", "", _UNTOLD)
 
     def _all(
-        self, groups: Sequence[Group], state: Any, code: str = "", message: str = ""
+        self,
+        groups: Sequence[Group],
+        state: Any,
+        code: str = "",
+        message: str = "",
+        *,
+        field: str = "",
+        is_passing: bool = False,
     ) -> None:
         self.outcomes += [
-            Outcome(change, state, code, message)
+            Outcome(change, state, code, message, field, is_passing)
             for group in groups
             for change in group
         ]
@@ -226,5 +222,5 @@ def _entries(body: Any, key: str) -> list[Mapping[str, Any]]:
 def _blamed(refusal: RefusedRequestError) -> tuple[str, str]:
     """Its code, and the property it is about: ours, or one that the org demands."""
     for code, name in refusal.problems:
-        return code, f" ({name})" if name else ""
+        return code, name
     return safe_code(refusal.category), ""

@@ -165,6 +165,9 @@ class Catalogue:
         """How many objects were described so far, a call each."""
         return len(self._described)
 
+    def is_described(self, sobject: str) -> bool:
+        return sobject in self._described
+
     def forget(self) -> None:
         """Fields of accounts have been made: look again."""
         with self._lock:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from crm_portfolio import schema
 from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors._mapping import in_canonical_form
+from crm_portfolio.connectors._retry import RetrySettings, once
 from crm_portfolio.connectors.salesforce._catalogue import Catalogue
 from crm_portfolio.connectors.salesforce._columns import Layout
 from crm_portfolio.connectors.salesforce._fields import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from crm_portfolio.connectors.salesforce._rest import Rest
     from crm_portfolio.connectors.salesforce._tables import Tables
     from crm_portfolio.protocols import (
+        Batching,
         Connector,
         Inspectable,
         Metered,
@@ -49,8 +51,10 @@ if TYPE_CHECKING:
 
     def _fits(
         crm: Salesforce,
-    ) -> tuple[Connector, Provisioner, Reconciling, Metered, Inspectable, Shaped]:
-        return crm, crm, crm, crm, crm, crm  # the type checker holds the class to them
+    ) -> tuple[
+        Connector, Provisioner, Reconciling, Metered, Inspectable, Shaped, Batching
+    ]:
+        return (crm,) * 7  # the type checker holds the class to them
 
 
 __all__ = ["Salesforce"]
@@ -71,14 +75,20 @@ class Salesforce:
     name: Final = "salesforce"
 
     def __init__(
-        self, login: Login | None = None, *, settings: SalesforceSettings | None = None
+        self,
+        login: Login | None = None,
+        *,
+        settings: SalesforceSettings | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         settings = settings or SalesforceSettings()
         if not isinstance(settings, SalesforceSettings):
             raise SettingsError("settings for salesforce are a SalesforceSettings")
         self._settings = settings
         self._catalogue = Catalogue(settings)
-        self._login = login_from(os.environ) if login is None else login
+        self._login = login or login_from(
+            os.environ if environment is None else environment
+        )
         self._lock = RLock()
         self._opened: Tables | None = None
         self._known_org: Org | None = None
@@ -206,7 +216,8 @@ class Salesforce:
         trace, such as the last activity, is read again for every record.
 
         Raises:
-            SettingsError: No such table, or a cursor that is not its.
+            SettingsError: No such table, or the cursor of another.
+            CursorLostError: A cursor that this version does not know.
         """
         from crm_portfolio.connectors.salesforce import _pulling
 
@@ -252,13 +263,24 @@ class Salesforce:
     def write(
         self, table: WritableTable, changes: Iterable[Change]
     ) -> Iterator[Outcome]:
-        """Write managed fields, 200 records a call, or many as a job; no other field.
+        """Write managed fields, 200 records a call, or as a job where that costs less.
 
         Raises:
             FieldNotFoundError: A managed field the org lacks, before anything is sent.
             RightMissingError: A field this login may not edit, before anything is sent.
             SettingsError: A field that would round what we write, before it is sent.
         """
+        return self._written(table, changes, self._settings.retry)
+
+    def write_once(
+        self, table: WritableTable, changes: Iterable[Change]
+    ) -> Iterator[Outcome]:
+        """The same; what gets no answer, or is locked, is not sent a second time."""
+        return self._written(table, changes, once(self._settings.retry))
+
+    def _written(
+        self, table: WritableTable, changes: Iterable[Change], retry: RetrySettings
+    ) -> Iterator[Outcome]:
         from crm_portfolio.connectors.salesforce._ingest import Ingest
         from crm_portfolio.connectors.salesforce._writing import written
 
@@ -268,9 +290,27 @@ class Salesforce:
             self._rest,
             self._catalogue.objects[table][0].name,
             wanted,
-            retry=self._settings.retry,
+            retry=retry,
             ingest=Ingest(self._tables.session, self._settings),
         )
+
+    def write_batch(self, count: int) -> int:
+        """Records to read again and write together: one read, or one job, of them."""
+        from crm_portfolio.connectors.salesforce._portions import batch
+
+        return batch(self._settings, count)
+
+    def write_forecast(self, count: int) -> Forecast:
+        """The calls of reading so many records again and writing them; makes none."""
+        from crm_portfolio.connectors.salesforce._portions import steps
+
+        known = {
+            "log-in": int(not self.calls and self._login.is_renewable),
+            "identity": 0 if self._known_org else 2,
+            "describe": int(not self._catalogue.is_described("Account")),
+        }
+        said = {**known, **steps(self._settings, count)}
+        return Forecast({step: calls for step, calls in said.items() if calls})
 
     def _must_be_writable(self, table: WritableTable, columns: set[str]) -> None:
         ours = [field.column for field in schema.MANAGED]

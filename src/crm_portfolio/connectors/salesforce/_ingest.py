@@ -17,6 +17,7 @@ import pyarrow as pa
 from crm_portfolio.connectors._retry import QuotaSpentError, persistent
 from crm_portfolio.connectors.salesforce._csv import Reading, rows_of
 from crm_portfolio.connectors.salesforce._jobs import OVER, Job, Jobs, Patience
+from crm_portfolio.connectors.salesforce._portions import is_for_a_job
 from crm_portfolio.connectors.salesforce._refusals import (
     BulkRefusedError,
     unreadable,
@@ -31,10 +32,8 @@ from crm_portfolio.connectors.salesforce._verdicts import (
 )
 from crm_portfolio.errors import ConnectorError, TransientError
 
-__all__ = ["INGEST_FROM", "MAX_UPLOAD_BYTES", "Ingest", "Sent", "csv_of", "fits"]
+__all__ = ["MAX_UPLOAD_BYTES", "Ingest", "Sent", "csv_of", "fits"]
 
-# The vendor's guide advises collections below; by calls a job pays from 1,600 on.
-INGEST_FROM: Final = 2_000
 # 100 MB is the limit; what is left is for what a proxy may add.
 MAX_UPLOAD_BYTES: Final = 95_000_000
 _NULL: Final = "#N/A"
@@ -138,9 +137,7 @@ class Ingest:
 
     def is_for(self, count: int) -> bool:
         """Whether so many records go as a job."""
-        if self._settings.bulk == "auto":
-            return count >= INGEST_FROM
-        return self.is_a_must and count > 0
+        return is_for_a_job(self._settings, count)
 
     def parts(
         self, groups: Sequence[G], record_of: Callable[[G], Record]

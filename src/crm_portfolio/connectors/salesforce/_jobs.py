@@ -11,6 +11,7 @@ import attrs
 import requests
 from simple_salesforce.exceptions import SalesforceError
 
+from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors.salesforce._refusals import unreadable
 from crm_portfolio.connectors.salesforce._session import Client, Session, asked
 from crm_portfolio.errors import ConnectorError, TransientError
@@ -37,6 +38,15 @@ class Patience:
     total_seconds: float = 3_600.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+
+    def looks(self, rows: int) -> int:
+        """How often a job of so many rows is looked at until it is over."""
+        left = _assumptions.JOB_START_SECONDS + rows / _assumptions.JOB_ROWS_PER_SECOND
+        left, count, pause = min(left, self.total_seconds), 0, self.first_seconds
+        while left > 0:
+            left, count = left - pause, count + 1
+            pause = min(pause * self.growth, self.longest_seconds)
+        return count
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from crm_portfolio.connectors.salesforce._bulk import BulkPlace
-from crm_portfolio.errors import SettingsError
+from crm_portfolio.errors import CursorLostError
 
 __all__ = ["EVERYTHING", "Place", "Range", "Seen", "Spot", "fingerprint"]
 
@@ -126,14 +126,15 @@ class Place:
         """The place a token tells of.
 
         Raises:
-            SettingsError: It is no token of ours, or of another version.
+            CursorLostError: It is no token of ours, or of another version.
         """
         try:
             return cls._of(json.loads(token))
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise SettingsError(
-                "the cursor is not one of salesforce's, or of another version: pull the "
-                "table whole"
+            raise CursorLostError(
+                "salesforce",
+                "the cursor is not one of ours, or of another version: pull the table "
+                "whole",
             ) from None
 
     @classmethod

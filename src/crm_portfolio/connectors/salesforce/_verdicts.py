@@ -27,9 +27,10 @@ _GONE: Final = frozenset(
 )
 _LOCKED: Final = "UNABLE_TO_LOCK_ROW"
 _TRIGGER: Final = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
+_COLLATERAL: Final = "ALL_OR_NONE_OPERATION_ROLLED_BACK"
 # The vendor's own text repeats the value, and a company's rules may name anybody.
 _REASONS: Final[Mapping[str, str]] = {
-    "ALL_OR_NONE_OPERATION_ROLLED_BACK": "another record of the same call was refused",
+    _COLLATERAL: "another record of the same call was refused",
     "DUPLICATES_DETECTED": "a duplicate rule of the org refuses it",
     "DUPLICATE_VALUE": "the value must be unique and is taken",
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": "a validation rule of the org refuses it",
@@ -52,21 +53,29 @@ class Verdict:
 
     Attributes:
         is_locked: Someone else held it; the same again may do.
+        field: The one of ours that it is about, where it is about one.
+        is_passing: It may go again later, locked or not.
     """
 
     state: OutcomeState
     code: str = ""
     message: str = ""
     is_locked: bool = False
+    field: str = ""
+    is_passing: bool = False
 
     def of(self, change: Change) -> Outcome:
-        return Outcome(change, self.state, self.code, self.message)
+        is_passing = self.is_passing or self.is_locked
+        return Outcome(
+            change, self.state, self.code, self.message, self.field, is_passing
+        )
 
 
 UNPROCESSED: Final = Verdict(
     "rejected",
     "UNPROCESSED",
     "the CRM ended the job before this record, which is as it was: run again",
+    is_passing=True,
 )
 
 
@@ -94,7 +103,14 @@ def refused(code: object, text: str = "", fields: Iterable[Any] = ()) -> Verdict
     named = f" ({', '.join(ours)})" if ours else ""
     reason = _REASONS.get(known, "the CRM refuses it")
     is_locked = known == _LOCKED or (known == _TRIGGER and _LOCKED in text)
-    return Verdict("rejected", known, f"{reason}{named}", is_locked)
+    return Verdict(
+        "rejected",
+        known,
+        f"{reason}{named}",
+        is_locked,
+        field=", ".join(ours),
+        is_passing=known == _COLLATERAL,
+    )
 
 
 def from_text(error: str | None) -> Verdict:

@@ -21,6 +21,7 @@ from crm_portfolio.connectors._retry import (
 )
 from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
 from crm_portfolio.connectors.salesforce._ingest import Ingest, Sent, fits
+from crm_portfolio.connectors.salesforce._portions import COLLECTION_WRITE_MAX
 from crm_portfolio.connectors.salesforce._refusals import BulkRefusedError
 from crm_portfolio.connectors.salesforce._rest import Record, Rest
 from crm_portfolio.connectors.salesforce._verdicts import (
@@ -32,9 +33,8 @@ from crm_portfolio.connectors.salesforce._verdicts import (
 from crm_portfolio.errors import ConnectorError, TransientError
 from crm_portfolio.protocols import Change, Outcome, Value
 
-__all__ = ["COLLECTION_WRITE_MAX", "same_record", "written"]
+__all__ = ["same_record", "written"]
 
-COLLECTION_WRITE_MAX: Final = 200
 _LOCK_ROUNDS: Final = 5
 _LOST: Final = Verdict(
     "unknown", "", "no answer came back: it may or may not be written"

@@ -59,6 +59,10 @@ _WEIGHTED: Final = (
     f"coalesce(CASE WHEN s.stage IS NULL THEN '0' ELSE "
     f"rtrim(rtrim(printf('%.6f', {_AMOUNT}::DOUBLE * {_ODDS}), '0'), '.') END, '0')"
 )
+_NO_NOTES: Final = (
+    "SELECT NULL::BIGINT AS id, NULL::TIMESTAMP AS happened, FALSE AS is_contact "
+    "WHERE FALSE"
+)
 _NOTES: Final = {
     "num_notes": "(coalesce(b.count, 0) + coalesce(n.held, 0))::VARCHAR",
     "num_contacted_notes": (
@@ -117,8 +121,19 @@ FEEDS: Final[Mapping[str, frozenset[str]]] = {
 class Calculator:
     """Renews what one portal calculates."""
 
-    def __init__(self, portal: Portal, base: Base) -> None:
+    def __init__(self, portal: Portal) -> None:
         self._portal, self._store = portal, portal.store
+
+    def begin(self, base: Base) -> None:
+        """Calculate everything, once all records and links stand."""
+        self._put_aside(base)
+        for kind in ("deals", "companies"):
+            if self._store.rows(f"SELECT 1 FROM {kind} LIMIT 1"):  # noqa: S608
+                values = self._calculated(kind, None)
+                self._rebuild(quoted(kind), values)
+                self._forget()
+
+    def _put_aside(self, base: Base) -> None:
         nothing = pa.table(
             {"id": pa.array([], pa.int64()), "count": pa.array([], pa.int64()),
              "last": pa.array([], pa.string())}
@@ -131,7 +146,7 @@ class Calculator:
             self._store.insert(name, base.tables.get(kind, nothing))
         rows = [
             (rate.code, rate.at.replace("Z", ""), str(rate.rate))
-            for rate in portal.currencies.get("rates", ())
+            for rate in self._portal.currencies.get("rates", ())
         ]
         columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], []]
         self._store.rows(
@@ -141,16 +156,17 @@ class Calculator:
             columns,
         )
 
-    def begin(self) -> None:
-        """Calculate everything, once all records and links stand."""
-        for kind in ("deals", "companies"):
-            if self._store.rows(f"SELECT 1 FROM {kind} LIMIT 1"):  # noqa: S608
-                values = self._calculated(kind, None)
-                self._rebuild(quoted(kind), values)
-                self._forget()
-
-    def renew(self, portal: Portal, kind: str, ids: Sequence[int] | None) -> Changed:
+    def renew(
+        self,
+        portal: Portal,
+        kind: str,
+        ids: Sequence[int] | None,
+        written: frozenset[str] | None = None,
+    ) -> Changed:
         """Calculate anew what a change of these records can have changed.
+
+        Args:
+            written: Nothing but properties of ``FEEDS`` has changed.
 
         Returns:
             By kind, the records of which some value is another now.
@@ -159,6 +175,8 @@ class Calculator:
         if not ids:
             return {}
         own = list(ids)
+        if kind == "companies" and written:
+            return self._labelled(own)
         deals, companies = set[int](), set[int]()
         if kind == "tickets":
             self._store.rows('UPDATE tickets SET hs_ticket_id = "$id"::VARCHAR')
@@ -177,6 +195,16 @@ class Calculator:
             if concerned and (renewed := self._renewed(changed, sorted(concerned)))
         }
 
+    def _labelled(self, ids: list[int]) -> Changed:
+        """What a company is called feeds its label and nothing else."""
+        changed = self._store.rows(
+            """UPDATE companies SET hs_task_label = coalesce(name, domain)
+            WHERE "$id" IN (SELECT unnest(?::BIGINT[]))
+            AND hs_task_label IS DISTINCT FROM coalesce(name, domain) RETURNING "$id" """,
+            [ids],
+        )
+        return {"companies": [row[0] for row in changed]} if changed else {}
+
     def _linked(self, one: str, ids: Sequence[int], other: str) -> set[int]:
         table = quoted(self._portal.links.table(one, other))
         found = self._store.rows(
@@ -190,9 +218,10 @@ class Calculator:
         table, values = quoted(kind), self._calculated(kind, ids)
         changed = self._differing(table, values)
         settings = ", ".join(f"{quoted(name)} = n.{quoted(name)}" for name in values)
-        self._store.rows(
-            f'UPDATE {table} SET {settings} FROM "$new" n WHERE "$id" = n.id'  # noqa: S608
-        )
+        if changed:
+            self._store.rows(
+                f'UPDATE {table} SET {settings} FROM "$new" n WHERE "$id" = n.id'  # noqa: S608
+            )
         self._forget()
         return changed
 
@@ -253,6 +282,7 @@ class Calculator:
             JOIN "$asked" ON "$asked".id = l.from_id
             JOIN {name} e ON e."$id" = l.to_id AND {_live("e")}"""  # noqa: S608
             for name in ENGAGEMENTS
+            if links.are_there(kind, name)
         )
         now = "TIMESTAMP '" + self._portal.clock.stored.isoformat(sep=" ") + "'"
         self._store.rows(
@@ -261,7 +291,7 @@ class Calculator:
             count(*) FILTER (happened <= {now} AND is_contact) AS contacted,
             max(happened) FILTER (happened <= {now}) AS last_held,
             max(happened) FILTER (happened <= {now} AND is_contact) AS last_contacted,
-            min(happened) FILTER (happened > {now}) AS next_at FROM ({each}) GROUP BY id"""  # noqa: S608
+            min(happened) FILTER (happened > {now}) AS next_at FROM ({each or _NO_NOTES}) GROUP BY id"""  # noqa: S608
         )
 
     def _deal_joins(self) -> str:

@@ -30,7 +30,8 @@ class Links:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._types: dict[Pair, tuple[LinkType, ...]] = dict(LINKS)
-        self._tables: set[Pair] = set()
+        named = (name.split("$to$") for name in store if "$to$" in name)
+        self._tables: set[Pair] = {(one, other) for one, other in named}
 
     def types(self, one: str, other: str) -> tuple[LinkType, ...]:
         """The ways to link records of these kinds; none if they cannot be linked."""
@@ -59,6 +60,10 @@ class Links:
             self._store.create(name, _COLUMNS)
             self._tables.add((one, other))
         return name
+
+    def are_there(self, one: str, other: str) -> bool:
+        """May there be any in this direction?"""
+        return (one, other) in self._tables
 
     def load(self, one: str, other: str, rows: pa.Table) -> None:
         """Append ``from_id, to_id, type_id`` of one direction."""

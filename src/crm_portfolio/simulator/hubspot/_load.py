@@ -82,17 +82,22 @@ class Loaded:
         return found
 
     def fill(self, portal: Portal) -> None:
-        """Put everything into an empty portal."""
+        """Put everything into an empty portal, or one whose store is back at this."""
         portal.pipelines = {kind: list(lines) for kind, lines in self.pipelines.items()}
         portal.owners = [dict(owner) for owner in self.owners]
         portal.currencies = dict(self.currencies)
+        calculator = Calculator(portal)
+        portal.recalculate, portal.feeds = calculator.renew, FEEDS
+        for rows in self.records.values():
+            portal.number_behind(pc.max(rows["id"]).as_py() or 0)
+        if portal.store.is_kept:
+            return
         for kind, rows in self.records.items():
             portal.load(kind, rows)
         portal.load_links(self.links)
         portal.load_history(self.history)
-        calculator = Calculator(portal, self._base)
-        calculator.begin()
-        portal.recalculate, portal.feeds = calculator.renew, FEEDS
+        calculator.begin(self._base)
+        portal.store.keep()
 
 
 def load(tables: Tables, *, currency: str, time_zone: str) -> Loaded:

@@ -37,7 +37,8 @@ __all__ = ["HISTORY", "LIVE", "OURS", "PORTAL_ID", "STAMPS", "Portal", "Values"]
 
 Values = Mapping[str, str | None]
 Recalculate = Callable[
-    ["Portal", str, Sequence[int] | None], Mapping[str, Iterable[int]]
+    ["Portal", str, Sequence[int] | None, frozenset[str] | None],
+    Mapping[str, Iterable[int]],
 ]
 
 PORTAL_ID: Final = 147_893_286
@@ -79,13 +80,14 @@ class Portal:
         time_zone: str,
         assumptions: Assumptions,
         index_lag: float = 0,
+        store: Store | None = None,
     ) -> None:
         self.definitions = definitions
         self.currency, self.time_zone = currency, time_zone
         self.assumptions = assumptions
         self.portal_id, self.url = PORTAL_ID, "https://api.hubapi.com"
         self.clock = Clock()
-        self.store = Store()
+        self.store = store or Store()
         self.kinds: dict[str, Kind] = dict(KINDS)
         self.links = Links(self.store)
         self.pipelines: dict[str, list[dict[str, Any]]] = {}
@@ -93,7 +95,7 @@ class Portal:
         self.currencies: dict[str, Any] = {}
         self.rules = Rules()
         self.exports = Exports()
-        self.recalculate: Recalculate = lambda _portal, _kind, _ids: {}
+        self.recalculate: Recalculate = lambda *_: {}
         self.feeds: Mapping[str, frozenset[str]] = {}
         self.version = 0
         self.index_lag = index_lag
@@ -159,15 +161,9 @@ class Portal:
 
         ``archived_at`` and ``merged_into`` put records out of sight.
         """
-        made = prepared(
-            rows,
-            self._columns[kind],
-            stamp=self.kinds[kind].stamp,
-            now=self.clock.stored,
-        )
+        stamp, now = self.kinds[kind].stamp, self.clock.stored
+        made = prepared(rows, self._columns[kind], stamp=stamp, now=now)
         self.store.insert(kind, made)
-        last = pc.max(rows["id"]).as_py()
-        self._made = max(self._made, (last or 0) + 1)
         self.version += 1
 
     def load_links(self, links: pa.Table) -> None:
@@ -239,6 +235,9 @@ class Portal:
 
     # Changing
 
+    def number_behind(self, record_id: int) -> None:
+        self._made = max(self._made, record_id + 1)
+
     def new_id(self) -> int:
         made, self._made = self._made, self._made + 1
         return made
@@ -299,7 +298,7 @@ class Portal:
         self._remember(kind, real, source, user, first)
         feeds = self.feeds.get(kind)
         fed = [i for i, v in real.items() if feeds is None or feeds & v.keys()]
-        self._after(kind, fed)
+        self._after(kind, fed, feeds)
 
     def archive(self, kind: str, ids: Sequence[int]) -> None:
         """Put live records into the recycle bin."""
@@ -352,10 +351,12 @@ class Portal:
     def _index_time(self) -> Any:
         return self.clock.stored + timedelta(seconds=self.index_lag)
 
-    def _after(self, kind: str, ids: Sequence[int]) -> None:
+    def _after(
+        self, kind: str, ids: Sequence[int], written: frozenset[str] | None = None
+    ) -> None:
         """Vendor docs: HubSpot's own calculations move the stamp too."""
         if ids:
-            for changed, which in self.recalculate(self, kind, ids).items():
+            for changed, which in self.recalculate(self, kind, ids, written).items():
                 self._set(changed, dict.fromkeys(which, _NOTHING))
         self.version += 1
 

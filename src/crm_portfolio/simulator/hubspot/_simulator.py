@@ -16,7 +16,7 @@ from crm_portfolio.simulator._control import controlled
 from crm_portfolio.simulator._faults import Fault
 from crm_portfolio.simulator._given import Tables
 from crm_portfolio.simulator._server import HOST, Reply, Request, Server
-from crm_portfolio.simulator._store import StoredValue
+from crm_portfolio.simulator._store import Store, StoredValue
 from crm_portfolio.simulator.hubspot import _auth
 from crm_portfolio.simulator.hubspot._assumptions import Assumptions
 from crm_portfolio.simulator.hubspot._buckets import Buckets, LimitsBy, Tier
@@ -147,6 +147,11 @@ class HubSpot:
         return self._desk.log.api_calls
 
     @property
+    def arrivals(self) -> tuple[float, ...]:
+        """When each call but those for a token came, in monotonic seconds."""
+        return self._desk.log.arrivals
+
+    @property
     def log(self) -> tuple[LoggedCall, ...]:
         """Every call in its order, and what came of it."""
         return self._desk.log.calls
@@ -223,8 +228,11 @@ class HubSpot:
         """Back to the loaded data; counters, faults and knobs too. Tokens live on."""
         with self._lock:
             old = self._portal
-            self._begin()
-            old.close()
+            old.exports.close()
+            kept = old.store.back()
+            self._begin(old.store if kept else None)
+            if not kept:
+                old.store.close()
 
     def edit(self, name: str, record_id: str, values: Mapping[str, Any]) -> None:
         """Change a record as a person does; the rules for values hold."""
@@ -311,7 +319,7 @@ class HubSpot:
 
     # Inside
 
-    def _begin(self) -> None:
+    def _begin(self, store: Store | None = None) -> None:
         """A portal with the loaded data, and all its counters at nought."""
         portal = Portal(
             self._loaded.definitions(),
@@ -319,6 +327,7 @@ class HubSpot:
             time_zone=self._time_zone,
             assumptions=self._assumptions,
             index_lag=self._index_lag,
+            store=store,
         )
         self._loaded.fill(portal)
         portal.url = self._links_at or (self.url if self._server else portal.url)

@@ -53,18 +53,24 @@ class Org:
         user_id: str,
         assumptions: Assumptions,
         tracked: frozenset[str] = frozenset(),
+        store: Store | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.org_id, self.user_id = org_id, user_id
         self.assumptions = assumptions
         self.clock = Clock()
-        self.store = Store()
+        self.store = store or Store()
         self.rules = Rules()
         self.catalogue_changed_at = self.clock.now - timedelta(days=1)
         self.tracked = tracked
         self.locks: Counter[str] = Counter()  # writes that will find the record held
         self._made: dict[str, int] = {}
-        for entity in catalogue.all():
+        if not self.store.is_kept:
+            self._fill(records)
+        self.access = Access(self.store, catalogue, user_id)
+
+    def _fill(self, records: Mapping[str, pa.Table]) -> None:
+        for entity in self.catalogue.all():
             kinds = {f.name: f.sql_type for f in entity.fields.values() if f.is_stored}
             self.store.create(entity.name, kinds)
             if entity.name in records and records[entity.name].num_rows:
@@ -73,7 +79,7 @@ class Org:
             "id": "VARCHAR", "object": "VARCHAR", "moment": "TIMESTAMP", "for_good": "BOOLEAN",
         }  # fmt: skip
         self.store.create(GONE, log)
-        self.access = Access(self.store, catalogue, user_id)
+        self.store.keep()
 
     def add_field(self, entity: SObject, field: Field) -> None:
         """A new field, or another definition of one whose values are there already."""

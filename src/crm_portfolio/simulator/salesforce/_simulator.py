@@ -17,7 +17,7 @@ from crm_portfolio.simulator._calls import LoggedCall
 from crm_portfolio.simulator._control import controlled
 from crm_portfolio.simulator._faults import Fault
 from crm_portfolio.simulator._server import HOST, Reply, Request, Server
-from crm_portfolio.simulator._store import StoredValue
+from crm_portfolio.simulator._store import Store, StoredValue
 from crm_portfolio.simulator.salesforce import _auth
 from crm_portfolio.simulator.salesforce._assumptions import Assumptions
 from crm_portfolio.simulator.salesforce._front import Front
@@ -184,6 +184,11 @@ class Salesforce:
         return self._front.log.api_calls
 
     @property
+    def arrivals(self) -> tuple[float, ...]:
+        """When each call but those for a token came, in monotonic seconds."""
+        return self._front.log.arrivals
+
+    @property
     def log(self) -> tuple[LoggedCall, ...]:
         """Each call since the start or the last reset, in order, and what came of it."""
         return self._front.log.calls
@@ -263,10 +268,12 @@ class Salesforce:
     def reset(self) -> None:
         """Back to the loaded data; counters, faults and knobs too. Sessions live on."""
         with self._lock:
-            org, front = self._org, self._front
-            self._begin()
-            front.jobs.close()
-            org.store.close()
+            old = self._org.store
+            self._front.jobs.close()
+            kept = old.back()
+            self._begin(old if kept else None)
+            if not kept:
+                old.close()
 
     def edit(self, name: str, record_id: str, values: Mapping[str, Any]) -> None:
         """Change a record as a person does: another user, who sees every field."""
@@ -344,7 +351,7 @@ class Salesforce:
 
     # Inside
 
-    def _begin(self) -> None:
+    def _begin(self, store: Store | None = None) -> None:
         self._org = Org(
             self._loaded.catalogue(),
             self._loaded.records,
@@ -352,6 +359,7 @@ class Salesforce:
             user_id=USER_ID,
             assumptions=self._assumptions,
             tracked=self._loaded.tracked,
+            store=store,
         )
         self._people = People(self._org, SOMEONE_ID)
         for named, metadata in self._more_fields.items():

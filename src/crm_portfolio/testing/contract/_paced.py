@@ -9,7 +9,14 @@ import pytest
 
 from crm_portfolio.connectors.authoring import Window
 from crm_portfolio.errors import TransientError
-from crm_portfolio.protocols import Connector, Forecast, Metered, Source
+from crm_portfolio.protocols import (
+    Batching,
+    Change,
+    Connector,
+    Forecast,
+    Metered,
+    Source,
+)
 from crm_portfolio.schema import TableName
 from crm_portfolio.testing.contract._given import (
     GivenCrm,
@@ -123,6 +130,21 @@ class Paced(GivenCrm):
             for name in names:
                 list(fresh.pull(name, since=since[name]))
             self._near(told, fresh, "an increment")
+
+    def test_a_forecast_of_writing_comes_true(
+        self, opened: Opened, ids: list[str]
+    ) -> None:
+        crm = cast("Connector", opened())
+        if not (isinstance(crm, Batching) and isinstance(crm, Metered)):
+            pytest.skip("this connector does not say in what portions it is written")
+        told, size = crm.write_forecast(len(ids)), crm.write_batch(len(ids))
+        assert size >= 1, "a portion of records to write is at least one"
+        assert not crm.calls, "saying what writing would cost is no reason for a call"
+        for start in range(0, len(ids), size):
+            part = ids[start : start + size]
+            crm.read("account", part, ["tier"])
+            list(crm.write("account", [Change(one, "tier", None, "A") for one in part]))
+        self._near(told, crm, "reading again and writing")
 
     def _near(self, told: Forecast, source: Source, what: str) -> None:
         made = cast("Metered", source).calls

@@ -1,0 +1,94 @@
+"""Which tables does a login get, and what is asked of the portal for each?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from crm_portfolio.connectors.hubspot._columns import Layout, layout
+from crm_portfolio.connectors.hubspot._fields import HOME_AMOUNT, RecordSource
+from crm_portfolio.connectors.hubspot._history import CHANGES, changes
+from crm_portfolio.connectors.hubspot._metadata import SMALL, Portal
+from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
+from crm_portfolio.errors import RightMissingError, SettingsError, did_you_mean
+from crm_portfolio.schema import TableName
+
+__all__ = ["Offer"]
+
+
+class Offer:
+    """What a portal has for this login with these settings."""
+
+    def __init__(
+        self,
+        portal: Portal,
+        sources: Mapping[TableName, tuple[RecordSource, ...]],
+        settings: HubSpotSettings,
+    ) -> None:
+        self._portal, self._sources, self._settings = portal, sources, settings
+
+    def wanted(self) -> Sequence[TableName]:
+        """The tables to pull, whether this login may read them or not."""
+        if self._settings.tables == "all":
+            names = dict.fromkeys((*self._sources, CHANGES, *SMALL))
+            rates = self._portal.has_several_currencies
+            return [name for name in names if rates or name != "exchange_rate"]
+        if self._portal.has_several_currencies:
+            return tuple(dict.fromkeys((*self._settings.named, "exchange_rate")))
+        return self._settings.named
+
+    def columns(self, table: TableName) -> tuple[str, ...]:
+        """What there is of a table; nothing where it need not be and may not be read.
+
+        Raises:
+            FieldNotFoundError: A mapped property that the portal lacks.
+            RightMissingError: A table asked for by name that this login may not read.
+        """
+        if table not in SMALL:
+            parts = self.layouts(table)
+            return tuple(dict.fromkeys(c for part in parts for c in part.columns))
+        if self._settings.tables == "all":
+            try:
+                self._portal.small(table)
+            except RightMissingError:
+                return ()
+        return SMALL[table]
+
+    def layouts(self, table: TableName) -> list[Layout]:
+        """One layout for each kind of record behind the table.
+
+        Raises:
+            SettingsError: No such table.
+        """
+        if table == CHANGES and table not in self._sources:
+            return self._histories()
+        if table not in self._sources:
+            known = sorted(self._sources)
+            hint = did_you_mean(table, known) or f"; it has {', '.join(known)}"
+            raise SettingsError(f"hubspot gives no table {table!r}{hint}")
+        found = []
+        for source in self._sources[table]:
+            try:
+                kinds = self._portal.kinds(source.kind)
+                if self._settings.tables == "all":
+                    self._portal.must_be_readable(source.kind)
+            except RightMissingError:
+                if self._settings.tables != "all":
+                    raise
+                continue
+            wanted = self._without_idle(source)
+            found.append(layout(table, wanted, kinds, stages=self._portal.stages))
+        return found
+
+    def _without_idle(self, source: RecordSource) -> RecordSource:
+        """The source without what tells nothing in a portal of one currency."""
+        if HOME_AMOUNT not in source.fields or self._portal.has_several_currencies:
+            return source
+        kept = tuple(field for field in source.fields if field != HOME_AMOUNT)
+        return attrs.evolve(source, fields=kept)
+
+    def _histories(self) -> list[Layout]:
+        several = self._portal.has_several_currencies
+        parts = self.layouts("opportunity")
+        return [changes(part, has_currencies=several) for part in parts]
