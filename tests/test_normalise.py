@@ -111,7 +111,9 @@ def test_all_that_stops_is_told_at_once_and_nothing_else() -> None:
     assert stops(
         account=pa.table({"account_id": ["1", "1"]}),
         opportunity=opportunity(
-            amount=["x", "1e17"], currency=["USD", "EUR"], account_id=["1", "gone"]
+            amount=["x", "1e17", "5"],
+            currency=["USD", "EUR", "USD"],
+            account_id=["1", "gone", "1"],
         ),
     ) == [
         ("account", "duplicate_id", 1, "1"),
@@ -548,17 +550,49 @@ def test_an_open_deal_is_worth_what_its_currency_is_on_the_as_of_date() -> None:
     assert table["amount"].to_pylist() == [95.0, 90.0]
 
 
-def test_a_row_without_a_rate_is_left_out_never_taken_at_one() -> None:
+def test_a_row_of_before_the_first_rate_is_left_out_never_taken_at_one() -> None:
     revenue = lines(
-        amount=["100", "7", "3"],
-        currency=["USD", "GBP", "EUR"],
-        booked_on=["2024-12-31", "2026-01-01", "2026-01-01"],
+        amount=["100", "3"],
+        currency=["USD", "EUR"],
+        booked_on=["2024-12-31", "2026-01-01"],
     )
     result = clean(revenue_line=revenue, exchange_rate=RATES)
-    assert result.tables["revenue_line"]["line_id"].to_pylist() == ["l2"]
-    assert told(result) == [("no_rate", 0, "USD"), ("no_rate", 1, "GBP")]
+    assert result.tables["revenue_line"]["line_id"].to_pylist() == ["l1"]
+    assert told(result) == [("no_rate", 0, "USD")]
     left = {line["currency"]: line["left_out"] for line in result.balance.to_pylist()}
-    assert left == {"EUR": 0, "GBP": 700, "USD": 10_000}
+    assert left == {"EUR": 0, "USD": 10_000}
+
+
+@pytest.mark.parametrize("rates", [RATES.slice(0, 0), RATES], ids=["none", "others"])
+def test_a_currency_without_any_rate_is_refused_by_name(rates: pa.Table) -> None:
+    revenue = lines(
+        amount=["7", "3", "1"],
+        currency=["GBP", "EUR", "CHF"],
+        booked_on=["2026-01-01"] * 3,
+    )
+    found = stops(revenue_line=revenue, exchange_rate=rates)
+    assert found == [
+        ("revenue_line", "mixed_currencies", None, "CHF"),
+        ("revenue_line", "mixed_currencies", None, "GBP"),
+    ]
+
+
+def test_a_currency_in_which_no_amount_is_said_needs_no_rate() -> None:
+    deals = opportunity(amount=["5", None], currency=["EUR", "GBP"])
+    result = clean(opportunity=deals, exchange_rate=RATES)
+    assert result.tables["opportunity"]["amount"].to_pylist() == [5.0, None]
+
+
+def test_what_stops_names_the_record_not_only_its_row() -> None:
+    deals = opportunity(amount=["5", "1e17"], closed_on=["1066-10-14", None])
+    stopped = {}
+    with pytest.raises(SchemaError) as caught:
+        clean(opportunity=deals)
+    for row in caught.value.faults.to_pylist():
+        stopped[row["fault"]] = row["hint"]
+    assert stopped["absurd_amount"].startswith("opportunity_id o1: the amount")
+    assert stopped["absurd_date"].startswith("opportunity_id o0: the year")
+    assert "opportunity_id o1" in str(caught.value)
 
 
 def test_a_rate_known_only_later_is_not_used() -> None:
@@ -646,11 +680,13 @@ def renamed(table: pa.Table) -> pa.Table:
 
 
 def once_a_day(table: pa.Table) -> pa.Table:
+    """Rates of dollars by the day, and one of yen that is known later."""
     made = table.group_by("from_on").aggregate([("rate", "min")])
-    made = made.rename_columns(["from_on", "rate"])
-    for name, code in (("currency", "USD"), ("base", "EUR")):
-        made = made.append_column(name, pa.array([code] * len(made), pa.string()))
-    return made
+    days = [*made["from_on"].to_pylist(), "2027-06-01", "2027-06-01"]
+    codes = [*(["USD"] * (len(made) + 1)), "JPY"]
+    rates = [*made["rate_min"].to_pylist(), "1", "1"]
+    base = ["EUR"] * len(days)
+    return pa.table({"from_on": days, "rate": rates, "currency": codes, "base": base})
 
 
 RATE = st.decimals("0.01", 100, places=4).map(str)

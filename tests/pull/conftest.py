@@ -81,6 +81,7 @@ class Ledger:
     at_call: Callable[[int], None] = lambda number: None
     listed: list[str] = attrs.field(factory=list)
     increments: list[str] = attrs.field(factory=list)
+    views: dict[str, list[Any]] = attrs.field(factory=dict, repr=False)
     name: str = "ledger"
 
     # --- as people change it ---------------------------------------------------------
@@ -159,7 +160,10 @@ class Ledger:
         token = {"upto": self.tick, "at": 0}
         if resume is not None:
             token = json.loads(resume.token)
-        pieces = list(self._pieces(table, start))
+        view = f"{table} {start} {token['upto']}"
+        if resume is None or view not in self.views:
+            self.views[view] = list(self._pieces(table, start))
+        pieces = self.views[view]  # a cursor goes on in what was there when it began
         for at in range(int(token["at"]), len(pieces)):
             self._called()
             rows, gone = pieces[at]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,42 @@ def one_night(chance: random.Random, crm: Any, vendor: str) -> None:
     if is_there(crm, account, one) and is_there(crm, account, other):
         crm.merge(account, one, other)
     crm.clock.advance(3_600)
+
+
+@pytest.mark.parametrize("had_it", [True, False])
+def test_an_opportunity_that_is_undeleted_has_its_history_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bytes_of: Content, *, had_it: bool
+) -> None:
+    rarely = PullSettings(reconcile_days=100_000)
+
+    def pulled(folder: str, *, since_last: bool = False) -> Path:
+        source = connect("salesforce", settings=KINDS["salesforce"]())
+        how: Any = {"since_last": since_last, "settings": rarely}
+        as_of = crm.clock.now.date() + timedelta(days=1)
+        pull(source, as_of=as_of, into=tmp_path / folder, **how)
+        return tmp_path / folder
+
+    with Salesforce(BOOK.tables, currency="EUR") as crm:
+        for name, value in crm.environment.items():
+            monkeypatch.setenv(name, value)
+        deal = sorted(crm.ids("opportunity").values())[0]
+        for amount in (17, 23):
+            crm.clock.advance(7_200)
+            crm.edit("Opportunity", deal, {"Amount": amount})
+        if had_it:
+            pulled("book")
+        crm.delete("Opportunity", deal)
+        crm.clock.advance(7_200)
+        book = pulled("book", since_last=had_it)
+        before = Portfolio.load(book, backend="pyarrow")["opportunity_change"]
+        assert deal not in before["opportunity_id"].to_pylist()
+        crm.clock.advance(7_200)
+        crm.undelete("Opportunity", deal)
+        crm.clock.advance(7_200)
+        pulled("book", since_last=True)
+        assert bytes_of(book) == bytes_of(pulled("fresh"))
+        after = Portfolio.load(book, backend="pyarrow")["opportunity_change"]
+        assert deal in after["opportunity_id"].to_pylist()
 
 
 def is_there(crm: Any, table: str, record: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import random
 import threading
@@ -23,6 +24,7 @@ from crm_portfolio.connectors.files import Files
 from crm_portfolio.errors import (
     CursorLostError,
     DamagedFileError,
+    LockHeldError,
     SchemaError,
     SettingsError,
     TransientError,
@@ -61,7 +63,8 @@ def test_faults_are_those_of_the_same_pull_in_memory(
     ledger: Ledger, tmp_path: Path
 ) -> None:
     ledger.put("opportunity", "o98", account_id="nobody", status="won", currency="EUR")
-    ledger.put("opportunity", "o97", status="open", amount=1.0, currency="GBP")
+    early = {"closed_on": "2025-12-31", "currency": "USD"}
+    ledger.put("opportunity", "o97", status="won", amount=1.0, **early)
     ledger.put("account", "a9", name="Loop", parent_id="a9")
     held = pull(ledger, as_of=AS_OF, backend="pyarrow")
     pulled = pull_into(ledger, tmp_path / "book", as_of=AS_OF, backend="pyarrow")
@@ -332,7 +335,7 @@ def test_a_whole_pull_that_was_cut_off_may_be_ended_by_an_increment(
 def test_two_pulls_into_one_folder_do_not_mix(ledger: Ledger, tmp_path: Path) -> None:
     with (
         locked(tmp_path / "book" / "source"),
-        pytest.raises(TransientError, match="another pull is writing"),
+        pytest.raises(LockHeldError, match=f"process {os.getpid()}"),
     ):
         pull(ledger, as_of=AS_OF, into=tmp_path / "book")
 

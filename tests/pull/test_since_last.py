@@ -96,10 +96,8 @@ def put_account(ledger: Ledger, id_: str, parent: str) -> None:
 def put_opportunity(
     ledger: Ledger, id_: str, account: str, status: str, cents: int
 ) -> None:
-    # One that left does not come back here: its history would come back with it.
-    if all(gone[2] != id_ for gone in ledger.left):
-        deal = {"account_id": named(ledger, account), "amount": cents / 100}
-        ledger.put("opportunity", id_, status=status, closed_on="2026-02-01", **deal)
+    deal = {"account_id": named(ledger, account), "amount": cents / 100}
+    ledger.put("opportunity", id_, status=status, closed_on="2026-02-01", **deal)
 
 
 def delete(ledger: Ledger, table: str, number: int) -> None:
@@ -207,6 +205,24 @@ def test_what_an_opportunity_was_goes_with_it(ledger: Ledger, folder: Path) -> N
     current(ledger, folder)
     changes = Portfolio.load(folder, backend="pyarrow")["opportunity_change"]
     assert "o1" not in changes["opportunity_id"].to_pylist()
+
+
+@pytest.mark.parametrize("nights", [0, 1, 3])
+def test_what_an_opportunity_was_comes_back_with_it(
+    ledger: Ledger, folder: Path, is_as_fresh: Callable[[], None], nights: int
+) -> None:
+    ledger.put("opportunity", "o1", status="open")
+    ledger.put("opportunity", "o1", status="lost")
+    current(ledger, folder)
+    ledger.delete("opportunity", "o1")
+    for _ in range(nights):
+        ledger.tick += 60
+        current(ledger, folder)
+    ledger.put("opportunity", "o1", status="lost", currency="EUR")
+    told = current(ledger, folder)
+    assert any("1 opportunities came back" in note for note in told) == (nights > 0)
+    is_as_fresh()
+    assert current(ledger, folder) == ()
 
 
 def test_rows_that_still_name_a_merged_account_follow_it_to_the_winner(

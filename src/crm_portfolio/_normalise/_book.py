@@ -1,7 +1,7 @@
 """How does one table after the other become clean, a few rows at a time?
 
-Rates come first, then the accounts, then what belongs to them; the accounts are written
-last, for by then it is known which of them other rows name.
+Rates come first, then the accounts and opportunities, then what belongs to them; the
+accounts are written last, for by then it is known which of them other rows name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from crm_portfolio._normalise._balance import Balance
 from crm_portfolio._normalise._closing import close_rows, is_later
 from crm_portfolio._normalise._links import SPAN_ORDER, link_rows, with_spans
 from crm_portfolio._normalise._log import FaultLog, left_out_rows
-from crm_portfolio._normalise._money import Rates, convert_rows, money_faults
+from crm_portfolio._normalise._money import (
+    Rates,
+    convert_rows,
+    money_faults,
+    rated_currencies,
+)
+from crm_portfolio._normalise._opportunities import Opportunities
 from crm_portfolio._normalise._reading import typed_rows
 from crm_portfolio._normalise._rows import ROW, report
 from crm_portfolio._normalise._runs import Room
@@ -37,7 +43,7 @@ from crm_portfolio.schema import (
 
 __all__ = ["Book", "Opener", "Writer"]
 
-_BEGIN: Final = ("exchange_rate", "account")
+_BEGIN: Final = ("exchange_rate", "account", "opportunity")
 
 
 class Writer(Protocol):
@@ -67,6 +73,7 @@ class Book:
     Attributes:
         currency: What amounts are converted to.
         opened: Makes the writer of a clean table.
+        rated: The currencies that have a rate, be it of a later day.
     """
 
     as_of: date
@@ -76,6 +83,8 @@ class Book:
     opened: Opener
     log: FaultLog
     balance: Balance
+    rated: set[str] = attrs.field(factory=set, init=False)
+    opportunities: Opportunities = attrs.field(factory=Opportunities, init=False)
 
     def close(self, raw: Mapping[TableName, Stream]) -> None:
         """Read, check, close, convert, link and write all of them.
@@ -85,6 +94,7 @@ class Book:
         """
         order = [*(n for n in _BEGIN if n in raw), *(n for n in raw if n not in _BEGIN)]
         accounts = Accounts(self.room.run())
+        self.opportunities.are_wanted = _name_opportunities(raw)
         exchange: list[pa.Table] | None = [] if "exchange_rate" in raw else None
         rates: Rates | None = None
         for name in order:
@@ -100,14 +110,13 @@ class Book:
 
     def _rates(self, exchange: list[pa.Table] | None) -> Rates:
         table = pa.concat_tables(exchange) if exchange else None
-        are_given = exchange is not None
-        return Rates(table, self.currency, self.as_of, are_given=are_given)
+        return Rates(table, self.currency, self.as_of)
 
-    def _typed(
-        self, spec: Table, stream: Stream, *, has_rates: bool
-    ) -> Iterator[pa.Table]:
+    def _typed(self, spec: Table, stream: Stream) -> Iterator[pa.Table]:
         for rows in typed_rows(spec, stream, self.time_zone, self.log):
-            self.log.add(money_faults(rows, spec, self.currency, has_rates=has_rates))
+            if spec.name == "exchange_rate":
+                self.rated.update(rated_currencies(rows, self.currency))
+            self.log.add(money_faults(rows, spec, self.currency, rated=self.rated))
             yield rows
 
     def _table(
@@ -126,10 +135,14 @@ class Book:
                 for table in self._written(spec, stream, rows):
                     if rates is None and kept is not None:
                         kept.append(table)
+                    if spec.name == "opportunity":
+                        self.opportunities.add(table["opportunity_id"])
             except _NewColumnsError as found:
                 extra |= found.names
                 self.log.forget(spec.name)
                 self.balance.forget(spec.name)
+                if spec.name == "opportunity":
+                    self.opportunities.forget()
             else:
                 return
 
@@ -142,8 +155,7 @@ class Book:
         extra: frozenset[str],
     ) -> Iterator[pa.Table]:
         known: frozenset[str] | None = None
-        has_rates = rates is None or rates.are_given
-        for rows in self._typed(spec, stream, has_rates=has_rates):
+        for rows in self._typed(spec, stream):
             if self.log.has_stops:
                 continue
             table, faults = close_rows(rows, spec, self.as_of, self.time_zone)
@@ -155,7 +167,7 @@ class Book:
             if new := frozenset(table.column_names) - known:
                 raise _NewColumnsError(new)
             if rates is not None:
-                table, dangling = link_rows(table, spec, accounts)
+                table, dangling = link_rows(table, spec, accounts, self.opportunities)
                 faults += dangling
             self.log.add([*faults, *_left_unsaid(table, spec)], late=True)
             self.balance.add(spec.name, rows, table, left_out_rows(faults))
@@ -196,7 +208,7 @@ class Book:
                 yield table
 
     def _read_accounts(self, stream: Stream, accounts: Accounts) -> None:
-        for rows in self._typed(ACCOUNT, stream, has_rates=True):
+        for rows in self._typed(ACCOUNT, stream):
             if not self.log.has_stops:
                 later = is_later(rows, ACCOUNT, self.as_of, self.time_zone)
                 accounts.add(rows, later)
@@ -210,6 +222,17 @@ class Book:
 
         for _ in self._written(ACCOUNT, stream, rows()):
             pass
+
+
+def _name_opportunities(raw: Mapping[TableName, Stream]) -> bool:
+    """Whether there are opportunities, and other rows that may do without one name them."""
+    return "opportunity" in raw and any(
+        column.refers_to == "opportunity"
+        and not column.required
+        and column.name in stream.names
+        for name, stream in raw.items()
+        for column in TABLES[name].columns
+    )
 
 
 def _with_columns(table: pa.Table, spec: Table, names: frozenset[str]) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Which account does a row belong to, and how long did a change last?"""
+"""Which account and opportunity does a row belong to, and how long did a change last?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._normalise._accounts import Accounts, Places
+from crm_portfolio._normalise._opportunities import Opportunities
 from crm_portfolio._normalise._rows import leave_out, null, report, set_column
 from crm_portfolio.schema import OPPORTUNITY, Table, faults_of
 
@@ -18,9 +19,27 @@ SPAN_ORDER = ("opportunity_id", "field", "changed_at", "old", "new")
 
 
 def link_rows(
+    table: pa.Table, spec: Table, accounts: Accounts, opportunities: Opportunities
+) -> tuple[pa.Table, list[pa.Table]]:
+    """Links mended or reported; the accounts that rows which stay name are noted."""
+    table, faults = _to_accounts(table, spec, accounts)
+    for column in spec.columns:
+        is_link = column.refers_to == "opportunity" and not column.required
+        if not is_link or column.name not in table.column_names:
+            continue
+        dangling = opportunities.lacking(table[column.name])
+        if dangling.any():
+            mask = pa.array(dangling)
+            code = "dangling_opportunity_id"
+            faults.append(report(table, spec, column.name, code, mask))
+            mended = pc.if_else(mask, null(pa.string()), table[column.name])
+            table = set_column(table, column.name, mended)
+    return table, faults
+
+
+def _to_accounts(
     table: pa.Table, spec: Table, accounts: Accounts
 ) -> tuple[pa.Table, list[pa.Table]]:
-    """Links to accounts mended or reported; the accounts that rows name are noted."""
     faults = list(_without_account(table)) if spec.name == "opportunity" else []
     found: dict[str, Places] = {}
     for column in spec.columns:

@@ -17,6 +17,7 @@ from crm_portfolio._normalise._rows import (
     null,
     report,
     set_column,
+    with_keys,
 )
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.schema import (
@@ -37,6 +38,7 @@ __all__ = [
     "currency_codes",
     "money_faults",
     "only_currency",
+    "rated_currencies",
     "said_amounts",
 ]
 
@@ -100,15 +102,19 @@ def _column(table: pa.Table, name: str) -> pa.Array:
 
 
 def money_faults(
-    table: pa.Table, spec: Table, currency: str, *, has_rates: bool
+    table: pa.Table, spec: Table, currency: str, *, rated: Collection[str]
 ) -> Iterator[pa.Table]:
-    """What stops: no rates for other currencies, and amounts too large to be exact."""
+    """What stops: no rates for other currencies, and amounts too large to be exact.
+
+    Args:
+        rated: Currencies of which there is a rate for some day.
+    """
     if spec.name not in MONEY_TABLES:
         return
     for code in currencies_in(table, currency):
         yield from _absurd(table, spec, currency, code)
-        if code != currency and not has_rates:
-            hint = f"add an exchange_rate table from {code} to {currency}"
+        if code not in {currency, *rated} and _is_said(table, currency, code):
+            hint = f"add an exchange_rate from {code} to {currency}"
             yield faults_of(
                 spec.name,
                 "currency",
@@ -117,6 +123,20 @@ def money_faults(
                 values=[code],
                 hint=hint,
             )
+
+
+def rated_currencies(exchange: pa.Table, currency: str) -> set[str]:
+    """The currencies of which these rates tell what they are worth in that one."""
+    if not {"currency", "base"} <= set(exchange.column_names):
+        return set()
+    its = exchange.filter(pc.equal(exchange["base"], currency))
+    return set(pc.unique(pc.drop_null(its["currency"])).to_pylist())
+
+
+def _is_said(table: pa.Table, currency: str, code: str) -> bool:
+    """Whether an amount is said in that currency."""
+    mine = pc.equal(currency_codes(table, currency), code)
+    return bool(pc.any(pc.and_(said_amounts(table).is_valid(), mine)).as_py())
 
 
 def _absurd(
@@ -128,7 +148,8 @@ def _absurd(
             mask = pc.greater(pc.abs(table[column]), limit)
             if pc.any(mask).as_py():
                 mask = pc.and_(mask, pc.equal(currency_codes(table, currency), code))
-                yield report(table, spec, column, "absurd_amount", mask)
+                found = report(table, spec, column, "absurd_amount", mask)
+                yield with_keys(found, table, spec)
 
 
 class Rates:
@@ -136,18 +157,9 @@ class Rates:
 
     Args:
         exchange: The rates that were known by the as-of date; None: there are none.
-        are_given: There is a table of rates, whatever is in it.
     """
 
-    def __init__(
-        self,
-        exchange: pa.Table | None,
-        currency: str,
-        as_of: date,
-        *,
-        are_given: bool,
-    ) -> None:
-        self.are_given = are_given
+    def __init__(self, exchange: pa.Table | None, currency: str, as_of: date) -> None:
         self._exchange = exchange
         self._listed: dict[str, tuple[npt.NDArray[np.int32], Floats]] = {}
         self.currency = currency

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from crm_portfolio._normalise._keys import KeyCheck
 from crm_portfolio._normalise._log import FaultLog
-from crm_portfolio._normalise._rows import numbered
+from crm_portfolio._normalise._rows import numbered, with_keys
 from crm_portfolio._normalise._streams import Stream
 from crm_portfolio.schema import Table, header_faults, read_rows
 
@@ -38,6 +38,7 @@ def _numbered(
 ) -> Iterator[tuple[pa.Table, list[pa.Table]]]:
     first = 0
     for raw in stream.walk(names):
-        rows, faults = read_rows(spec, raw, time_zone, first_row=first)
-        yield numbered(rows, first), faults
+        typed, faults = read_rows(spec, raw, time_zone, first_row=first)
+        rows = numbered(typed, first)
+        yield rows, [with_keys(found, rows, spec) for found in faults]
         first += len(rows)

@@ -16,6 +16,7 @@ __all__ = [
     "report",
     "set_column",
     "true_rows",
+    "with_keys",
 ]
 
 # The row of the source, kept beside the model's columns until all faults are known.
@@ -64,6 +65,23 @@ def report(
     found = table.select(used).take(true_rows(mask))
     values = found[shown].cast(pa.string()) if shown in found.column_names else None
     return faults_of(spec.name, column, code, rows=found[ROW], values=values)
+
+
+def with_keys(found: pa.Table, rows: pa.Table, spec: Table) -> pa.Table:
+    """The fault with the key of each row in its hint: in a CRM no row has a number.
+
+    Args:
+        found: One fault of these rows, which are numbered one after the other.
+    """
+    is_keyed = bool(spec.key) and set(spec.key) <= set(rows.column_names)
+    if not len(found) or found["row"].null_count or not is_keyed:
+        return found
+    at = pc.subtract(found["row"], rows[ROW][0])
+    keys = [rows[name].take(at).cast(pa.string()) for name in spec.key]
+    said = pc.binary_join_element_wise(*[pc.fill_null(key, "?") for key in keys], " ")
+    name = f"{' '.join(spec.key)} "
+    hints = pc.binary_join_element_wise(name, said, ": ", found["hint"], "")
+    return set_column(found, "hint", hints)
 
 
 def leave_out(table: pa.Table, mask: pa.Array) -> pa.Table:

@@ -14,9 +14,9 @@ from crm_portfolio._pull._settings import PullSettings
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Calendar, Portfolio
 from crm_portfolio.protocols import (
-    Connector,
     Forecast,
     Metered,
+    OfOrg,
     Progress,
     Shaped,
     Source,
@@ -125,7 +125,7 @@ def _of_org(
     source: Source, currency: str | None, calendar: Calendar | None
 ) -> tuple[str | None, str | None, Calendar]:
     """The org as text, and what it says of currency and days unless that was chosen."""
-    if not isinstance(source, Connector):
+    if not isinstance(source, OfOrg):
         return None, currency, calendar or Calendar()
     org = source.org()
     chosen = calendar or Calendar(org.time_zone)

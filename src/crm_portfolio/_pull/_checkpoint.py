@@ -36,10 +36,12 @@ class Identity:
     def differs_in(self, other: Identity) -> str:
         """What two of them do not share, in words; empty if nothing."""
         if self.org != other.org:
-            return f"the copy is of {other.org}"
+            return f"the copy is of {other.org or 'files'}"
         if self.columns != other.columns:
             return "it has other columns now"
-        return "" if self.fingerprint == other.fingerprint else "its mapping changed"
+        if self.fingerprint == other.fingerprint:
+            return ""
+        return "its mapping changed" if self.org else "the files are others now"
 
 
 @attrs.frozen

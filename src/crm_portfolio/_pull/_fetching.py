@@ -71,21 +71,52 @@ class Fetch:
         if known.copy is not None and known.run == self.run:
             return
         kind = self._kind(known)
-        part = self._begun(known, kind)
-        known = attrs.evolve(known, part=part)
-        if kind == "since" and not part.is_reconciled and self._is_due(known.copy):
-            known = self._list_present(known, stop)
-        if not part.is_done:
-            known = self._store_batches(known, stop)
-        if kind == "whole":
-            self._take_over(known)
+        if kind == "since":
+            self._follow(known, stop)
+        else:
+            self._read_whole(known, stop)
 
-    def again(self) -> None:
+    @property
+    def is_begun(self) -> bool:
+        """Whether some of the table was stored in this run before this moment."""
+        known = self.mirror.checkpoint()
+        return known is not None and (known.run == self.run or known.part is not None)
+
+    def bring_up(self, stop: Stop) -> None:
+        """What has changed since this very run stored the copy, which it did long ago."""
+        known = self._known()
+        if takes_increments(self.table) and known.copy and known.copy.cursor:
+            self._follow(known, stop)
+        else:
+            self.again(stop)
+
+    def again(self, stop: Stop = lambda: None) -> None:
         """The same table whole, whatever is known of it."""
         known = Checkpoint(self.identity, copy=self._known().copy)
         fresh = attrs.evolve(self, since=False)
         self.mirror.save(known)
-        fresh(lambda: None)
+        fresh(stop)
+
+    def _read_whole(self, known: Checkpoint, stop: Stop) -> None:
+        known = attrs.evolve(known, part=self._begun(known, "whole"))
+        if not _part(known).is_done:
+            known = self._store_batches(known, stop)
+        self._take_over(known)
+
+    def _follow(self, known: Checkpoint, stop: Stop) -> None:
+        known = attrs.evolve(known, part=self._begun(known, "since"))
+        if not _part(known).is_reconciled and self._is_due(known.copy):
+            known = self._list_present(known, stop)
+        if _part(known).is_done:
+            return
+        try:
+            self._store_batches(known, stop)
+        except CursorLostError:
+            self.note(
+                f"{self.table} is pulled whole again: since when to ask is not known "
+                "any more."
+            )
+            self.again(stop)
 
     def _known(self) -> Checkpoint:
         known = self.mirror.checkpoint()
@@ -99,6 +130,8 @@ class Fetch:
     def _kind(self, known: Checkpoint) -> Kind:
         if not self.since or known.copy is None:
             return "whole"
+        if known.part is not None and known.part.kind == "whole" and not known.run:
+            return "whole"  # begun in place of an increment, and cut off
         if not takes_increments(self.table):
             return "whole"
         if known.copy.cursor is None:
@@ -133,8 +166,7 @@ class Fetch:
         return age >= timedelta(days=self.settings.reconcile_days)
 
     def _list_present(self, known: Checkpoint, stop: Stop) -> Checkpoint:
-        part, source = known.part, self.source
-        assert part is not None
+        part, source = _part(known), self.source
         assert isinstance(source, Reconciling)
         self.mirror.drop(part.folder, "present")
         for number, rows in enumerate(source.present(self.table)):
@@ -145,8 +177,7 @@ class Fetch:
         return listed
 
     def _store_batches(self, known: Checkpoint, stop: Stop) -> Checkpoint:
-        part, copy = known.part, known.copy
-        assert part is not None
+        part, copy = _part(known), known.copy
 
         def save(part: Part) -> None:
             self.mirror.save(attrs.evolve(known, part=part))
@@ -180,13 +211,17 @@ class Fetch:
 
     def _take_over(self, known: Checkpoint) -> None:
         """What was pulled is the copy now."""
-        part = known.part
-        assert part is not None
+        part = _part(known)
         keep_merges(self.mirror, part.folder, {}, self.mirror.read(part.folder, "gone"))
         moment = _moment(part)
         copy = Copy(part.folder, part.rows, part.cursor, moment, moment, moment)
         self.mirror.save(Checkpoint(self.identity, self.run, "whole", copy))
         self.mirror.keep_only(part.folder)
+
+
+def _part(known: Checkpoint) -> Part:
+    assert known.part is not None
+    return known.part
 
 
 def _moment(part: Part) -> datetime | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias, cast
@@ -21,15 +21,15 @@ from crm_portfolio._frames import Backend
 from crm_portfolio._normalise import Disk, Room, Stream, Told, normalise_streams
 from crm_portfolio._pull._checkpoint import Checkpoint, Copy, Identity
 from crm_portfolio._pull._fetching import Fetch, merges_in
-from crm_portfolio._pull._following import followed, without_living
-from crm_portfolio._pull._laying import VANISHED, Laying, lay, removed_ids
+from crm_portfolio._pull._following import MERGING, followed, without_living
+from crm_portfolio._pull._laying import VANISHED, Laying, lay, removed_ids, returned_ids
 from crm_portfolio._pull._mirror import IS_SET, Mirror
 from crm_portfolio._pull._notes import Pulled
 from crm_portfolio._pull._run import Run, locked
 from crm_portfolio._pull._settings import PullSettings
-from crm_portfolio._pull._side_by_side import side_by_side
+from crm_portfolio._pull._side_by_side import Stop, side_by_side
 from crm_portfolio._storage import canonical_json, write_atomically
-from crm_portfolio.errors import DataError, SettingsError
+from crm_portfolio.errors import DataError, LockHeldError, SettingsError
 from crm_portfolio.portfolio import Calendar, Draft, Header, Portfolio
 from crm_portfolio.protocols import Cursor, Progress, Source
 from crm_portfolio.schema import TABLES, TableName, faults_of
@@ -40,6 +40,10 @@ _SOURCE: Final = "source"
 _SPILL: Final = "spill"
 _COMPLETE: Final = "complete_as_of.json"
 _OPPORTUNITY: Final[TableName] = "opportunity"
+_NONE: Final = pa.array([], pa.string())
+# A run that was cut off and goes on later than that has tables of different days.
+_LONG_AGO: Final = timedelta(hours=6)
+_DAYS_FROM: Final = 48  # hours
 Announced: TypeAlias = Mapping[TableName, tuple[str, ...]]
 
 
@@ -79,9 +83,12 @@ class Into:
         try:
             with locked(self._place):
                 told = self._pulled(announced, since=since)
-        finally:
-            if self.org is None:
-                self._leave_no_mirror(is_new=is_new)
+        except LockHeldError:
+            raise
+        except BaseException:
+            self._leave_no_mirror(is_new=is_new)
+            raise
+        self._leave_no_mirror(is_new=is_new)
         portfolio = Portfolio.load(self.folder, backend=backend)
         return Pulled(portfolio, tuple(self.notes), Pulled.by_fault(told.counts))
 
@@ -104,6 +111,9 @@ class Into:
         return False
 
     def _leave_no_mirror(self, *, is_new: bool) -> None:
+        """A plain source is read whole each time: its copy is of no use."""
+        if self.org is not None:
+            return
         shutil.rmtree(self._place, ignore_errors=True)
         if is_new and self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
@@ -117,11 +127,12 @@ class Into:
         shutil.rmtree(self._place / _SPILL, ignore_errors=True)
         room = Disk(self._place / _SPILL)
         fetches = self._fetches(announced, run, room)
-        at_once = 1 if self.org is None else self.settings.at_once
-        side_by_side(fetches, at_once=at_once)
-        # What the connector had in its hands would stay beside what the build needs.
-        pa.default_memory_pool().release_unused()
+        aged = self._aged(fetches, run)
+        self._work(fetches)
         self._lay(fetches, run, room)
+        if aged:
+            self._work({name: fetches[name].bring_up for name in aged})
+            self._lay(fetches, run, room)
         known = {name: _checkpoint(fetch) for name, fetch in fetches.items()}
         try:
             told = self._build(fetches, known, room)
@@ -130,6 +141,27 @@ class Into:
             raise
         self._finish(fetches, known, run)
         return told
+
+    def _work(self, jobs: Mapping[TableName, Callable[[Stop], None]]) -> None:
+        at_once = 1 if self.org is None else self.settings.at_once
+        side_by_side(jobs, at_once=at_once)
+        # What the connector had in its hands would stay beside what the build needs.
+        pa.default_memory_pool().release_unused()
+
+    def _aged(self, fetches: Mapping[TableName, Fetch], run: Run) -> list[TableName]:
+        """What a run begun long ago had of its tables when it was cut off."""
+        if not run.is_resumed or run.age < _LONG_AGO:
+            return []
+        aged = [name for name, fetch in fetches.items() if fetch.is_begun]
+        if aged:
+            hours = run.age.total_seconds() / 3_600
+            is_days = hours >= _DAYS_FROM
+            ago = f"{hours / 24:.0f} days" if is_days else f"{hours:.0f} hours"
+            self._note(
+                f"This pull was begun {ago} ago and cut off. What has changed since in "
+                f"{', '.join(aged)} was asked for as well."
+            )
+        return aged
 
     def _fetches(
         self, announced: Announced, run: Run, room: Room
@@ -169,18 +201,28 @@ class Into:
             known = _checkpoint(fetch)
             if known.part is None:
                 continue
-            removed = pa.array([], pa.string())
-            if name in IS_SET and _OPPORTUNITY in fetches:
-                opportunities = fetches[_OPPORTUNITY]
-                theirs = _checkpoint(opportunities)
-                if theirs.way == "whole":  # so it is not known which of them left
-                    fetch.again()
-                    continue
-                removed = removed_ids(opportunities.mirror, theirs)
+            is_theirs = name in IS_SET and _OPPORTUNITY in fetches
+            removed = self._removed(name, fetches[_OPPORTUNITY]) if is_theirs else _NONE
+            if removed is None:
+                fetch.again()
+                continue
             found = lay(fetch.mirror, known, run.id, room, removed)
             self._tell_laying(fetch, found)
             if found.is_broken:
                 fetch.again()
+
+    def _removed(self, name: TableName, opportunities: Fetch) -> pa.Array | None:
+        """The opportunities that left; None: that does not say all there is to do."""
+        mirror, known = opportunities.mirror, _checkpoint(opportunities)
+        if known.way == "whole":  # so it is not known which of them left
+            return None
+        if back := len(returned_ids(mirror, known)):
+            self._note(
+                f"{name} is pulled whole again: {back:,} opportunities came back after "
+                "they had been deleted, and so did what they were before."
+            )
+            return None
+        return removed_ids(mirror, known)
 
     def _tell_laying(self, fetch: Fetch, found: Laying) -> None:
         table = fetch.table
@@ -257,16 +299,15 @@ def _streams(
     """The raw tables, and a fault for each record that vanished from them."""
     streams: dict[TableName, Stream] = {}
     vanished: list[pa.Table] = []
-    merges: dict[str, str] = {}
+    merges: dict[TableName, dict[str, str]] = {}
     for name, fetch in fetches.items():
         folder = _copy(known[name]).folder
         streams[fetch.table] = fetch.mirror.stream(folder)
         told = fetch.mirror.read(folder, VANISHED)
         vanished += [_vanished(fetch.table, table["id"]) for table in told]
-        if name == "account":
-            merges = merges_in(fetch.mirror, folder)
-    if "account" in streams:
-        merges = without_living(merges, streams["account"])
+        if name in MERGING:
+            known_merges = merges_in(fetch.mirror, folder)
+            merges[name] = without_living(name, known_merges, streams[name])
     return {
         name: followed(stream, TABLES[name], merges) for name, stream in streams.items()
     }, vanished

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -18,13 +19,28 @@ import pyarrow.compute as pc
 from crm_portfolio._normalise import Ordered, Room, merged
 from crm_portfolio._pull._checkpoint import Checkpoint, Copy, Part
 from crm_portfolio._pull._fetching import keep_merges, merges_in
-from crm_portfolio._pull._merging import GONE, LISTED, NEW, OLD, Laid, Layer, tagged
+from crm_portfolio._pull._merging import (
+    GONE,
+    LISTED,
+    NEW,
+    OLD,
+    Laid,
+    Layer,
+    Returning,
+    tagged,
+)
 from crm_portfolio._pull._mirror import IS_SET, BatchFile, Mirror, distinct, sort_keys
+from crm_portfolio.schema import TableName
 
-__all__ = ["VANISHED", "Laying", "lay", "removed_ids"]
+__all__ = ["VANISHED", "Laying", "lay", "removed_ids", "returned_ids"]
 
 VANISHED: Final = "vanished"
 REMOVED: Final = "removed"
+RETURNED: Final = "returned"
+_LEFT: Final = "left"  # whoever was removed in any run
+_WITH_HISTORY: Final[TableName] = "opportunity"  # it comes back when the record does
+# No source tells of a change later than that; an older record was known, or deleted.
+_LATE: Final = timedelta(minutes=15)
 _FILE_ROWS: Final = 1 << 16
 _MEANINGS: Final = {"rows": NEW, "present": LISTED}
 
@@ -58,7 +74,7 @@ def lay(
     assert part is not None
     assert copy is not None
     found, folder = Laying(), copy.folder
-    for kind in (VANISHED, REMOVED):  # of an earlier run
+    for kind in (VANISHED, REMOVED, RETURNED):  # of an earlier run
         mirror.drop(copy.folder, kind)
     if not _is_empty(mirror, part) or len(removed):
         folder = mirror.begin(beside=[copy.folder, part.folder])
@@ -76,8 +92,21 @@ def lay(
 
 def removed_ids(mirror: Mirror, known: Checkpoint) -> pa.Array:
     """The records that left the copy in the run that brought it up to date."""
-    folder = "" if known.copy is None else known.copy.folder
-    ids = [table["id"].combine_chunks() for table in mirror.read(folder, REMOVED)]
+    return _ids_in(mirror, _folder(known), REMOVED)
+
+
+def returned_ids(mirror: Mirror, known: Checkpoint) -> pa.Array:
+    """The records that came back in that run, after they had been deleted."""
+    return _ids_in(mirror, _folder(known), RETURNED)
+
+
+def _folder(known: Checkpoint) -> str:
+    return "" if known.copy is None else known.copy.folder
+
+
+def _ids_in(mirror: Mirror, folder: str, kind: str) -> pa.Array:
+    """The records of a list that stands beside the rows of that folder."""
+    ids = [table["id"].combine_chunks() for table in mirror.read(folder, kind)]
     return pa.concat_arrays([pa.array([], pa.string()), *ids])
 
 
@@ -124,18 +153,35 @@ class _Over:
         told = [*mirror.files(part.folder), *mirror.files(part.folder, kind="present")]
         schema = mirror.schema([*old, *told])
         runs, layers = _layers(mirror, schema, old, part)
-        laid = Laid(mirror.spec, schema.names, layers, listed=part.is_reconciled)
+        left = _ids_in(mirror, self.copy.folder, _LEFT)
+        laid = Laid(
+            mirror.spec,
+            schema.names,
+            layers,
+            listed=part.is_reconciled,
+            returning=self._returning(left),
+        )
         tables = laid.rows(merged(self.room, runs, laid.order))
         count = _write(mirror, folder, schema, tables)
         if laid.missed or laid.doubled:
             return Laying(is_broken=True)
         gone = mirror.read(part.folder, "gone")
-        vanished = pa.table({"id": pa.array(laid.vanished, pa.string())})
-        removed = [vanished, *(table.select(["id"]) for table in gone)]
-        mirror.store(folder, 0, vanished, kind=VANISHED)
-        mirror.store(folder, 0, pa.concat_tables(removed), kind=REMOVED)
+        removed = [*laid.vanished, *laid.left]
+        lists = {VANISHED: laid.vanished, REMOVED: removed, RETURNED: laid.back}
+        if mirror.spec.name == _WITH_HISTORY:
+            lists[_LEFT] = sorted({*left.to_pylist(), *removed} - {*laid.back})
+        for kind, ids in lists.items():
+            mirror.store(
+                folder, 0, pa.table({"id": pa.array(ids, pa.string())}), kind=kind
+            )
         keep_merges(mirror, folder, merges_in(mirror, self.copy.folder), gone)
         return Laying(count, laid.gone, len(laid.vanished))
+
+    def _returning(self, left: pa.Array) -> Returning | None:
+        if self.mirror.spec.name != _WITH_HISTORY:
+            return None
+        as_of = self.copy.complete_as_of
+        return Returning(left, None if as_of is None else as_of - _LATE)
 
     def laid_set(self, removed: pa.Array) -> Laying:
         """Facts are only added; those of an opportunity that left go with it."""

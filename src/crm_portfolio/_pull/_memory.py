@@ -10,7 +10,13 @@ import pyarrow as pa
 
 from crm_portfolio._normalise import Stream, in_order
 from crm_portfolio._pull._fetching import empty_rows
-from crm_portfolio._pull._following import followed, settled_merges, without_living
+from crm_portfolio._pull._following import (
+    MERGING,
+    Merges,
+    followed,
+    settled_merges,
+    without_living,
+)
 from crm_portfolio._pull._layout import common_schema, fitted, plain_rows
 from crm_portfolio._pull._mirror import IS_SET, distinct, sort_keys
 from crm_portfolio._pull._side_by_side import Stop, side_by_side
@@ -53,8 +59,10 @@ def gathered(
         name: it.rows if is_plain else _sorted(name, it.rows)
         for name, it in found.items()
     }
-    merges = settled_merges({}, found["account"].gone) if "account" in found else {}
-    return _followed(tables, merges) if merges else tables
+    merges = {
+        name: settled_merges({}, found[name].gone) for name in MERGING if name in found
+    }
+    return _followed(tables, merges) if any(merges.values()) else tables
 
 
 def _gather(
@@ -86,10 +94,12 @@ def _sorted(name: TableName, rows: pa.Table) -> pa.Table:
 
 
 def _followed(
-    tables: Mapping[TableName, pa.Table], merges: Mapping[str, str]
+    tables: Mapping[TableName, pa.Table], merges: Merges
 ) -> dict[TableName, pa.Table]:
     streams = {name: Stream.of(table) for name, table in tables.items()}
-    merges = without_living(merges, streams["account"])
+    merges = {
+        name: without_living(name, merges[name], streams[name]) for name in merges
+    }
     return {
         name: pa.concat_tables(followed(stream, TABLES[name], merges).walk(None))
         for name, stream in streams.items()

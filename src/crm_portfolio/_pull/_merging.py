@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 import attrs
@@ -18,8 +20,9 @@ import pyarrow.compute as pc
 
 from crm_portfolio.schema import Table
 
-__all__ = ["GONE", "LISTED", "NEW", "OLD", "Laid", "Layer", "tagged"]
+__all__ = ["GONE", "LISTED", "NEW", "OLD", "Laid", "Layer", "Returning", "tagged"]
 
+_CREATED: Final = "created_at"
 _SEQ: Final = "#seq"
 _LAYER: Final = "#layer"
 _REASON: Final = "#reason"
@@ -60,11 +63,37 @@ def tagged(
     )
 
 
+@attrs.frozen
+class Returning:
+    """How a record that comes back is told from a new one.
+
+    Attributes:
+        left: Records that left the copy before.
+        created_before: What is older was there, or deleted, when the copy was made.
+    """
+
+    left: pa.Array
+    created_before: datetime | None
+
+    def places(self, came: pa.Table, key: str) -> Places:
+        """Those of the rows that are no news, by their numbers."""
+        is_back = pc.is_in(came[key], value_set=self.left)
+        if self.created_before is not None and _CREATED in came.column_names:
+            with suppress(pa.ArrowInvalid):  # a text that names no moment
+                moments = came[_CREATED].cast(pa.timestamp("us", "UTC"))
+                edge = pa.scalar(self.created_before, moments.type)
+                is_old = pc.fill_null(pc.less(moments, edge), fill_value=False)
+                is_back = pc.or_(is_back, is_old)
+        return np.flatnonzero(np.asarray(is_back)).astype(np.int64)
+
+
 class Laid:
     """Increments over a copy, range of keys by range of keys.
 
     Attributes:
         gone: How many records left the copy, by reason.
+        left: Records that were said to leave, and are not there again.
+        back: Records that came and are older than the copy: they had been deleted.
         vanished: Records that left it without a word.
         missed: How many are in the CRM, and neither in the copy nor among what changed.
         doubled: How many keys the copy itself has more than once.
@@ -77,14 +106,18 @@ class Laid:
         layers: Sequence[Layer],
         *,
         listed: bool,
+        returning: Returning | None = None,
     ) -> None:
         self._key = list(spec.key)
         self._names = list(names)
         self._layers = layers
         self._listed = listed
+        self._returning = returning
         volatile = {column.name for column in spec.columns if column.is_volatile}
         self._whole = frozenset(names) - volatile
         self.gone: Counter[str] = Counter()
+        self.left: list[str] = []
+        self.back: list[str] = []
         self.vanished: list[str] = []
         self.missed = 0
         self.doubled = 0
@@ -120,9 +153,13 @@ class Laid:
         stays = new > gone  # an old row counts as whole; -1 where there is none
         fresh = new > old
         self._count_gone(rows, (old >= 0) & ~stays, gone)
+        self.left += self._keys(rows, gone[(gone >= 0) & ~stays])
+        if self._returning is not None:
+            came = rows.take(pa.array(new[stays & (old < 0)]))
+            self.back += self._keys(came, self._returning.places(came, self._key[0]))
         if self._listed:
             unheard = stays & ~fresh & (listed < 0)
-            self._note_vanished(rows, ends[unheard])
+            self.vanished += self._keys(rows, ends[unheard])
             stays &= ~unheard
             self.missed += int(((listed >= 0) & (new < 0) & (gone < 0)).sum())
         return self._newest_values(rows, layer, (starts, ends), gone, stays)
@@ -175,8 +212,9 @@ class Laid:
         codes = rows[_REASON].take(pa.array(gone[left & (gone >= 0)])).to_pylist()
         self.gone.update(_REASONS[code] for code in codes)
 
-    def _note_vanished(self, rows: pa.Table, places: Places) -> None:
-        self.vanished += rows[self._key[0]].take(pa.array(places)).to_pylist()
+    def _keys(self, rows: pa.Table, places: Places) -> list[str]:
+        keys: list[str] = rows[self._key[0]].take(pa.array(places)).to_pylist()
+        return keys
 
 
 def _newest(mask: Mask, ends: Places, starts: Places) -> Places:

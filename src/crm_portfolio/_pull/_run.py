@@ -1,22 +1,24 @@
 """Which pull is this: a new one, or the one that was cut off?
 
 source/run.json      its id, what it was to do, and whether it came to its end
-source/lock          held while a pull writes into the folder
+source/lock          held while a pull writes into the folder, and by which process
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import attrs
 
 from crm_portfolio._storage import canonical_json, write_atomically
-from crm_portfolio.errors import TransientError
+from crm_portfolio.errors import LockHeldError
 
 try:
     import fcntl
@@ -35,11 +37,13 @@ class Run:
 
     Attributes:
         is_resumed: It was begun by a process that did not end it.
+        age: How long ago that was.
     """
 
     id: str
     since: bool
     is_resumed: bool = False
+    age: timedelta = timedelta(0)
 
     @classmethod
     def begun(cls, source: Path, *, since: bool) -> Run:
@@ -47,7 +51,8 @@ class Run:
         try:
             known = json.loads((source / _FILE).read_bytes())
             if not known["is_done"] and known["since"] == since:
-                return cls(str(known["id"]), since, is_resumed=True)
+                age = _age(source)
+                return cls(str(known["id"]), since, is_resumed=True, age=age)
         except (OSError, ValueError, KeyError, TypeError):
             pass
         run = cls(secrets.token_hex(8), since)
@@ -64,20 +69,29 @@ class Run:
         write_atomically(source / _FILE, canonical_json(plain) + b"\n")
 
 
+def _age(source: Path) -> timedelta:
+    """Between the run's first process and this one, by the clock of the file system."""
+    now, begun = ((source / name).stat().st_mtime for name in (_LOCK, _FILE))
+    return timedelta(seconds=max(0.0, now - begun))
+
+
 @contextmanager
 def locked(source: Path) -> Iterator[None]:
     """Hold the folder, as long as this process lives.
 
     Raises:
-        TransientError: Another pull is writing into it.
+        LockHeldError: Another pull is writing into it.
     """
     source.mkdir(parents=True, exist_ok=True)
-    with (source / _LOCK).open("w") as file:
+    with (source / _LOCK).open("a+") as file:
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise TransientError(
-                    "pull", f"another pull is writing into {source.parent}: wait for it"
-                ) from error
+                file.seek(0)
+                holder = file.read() or "a pull that has just begun"
+                raise LockHeldError(f"the folder {source.parent}", holder) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()}")
+        file.flush()
         yield
