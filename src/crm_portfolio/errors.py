@@ -12,12 +12,14 @@
     ├── DataError                       7  mend the data
     │   ├── SchemaError                 7  every fault at once, as a frame
     │   ├── MissingTableError           7  pull or supply the table it names
+    │   ├── MendedFileError             7  every faulty line of a mended file at once
     │   └── DamagedFileError            7  a file of ours that was cut or altered
     ├── LockHeldError                   6  another run is at this org: wait for it
     └── RefusedError                    4  look at the plan
         ├── LimitExceededError          4  it touches too much
         ├── PlanAlteredError            4  the file is not what `plan` wrote
         ├── PlanTooOldError             4  make a new plan
+        ├── UnexpectedChangeError       4  what was written first moved something else
         └── WrongOrgError               4  the plan, or the portfolio, is of another org
 
 The number is the exit code of the command line. Every error pickles, because jobs
@@ -43,6 +45,7 @@ __all__ = [
     "LimitExceededError",
     "LockHeldError",
     "LoginError",
+    "MendedFileError",
     "MissingExtraError",
     "MissingTableError",
     "PlanAlteredError",
@@ -52,6 +55,7 @@ __all__ = [
     "SchemaError",
     "SettingsError",
     "TransientError",
+    "UnexpectedChangeError",
     "WrongOrgError",
     "did_you_mean",
 ]
@@ -199,6 +203,31 @@ class MissingTableError(DataError):
         )
 
 
+class MendedFileError(DataError):
+    """A file of failed changes with lines that cannot be sent, all of them.
+
+    Attributes:
+        faults: What is wrong, each with the number of its line.
+    """
+
+    SHOWN: ClassVar[int] = 20
+
+    def __init__(self, file: str, faults: tuple[str, ...]) -> None:
+        super().__init__(file, faults)
+        self.file, self.faults = file, faults
+
+    def __str__(self) -> str:
+        shown = [f"  {fault}" for fault in self.faults[: self.SHOWN]]
+        more = len(self.faults) - self.SHOWN
+        return "\n".join(
+            [
+                f"{len(self.faults)} fault(s) in {self.file}, nothing was planned:",
+                *shown,
+                *([f"  … and {more} more"] if more > 0 else []),
+            ]
+        )
+
+
 class DamagedFileError(DataError):
     """A file of ours that was cut, altered, or written by a newer version."""
 
@@ -211,18 +240,28 @@ class DamagedFileError(DataError):
 
 
 class LockHeldError(CrmPortfolioError):
-    """Another run holds the lock: wait for its end, then do the same again."""
+    """Another run holds the lock: wait for its end, then do the same again.
+
+    Attributes:
+        has_begun: This run held it before, and wrote.
+    """
 
     exit_code = 6
 
-    def __init__(self, what: str, holder: str) -> None:
-        super().__init__(what, holder)
-        self.what, self.holder = what, holder
+    def __init__(self, what: str, holder: str, has_begun: bool = False) -> None:  # noqa: FBT001, FBT002 - errors pickle by position
+        super().__init__(what, holder, has_begun)
+        self.what, self.holder, self.has_begun = what, holder, has_begun
 
     def __str__(self) -> str:
+        done = (
+            "This one stood still for too long; what it wrote is in its journal, and it "
+            "writes nothing more"
+            if self.has_begun
+            else "Nothing was changed by this one"
+        )
         return (
-            f"{self.what} is in the hands of another run: {self.holder}. Nothing was "
-            "changed by this one; wait for it, then do the same again."
+            f"{self.what} is in the hands of another run: {self.holder}. {done}; wait for "
+            "the other, then do the same again."
         )
 
 
@@ -254,6 +293,27 @@ class PlanAlteredError(RefusedError):
 
 class PlanTooOldError(RefusedError):
     """The plan is older than its own maximum age."""
+
+
+class UnexpectedChangeError(RefusedError):
+    """Writing the first accounts changed what nobody planned; the rest was not written.
+
+    Attributes:
+        columns: What moved, in how many accounts.
+    """
+
+    def __init__(self, run_id: str, columns: tuple[tuple[str, int], ...]) -> None:
+        super().__init__(run_id, columns)
+        self.run_id, self.columns = run_id, columns
+
+    def __str__(self) -> str:
+        moved = ", ".join(f"{column} on {count}" for column, count in self.columns)
+        return (
+            f"run {self.run_id} was stopped by its first accounts: after they were "
+            f"written, something else changed ({moved}). The rest was not written. Look "
+            "at the CRM's own automation. What it may change belongs into "
+            "limits.expected_changes, for a new plan; `undo` takes this run back."
+        )
 
 
 class WrongOrgError(RefusedError):

@@ -65,8 +65,8 @@ def a_run(archive: Archive, run: str = RUN) -> None:
     )
 
 
-def segment_files(archive: Archive) -> list[Path]:
-    return sorted((archive.folder / "runs" / RUN).glob("0*.json"))
+def segment_files(archive: Archive, run: str = RUN) -> list[Path]:
+    return sorted((archive.folder / "runs" / run).glob("0*.json"))
 
 
 def test_every_change_is_in_one_state_and_the_sum_is_that_of_the_plan(
@@ -162,14 +162,14 @@ def test_any_changed_byte_is_found_and_its_segment_named(
     assert caught.value.file == f"{RUN}/{path.name}"
 
 
-@pytest.mark.parametrize("dropped", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("dropped", [1, 2, 3, 4, 5, 6])
 def test_a_dropped_segment_is_named(tmp_path: Path, dropped: int) -> None:
     archive = Archive(tmp_path)
     a_run(archive)
     segment_files(archive)[dropped - 1].unlink()
     with pytest.raises(DamagedFileError) as caught:
         archive.journal(RUN)
-    assert caught.value.file == f"{RUN}/{dropped:06d}"
+    assert caught.value.file == f"{RUN}/{dropped:06d}.json"
     assert caught.value.problem == "this segment is missing"
 
 
@@ -190,16 +190,16 @@ def test_a_segment_of_another_journal_does_not_fit_in(tmp_path: Path) -> None:
     a_run(archive)
     write(other, ("begin", BEGIN), ("intent", {"send": [TIER_B], "left": []}))
     segment_files(archive)[1].write_bytes(segment_files(other)[1].read_bytes())
-    with pytest.raises(DamagedFileError, match="does not follow") as caught:
+    with pytest.raises(DamagedFileError, match="was replaced") as caught:
         archive.journal(RUN)
-    assert "000002" in caught.value.file
+    assert caught.value.file == f"{RUN}/000002.json"
 
 
 def test_a_replaced_plan_is_found(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     a_run(archive)
     (tmp_path / "runs" / RUN / "plan.jsonl").write_bytes(b"another plan")
-    with pytest.raises(DamagedFileError, match="its plan was replaced"):
+    with pytest.raises(DamagedFileError, match="this plan was replaced"):
         archive.journal(RUN)
 
 
@@ -214,7 +214,7 @@ def test_a_journal_of_a_newer_version_asks_for_an_upgrade(tmp_path: Path) -> Non
     archive = Archive(tmp_path)
     a_run(archive)
     path = segment_files(archive)[0]
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), "version": 2}))
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "version": 99}))
     with pytest.raises(DamagedFileError, match="Upgrade"):
         archive.journal(RUN)
 
@@ -237,12 +237,12 @@ def test_an_unknown_run_is_refused_with_a_suggestion(tmp_path: Path) -> None:
         Archive(tmp_path / "none").journal("zzz")
 
 
-def test_a_run_that_was_cut_is_named_in_the_list_of_runs(tmp_path: Path) -> None:
+def test_runs_are_listed_without_a_look_into_them(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     a_run(archive)
-    segment_files(archive)[0].write_bytes(b"{")
-    with pytest.raises(DamagedFileError, match=f"{RUN}/000001.json"):
-        archive.runs()
+    for path in segment_files(archive):
+        path.write_bytes(b"{")
+    assert archive.runs() == (RUN,)
 
 
 @pytest.mark.parametrize("run", ["", "..", "../x", "a/b", "A", "a\n", "a" * 65])

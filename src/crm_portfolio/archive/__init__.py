@@ -1,0 +1,44 @@
+"""What did each run intend, and what came of it?
+
+An archive is a folder. Each run has its own: the plan as it was applied, and a journal of
+numbered segments that are written once, before and after each call to the CRM, and hold
+the digest of the one before. Beside them are an index of the runs, whose lines hold each
+other too, and the locks on the orgs. Ids, managed values and codes stand in an archive,
+never names.
+"""
+
+from __future__ import annotations
+
+from crm_portfolio.archive._archive import Archive
+from crm_portfolio.archive._failed import PERMANENT, Mended, read_mended
+from crm_portfolio.archive._index import IndexedRun
+from crm_portfolio.archive._journal import (
+    CANARY,
+    ChangeState,
+    Entry,
+    Journal,
+    Key,
+    Standing,
+)
+from crm_portfolio.archive._lease import Lease
+from crm_portfolio.archive._segments import Segment, SegmentKind
+from crm_portfolio.archive._verify import Verification, VerifiedRun
+
+__all__ = [
+    "CANARY",
+    "PERMANENT",
+    "Archive",
+    "ChangeState",
+    "Entry",
+    "IndexedRun",
+    "Journal",
+    "Key",
+    "Lease",
+    "Mended",
+    "Segment",
+    "SegmentKind",
+    "Standing",
+    "Verification",
+    "VerifiedRun",
+    "read_mended",
+]

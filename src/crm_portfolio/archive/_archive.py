@@ -1,0 +1,211 @@
+"""Where are plans and journals kept, and how is the next segment written?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from crm_portfolio import _storage
+from crm_portfolio.archive._chain import INDEXED, add_to_chain, line_of, read_run
+from crm_portfolio.archive._index import (
+    IndexedRun,
+    Listing,
+    add_listing,
+    indexed,
+    read_index,
+)
+from crm_portfolio.archive._journal import Journal
+from crm_portfolio.archive._lease import LEASE_SECONDS, Lease, folder_name, take
+from crm_portfolio.archive._segments import (
+    PLAN,
+    Json,
+    Segment,
+    SegmentKind,
+    name_of,
+    sealed,
+)
+from crm_portfolio.archive._usable import usable
+from crm_portfolio.archive._verify import Verification, verified
+from crm_portfolio.errors import RefusedError, SettingsError, did_you_mean
+from crm_portfolio.protocols import Org
+
+__all__ = ["Archive"]
+
+_RUN_ID: Final = re.compile(r"[0-9a-z-]{1,64}")
+
+
+@attrs.frozen
+class Archive:
+    """The folder where plans and journals are kept, readable by its owner only."""
+
+    folder: Path = attrs.field(converter=Path)
+
+    def runs(self, org: Org | None = None) -> tuple[str, ...]:
+        """The ids of all runs, or of those at one org, oldest first."""
+        return tuple(run.run_id for run in self.index(org))
+
+    def index(self, org: Org | None = None) -> tuple[IndexedRun, ...]:
+        """What the index tells of the runs, oldest first; no run is read for it.
+
+        A run that was killed before it did anything is not in it.
+
+        Raises:
+            DamagedFileError: The index was altered; it names the first such line.
+        """
+        with usable(self.folder):
+            listings, damage = read_index(self.folder)
+        if damage:
+            raise damage
+        runs = indexed(listings)
+        if org is None:
+            return runs
+        return tuple(run for run in runs if folder_name(run.org) == folder_name(org))
+
+    def journal(self, run_id: str) -> Journal:
+        """The journal of a run, every segment of it verified.
+
+        Raises:
+            DamagedFileError: A segment was changed, dropped or swapped; it names the
+                first.
+        """
+        segments = self.segments(run_id)
+        if not segments:
+            raise self._unknown(run_id)
+        return Journal.of(run_id, segments)
+
+    def segments(self, run_id: str) -> tuple[Segment, ...]:
+        """The verified segments of a run, in order; none if it never began."""
+        with usable(self.folder):
+            return read_run(self._run(run_id), run_id).segments
+
+    def verify(self, run_id: str | None = None) -> Verification:
+        """Whether all files of all runs, or of one, are those that were written.
+
+        Nothing is raised for damage: the report names the first file of each run that
+        was changed, dropped or swapped.
+
+        Raises:
+            SettingsError: There is no such run, or none at all.
+        """
+        if run_id is not None:
+            self._run(run_id)
+        with usable(self.folder):
+            report = verified(self.folder, run_id)
+        if not report.runs:
+            if run_id is not None:
+                raise self._unknown(run_id)
+            raise SettingsError(
+                f"there is no run in {str(self.folder)!r}: nothing was verified. Name the "
+                "folder that `apply` was given."
+            )
+        return report
+
+    def plan(self, run_id: str) -> bytes:
+        """The plan of a run as it was applied; it verifies itself when it is read."""
+        with usable(self.folder):
+            return (self._run(run_id) / PLAN).read_bytes()
+
+    def keep_plan(self, run_id: str, content: bytes) -> None:
+        """Store the plan of a run; the same plan may come again, another may not."""
+        folder = self._run(run_id)
+        plan = folder / PLAN
+        with usable(self.folder):
+            if not plan.is_file():
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _storage.sync_folder(folder.parent)
+                _storage.write_atomically(plan, content, private=True)
+            elif plan.read_bytes() != content:
+                raise RefusedError(
+                    f"the archive holds another plan under the id {run_id}; nothing was "
+                    "written. Make a new plan."
+                )
+
+    def append(
+        self, run_id: str, kind: SegmentKind, content: Json, *, after: Segment | None
+    ) -> Segment:
+        """Write the next segment of a run and have it on disk on return."""
+        number = after.number + 1 if after else 1
+        previous = after.digest if after else _storage.digest(self.plan(run_id))
+        segment, raw = sealed(run_id, number, kind, content, previous)
+        folder = self._run(run_id)
+        path = folder / name_of(number)
+        with usable(self.folder):
+            if kind == "begin":
+                self._mend(folder)
+            try:
+                # A number is taken once, whatever its kind: two applies cannot mix.
+                _storage.write_once(path, raw, private=True)
+            except FileExistsError as error:
+                raise RefusedError(
+                    f"another process writes the journal of run {run_id}; nothing more "
+                    "was written by this one. Wait for it, then apply the plan again."
+                ) from error
+            add_to_chain(folder, run_id, line_of(segment))
+            if kind in INDEXED:
+                self._list(folder, segment)
+        return segment
+
+    def _mend(self, folder: Path) -> None:
+        """List what a run that was killed had written and not listed yet."""
+        run_id, chain = folder.name, read_run(folder, folder.name)
+        if not chain.segments:
+            return
+        last = chain.segments[-1]
+        known = None
+        if chain.awaited:
+            lines, _ = read_index(self.folder)
+            same = (x for x in lines if (x.run_id, x.last) == (run_id, last.digest))
+            known = next(same, None)
+        elif chain.listed < last.number:
+            add_to_chain(folder, run_id, line_of(last))
+        else:
+            return
+        if last.kind in INDEXED:
+            self._list(folder, last, known)
+
+    def _list(
+        self, folder: Path, segment: Segment, known: Listing | None = None
+    ) -> None:
+        listing = known or add_listing(self.folder, folder.name, segment)
+        told: dict[str, object] = {"index": listing.number, "sha256": listing.digest}
+        add_to_chain(folder, folder.name, told)
+
+    @contextmanager
+    def lock(
+        self, org: Org, run_id: str = "", *, lease_seconds: float = LEASE_SECONDS
+    ) -> Iterator[Lease]:
+        """Hold an org, so that one run at a time writes to it.
+
+        Args:
+            org: Sandbox and production are two.
+            run_id: Told to whoever finds the org held.
+            lease_seconds: How long the holder may stand still before another run may
+                take the org over; a living holder keeps it however long a batch takes.
+
+        Raises:
+            LockHeldError: Another run holds it; it says which, where, and since when.
+        """
+        folder = self.folder / "locks" / folder_name(org)
+        with usable(self.folder):
+            lease = take(folder, org, run_id, seconds=lease_seconds)
+        with lease.kept():
+            yield lease
+
+    def _unknown(self, run_id: str) -> SettingsError:
+        known = self.runs()
+        latest = f"; its latest is {known[-1]!r}" if known else "; it holds no run"
+        return SettingsError(
+            f"the archive {str(self.folder)!r} has no run {run_id!r}"
+            + (did_you_mean(run_id, known) or latest)
+        )
+
+    def _run(self, run_id: str) -> Path:
+        # An id comes from a command line: it must not lead out of the folder.
+        if not _RUN_ID.fullmatch(run_id):
+            raise SettingsError(f"{run_id!r} is no id of a run")
+        return self.folder / "runs" / run_id

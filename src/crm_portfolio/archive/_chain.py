@@ -1,0 +1,166 @@
+"""Does a run's folder hold all segments that were written, the last one too?
+
+Beside the segments lies a list of them, a line for each, written right after it. A crash
+between the two leaves one segment that is not listed yet, which is no damage; a listed
+segment that is not there is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from crm_portfolio import _storage
+from crm_portfolio.archive._lines import append_line, open_private, split, to_line
+from crm_portfolio.archive._segments import (
+    PLAN,
+    RESTORE,
+    Segment,
+    name_of,
+    read_segment,
+    segment_files,
+)
+from crm_portfolio.errors import DamagedFileError
+
+__all__ = [
+    "CHAIN",
+    "INDEXED",
+    "Chain",
+    "add_to_chain",
+    "is_listed",
+    "line_of",
+    "read_run",
+]
+
+CHAIN: Final = "chain.jsonl"
+# Beginning and end of a run stand in the archive's index too.
+INDEXED: Final = frozenset({"begin", "end"})
+_INDEX_LINE: Final = re.compile(
+    rb'\{"index":\d+,"line_sha256":"\w{64}","run":"[\w-]+","sha256":"\w{64}"\}'
+)
+
+
+@attrs.frozen
+class Chain:
+    """A run as its folder tells it.
+
+    Attributes:
+        segments: All of them, verified.
+        listed: How many of them the chain lists.
+        listings: The lines of the index that the chain names: number and digest.
+        awaited: Whether the last listed segment still lacks its line of the index.
+    """
+
+    segments: tuple[Segment, ...]
+    listed: int
+    listings: tuple[tuple[int, str], ...]
+    awaited: bool
+
+
+def add_to_chain(folder: Path, run_id: str, body: dict[str, object]) -> None:
+    """List a segment of a run, or the line of the index that tells of it."""
+    with open_private(folder / CHAIN) as file:
+        append_line(file, to_line({"run": run_id, **body}))
+
+
+def is_listed(folder: Path) -> bool:
+    """Whether the index once told of the run in this folder."""
+    path = folder / CHAIN
+    return path.exists() and b'"index":' in path.read_bytes()
+
+
+def read_run(folder: Path, run_id: str) -> Chain:
+    """The segments of a run, if each is what was written and none is missing.
+
+    Raises:
+        DamagedFileError: It names the first that was changed, dropped or swapped.
+    """
+    path = folder / CHAIN
+    lines, cut = split(path.read_bytes()) if path.exists() else ([], b"")
+    digests = [digest for kind, _, digest in _told(lines, folder) if kind == "segment"]
+    segments = tuple(_read_segments(folder, run_id, digests))
+    if len(digests) > len(segments):
+        missing = f"{folder.name}/{name_of(len(segments) + 1)}"
+        raise DamagedFileError(missing, "this segment is missing", RESTORE)
+    return _compared(folder, run_id, segments, lines, cut)
+
+
+def _read_segments(
+    folder: Path, run_id: str, digests: Sequence[str]
+) -> Iterator[Segment]:
+    plan = folder / PLAN
+    previous = _storage.digest(plan.read_bytes()) if plan.is_file() else None
+    for number, path in enumerate(segment_files(folder), 1):
+        known = digests[number - 1] if number <= len(digests) else None
+        segment = read_segment(path, run_id, number, previous, known)
+        yield segment
+        previous = segment.digest
+
+
+def _compared(
+    folder: Path,
+    run_id: str,
+    segments: tuple[Segment, ...],
+    lines: Sequence[bytes],
+    cut: bytes,
+) -> Chain:
+    """The run, if its chain is made of nothing but what these segments call for."""
+    listed, awaited, listings = 0, False, []
+    name = f"{folder.name}/{CHAIN}"
+    for kind, number, digest in _told(lines, folder):
+        if awaited != (kind == "index") or (kind == "segment" and number != listed + 1):
+            raise DamagedFileError(name, "this chain was changed", RESTORE)
+        if kind == "index":
+            listings.append((number, digest))
+            awaited = False
+        else:
+            listed = number
+            awaited = segments[number - 1].kind in INDEXED
+    behind = len(segments) - listed
+    if behind > 1 or (behind and awaited):
+        problem = "was cut" if lines else "is missing"
+        raise DamagedFileError(name, f"this chain {problem}", RESTORE)
+    if cut and not _is_begun(cut, run_id, segments[listed:], awaited=awaited):
+        raise DamagedFileError(name, "this chain was changed", RESTORE)
+    return Chain(segments, listed, tuple(listings), awaited)
+
+
+def _is_begun(
+    cut: bytes, run_id: str, unlisted: Sequence[Segment], *, awaited: bool
+) -> bool:
+    """Whether a crash can have left this half of a line."""
+    if unlisted:
+        line = to_line({"run": run_id, **line_of(unlisted[0])})
+        return line[:-1].startswith(cut)
+    whole = _INDEX_LINE.match(cut)
+    is_no_more = whole is None or whole.end() == len(cut)
+    return awaited and b'{"index":'.startswith(cut[:9]) and is_no_more
+
+
+def line_of(segment: Segment) -> dict[str, object]:
+    """What the chain says of a segment."""
+    return {"segment": segment.number, "sha256": segment.digest}
+
+
+def _told(lines: Sequence[bytes], folder: Path) -> Iterator[tuple[str, int, str]]:
+    """What each line names: a segment or a line of the index, its number and digest."""
+    name = f"{folder.name}/{CHAIN}"
+    for line in lines:
+        try:
+            body = dict(json.loads(line))
+            body.pop("line_sha256")
+            kind = "index" if "index" in body else "segment"
+            told = kind, int(body[kind]), str(body["sha256"])
+            is_whole = to_line(body) == line
+        except (LookupError, TypeError, ValueError):
+            is_whole = False
+        if not is_whole:
+            raise DamagedFileError(name, "this chain was changed", RESTORE)
+        if body["run"] != folder.name:
+            raise DamagedFileError(name, "this chain was swapped", RESTORE)
+        yield told

@@ -1,0 +1,198 @@
+"""Which runs were there, in which order, and has one been taken out?
+
+One file for the whole archive, a line when a run begins and a line when it ends. Each
+line holds the digest of the one before, so that the last one stands for all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import attrs
+
+from crm_portfolio import _storage
+from crm_portfolio.archive._chain import is_listed
+from crm_portfolio.archive._lines import (
+    append_line,
+    last_line,
+    open_private,
+    split,
+    to_line,
+)
+from crm_portfolio.archive._os_lock import waited_for
+from crm_portfolio.archive._segments import Segment
+from crm_portfolio.errors import DamagedFileError
+from crm_portfolio.protocols import Org
+
+__all__ = [
+    "INDEX",
+    "IndexedRun",
+    "Listing",
+    "add_listing",
+    "altered",
+    "indexed",
+    "read_index",
+]
+
+INDEX: Final = "index.jsonl"
+VERSION: Final = 1
+_MEND: Final = (
+    "Restore the archive from a backup; or keep it aside for `undo` and `history`, and "
+    "give the next run another folder."
+)
+_TOLD: Final = ("org", "as_of", "population", "change_count", "undoes", "interrupted")
+
+
+@attrs.frozen
+class Listing:
+    """One line of the index: so many segments the run had when it began, or ended."""
+
+    number: int
+    kind: Literal["begin", "end"]
+    run_id: str
+    at: str
+    segments: int
+    last: str
+    told: Mapping[str, Any]
+    digest: str
+
+
+@attrs.frozen
+class IndexedRun:
+    """What the index tells of a run, without a look into its folder.
+
+    Attributes:
+        undoes: The run it takes back, or nothing.
+        interrupted: Why it stopped too early, as a code; ``stopped`` when it never said
+            that it ended.
+    """
+
+    run_id: str
+    org: Org
+    began_at: datetime
+    as_of: date
+    population: int
+    change_count: int
+    undoes: str
+    interrupted: str
+
+
+def add_listing(folder: Path, run_id: str, segment: Segment) -> Listing:
+    """List a run's ``begin`` or ``end``; a line that a crash left half is replaced.
+
+    Raises:
+        DamagedFileError: The index was altered, or taken away.
+    """
+    path = folder / INDEX
+    if segment.kind == "begin":
+        _refuse_if_altered(folder)
+    # Runs at several orgs share the index.
+    with open_private(path) as file, waited_for(file.fileno()):
+        before = last_line(file)
+        previous = _read(before, INDEX) if before else None
+        body = {
+            "format": "crm-portfolio index",
+            "version": VERSION,
+            "number": previous["number"] + 1 if previous else 1,
+            "previous": _storage.digest(before) if before else "",
+            "kind": segment.kind,
+            "run": run_id,
+            "at": segment.at,
+            "segments": segment.number,
+            "last": segment.digest,
+            **{name: segment.content.get(name) for name in _TOLD},
+        }
+        line = to_line(body)
+        append_line(file, line)
+    return _listing(body, line)
+
+
+def read_index(folder: Path) -> tuple[list[Listing], DamagedFileError | None]:
+    """The lines of the index, up to the first that was altered, and which that is."""
+    path = folder / INDEX
+    if not path.exists():
+        return [], None
+    lines, _ = split(path.read_bytes())
+    found: list[Listing] = []
+    previous = ""
+    for number, line in enumerate(lines, 1):
+        try:
+            body = _read(line, f"{INDEX} line {number}")
+            if body["number"] != number or body["previous"] != previous:
+                return found, altered(number, "does not follow the one before")
+        except DamagedFileError as error:
+            return found, error
+        found.append(_listing(body, line))
+        previous = _storage.digest(line)
+    return found, None
+
+
+def altered(number: int, problem: str) -> DamagedFileError:
+    """The error that names a line of the index."""
+    return DamagedFileError(f"{INDEX} line {number}", f"this line {problem}", _MEND)
+
+
+def indexed(listings: Iterable[Listing]) -> tuple[IndexedRun, ...]:
+    """The runs that the index tells of, oldest first."""
+    found: dict[str, IndexedRun] = {}
+    for listing in listings:
+        told, known = listing.told, found.get(listing.run_id)
+        if listing.kind == "end" and known:
+            ended = attrs.evolve(known, interrupted=told["interrupted"])
+            found[listing.run_id] = ended
+        elif listing.kind == "begin":
+            began = datetime.fromisoformat(listing.at)
+            found[listing.run_id] = IndexedRun(
+                listing.run_id,
+                org=Org(**told["org"]),
+                began_at=known.began_at if known else began,
+                as_of=date.fromisoformat(told["as_of"]),
+                population=told["population"],
+                change_count=told["change_count"],
+                undoes=told["undoes"],
+                interrupted="stopped",
+            )
+    return tuple(found.values())
+
+
+def _refuse_if_altered(folder: Path) -> None:
+    listings, damage = read_index(folder)
+    if damage:
+        raise damage
+    if not listings and any(map(is_listed, folder.glob("runs/*"))):
+        raise DamagedFileError(INDEX, "the index of the runs is missing", _MEND)
+
+
+def _listing(body: Mapping[str, Any], line: bytes) -> Listing:
+    return Listing(
+        body["number"],
+        kind=body["kind"],
+        run_id=body["run"],
+        at=body["at"],
+        segments=body["segments"],
+        last=body["last"],
+        told={name: body[name] for name in _TOLD},
+        digest=_storage.digest(line),
+    )
+
+
+def _read(line: bytes, name: str) -> Mapping[str, Any]:
+    try:
+        body = dict(json.loads(line))
+    except (TypeError, ValueError):
+        body = {}
+    version = body.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise DamagedFileError(
+            name,
+            f"this index has format {version}, this library reads up to {VERSION}",
+            "Upgrade crm-portfolio.",
+        )
+    body.pop("line_sha256", None)
+    if line != to_line(body) or version != VERSION:
+        raise DamagedFileError(name, "this line was changed", _MEND)
+    return body

@@ -1,0 +1,128 @@
+"""Is a segment of a journal what was written, and does it follow the one before?"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import attrs
+
+from crm_portfolio import _storage
+from crm_portfolio.errors import DamagedFileError
+
+__all__ = [
+    "PLAN",
+    "RESTORE",
+    "Json",
+    "Segment",
+    "SegmentKind",
+    "name_of",
+    "read_segment",
+    "sealed",
+    "segment_files",
+]
+
+SegmentKind = Literal["begin", "intent", "outcome", "check", "canary", "end"]
+Json = Mapping[str, Any]
+
+# Version 1 had no checks, no canary, and no field beside a code.
+VERSION: Final = 2
+PLAN: Final = "plan.jsonl"
+RESTORE: Final = "Restore the run's folder from a backup; what follows is not proven."
+_SEGMENT: Final = re.compile(r"\d{6}\.json")
+
+
+@attrs.frozen
+class Segment:
+    """One file of a journal; ``digest`` covers all else in it."""
+
+    number: int
+    kind: SegmentKind
+    content: Json
+    digest: str
+    at: str = attrs.field(default="", eq=False)
+
+
+def name_of(number: int) -> str:
+    """The file name of the segment with this number."""
+    return f"{number:06d}.json"
+
+
+def segment_files(folder: Path) -> list[Path]:
+    """The segments in a run's folder, in the order of their numbers."""
+    return sorted(
+        path for path in folder.glob("*.json") if _SEGMENT.fullmatch(path.name)
+    )
+
+
+def sealed(
+    run_id: str, number: int, kind: SegmentKind, content: Json, previous: str
+) -> tuple[Segment, bytes]:
+    """The next segment of a run, and the bytes of its file."""
+    at = _storage.now().isoformat()
+    body = {
+        "format": "crm-portfolio journal",
+        "version": VERSION,
+        "run": run_id,
+        "number": number,
+        "kind": kind,
+        "at": at,
+        "previous": previous,
+        "content": content,
+    }
+    digest = _storage.digest(_storage.canonical_json(body))
+    return Segment(number, kind, content, digest, at), _bytes(body, digest)
+
+
+def read_segment(
+    path: Path, run_id: str, number: int, previous: str | None, known: str | None
+) -> Segment:
+    """One segment, if it is what was written and follows the one before.
+
+    Args:
+        previous: Digest of what it must follow, which is the plan for the first.
+        known: Digest that the run's chain has of it.
+
+    Raises:
+        DamagedFileError: It names the segment that was changed, swapped or dropped.
+    """
+    name = f"{path.parent.name}/{path.name}"
+    body, digest = _unsealed(path.read_bytes(), name)
+    if body["run"] != run_id or name_of(body["number"]) != path.name:
+        raise DamagedFileError(name, "this segment was swapped with another", RESTORE)
+    if body["number"] != number:
+        missing = f"{path.parent.name}/{name_of(number)}"
+        raise DamagedFileError(missing, "this segment is missing", RESTORE)
+    if known is not None and digest != known:
+        raise DamagedFileError(name, "this segment was replaced", RESTORE)
+    if previous is not None and body["previous"] != previous:
+        if number == 1:
+            plan = f"{path.parent.name}/{PLAN}"
+            raise DamagedFileError(plan, "this plan was replaced", RESTORE)
+        raise DamagedFileError(name, "this segment does not follow", RESTORE)
+    return Segment(number, body["kind"], body["content"], digest, body["at"])
+
+
+def _unsealed(raw: bytes, name: str) -> tuple[dict[str, Any], str]:
+    try:
+        body = dict(json.loads(raw))
+    except (ValueError, TypeError):
+        body = {}
+    if isinstance(body.get("version"), int) and body["version"] > VERSION:
+        raise DamagedFileError(
+            name,
+            f"this journal has format {body['version']}, this library reads up to {VERSION}",
+            "Upgrade crm-portfolio.",
+        )
+    digest = str(body.pop("sha256", ""))
+    is_whole = digest == _storage.digest(_storage.canonical_json(body))
+    if not is_whole or raw != _bytes(body, digest):
+        raise DamagedFileError(name, "this segment was changed", RESTORE)
+    return body, digest
+
+
+def _bytes(body: Json, digest: str) -> bytes:
+    return _storage.canonical_json({**body, "sha256": digest}) + b"\n"

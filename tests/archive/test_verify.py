@@ -1,0 +1,302 @@
+"""Whatever file of an archive is changed, dropped or swapped, it is found and named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crm_portfolio.archive import Archive
+from crm_portfolio.errors import DamagedFileError, SettingsError
+
+INDEX = "index.jsonl"
+RUNS = ("ffff", "aaaa", "cccc")
+EXAMPLES = settings(
+    max_examples=150,
+    deadline=None,
+)
+
+
+@pytest.fixture(scope="module")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, short_run: Callable[..., None]
+) -> Path:
+    """Three runs that came to their end."""
+    archive = Archive(tmp_path_factory.mktemp("whole"))
+    for run in RUNS:
+        short_run(archive, run)
+    return archive.folder
+
+
+@contextmanager
+def spoiled(whole: Path, contents: Mapping[str, bytes]) -> Iterator[Archive]:
+    """The archive with other contents in some files, until this is left."""
+    before = {name: (whole / name).read_bytes() for name in contents}
+    try:
+        for name, content in contents.items():
+            (whole / name).write_bytes(content)
+        yield Archive(whole)
+    finally:
+        for name, content in before.items():
+            (whole / name).write_bytes(content)
+
+
+@pytest.fixture
+def copied(whole: Path, tmp_path: Path) -> Archive:
+    """The same, to be spoiled."""
+    return Archive(shutil.copytree(whole, tmp_path / "copied"))
+
+
+def files(archive: Archive) -> list[str]:
+    """Every file that lasts, in the order in which damage is told."""
+    runs = archive.folder / "runs"
+    names = ["plan.jsonl", *(f"{n:06}.json" for n in range(1, 7)), "chain.jsonl"]
+    inside = [runs / run / name for run in RUNS for name in names]
+    assert set(inside) == {p for run in RUNS for p in (runs / run).iterdir()}
+    return [str(p.relative_to(archive.folder)) for p in inside] + ["index.jsonl"]
+
+
+def first_named(archive: Archive) -> str:
+    """The first file that is told to be damaged, as a path in the archive."""
+    file = archive.verify().damaged[0].file
+    return file.split(" ")[0] if file.startswith("index") else f"runs/{file}"
+
+
+def test_an_archive_as_it_was_written_is_whole(whole: Path) -> None:
+    report = Archive(whole).verify()
+    assert [run.run_id for run in report.runs] == list(RUNS)
+    assert {run.state for run in report.runs} == {"whole"}
+    assert {run.segments for run in report.runs} == {6}
+    assert report.exit_code == 0
+    assert str(report) == "3 run(s), 18 segment(s) read\nall as they were written"
+
+
+def test_where_there_is_no_run_nothing_is_said_to_be_whole(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(SettingsError, match="nothing was verified"):
+            Archive(folder).verify()
+
+
+def test_verifying_writes_nothing(whole: Path) -> None:
+    before = {p: p.read_bytes() for p in whole.rglob("*") if p.is_file()}
+    Archive(whole).verify()
+    assert {p: p.read_bytes() for p in whole.rglob("*") if p.is_file()} == before
+
+
+@given(data=st.data())
+@EXAMPLES
+def test_a_changed_byte_is_found_in_any_file(whole: Path, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(files(Archive(whole))))
+    content = bytearray((whole / name).read_bytes())
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= data.draw(st.integers(1, 255))
+    with spoiled(whole, {name: content}) as archive:
+        assert archive.verify().exit_code == 7
+        assert first_named(archive) == name
+
+
+@given(data=st.data())
+@EXAMPLES
+def test_a_cut_file_is_found(whole: Path, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(files(Archive(whole))))
+    content = (whole / name).read_bytes()
+    # What a crash leaves of a chain is its last line cut: that is no alarm.
+    whole_lines = content[: content[:-1].rfind(b"\n") + 1]
+    longest = len(whole_lines) if name.endswith("chain.jsonl") else len(content)
+    cut = content[: data.draw(st.integers(0, longest - 1))]
+    with spoiled(whole, {name: cut}) as archive:
+        assert archive.verify().exit_code == 7
+        assert first_named(archive) == name
+
+
+def test_any_dropped_file_is_found(whole: Path, tmp_path: Path) -> None:
+    for at, name in enumerate(files(Archive(whole))):
+        spoiled = Archive(shutil.copytree(whole, tmp_path / str(at)))
+        (spoiled.folder / name).unlink()
+        assert spoiled.verify().exit_code == 7, name
+        assert first_named(spoiled) == name
+
+
+@given(data=st.data())
+@EXAMPLES
+def test_two_swapped_files_are_found_and_the_first_is_named(
+    whole: Path, data: st.DataObject
+) -> None:
+    names = files(Archive(whole))
+    at = st.integers(0, len(names) - 1)
+    one, other = data.draw(st.lists(at, min_size=2, max_size=2, unique=True))
+    first, second = names[min(one, other)], names[max(one, other)]
+    contents = {
+        first: (whole / second).read_bytes(),
+        second: (whole / first).read_bytes(),
+    }
+    with spoiled(whole, contents) as archive:
+        assert archive.verify().exit_code == 7
+        # A plan is proven by its first segment, segments by their run's chain.
+        proofs = ("plan.jsonl", "chain.jsonl", INDEX)
+        by_others = [n for n in (first, second) if n.endswith(proofs)]
+        named = first_named(archive)
+        assert named in (first, second) if by_others else named == first
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_dropped_run_is_found(copied: Archive, run: str) -> None:
+    shutil.rmtree(copied.folder / "runs" / run)
+    (damaged,) = copied.verify().damaged
+    assert (damaged.file, damaged.problem) == (run, "this run is missing")
+
+
+def test_the_last_segments_dropped_with_their_lines_of_the_chain_are_found(
+    copied: Archive,
+) -> None:
+    folder = copied.folder / "runs" / RUNS[1]
+    chain = folder / "chain.jsonl"
+    lines = chain.read_bytes().splitlines(keepends=True)
+    chain.write_bytes(b"".join(lines[:4]))
+    for name in ("000004.json", "000005.json", "000006.json"):
+        (folder / name).unlink()
+    (damaged,) = copied.verify().damaged
+    assert damaged.file == f"{RUNS[1]}/000004.json"
+    assert damaged.problem == "this segment is missing"
+
+
+def test_the_last_lines_of_the_index_dropped_are_found(copied: Archive) -> None:
+    index = copied.folder / "index.jsonl"
+    lines = index.read_bytes().splitlines(keepends=True)
+    index.write_bytes(b"".join(lines[:-3]))
+    (damaged,) = copied.verify().damaged
+    assert (damaged.file, damaged.problem) == (
+        "index.jsonl line 4",
+        "this line is missing",
+    )
+
+
+def test_two_swapped_runs_are_found(copied: Archive) -> None:
+    runs = copied.folder / "runs"
+    (runs / RUNS[0]).rename(runs / "aside")
+    (runs / RUNS[1]).rename(runs / RUNS[0])
+    (runs / "aside").rename(runs / RUNS[1])
+    named = [run.file for run in copied.verify().damaged]
+    assert {file.split("/")[0] for file in named} == set(RUNS[:2])
+
+
+def test_one_run_can_be_verified_alone(copied: Archive) -> None:
+    (copied.folder / "runs" / RUNS[0] / "000002.json").write_bytes(b"{}")
+    assert copied.verify(RUNS[1]).exit_code == 0
+    assert copied.verify(RUNS[0]).exit_code == 7
+    with pytest.raises(SettingsError, match="has no run 'ffaf'"):
+        copied.verify("ffaf")
+
+
+class TestACrash:
+    """Between any two writes to the disk: no alarm, and the run goes on."""
+
+    @pytest.fixture
+    def states(
+        self,
+        tmp_path: Path,
+        short_run: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> list[Path]:
+        """The archive as it is on disk after each write of one more run."""
+        archive = Archive(tmp_path / "archive")
+        short_run(archive, "before")
+        taken: list[Path] = []
+
+        synced = os.fsync
+
+        def fsync(handle: int) -> None:
+            synced(handle)
+            to = tmp_path / "states" / str(len(taken))
+            taken.append(shutil.copytree(archive.folder, to))
+
+        monkeypatch.setattr("os.fsync", fsync)
+        short_run(archive, "killed")
+        monkeypatch.undo()
+        return taken
+
+    def test_is_no_alarm_whenever_it_comes(self, states: list[Path]) -> None:
+        assert len(states) > 20
+        for state in states:
+            report = Archive(state).verify()
+            assert report.exit_code == 0, report
+            assert report.runs[0].state == "whole"
+
+    def test_leaves_a_run_that_can_go_on_and_then_is_whole(
+        self, states: list[Path], written: Callable[..., None]
+    ) -> None:
+        begin = Archive(states[0]).segments("before")[0].content
+        for state in states:
+            archive = Archive(state)
+            archive.keep_plan("killed", b"the plan killed")
+            segments = archive.segments("killed")
+            after = archive.append(
+                "killed", "begin", begin, after=segments[-1] if segments else None
+            )
+            archive.append("killed", "end", {"interrupted": ""}, after=after)
+            report = archive.verify()
+            assert {run.state for run in report.runs} == {"whole"}, report
+            assert archive.runs() == ("before", "killed")
+
+    @pytest.mark.parametrize("length", [1, 10, 60, 120])
+    def test_in_the_middle_of_a_line_is_no_alarm_and_is_mended(
+        self, copied: Archive, length: int, short_run: Callable[..., None]
+    ) -> None:
+        for name in ("index.jsonl", f"runs/{RUNS[2]}/chain.jsonl"):
+            path = copied.folder / name
+            if name == "index.jsonl":
+                with path.open("ab") as file:
+                    file.write(b'{"as_of":null,"change_count":null' * 9)
+            else:
+                content = path.read_bytes()
+                path.write_bytes(content[: content[:-1].rfind(b"\n") + 1 + length])
+        assert copied.verify().exit_code == 0
+        short_run(copied, "next")
+        assert copied.verify().exit_code == 0
+        assert copied.runs() == (*RUNS, "next")
+
+
+def test_an_index_that_was_taken_away_is_not_begun_anew(
+    copied: Archive, short_run: Callable[..., None]
+) -> None:
+    (copied.folder / "index.jsonl").unlink()
+    with pytest.raises(DamagedFileError, match="index of the runs is missing"):
+        short_run(copied, "next")
+
+
+def test_an_index_that_was_altered_is_refused_with_a_way_to_mend_it(
+    copied: Archive, short_run: Callable[..., None]
+) -> None:
+    index = copied.folder / "index.jsonl"
+    content = index.read_bytes()
+    index.write_bytes(content.replace(b'"population":10', b'"population":11'))
+    with pytest.raises(DamagedFileError, match=r"line 1: .* another folder"):
+        copied.runs()
+    with pytest.raises(DamagedFileError, match="changed"):
+        short_run(copied, "next")
+
+
+def test_an_index_of_a_newer_version_asks_for_an_upgrade(copied: Archive) -> None:
+    index = copied.folder / "index.jsonl"
+    index.write_bytes(index.read_bytes().replace(b'"version":1', b'"version":9'))
+    with pytest.raises(DamagedFileError, match="Upgrade"):
+        copied.index()
+
+
+def test_a_thousand_runs_are_not_read_for_what_the_index_tells(
+    whole: Path, tmp_path: Path
+) -> None:
+    bare = Archive(tmp_path / "bare")
+    bare.folder.mkdir()
+    shutil.copy(whole / "index.jsonl", bare.folder)
+    last = bare.index()[-1]
+    assert (last.run_id, last.population, last.interrupted) == (RUNS[2], 10, "")
+    assert bare.runs(last.org) == RUNS
+    assert bare.runs(attrs.evolve(last.org, is_sandbox=False)) == ()
