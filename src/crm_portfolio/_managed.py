@@ -17,7 +17,7 @@ from crm_portfolio import schema
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio.errors import SettingsError, did_you_mean
 
-__all__ = ["FIELDS", "PIN", "STAMP", "VALUES", "canonical", "is_own", "stamp"]
+__all__ = ["FIELDS", "PIN", "STAMP", "VALUES", "canonical", "is_own", "run_of", "stamp"]
 
 Value = str | int | float | date | None
 
@@ -78,6 +78,12 @@ def is_own(mark: str | None, values: Mapping[str, object]) -> bool:
     """Whether the stamp still fits the values: nobody has edited them since our run."""
     found = _STAMP.fullmatch(mark or "")
     return found is not None and found["hash"] == _hash(values)
+
+
+def run_of(mark: str | None) -> str | None:
+    """The run that made a stamp; None for what is no stamp of ours."""
+    found = _STAMP.fullmatch(mark or "")
+    return found["run"] if found else None
 
 
 def _hash(values: Mapping[str, object]) -> str:

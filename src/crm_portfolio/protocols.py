@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Batching",
+    "Careful",
     "Change",
     "Connector",
     "Cursor",
@@ -28,6 +29,7 @@ __all__ = [
     "Forecast",
     "Inspectable",
     "Metered",
+    "OfOrg",
     "Org",
     "Outcome",
     "OutcomeState",
@@ -137,12 +139,19 @@ class Change:
 
 @attrs.frozen
 class Outcome:
-    """What came of one change. ``code`` and ``field`` are the vendor's own."""
+    """What came of one change. ``code`` and ``field`` are the vendor's own.
+
+    Attributes:
+        field: The one it minds, where it tells.
+        is_passing: It was refused for the moment only: the same later may do.
+    """
 
     change: Change
     state: OutcomeState
     code: str = ""
     message: str = ""
+    field: str = ""
+    is_passing: bool = False
 
 
 @attrs.frozen
@@ -258,10 +267,15 @@ class Inspectable(Protocol):
 
 
 @runtime_checkable
-class Connector(Source, Protocol):
-    """Can be read, and a few fields of it can be written."""
+class OfOrg(Protocol):
+    """Belongs to an org, which has a currency and a time zone of its own."""
 
     def org(self) -> Org: ...
+
+
+@runtime_checkable
+class Connector(Source, OfOrg, Protocol):
+    """Can be read, and a few fields of it can be written."""
 
     def read(
         self, table: WritableTable, ids: Sequence[str], columns: Sequence[str]
@@ -295,6 +309,21 @@ class Batching(Protocol):
 
     def write_forecast(self, count: int) -> Forecast:
         """The calls that reading again and writing so many records should take."""
+        ...
+
+
+@runtime_checkable
+class Careful(Protocol):
+    """Can write without sending anything a second time by itself."""
+
+    def write_once(
+        self, table: WritableTable, changes: Iterable[Change]
+    ) -> Iterator[Outcome]:
+        """As ``write``; whoever asks reads again before trying again.
+
+        What was sent without an answer comes back as ``unknown``, what was refused for
+        the moment as such.
+        """
         ...
 
 

@@ -75,6 +75,10 @@ class Result(ABC):
         """``account_id`` and the managed columns this result decides; None if none."""
         return None
 
+    def borders(self) -> tuple[tuple[str, Reason], ...]:
+        """Accounts near a border between two groups, and the reason that says how near."""
+        return ()
+
     @property
     def frame(self) -> NativeFrame:
         """One row per account, in the kind of frame the portfolio is made of."""

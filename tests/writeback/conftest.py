@@ -40,6 +40,7 @@ HEADER = Header(
     limits=Limits(),
     policy=Policy(),
     quota=Quota(9_990, 10_000),
+    call_estimate=6,
 )
 
 

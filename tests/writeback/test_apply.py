@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import Any
 import attrs
 import pytest
 
-from crm_portfolio import simulator
+from crm_portfolio import simulator, writeback
 from crm_portfolio._storage import now
 from crm_portfolio.archive import Archive, Journal
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import (
     LimitExceededError,
+    LockHeldError,
     PlanAlteredError,
     PlanTooOldError,
     RefusedError,
@@ -26,7 +26,7 @@ from crm_portfolio.errors import (
 )
 from crm_portfolio.protocols import Change, Outcome
 from crm_portfolio.simulator import Fault
-from crm_portfolio.writeback import Header, Limits, Plan, apply, plan
+from crm_portfolio.writeback import Header, Limits, Plan, plan
 
 Wanted = Callable[..., Any]
 Edit = Callable[..., None]
@@ -42,13 +42,26 @@ ALL_OF_IT = {
 }
 READ = "POST composite/sobjects/{object}"
 WRITE = "PATCH composite/sobjects"
+FIRST = 10  # accounts of the first slice
+
+
+def apply(*given: Any, **more: Any) -> Journal:
+    """Without waiting: nothing here needs time to settle."""
+    return writeback.apply(*given, **{"sleep": lambda _: None, **more})
+
+
+class InTwoHundreds(Salesforce):
+    """The real connector, in more batches than it would need for so few accounts."""
+
+    def write_batch(self, count: int) -> int:
+        return 200
 
 
 class StoppedWhileWriting(Salesforce):
     """The real connector; Ctrl-C comes while the answer is read."""
 
-    def write(self, table: Any, changes: Iterable[Change]) -> Iterator[Outcome]:
-        for _ in super().write(table, changes):
+    def write_once(self, table: Any, changes: Iterable[Change]) -> Iterator[Outcome]:
+        for _ in super().write_once(table, changes):
             raise KeyboardInterrupt
             yield
 
@@ -79,7 +92,7 @@ def test_all_of_a_plan_is_written_and_nothing_else(
     assert after == before
 
 
-def test_each_batch_is_re_read_and_then_written(
+def test_each_batch_is_re_read_then_written_then_read_back(
     crm: Salesforce,
     sim: simulator.Salesforce,
     archive: Archive,
@@ -95,8 +108,12 @@ def test_each_batch_is_re_read_and_then_written(
         progress=lambda *step: told.append(step),
     )
     assert journal.counts == {"written": 500}
-    assert sim.api_calls - calls == proposal.call_estimate == 4
-    assert told == [("apply", 200, 250), ("apply", 250, 250)]
+    assert told[0] == ("apply", FIRST, 250)
+    assert told[-1] == ("apply", 250, 250)
+
+    assert sim.api_calls - calls == proposal.call_estimate
+    assert sim.calls[WRITE] == 3  # the first slice, and 240 in two calls
+    assert sim.calls[READ] == 1 + 2 + 2  # by the plan, and twice in each of two batches
 
 
 def test_the_journal_in_the_archive_is_the_one_returned(
@@ -114,7 +131,7 @@ def test_no_account_name_is_in_the_archive(
 ) -> None:
     apply(plan([wanted(dict.fromkeys(ids, ALL_OF_IT))], crm), crm, archive=archive)
     kept = [path.read_bytes() for path in archive.folder.rglob("*") if path.is_file()]
-    assert len(kept) == 7
+    assert len(kept) > 10
     assert not any(b"Secret" in content for content in kept)
 
 
@@ -182,14 +199,41 @@ def test_a_person_who_edited_one_field_is_seen_the_next_night(
     assert edited.columns == ("tier",)
 
 
-def test_a_value_that_already_stands_there_is_unchanged(
-    crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
+def test_a_run_that_ended_is_not_begun_again(
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    archive: Archive,
+    ids: list[str],
+    wanted: Wanted,
 ) -> None:
     proposal = plan([wanted(dict.fromkeys(ids, ALL_OF_IT))], crm)
-    apply(proposal, crm, archive=archive)
-    again = apply(proposal, crm, archive=archive)
-    assert (again.counts, again.exit_code) == ({"unchanged": 6 * 250}, 0)
-    assert len(again.touched) == 6 * 250
+    journal = apply(proposal, crm, archive=archive)
+    calls, segments = sim.api_calls, archive.segments(proposal.id)
+    assert apply(proposal, crm, archive=archive) == journal
+    assert (sim.api_calls, archive.segments(proposal.id)) == (calls, segments)
+
+
+def test_a_value_that_already_stands_there_is_unchanged_and_nothing_is_sent(
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    archive: Archive,
+    ids: list[str],
+    wanted: Wanted,
+    header: Header,
+) -> None:
+    first, second = (
+        plan([wanted(dict.fromkeys(ids, ALL_OF_IT))], crm, limits=Limits(hours))
+        for hours in (0.2, 0.3)
+    )
+    apply(first, crm, archive=archive)
+    writes, before = sim.calls[WRITE], sim.snapshot(audit=True)
+    again = apply(second, crm, archive=archive)
+    values = len(ALL_OF_IT) * len(ids)
+    # The stamp of the second plan is not written alone.
+    assert again.counts == {"stale": len(ids), "unchanged": values}
+    assert again.touched == ()
+    assert (sim.calls[WRITE], sim.snapshot(audit=True)) == (writes, before)
+    assert not plan([wanted(dict.fromkeys(ids, ALL_OF_IT))], crm).changes
 
 
 def test_a_stamp_is_never_written_alone(
@@ -352,7 +396,7 @@ def test_the_exact_count_releases_a_plan_beyond_its_limits(
 ) -> None:
     apply(plan([wanted({i: {"tier": "A"} for i in ids})], crm), crm, archive=archive)
     proposal = plan([wanted({i: {"tier": None} for i in ids})], crm, limits=Limits(1))
-    assert [each.rule for each in proposal.refusals] == ["emptied"]
+    assert [each.rule for each in proposal.refusals] == ["unknown", "emptied"]
     journal = apply(proposal, crm, archive=archive, accept_changes=500)
     assert journal.counts == {"written": 500}
 
@@ -361,20 +405,26 @@ class TestTheCrmGoesAway:
     """Exit code 5: the archive says what happened, and the same plan finishes it."""
 
     @pytest.fixture
+    def crm(self, sim: simulator.Salesforce, connected: Reach) -> Salesforce:
+        return connected(sim, InTwoHundreds)
+
+    @pytest.fixture
     def proposal(self, crm: Salesforce, ids: list[str], wanted: Wanted) -> Plan:
         return plan([wanted({i: {"tier": "A"} for i in ids})], crm)
 
     @pytest.mark.parametrize(
-        ("kind", "calls_ahead", "counts"),
+        ("kind", "calls_ahead", "lasts", "counts"),
         [
-            ("reset", 1, {"not_sent": 500}),
-            ("reset", 2, {"not_sent": 100, "unknown": 400}),
-            ("unavailable", 3, {"not_sent": 100, "written": 400}),
-            ("server_error", 4, {"unknown": 100, "written": 400}),
-            ("reset_after_write", 2, {"not_sent": 100, "unknown": 400}),
-            ("reset_after_write", 4, {"unknown": 100, "written": 400}),
-            ("over_quota", 2, {"not_sent": 500}),
-            ("over_quota", 4, {"not_sent": 100, "written": 400}),
+            ("reset", 1, 1, {"not_sent": 500}),
+            ("reset", 2, 2, {"not_sent": 480, "unknown": 20}),
+            ("reset", 3, 1, {"not_sent": 480, "written": 20}),
+            ("unavailable", 4, 1, {"not_sent": 480, "written": 20}),
+            ("server_error", 5, 2, {"not_sent": 80, "unknown": 400, "written": 20}),
+            ("reset_after_write", 2, 2, {"not_sent": 480, "unknown": 20}),
+            ("reset_after_write", 8, 2, {"unknown": 80, "written": 420}),
+            ("over_quota", 2, 1, {"not_sent": 500}),
+            ("over_quota", 5, 1, {"not_sent": 480, "written": 20}),
+            ("over_quota", 9, 1, {"written": 500}),  # but not read back
         ],
     )
     def test_the_journal_says_how_far_it_came_and_the_same_plan_finishes_it(
@@ -387,17 +437,16 @@ class TestTheCrmGoesAway:
         proposal: Plan,
         kind: Any,
         calls_ahead: int,
+        lasts: int,
         counts: dict[str, int],
     ) -> None:
-        sim.fault(Fault(sim.api_calls + calls_ahead, kind))
+        sim.fault(Fault(sim.api_calls + calls_ahead, kind, calls=lasts))
         journal = apply(proposal, crm, archive=archive)
         assert journal.counts == counts
         assert (journal.exit_code, bool(journal.interrupted)) == (5, True)
         assert archive.journal(proposal.id) == journal
         finished = apply(proposal, connected(sim), archive=archive)
-        assert finished.exit_code == 0
-        assert sum(finished.counts.values()) == 500
-        assert set(finished.counts) <= {"written", "unchanged"}
+        assert (finished.exit_code, finished.counts) == (0, {"written": 500})
         accounts = sim.snapshot()["Account"].values()
         assert [each["Portfolio_Tier__c"] for each in accounts] == ["A"] * len(ids)
         assert len(finished.touched) == 500
@@ -426,7 +475,7 @@ class TestTheCrmGoesAway:
         with pytest.raises(KeyboardInterrupt):
             apply(proposal, crm, archive=archive, progress=stop)
         journal = archive.journal(proposal.id)
-        assert journal.counts == {"not_sent": 100, "written": 400}
+        assert journal.counts == {"not_sent": 480, "written": 20}
         assert journal.interrupted == "KeyboardInterrupt"
 
     def test_what_was_sent_when_it_was_stopped_is_unknown(
@@ -439,28 +488,29 @@ class TestTheCrmGoesAway:
         with pytest.raises(KeyboardInterrupt):
             apply(proposal, connected(sim, StoppedWhileWriting), archive=archive)
         journal = archive.journal(proposal.id)
-        assert journal.counts == {"not_sent": 100, "unknown": 400}
-        assert len(journal.touched) == 400
+        assert journal.counts == {"not_sent": 480, "unknown": 20}
+        assert len(journal.touched) == 20
 
     def test_the_intent_is_on_disk_before_the_crm_is_called(
         self,
-        crm: Salesforce,
         sim: simulator.Salesforce,
         archive: Archive,
         proposal: Plan,
+        connected: Reach,
     ) -> None:
-        sim.fault(Fault(sim.api_calls + 2, "gone"))
-        apply(proposal, crm, archive=archive)
-        folder = archive.folder / "runs" / proposal.id
-        kinds = [segment.kind for segment in archive.segments(proposal.id)]
-        assert kinds == ["begin", "intent", "outcome", "end"]
-        for number in (3, 4):  # as if the process had been killed during the call
-            (folder / f"{number:06d}.json").unlink()
-        killed = archive.journal(proposal.id)
-        assert killed.counts == {"not_sent": 100, "unknown": 400}
-        assert killed.interrupted == "stopped"
-        intent = json.loads((folder / "000002.json").read_bytes())["content"]
-        assert len(intent["send"]) == 400
+        found = []
+
+        class Looking(InTwoHundreds):
+            def write_once(self, table: Any, changes: Any) -> Iterator[Outcome]:
+                sent = list(changes)
+                found.append((len(sent), archive.journal(proposal.id)))
+                yield from super().write_once(table, sent)
+
+        apply(proposal, connected(sim, Looking), archive=archive)
+        assert [count for count, _ in found] == [20, 400, 80]
+        for count, journal in found:
+            assert journal.counts["unknown"] == count
+            assert journal.interrupted == "stopped"
 
     def test_a_disk_that_is_full_stops_before_the_crm_is_written(
         self, crm: Salesforce, sim: simulator.Salesforce, tmp_path: Path, proposal: Plan
@@ -482,15 +532,15 @@ class TestTheCrmGoesAway:
     ) -> None:
         folder = archive.folder / "runs" / proposal.id
 
-        class DiskFull(Salesforce):
-            def write(self, table: Any, changes: Any) -> Iterator[Outcome]:
-                yield from super().write(table, changes)
+        class DiskFull(InTwoHundreds):
+            def write_once(self, table: Any, changes: Any) -> Iterator[Outcome]:
+                yield from super().write_once(table, changes)
                 folder.rename(folder.with_name("moved"))
 
         with pytest.raises(SettingsError, match="then do the same again"):
             apply(proposal, connected(sim, DiskFull), archive=archive)
         folder.with_name("moved").rename(folder)
-        assert archive.journal(proposal.id).counts == {"not_sent": 100, "unknown": 400}
+        assert archive.journal(proposal.id).counts == {"not_sent": 480, "unknown": 20}
         assert apply(proposal, crm, archive=archive).exit_code == 0
 
     def test_what_broke_first_is_told_where_the_journal_cannot_be_ended(
@@ -502,7 +552,7 @@ class TestTheCrmGoesAway:
     ) -> None:
         folder = archive.folder / "runs" / proposal.id
 
-        class RightLost(Salesforce):
+        class RightLost(InTwoHundreds):
             def read(self, *_: Any) -> Any:
                 folder.rename(folder.with_name("moved"))
                 raise RightMissingError("salesforce", "may not read accounts")
@@ -510,21 +560,23 @@ class TestTheCrmGoesAway:
         with pytest.raises(RightMissingError):
             apply(proposal, connected(sim, RightLost), archive=archive)
 
-    def test_of_two_applies_at_once_one_goes_on_and_the_journal_stands(
+    def test_of_two_applies_at_once_the_second_is_turned_away(
         self,
         crm: Salesforce,
-        sim: simulator.Salesforce,
         archive: Archive,
         proposal: Plan,
         connected: Reach,
+        sim: simulator.Salesforce,
     ) -> None:
-        class Overtaken(Salesforce):
-            def write(self, table: Any, changes: Any) -> Iterator[Outcome]:
-                yield from super().write(table, changes)
-                assert apply(proposal, crm, archive=archive).exit_code == 0
+        turned_away = []
 
-        with pytest.raises(RefusedError, match="another process writes the journal"):
-            apply(proposal, connected(sim, Overtaken), archive=archive)
-        journal = archive.journal(proposal.id)
-        assert journal.counts == {"unchanged": 400, "written": 100}
-        assert len(journal.touched) == len(proposal.changes)
+        class Overtaken(InTwoHundreds):
+            def write_once(self, table: Any, changes: Any) -> Iterator[Outcome]:
+                yield from super().write_once(table, changes)
+                with pytest.raises(LockHeldError) as caught:
+                    apply(proposal, crm, archive=archive)
+                turned_away.append(caught.value.exit_code)
+
+        journal = apply(proposal, connected(sim, Overtaken), archive=archive)
+        assert set(turned_away) == {6}
+        assert journal.counts == {"written": 500}

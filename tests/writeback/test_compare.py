@@ -14,7 +14,12 @@ from crm_portfolio import analysis, pull, samples, simulator
 from crm_portfolio._managed import is_own
 from crm_portfolio.archive import Archive
 from crm_portfolio.connectors.salesforce import Salesforce
-from crm_portfolio.errors import FieldNotFoundError, SettingsError, WrongOrgError
+from crm_portfolio.errors import (
+    FieldNotFoundError,
+    LimitExceededError,
+    SettingsError,
+    WrongOrgError,
+)
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.protocols import Change, Org, Quota
 from crm_portfolio.writeback import Edited, Limits, Pinned, Plan, Policy, apply, plan
@@ -22,6 +27,10 @@ from crm_portfolio.writeback import Edited, Limits, Pinned, Plan, Policy, apply,
 Wanted = Callable[..., Any]
 Edit = Callable[..., None]
 Held = Callable[[str], dict[str, Any]]
+
+
+def at_once(seconds: float) -> None:
+    """Waits for nothing: this CRM has no automation that must settle."""
 
 
 class ReadOnly:
@@ -69,7 +78,12 @@ def test_the_first_plan_fills_empty_fields(
 def test_an_empty_field_of_an_account_we_stamped_is_no_first_fill(
     crm: Salesforce, ids: list[str], wanted: Wanted, archive: Archive
 ) -> None:
-    apply(plan([wanted({ids[0]: {"tier": "A"}})], crm), crm, archive=archive)
+    apply(
+        plan([wanted({ids[0]: {"tier": "A"}})], crm),
+        crm,
+        archive=archive,
+        sleep=at_once,
+    )
     proposal = plan([wanted({ids[0]: {"tier": "A", "dependence": "none"}})], crm)
     assert proposal.counts == {"dependence": 1, "portfolio_stamp": 1}
     assert proposal.first_fills == {}
@@ -88,13 +102,13 @@ def test_absent_null_and_a_value_are_three_things(
     crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted, held: Held
 ) -> None:
     start = {"tier": "A", "dependence": "none", "portfolio_rank": 1}
-    apply(plan([wanted({ids[0]: start})], crm), crm, archive=archive)
+    apply(plan([wanted({ids[0]: start})], crm), crm, archive=archive, sleep=at_once)
     proposal = plan([wanted({ids[0]: {"tier": None, "portfolio_rank": 2}})], crm)
     assert changes(proposal) == [
         Change(ids[0], "portfolio_rank", 1, 2),
         Change(ids[0], "tier", "A", None),
     ]
-    apply(proposal, crm, archive=archive)
+    apply(proposal, crm, archive=archive, sleep=at_once)
     left = held(ids[0])
     mark = left.pop("portfolio_stamp")
     assert left == {"dependence": "none", "portfolio_rank": 2}
@@ -115,16 +129,16 @@ def test_our_own_writes_do_not_come_back(
                 "tier_since_on": date(2026, 6, 30),
                 "portfolio_rank": 1,
                 "revenue_share": 1 / 3,
-                "dependence": "",
+                "dependence": "" if each < ids[100] else "none ",
             }
             for each in ids
         }
     )
-    apply(plan([result], crm), crm, archive=archive)
+    apply(plan([result], crm), crm, archive=archive, sleep=at_once)
     again = plan([result], crm)
     assert again.changes == ()
     written = sim.calls.copy()
-    journal = apply(again, crm, archive=archive)
+    journal = apply(again, crm, archive=archive, sleep=at_once)
     assert journal.counts == {}
     assert sim.calls == written
 
@@ -136,6 +150,7 @@ def test_an_edit_by_a_person_is_kept_and_reported(
         plan([wanted({i: {"tier": "A", "portfolio_rank": 1} for i in ids[:3]})], crm),
         crm,
         archive=archive,
+        sleep=at_once,
     )
     edit(ids[0], tier="C")
     edit(ids[1], portfolio_stamp=None)
@@ -170,7 +185,7 @@ def test_a_policy_may_overwrite_what_people_edited(
     proposal = plan([result], crm, policy=Policy(edited="overwrite"))
     assert proposal.edited == (Edited(ids[0], ("tier",)),)
     assert proposal.counts == {"tier": 1}
-    apply(proposal, crm, archive=archive)
+    apply(proposal, crm, archive=archive, sleep=at_once)
     assert held(ids[0])["tier"] == "B"
     assert plan([result], crm).edited == ()
 
@@ -178,7 +193,12 @@ def test_a_policy_may_overwrite_what_people_edited(
 def test_an_edit_back_to_what_we_wrote_is_no_edit(
     crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted, edit: Edit
 ) -> None:
-    apply(plan([wanted({ids[0]: {"tier": "A"}})], crm), crm, archive=archive)
+    apply(
+        plan([wanted({ids[0]: {"tier": "A"}})], crm),
+        crm,
+        archive=archive,
+        sleep=at_once,
+    )
     edit(ids[0], tier="C")
     edit(ids[0], tier="A")
     assert plan([wanted({ids[0]: {"tier": "B"}})], crm).edited == ()
@@ -269,7 +289,12 @@ def test_pins_hidden_from_this_login_stop_the_plan(
 def test_limits_never_stop_a_plan_from_being_made(
     crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
 ) -> None:
-    apply(plan([wanted({i: {"tier": "A"} for i in ids})], crm), crm, archive=archive)
+    apply(
+        plan([wanted({i: {"tier": "A"} for i in ids})], crm),
+        crm,
+        archive=archive,
+        sleep=at_once,
+    )
     proposal = plan([wanted({i: {"tier": "B"} for i in ids})], crm, limits=Limits(0.1))
     assert [str(each) for each in proposal.refusals] == [
         "tier would change on 250 accounts; the limit is 25 of 250."
@@ -282,11 +307,13 @@ def test_no_account_name_is_in_a_plan_unless_asked_for(
     proposal = plan([wanted({i: {"tier": "A"} for i in ids})], crm)
     assert b"Secret" not in proposal.to_bytes()
     assert "Secret" not in f"{proposal}{proposal!r}{proposal.to_markdown()}"
+    assert "Secret" not in proposal.to_html()
     table = pa.table({"account_id": ids[:2], "name": ["<b>Secret|\n", None]})
     names = Portfolio.from_frames(
         as_of=date(2026, 6, 30), currency="EUR", account=table
     )
-    assert rf"\<b\>Secret\|␊ ({ids[0]}) empty→A" in proposal.to_markdown(names)
+    assert rf"| \<b\>Secret\|␊ ({ids[0]}) |" in proposal.to_markdown(names)
+    assert f"&lt;b&gt;Secret|␊ ({ids[0]})" in proposal.to_html(names)
 
 
 def test_the_same_settings_have_the_same_digest_on_another_day(
@@ -348,14 +375,19 @@ class TestResultsThatMakeNoPlan:
             plan([one, two], crm)
 
 
-def test_an_empty_portfolio_makes_an_empty_plan(
+def test_an_empty_portfolio_makes_an_empty_plan_that_is_refused(
     crm: Salesforce, archive: Archive, wanted: Wanted
 ) -> None:
     result = wanted({"1": {"tier": "A"}})
     object.__setattr__(result, "_table", result.assignments().slice(0, 0))
     proposal = plan([result], crm)
     assert (proposal.changes, proposal.header.population) == ((), 0)
-    assert apply(proposal, crm, archive=archive).exit_code == 0
+    with pytest.raises(LimitExceededError, match="the input is empty"):
+        apply(proposal, crm, archive=archive, sleep=at_once)
+    assert (
+        apply(proposal, crm, archive=archive, accept_changes=0, sleep=at_once).exit_code
+        == 0
+    )
 
 
 @pytest.mark.parametrize("is_given", [True, False])

@@ -17,16 +17,20 @@ from hypothesis import strategies as st
 
 from crm_portfolio._managed import FIELDS, VALUES, canonical, is_own, stamp
 from crm_portfolio._storage import canonical_json, digest
+from crm_portfolio._wording import Reason
 from crm_portfolio.errors import DamagedFileError, PlanAlteredError, SettingsError
 from crm_portfolio.protocols import Change
 from crm_portfolio.writeback import (
+    Bordering,
     Edited,
+    Ended,
     Header,
     Limits,
     Pinned,
     Plan,
     PlannedChange,
     PlannedRecord,
+    Policy,
 )
 from crm_portfolio.writeback._planned import Draft
 
@@ -89,8 +93,10 @@ def test_a_saved_plan_loads_as_it_was(plan_of: MakePlan, rows: Any) -> None:
             Pinned("001A", "A", date(2026, 12, 31), "005X"),
             Pinned("1", "B", None, None),
         ],
-        edited=[Edited("001B", ("tier",)), Edited("001C", ())],
+        edited=[Edited("001B", ("tier",), ("tier",)), Edited("001C", ())],
         missing=["001Z"],
+        ended=[Ended("001D", "A", date(2026, 6, 1), "005X")],
+        borders=[Bordering("001E", Reason("young", {"first_on": date(2026, 6, 1)}))],
     )
     content = plan.to_bytes()
     loaded = Plan.from_bytes(content, "plan")
@@ -164,6 +170,16 @@ def test_a_plan_edited_with_its_checksum_is_found_by_its_id(saved: Path) -> None
     resealed(saved, '["tier","A","B",', '["tier","A","C",')
     with pytest.raises(PlanAlteredError, match="altered after it was made"):
         Plan.load(saved)
+
+
+def test_what_is_reported_cannot_be_taken_out(
+    plan_of: MakePlan, tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.jsonl"
+    plan_of({}, missing=["001Y", "001Z"]).save(path)
+    resealed(path, '{"kind":"missing","record_id":"001Z"}\n', "")
+    with pytest.raises(PlanAlteredError, match="altered after it was made"):
+        Plan.load(path)
 
 
 def test_limits_widened_by_hand_are_found(saved: Path) -> None:
@@ -241,9 +257,26 @@ def test_the_header_of_the_file_tells_what_a_person_wants_to_know(saved: Path) -
     head = json.loads(saved.read_text().splitlines()[0])
     assert head["counts"] == {"portfolio_stamp": 1, "tier": 1}
     assert head["first_fills"] == {"portfolio_stamp": 1, "tier": 1, "tier_since_on": 1}
-    assert head["call_estimate"] == 2
+    assert head["call_estimate"] == 6
     assert head["org"]["org_id"] == "00D000000000001"
     assert head["limits"]["max_age_hours"] == 24
+
+
+def test_settings_that_nest_come_back(plan_of: MakePlan, header: Header) -> None:
+    own = attrs.evolve(
+        header,
+        limits=Limits(
+            max_share_by_field={"tier": 0.1},
+            max_changes=7,
+            expected_changes=("last_activity_on",),
+        ),
+        policy=Policy("report", {"tier": "overwrite"}),
+        previous=3,
+        unknown={"tier": 1},
+        tiers=("A", "none"),
+    )
+    plan = plan_of({"001A": ({}, {"tier": "A"})}, header=own)
+    assert Plan.from_bytes(plan.to_bytes(), "plan").header == plan.header
 
 
 def test_the_repr_of_a_plan_is_short(plan_of: MakePlan) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
-from crm_portfolio._managed import PIN, STAMP
 from crm_portfolio._storage import now
-from crm_portfolio.archive import Archive, ChangeState, Entry, Journal
+from crm_portfolio.archive import CANARY, Archive, Journal, Lease
 from crm_portfolio.errors import (
     ConnectorError,
     CrmPortfolioError,
@@ -16,15 +16,24 @@ from crm_portfolio.errors import (
     PlanTooOldError,
     RefusedError,
     TransientError,
+    UnexpectedChangeError,
     WrongOrgError,
 )
-from crm_portfolio.protocols import Change, Connector, Org, Outcome, Progress
-from crm_portfolio.writeback._held import Row, as_text, read_rows
+from crm_portfolio.protocols import Connector, Org, Progress
+from crm_portfolio.writeback._canary import first_slice, moved
 from crm_portfolio.writeback._journal import Recorder
 from crm_portfolio.writeback._plan import Plan
-from crm_portfolio.writeback._planned import BATCH, PlannedRecord
+from crm_portfolio.writeback._planned import PlannedRecord
+from crm_portfolio.writeback._portions import canary_size
+from crm_portfolio.writeback._sending import Sending, Sleep, Stop, StoppedError
 
-__all__ = ["apply", "same_org"]
+__all__ = ["STOPPED", "apply", "same_org"]
+
+STOPPED = "stopped"
+
+
+def _never() -> bool:
+    return False
 
 
 def apply(
@@ -34,39 +43,95 @@ def apply(
     archive: Archive,
     accept_changes: int | None = None,
     progress: Progress | None = None,
+    lease: Lease | None = None,
+    stop: Stop = _never,
+    sleep: Sleep = time.sleep,
 ) -> Journal:
     """Write a plan into the org it was made for.
 
     Each account is read again right before it is written: a field whose value, stamp or
     pin is no longer what the plan saw is ``stale`` and left alone. What is about to be
-    sent is in the archive before it is sent. When the CRM goes away, the journal says how
-    far it came, and applying the same plan again finishes it.
+    sent is in the archive before it is sent, and what was sent is read back. A first
+    slice goes ahead of the rest and is looked at in every column.
+
+    When the CRM goes away, the journal says how far it came. Applying the same plan again
+    finishes it: what has its state is not touched again, and what may have arrived is
+    looked for before it is sent. A run that came to its end stays as it is.
 
     Args:
         plan: From `plan` or `undo`.
         crm: Reaches that org, with a login that may write our fields.
-        archive: Keeps the plan and the journal.
+        archive: Keeps the plan and the journal, and the lock on the org.
         accept_changes: To go beyond the limits: exactly how many changes the plan holds.
         progress: Told after each batch.
+        lease: The org is held already, for a longer piece of work than this.
+        stop: Asked between two batches; True ends the run there, to be gone on with.
+        sleep: Waits, for the CRM to settle and before something is tried again.
 
     Raises:
         RefusedError: The plan is altered, too old, for another org or beyond its limits;
             nothing was written.
+        UnexpectedChangeError: Writing the first slice moved what nobody planned; the rest
+            was not written. So it is for this plan, however often it is applied.
+        LockHeldError: Another run is at this org, or took it over from this one.
     """
     _check(plan, crm, accept_changes)
-    recorder = Recorder.begin(archive, plan)
+    with _held(archive, plan, lease) as held:
+        recorder = Recorder.begin(archive, plan)
+        if not recorder.is_over:
+            total = len(plan.records)
+            sending = Sending(crm, recorder, held, stop, sleep, progress, total)
+            _run(plan, sending, recorder)
+    journal = recorder.journal
+    if journal.unexpected:
+        raise UnexpectedChangeError(plan.id, moved(journal.unexpected))
+    return journal
+
+
+@contextmanager
+def _held(archive: Archive, plan: Plan, lease: Lease | None) -> Iterator[Lease]:
+    if lease is not None:
+        yield lease
+        return
+    with archive.lock(plan.header.org, plan.id) as own:
+        yield own
+
+
+def _run(plan: Plan, sending: Sending, recorder: Recorder) -> None:
+    """Send what has no state yet, and have on disk why it ended."""
     try:
-        _write(plan, crm, recorder, progress)
+        _send(plan, sending, recorder)
     except TransientError as error:
         recorder.end(error.code or "transient")
+    except StoppedError:
+        recorder.end(STOPPED)
     except BaseException as error:
         # The first error counts, also where the journal cannot be ended either.
         with suppress(CrmPortfolioError):
             recorder.end(_why(error))
         raise
     else:
-        recorder.end("")
-    return recorder.journal
+        recorder.end(CANARY if recorder.standing.unexpected else "")
+
+
+def _send(plan: Plan, sending: Sending, recorder: Recorder) -> None:
+    limits = plan.header.limits
+    owed = [record for record in plan.records if recorder.owes(record)]
+    # What may have arrived is looked for before anything else is sent.
+    owed.sort(key=lambda record: not recorder.is_half_done(record))
+    half_done = sum(map(recorder.is_half_done, owed))
+    size = canary_size(limits, len(plan.records))
+    rest: tuple[PlannedRecord, ...] = tuple(owed)
+    while size and rest and recorder.standing.unexpected is None:
+        first, others = first_slice(rest[half_done:], size)
+        moved_too = sending.send_first((*rest[:half_done], *first), limits)
+        if moved_too is not None:
+            recorder.judge(moved_too)
+        # A slice in which nothing was written tells nothing: a larger one may.
+        rest, half_done, size = others, 0, 2 * size
+        sending.may_go_on()
+    if not recorder.standing.unexpected:
+        sending.send([record for record in owed if recorder.owes(record)])
 
 
 def _why(error: BaseException) -> str:
@@ -109,67 +174,3 @@ def same_org(planned: Org, given: Org) -> None:
 
 def _key(org: Org) -> tuple[str, str, bool]:
     return org.vendor, org.org_id, org.is_sandbox
-
-
-def _write(
-    plan: Plan, crm: Connector, recorder: Recorder, progress: Progress | None
-) -> None:
-    total = len(plan.records)
-    for done in range(0, total, BATCH):
-        _write_batch(plan.records[done : done + BATCH], crm, recorder)
-        if progress:
-            progress("apply", min(done + BATCH, total), total)
-
-
-def _write_batch(
-    records: Sequence[PlannedRecord], crm: Connector, recorder: Recorder
-) -> None:
-    ids = [record.record_id for record in records]
-    rows = read_rows(crm, ids)
-    send: list[Change] = []
-    left: list[Entry] = []
-    for record in records:
-        for judged in _judged(record, rows.get(record.record_id)):
-            if isinstance(judged, Entry):
-                left.append(judged)
-            else:
-                send.append(judged)
-    recorder.intend(send, left)
-    if not send:
-        return
-    outcomes: dict[tuple[str, str], Outcome] = {}
-    unanswered: ChangeState = "unknown"
-    try:
-        for outcome in crm.write("account", send):
-            change = outcome.change
-            outcomes[change.record_id, change.column] = outcome
-    except CrmPortfolioError:
-        # What was in flight has come back as unknown; the rest never left.
-        unanswered = "not_sent"
-        raise
-    finally:
-        recorder.settle(send, outcomes, unanswered=unanswered)
-
-
-def _judged(record: PlannedRecord, row: Row | None) -> Iterator[Change | Entry]:
-    """Each change of the account, to be sent as it is or not to be sent."""
-    changes = [planned.change for planned in record.changes]
-    if row is None:
-        yield from (Entry(change, "gone") for change in changes)
-        return
-    holds = (
-        as_text(row[STAMP]) == record.stamp
-        and tuple(row[column] for column in PIN) == record.pin
-    )
-    is_sent = False
-    # The stamp goes last: it is written only beside another change.
-    for change in sorted(changes, key=lambda c: (c.column == STAMP, c.column)):
-        current = row[change.column]
-        may_go = is_sent if change.column == STAMP else holds
-        if current == change.after:
-            yield Entry(change, "unchanged")
-        elif may_go and current == change.before:
-            is_sent = True
-            yield change
-        else:
-            yield Entry(change, "stale", found=current)

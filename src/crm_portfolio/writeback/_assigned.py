@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ from crm_portfolio._wording import Reason
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.protocols import Value
 from crm_portfolio.results import Result
+from crm_portfolio.writeback._planned import Bordering
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,6 +85,13 @@ class Assigned:
             if owner.name not in told:
                 told[owner.name] = owner.reasons(record_id)
         return {column: told[self._owner[column].name] for column in columns}
+
+    def borders(self, ids: Container[str]) -> Iterator[Bordering]:
+        """Those of these accounts that stand near a border, of each result in turn."""
+        for result in dict.fromkeys(self._owner.values()):
+            for record_id, reason in result.borders():
+                if record_id in ids:
+                    yield Bordering(record_id, reason)
 
 
 def _claim(table: pa.Table, result: Result, owner: dict[str, Result]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from crm_portfolio._frames import to_arrow
-from crm_portfolio._managed import PIN, STAMP, VALUES, is_own
+from crm_portfolio._managed import PIN, STAMP, VALUES
 from crm_portfolio._storage import now
 from crm_portfolio._version import __version__
 from crm_portfolio.errors import WrongOrgError
@@ -24,24 +25,36 @@ from crm_portfolio.writeback._held import (
     require,
     rows_of,
 )
-from crm_portfolio.writeback._limits import Limits, Policy
+from crm_portfolio.writeback._limits import Limits, Policy, ladder
+from crm_portfolio.writeback._people import (
+    Edits,
+    ended_pin,
+    find_edits,
+    is_edited,
+    valid_pin,
+)
 from crm_portfolio.writeback._plan import Plan
 from crm_portfolio.writeback._planned import (
     Draft,
     Edited,
+    Ended,
     Header,
     Pinned,
     PlannedChange,
     PlannedRecord,
 )
+from crm_portfolio.writeback._portions import calls_to_apply
+from crm_portfolio.writeback._remembered import Memory
 
 if TYPE_CHECKING:
+    from crm_portfolio.archive import Archive
     from crm_portfolio.portfolio import Portfolio
 
 __all__ = ["draft", "made_now", "plan", "valid_pin"]
 
 # What a pin holds fast: the tier, and with it the day since when.
 _PINNED: Final = frozenset({"tier", "tier_since_on"})
+_UNKNOWN: Final = frozenset({None, "unknown"})
 
 
 def plan(
@@ -51,6 +64,7 @@ def plan(
     held: Portfolio | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     policy: Policy = Policy(),  # noqa: B008 - frozen
+    archive: Archive | None = None,
 ) -> Plan:
     """The difference between what results assign and what the CRM holds.
 
@@ -64,6 +78,8 @@ def plan(
             reading the CRM again. `apply` re-reads every account anyway.
         limits: Written into the plan.
         policy: Written into the plan.
+        archive: Where the runs before are kept. It tells which fields people edited, how
+            many accounts there were, and which pins have ended since.
 
     Raises:
         SettingsError: Two results assign one field, or none assigns any.
@@ -77,10 +93,16 @@ def plan(
         if pulled_from and pulled_from != str(org):
             raise WrongOrgError(pulled_from, str(org))
     rows = _current(sorted(assigned.values), crm, held)
-    found = _Found(assigned, policy)
     known = sorted(assigned.values.keys() & rows.keys())
+    memory = Memory.of(archive, org)
+    found = _Found(assigned, policy, memory.as_of)
+    edited = {record_id for record_id in known if is_edited(rows[record_id])}
+    left = memory.left(edited)
     for record_id in known:
-        found.compare(record_id, rows[record_id])
+        row = rows[record_id]
+        is_theirs = record_id in edited
+        ours = left[record_id] if left is not None and is_theirs else None
+        found.compare(record_id, row, find_edits(row, ours) if is_theirs else None)
     header = Header(
         org=org,
         as_of=assigned.as_of,
@@ -92,13 +114,19 @@ def plan(
         limits=limits,
         policy=policy,
         quota=crm.quota(),
+        previous=memory.population,
+        unknown=dict(sorted(found.unknown.items())),
+        tiers=ladder(found.tiers),
+        call_estimate=calls_to_apply(crm, limits, len(found.drafts)),
     )
     return Plan.of(
         header,
         found.drafts,
         pinned=found.pinned,
+        ended=found.ended,
         edited=found.edited,
         missing=sorted(assigned.values.keys() - rows.keys()),
+        borders=assigned.borders(rows.keys()),
     )
 
 
@@ -107,23 +135,20 @@ def made_now() -> datetime:
     return now().replace(microsecond=0)
 
 
-def valid_pin(record_id: str, row: Row, as_of: date) -> Pinned | None:
-    """The tier a person holds fast on that day, if any."""
-    tier, until_on, by = (row[column] for column in PIN)
-    if tier is None or (isinstance(until_on, date) and until_on < as_of):
-        return None
-    until_on = until_on if isinstance(until_on, date) else None
-    return Pinned(record_id, str(tier), until_on, as_text(by))
-
-
 def draft(
     record_id: str,
     row: Row,
     changes: Iterable[PlannedChange],
     *,
+    ours: Mapping[str, Value] | None = None,
     restores: tuple[str | None] | None = None,
 ) -> Draft:
-    """These changes of an account that now holds this row."""
+    """These changes of an account that now holds this row.
+
+    Args:
+        ours: What a new stamp covers in place of what people set in these fields.
+        restores: A stamp that stands after the plan, in place of a new one.
+    """
     planned = tuple(sorted(changes, key=lambda c: c.change.column))
     after = {column: row[column] for column in VALUES}
     after |= {c.change.column: c.change.after for c in planned}
@@ -135,7 +160,7 @@ def draft(
         rank=rank if isinstance(rank, int) else None,
         changes=planned,
     )
-    return Draft(record, after, restores)
+    return Draft(record, {**after, **(ours or {})}, restores)
 
 
 def _current(
@@ -154,36 +179,59 @@ class _Found:
 
     assigned: Assigned
     policy: Policy
+    told_on: date | None
     drafts: list[Draft] = attrs.field(factory=list)
     pinned: list[Pinned] = attrs.field(factory=list)
+    ended: list[Ended] = attrs.field(factory=list)
     edited: list[Edited] = attrs.field(factory=list)
+    unknown: Counter[str] = attrs.field(factory=Counter)
+    tiers: set[Value] = attrs.field(factory=set)
 
-    def compare(self, record_id: str, row: Row) -> None:
+    def compare(self, record_id: str, row: Row, edits: Edits | None) -> None:
+        """Set what the account holds against what is wanted of it."""
+        wanted = self.assigned.values[record_id]
+        self.tiers |= {row["tier"], wanted.get("tier")}
+        self.unknown.update(c for c, value in wanted.items() if value in _UNKNOWN)
         wanted = self._unless_pinned(record_id, row)
         differing = [
             column for column in sorted(wanted) if row[column] != wanted[column]
         ]
-        if _is_edited(row):
-            self.edited.append(Edited(record_id, tuple(differing)))
-            if self.policy.edited == "keep":
-                return
-        if differing:
-            told = self.assigned.reasons(record_id, differing)
-            changes = (
-                PlannedChange(
-                    Change(record_id, column, row[column], wanted[column]),
-                    is_first_fill=row[column] is None and row[STAMP] is None,
-                    reasons=told[column],
-                )
-                for column in differing
+        if edits is None:
+            changes = self._changes(record_id, row, differing)
+            self.drafts += [draft(record_id, row, changes)] if changes else []
+            return
+        known = tuple(sorted(edits.columns or ()))
+        self.edited.append(Edited(record_id, tuple(differing), known))
+        standing = edits.standing(row, wanted, self.policy)
+        if standing:
+            differing = [c for c in differing if edits.may_change(c, self.policy)]
+        changes = self._changes(record_id, row, differing)
+        if changes:
+            self.drafts.append(_beside(edits, standing, record_id, row, changes))
+
+    def _changes(
+        self, record_id: str, row: Row, columns: Sequence[str]
+    ) -> list[PlannedChange]:
+        wanted = self.assigned.values[record_id]
+        told = self.assigned.reasons(record_id, columns)
+        return [
+            PlannedChange(
+                Change(record_id, column, row[column], wanted[column]),
+                is_first_fill=row[column] is None and row[STAMP] is None,
+                reasons=told[column],
             )
-            self.drafts.append(draft(record_id, row, changes))
+            for column in columns
+        ]
 
     def _unless_pinned(self, record_id: str, row: Row) -> Mapping[str, Value]:
         """What is wanted, without the tier where a person holds fast another."""
-        wanted = self.assigned.values[record_id]
-        pin = valid_pin(record_id, row, self.assigned.as_of)
-        if pin is None or "tier" not in wanted:
+        wanted, as_of = self.assigned.values[record_id], self.assigned.as_of
+        if "tier" not in wanted:
+            return wanted
+        pin = valid_pin(record_id, row, as_of)
+        if pin is None:
+            ended = ended_pin(record_id, row, as_of, self.told_on)
+            self.ended += [ended] if ended else []
             return wanted
         self.pinned.append(pin)
         if wanted["tier"] == pin.tier:
@@ -192,9 +240,18 @@ class _Found:
         return {column: wanted[column] for column in wanted.keys() - _PINNED}
 
 
-def _is_edited(row: Row) -> bool:
-    """Whether the managed values are not as a run of ours left them."""
-    values = {column: row[column] for column in VALUES}
-    if row[STAMP] is None:
-        return any(value is not None for value in values.values())
-    return not is_own(as_text(row[STAMP]), values)
+def _beside(
+    edits: Edits,
+    standing: Collection[str],
+    record_id: str,
+    row: Row,
+    changes: Sequence[PlannedChange],
+) -> Draft:
+    """Changes beside a person's edits, which tomorrow's plan must see as edits still."""
+    if not standing:
+        return draft(record_id, row, changes)
+    if edits.columns is None or STAMP in standing:
+        # What the edits replaced is not known, or the stamp itself is one of them.
+        return draft(record_id, row, changes, restores=(as_text(row[STAMP]),))
+    ours = {column: edits.ours.get(column) for column in standing}
+    return draft(record_id, row, changes, ours=ours)

@@ -20,7 +20,9 @@ from crm_portfolio.errors import DamagedFileError, PlanAlteredError
 from crm_portfolio.protocols import Change, Org, Quota
 from crm_portfolio.writeback._limits import Limits, Policy
 from crm_portfolio.writeback._planned import (
+    Bordering,
     Edited,
+    Ended,
     Header,
     Pinned,
     PlannedChange,
@@ -30,7 +32,7 @@ from crm_portfolio.writeback._planned import (
 __all__ = ["Json", "Line", "read_header", "read_line", "seal", "to_line", "unseal"]
 
 Json = Mapping[str, Any]
-Line = Pinned | Edited | PlannedRecord | str
+Line = Pinned | Ended | Edited | Bordering | PlannedRecord | str
 
 FORMAT: Final = "crm-portfolio plan"
 VERSION: Final = 1
@@ -89,6 +91,7 @@ def read_header(head: Json) -> Header:
             "made_at": datetime.fromisoformat(head["made_at"]),
             "limits": Limits(**head["limits"]),
             "policy": Policy(**head["policy"]),
+            "tiers": tuple(head["tiers"]),
             "quota": Quota(**head["quota"]) if head["quota"] else None,
         }
     )
@@ -99,8 +102,13 @@ def to_line(part: Line) -> Json:
     match part:
         case Pinned():
             return {"kind": "pinned", **attrs.asdict(part)}
+        case Ended():
+            return {"kind": "ended", **attrs.asdict(part)}
         case Edited():
             return {"kind": "edited", **attrs.asdict(part)}
+        case Bordering():
+            reason = _reason_json(part.reason)
+            return {"kind": "border", "record_id": part.record_id, "reason": reason}
         case PlannedRecord():
             return {"kind": "account", **_record_line(part)}
         case _:
@@ -114,8 +122,14 @@ def read_line(line: Json) -> Line:
         case "pinned":
             until_on = canonical("tier_pinned_until_on", line["until_on"])
             return Pinned(**{**told, "until_on": until_on})
+        case "ended":
+            until_on = date.fromisoformat(line["until_on"])
+            return Ended(**{**told, "until_on": until_on})
         case "edited":
-            return Edited(**{**told, "columns": tuple(line["columns"])})
+            columns, edited = tuple(line["columns"]), tuple(line["edited"])
+            return Edited(line["record_id"], columns, edited)
+        case "border":
+            return Bordering(line["record_id"], _read_reason(line["reason"]))
         case "account":
             return _read_record(line)
         case "missing":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
+from crm_portfolio import schema
 from crm_portfolio._managed import PIN, STAMP, VALUES, canonical
 from crm_portfolio.errors import FieldNotFoundError
 from crm_portfolio.protocols import Org, Quota, Value, WritableTable
@@ -12,7 +13,15 @@ from crm_portfolio.protocols import Org, Quota, Value, WritableTable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Readable", "Row", "as_text", "read_rows", "require", "rows_of"]
+__all__ = [
+    "Readable",
+    "Row",
+    "as_text",
+    "mapped_columns",
+    "read_rows",
+    "require",
+    "rows_of",
+]
 
 Row = Mapping[str, Value]
 
@@ -53,25 +62,47 @@ def require(columns: Iterable[str], source: str) -> None:
         raise FieldNotFoundError(source, "account", lacking[0], (), hint.strip())
 
 
-def read_rows(crm: Readable, ids: Sequence[str]) -> dict[str, Row]:
-    """The managed and human values the CRM holds now, by id; gone accounts are absent."""
+def read_rows(
+    crm: Readable, ids: Sequence[str], also: Sequence[str] = ()
+) -> dict[str, Row]:
+    """The managed and human values the CRM holds now, by id; gone accounts are absent.
+
+    Args:
+        also: Other columns, as the CRM gives them.
+    """
     if not ids:
         return {}
-    table = crm.read("account", ids, COLUMNS)
+    table = crm.read("account", ids, (*COLUMNS, *also))
     require(table.column_names, crm.name)
-    return rows_of(table)
+    return rows_of(table, also)
 
 
-def rows_of(table: pa.Table) -> dict[str, Row]:
+def mapped_columns(crm: Readable) -> tuple[str, ...]:
+    """The columns of an account that this login sees and that are not ours; no call."""
+    ours = (*COLUMNS, "account_id")
+    others = [name for name in schema.TABLES["account"].names if name not in ours]
+    while True:  # a connector names one column at a time that it lacks
+        try:
+            crm.read("account", (), others)
+        except FieldNotFoundError as error:
+            if error.field not in others:
+                return ()
+            others.remove(error.field)
+        else:
+            return tuple(others)
+
+
+def rows_of(table: pa.Table, also: Sequence[str] = ()) -> dict[str, Row]:
     """The managed and human values of each account, in canonical form, by id."""
     columns = {
         column: [canonical(column, value) for value in table[column].to_pylist()]
         for column in COLUMNS
     }
+    columns |= {column: table[column].to_pylist() for column in also}
     ids = table["account_id"].to_pylist()
     rows = zip(*columns.values(), strict=True)
     return {
-        record_id: dict(zip(COLUMNS, row, strict=True))
+        record_id: dict(zip(columns, row, strict=True))
         for record_id, row in zip(ids, rows, strict=True)
     }
 

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import attrs
 
-from crm_portfolio._managed import FIELDS, STAMP
+from crm_portfolio import schema
+from crm_portfolio._managed import FIELDS, STAMP, VALUES
 from crm_portfolio.errors import SettingsError, did_you_mean
-from crm_portfolio.protocols import Change
+from crm_portfolio.protocols import Change, Value
 
-__all__ = ["Limits", "Policy", "Refusal", "refusals"]
+__all__ = [
+    "Ground",
+    "Limits",
+    "Policy",
+    "Refusal",
+    "Treatment",
+    "ladder",
+    "refused_changes",
+    "refused_input",
+]
 
 # When the books close, every account's share of the total moves a little, and one large
 # order can shift every rank: only decisions are held to `max_share` by default.
 _MEASURES: Final[Mapping[str, float]] = {"portfolio_rank": 1.0, "revenue_share": 1.0}
+_JUMPS_SHARE: Final = 0.02
+_JUMP: Final = 2
+# Shares are decimal fractions: 0.29 of 100 accounts are 29, not 28.999….
+_ROUNDING: Final = 1e-9
 
 
 def _is_share(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
@@ -27,8 +41,8 @@ def _is_share(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
         )
 
 
-def _is_count(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if not 0 <= value < math.inf:
+def _is_count(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and not 0 <= value < math.inf:
         raise SettingsError(
             f"limits.{attribute.name} is a number from 0 on, not {value}"
         )
@@ -38,66 +52,156 @@ def _are_shares(
     limits: object, attribute: attrs.Attribute[Any], value: Mapping[str, float]
 ) -> None:
     for column, share in value.items():
-        if column not in FIELDS:
-            raise SettingsError(
-                f"limits.{attribute.name} names {column!r}, which is no managed field"
-                + did_you_mean(column, FIELDS)
-            )
+        _is_named(f"limits.{attribute.name}", column, FIELDS, "managed field")
         _is_share(limits, attribute, share)
+
+
+def _are_columns(
+    _: object, attribute: attrs.Attribute[Any], value: Iterable[str]
+) -> None:
+    known = schema.TABLES["account"].names
+    for column in value:
+        _is_named(f"limits.{attribute.name}", column, known, "column of an account")
+
+
+def _is_named(setting: str, name: str, known: Iterable[str], what: str) -> None:
+    if name not in known:
+        raise SettingsError(
+            f"{setting} names {name!r}, which is no {what}" + did_you_mean(name, known)
+        )
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
 
 
 @attrs.frozen
 class Limits:
     """What a plan may touch, per field; first fills are not counted.
 
+    Each has a floor, so that a small portfolio is not refused for a handful of accounts.
+
     Attributes:
         max_share: Share of the accounts on which one field may change.
         max_share_by_field: The same for single fields. Rank and revenue share, which move
             everywhere when the books close, are free unless they are named here.
-        min_changes: So many changes of a field are always allowed, however small the
-            portfolio is.
+        max_changes: Accounts on which one field may change, however many the shares allow;
+            None: as many as they do.
+        min_changes: So many are always allowed, however small the portfolio is: accounts
+            on which a field changes or is unknown, that the CRM lacks, or that have gone.
+        max_two_tier_jumps: Accounts whose tier may move by two tiers or more at once;
+            None: one in fifty, and at least ``min_changes``.
         max_emptied: Accounts on which one field may lose its value.
+        max_unknown_share: Share of the accounts for which the results may not know the
+            value of a field.
+        max_shrunk_share: By how much fewer accounts there may be than at the last run.
         max_missing_share: Share of the accounts in the results that the CRM may not have.
         max_age_hours: A plan older than this is not applied.
+        canary_share: Share of the accounts to change that are written first and looked at
+            before the rest is.
+        canary_count: So many are in that first slice at least.
+        settle_seconds: What the CRM's own automation is given before they are looked at.
+        expected_changes: Columns which that automation may change when we write.
     """
 
     max_share: float = attrs.field(default=0.2, validator=_is_share)
     max_share_by_field: Mapping[str, float] = attrs.field(
         factory=dict, converter=dict, validator=_are_shares, hash=False
     )
+    max_changes: int | None = attrs.field(default=None, validator=_is_count)
     min_changes: int = attrs.field(default=10, validator=_is_count)
+    max_two_tier_jumps: int | None = attrs.field(default=None, validator=_is_count)
     max_emptied: int = attrs.field(default=5, validator=_is_count)
+    max_unknown_share: float = attrs.field(default=0.5, validator=_is_share)
+    max_shrunk_share: float = attrs.field(default=0.1, validator=_is_share)
     max_missing_share: float = attrs.field(default=0.2, validator=_is_share)
     max_age_hours: float = attrs.field(default=24.0, validator=_is_count)
+    canary_share: float = attrs.field(default=0.01, validator=_is_share)
+    canary_count: int = attrs.field(default=10, validator=_is_count)
+    settle_seconds: float = attrs.field(default=1.0, validator=_is_count)
+    expected_changes: tuple[str, ...] = attrs.field(
+        default=(), converter=_texts, validator=_are_columns
+    )
 
     def share_of(self, column: str) -> float:
         """The share of accounts on which this field may change."""
         usual = _MEASURES.get(column, self.max_share)
         return self.max_share_by_field.get(column, usual)
 
+    def changes_of(self, column: str, population: int) -> int:
+        """The accounts, of so many, on which this field may change."""
+        allowed = self.at_least(self.share_of(column), population)
+        return allowed if self.max_changes is None else min(allowed, self.max_changes)
+
+    def jumps_of(self, population: int) -> int:
+        """The accounts, of so many, that may move by two tiers at once."""
+        if self.max_two_tier_jumps is None:
+            return self.at_least(_JUMPS_SHARE, population)
+        return self.max_two_tier_jumps
+
+    def at_least(self, share: float, population: int) -> int:
+        """The share of so many accounts, or the number that is always allowed."""
+        return max(int(share * population + _ROUNDING), self.min_changes)
+
+
+Treatment = Literal["keep", "report", "overwrite"]
+_TREATMENTS: Final[tuple[Treatment, ...]] = ("keep", "report", "overwrite")
+
+
+def _is_treatment(setting: str, value: object) -> None:
+    if value not in _TREATMENTS:
+        raise SettingsError(
+            f"{setting} is 'keep', 'report' or 'overwrite', not {value!r}"
+        )
+
 
 @attrs.frozen
 class Policy:
     """What happens to an account that a person edited: its stamp no longer fits.
 
-    ``keep`` plans no change for it and reports it; ``overwrite`` plans and reports.
+    It is reported in any case. While one of its edits stays, of the fields that the
+    results want otherwise,
+
+    * ``keep`` changes none, whichever field was edited;
+    * ``report`` changes those that were not edited themselves; without the archive nobody
+      can tell which that are, and none is changed;
+    * ``overwrite`` changes all, edited or not.
+
+    An edit stays unless its own field is to be overwritten. One that stays remains
+    visible: no stamp is made to cover it. Once none is left, the account is ours again.
+
+    Attributes:
+        edited: For all fields.
+        by_field: For single fields, before ``edited``.
     """
 
-    edited: Literal["keep", "overwrite"] = attrs.field(default="keep")
+    edited: Treatment = attrs.field(default="keep")
+    by_field: Mapping[str, Treatment] = attrs.field(
+        factory=dict, converter=dict, hash=False
+    )
 
     @edited.validator
-    def _is_known(self, _: attrs.Attribute[str], value: str) -> None:
-        if value not in {"keep", "overwrite"}:
-            raise SettingsError(
-                f"policy.edited is 'keep' or 'overwrite', not {value!r}"
-            )
+    def _is_known(self, _: attrs.Attribute[Any], value: str) -> None:
+        _is_treatment("policy.edited", value)
+
+    @by_field.validator
+    def _are_known(self, _: attrs.Attribute[Any], value: Mapping[str, str]) -> None:
+        for column, treatment in value.items():
+            _is_named("policy.by_field", column, VALUES, "field we write")
+            _is_treatment(f"policy.by_field.{column}", treatment)
+
+    def of(self, column: str) -> Treatment:
+        """What holds for this field."""
+        return self.by_field.get(column, self.edited)
 
 
 @attrs.frozen
 class Refusal:
     """One limit that a plan exceeds; as text, a sentence that says so."""
 
-    rule: Literal["changed", "emptied", "missing"]
+    rule: Literal[
+        "empty", "shrunk", "missing", "unknown", "changed", "jumped", "emptied"
+    ]
     column: str
     count: int
     limit: int
@@ -105,47 +209,102 @@ class Refusal:
 
     def __str__(self) -> str:
         match self.rule:
+            case "empty":
+                return "no account of the results is in the CRM: the input is empty."
+            case "shrunk":
+                what = f"{self.count:,} accounts fewer than at the last run"
+            case "missing":
+                what = f"{self.count:,} accounts of the results are not in the CRM"
+            case "unknown":
+                what = f"{self.column} is unknown on {self.count:,} accounts"
             case "changed":
                 what = f"{self.column} would change on {self.count:,} accounts"
+            case "jumped":
+                what = f"{self.column} would jump two tiers on {self.count:,} accounts"
             case "emptied":
                 what = f"{self.column} would be emptied on {self.count:,} accounts"
-            case _:
-                what = f"{self.count:,} accounts of the results are not in the CRM"
         return f"{what}; the limit is {self.limit:,} of {self.population:,}."
 
 
-def refusals(
+@attrs.frozen
+class Ground:
+    """What the results of a plan stand on.
+
+    Attributes:
+        population: Accounts of the results that the CRM has.
+        missing_count: Accounts of the results that it lacks.
+        previous: The population of the run before; None where that is not known.
+        unknown: Accounts for which the results do not know the value, per field.
+    """
+
+    population: int
+    missing_count: int = 0
+    previous: int | None = None
+    unknown: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+
+
+def refused_input(ground: Ground, limits: Limits) -> Iterator[Refusal]:
+    """The limits that what went into a plan exceeds, whatever the plan changes."""
+    population = ground.population
+    if not population:
+        yield Refusal("empty", "", 0, 0, 0)
+    if ground.previous is not None:
+        lost = ground.previous - population
+        allowed = limits.at_least(limits.max_shrunk_share, ground.previous)
+        if lost > allowed:
+            yield Refusal("shrunk", "", lost, allowed, ground.previous)
+    expected = population + ground.missing_count
+    allowed = limits.at_least(limits.max_missing_share, expected)
+    if ground.missing_count > allowed:
+        yield Refusal("missing", "", ground.missing_count, allowed, expected)
+    allowed = limits.at_least(limits.max_unknown_share, population)
+    for column, count in sorted(ground.unknown.items()):
+        if count > allowed:
+            yield Refusal("unknown", column, count, allowed, population)
+
+
+def refused_changes(
     changes: Iterable[Change],
     *,
-    missing_count: int,
     population: int,
+    tiers: Sequence[str],
     limits: Limits,
     accepted: Mapping[str, int],
-) -> tuple[Refusal, ...]:
-    """Every limit that these changes, first fills left out, exceed.
+) -> Iterator[Refusal]:
+    """The limits, per field, that these changes exceed; first fills are left out.
 
     ``accepted`` says per field how many changes are allowed whatever the limits say.
     """
-    changed: Counter[str] = Counter()
-    emptied: Counter[str] = Counter()
+    changed, emptied = Counter[str](), Counter[str]()
+    jumped = 0
     for change in changes:
         if change.column != STAMP:  # a stamp only follows another change
             changed[change.column] += 1
             emptied[change.column] += change.after is None
-    found = []
+            jumped += change.column == "tier" and _is_jump(change, tiers)
     for column, count in sorted(changed.items()):
-        free = accepted.get(column, 0)
-        by_share = int(limits.share_of(column) * population + 1e-9)
-        allowed = max(by_share, limits.min_changes, free)
-        if count > allowed:
-            found.append(Refusal("changed", column, count, allowed, population))
-        allowed = max(limits.max_emptied, free)
-        if emptied[column] > allowed:
-            found.append(
-                Refusal("emptied", column, emptied[column], allowed, population)
-            )
-    expected = population + missing_count
-    allowed = max(int(limits.max_missing_share * expected + 1e-9), limits.min_changes)
-    if missing_count > allowed:
-        found.append(Refusal("missing", "", missing_count, allowed, expected))
-    return tuple(found)
+        counted: tuple[tuple[Any, int, int], ...] = (
+            ("changed", count, limits.changes_of(column, population)),
+            ("jumped", jumped * (column == "tier"), limits.jumps_of(population)),
+            ("emptied", emptied[column], limits.max_emptied),
+        )
+        for rule, found, limit in counted:
+            allowed = max(limit, accepted.get(column, 0))
+            if found > allowed:
+                yield Refusal(rule, column, found, allowed, population)
+
+
+def ladder(tiers: Iterable[Value]) -> tuple[str, ...]:
+    """The tiers that occur, best first, and below them ``none``.
+
+    ``new`` stands on no rung, and neither does what is no tier of ours.
+    """
+    letters = {t for t in tiers if isinstance(t, str) and len(t) == 1 and t.isupper()}
+    return (*sorted(letters), "none")
+
+
+def _is_jump(change: Change, tiers: Sequence[str]) -> bool:
+    before, after = change.before, change.after
+    if before not in tiers or after not in tiers:
+        return False
+    return abs(tiers.index(str(before)) - tiers.index(str(after))) >= _JUMP

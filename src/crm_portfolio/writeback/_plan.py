@@ -13,7 +13,7 @@ import attrs
 from crm_portfolio import _storage
 from crm_portfolio._managed import STAMP, VALUES
 from crm_portfolio.errors import PlanAlteredError, SettingsError
-from crm_portfolio.writeback import _summary
+from crm_portfolio.writeback import _pages, _summary
 from crm_portfolio.writeback._document import (
     Line,
     read_header,
@@ -22,11 +22,17 @@ from crm_portfolio.writeback._document import (
     to_line,
     unseal,
 )
-from crm_portfolio.writeback._limits import Refusal, refusals
+from crm_portfolio.writeback._limits import (
+    Ground,
+    Refusal,
+    refused_changes,
+    refused_input,
+)
 from crm_portfolio.writeback._planned import (
-    BATCH,
+    Bordering,
     Draft,
     Edited,
+    Ended,
     Header,
     Pinned,
     PlannedChange,
@@ -49,9 +55,11 @@ class Plan:
         id: Names the plan and the run that applies it; stands in the stamps it writes.
         records: Accounts to change, sorted by id.
         pinned: Accounts whose tier a person holds fast.
-        edited: Accounts a person edited. Nothing is planned for them, unless the policy
-            says ``overwrite``; in a plan of `undo`, the columns named are left alone.
+        edited: Accounts a person edited; the policy says what is planned for them. In a
+            plan of `undo`, the columns named are left alone.
         missing: Accounts of the results that the CRM does not have.
+        ended: Accounts whose pin has ended since the last run, told once.
+        borders: Accounts near a border between two groups.
     """
 
     id: str
@@ -60,6 +68,8 @@ class Plan:
     pinned: tuple[Pinned, ...] = ()
     edited: tuple[Edited, ...] = ()
     missing: tuple[str, ...] = ()
+    ended: tuple[Ended, ...] = ()
+    borders: tuple[Bordering, ...] = ()
 
     @classmethod
     def of(
@@ -70,18 +80,24 @@ class Plan:
         pinned: Iterable[Pinned] = (),
         edited: Iterable[Edited] = (),
         missing: Iterable[str] = (),
+        ended: Iterable[Ended] = (),
+        borders: Iterable[Bordering] = (),
     ) -> Plan:
         """The plan of these drafts, stamped with its id."""
         drafts = sorted(drafts, key=lambda draft: draft.record.record_id)
-        plan_id = identify(header, tuple(draft.record for draft in drafts))
-        return cls(
-            plan_id,
+        bare = cls(
+            "",
             header,
-            tuple(draft.stamped(plan_id) for draft in drafts),
+            tuple(draft.record for draft in drafts),
             tuple(pinned),
             tuple(edited),
             tuple(missing),
+            tuple(ended),
+            tuple(borders),
         )
+        plan_id = bare._content_id
+        records = tuple(draft.stamped(plan_id) for draft in drafts)
+        return attrs.evolve(bare, id=plan_id, records=records)
 
     @cached_property
     def changes(self) -> tuple[PlannedChange, ...]:
@@ -101,19 +117,30 @@ class Plan:
     @cached_property
     def refusals(self) -> tuple[Refusal, ...]:
         """The limits this plan exceeds; `apply` then wants the exact count of changes."""
-        return refusals(
+        header = self.header
+        changes = refused_changes(
             (c.change for c in self.changes if not c.is_first_fill),
-            # Accounts deleted since a run only leave less of it to take back.
-            missing_count=0 if self.header.undoes else len(self.missing),
-            population=self.header.population,
-            limits=self.header.limits,
-            accepted=self.header.accepted,
+            population=header.population,
+            tiers=header.tiers,
+            limits=header.limits,
+            accepted=header.accepted,
+        )
+        # Accounts deleted since a run only leave less of it to take back.
+        is_input_ours = not header.undoes
+        ground = refused_input(self._ground, header.limits) if is_input_ours else ()
+        return (*ground, *changes)
+
+    @property
+    def _ground(self) -> Ground:
+        header = self.header
+        return Ground(
+            header.population, len(self.missing), header.previous, header.unknown
         )
 
     @property
     def call_estimate(self) -> int:
-        """API calls that `apply` will cost: each batch is re-read, then written."""
-        return 2 * -(-len(self.records) // BATCH)
+        """API calls that `apply` should take: to read again, write and read back."""
+        return self.header.call_estimate
 
     def verify(self) -> None:
         """Check that the plan is what it was when it got its id.
@@ -123,11 +150,26 @@ class Plan:
         """
         columns = {planned.change.column for planned in self.changes}
         is_ours = columns <= {*VALUES, STAMP}
-        if not is_ours or self.id != identify(self.header, self.records):
+        if not is_ours or self.id != self._content_id:
             raise PlanAlteredError(
                 f"plan {self.id} was altered after it was made; nothing was written. "
                 "Make a new plan."
             )
+
+    @property
+    def _content_id(self) -> str:
+        return identify(self.header, self.records, map(to_line, self._reported))
+
+    @property
+    def _reported(self) -> tuple[Line, ...]:
+        """What is told beside the changes."""
+        return (
+            *self.pinned,
+            *self.ended,
+            *self.edited,
+            *self.missing,
+            *self.borders,
+        )
 
     def save(self, path: Path | str) -> None:
         """Write the plan to a file that tells when it was altered."""
@@ -161,15 +203,8 @@ class Plan:
             "id": self.id,
             "counts": self.counts,
             "first_fills": self.first_fills,
-            "call_estimate": self.call_estimate,
         }
-        parts: tuple[Line, ...] = (
-            *self.pinned,
-            *self.edited,
-            *self.missing,
-            *self.records,
-        )
-        return seal(head, map(to_line, parts))
+        return seal(head, map(to_line, (*self._reported, *self.records)))
 
     @classmethod
     def from_bytes(cls, content: bytes, name: str) -> Plan:
@@ -184,6 +219,8 @@ class Plan:
                 pinned=tuple(p for p in parts if isinstance(p, Pinned)),
                 edited=tuple(p for p in parts if isinstance(p, Edited)),
                 missing=tuple(p for p in parts if isinstance(p, str)),
+                ended=tuple(p for p in parts if isinstance(p, Ended)),
+                borders=tuple(p for p in parts if isinstance(p, Bordering)),
             )
         except (LookupError, TypeError, ValueError) as error:
             raise PlanAlteredError(
@@ -200,13 +237,22 @@ class Plan:
         return f"<Plan {self.id}: {len(self.changes)} changes for {org}>"
 
     def to_markdown(self, names: Portfolio | None = None, *, lang: Lang = "en") -> str:
-        """The summary of the plan, fit to paste in a chat.
+        """The plan as a document for a chat or a ticket, without its single changes.
 
         Args:
             names: Adds account names from this portfolio; without it, ids only.
             lang: The language of the reasons.
         """
-        return _summary.markdown(self, names, lang)
+        return _pages.markdown(self, names, lang)
+
+    def to_html(self, names: Portfolio | None = None, *, lang: Lang = "en") -> str:
+        """The plan as a page that opens anywhere, with its first thousand changes.
+
+        Args:
+            names: Adds account names from this portfolio; without it, ids only.
+            lang: The language of the reasons.
+        """
+        return _pages.html(self, names, lang)
 
 
 def _counted(changes: Iterable[PlannedChange]) -> Mapping[str, int]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Final
 
 import attrs
 
@@ -15,18 +14,16 @@ from crm_portfolio.protocols import Change, Org, Quota, Value
 from crm_portfolio.writeback._limits import Limits, Policy
 
 __all__ = [
-    "BATCH",
+    "Bordering",
     "Draft",
     "Edited",
+    "Ended",
     "Header",
     "Pinned",
     "PlannedChange",
     "PlannedRecord",
     "identify",
 ]
-
-# Records re-read and written together: what one Salesforce collection call takes.
-BATCH: Final = 200
 
 
 @attrs.frozen
@@ -65,7 +62,7 @@ class Draft:
 
     Attributes:
         record: Everything but the stamp's own change.
-        after: All managed values after the plan.
+        after: The managed values that a new stamp covers.
         restores: An old stamp to bring back, in a 1-tuple; None: a new one is made.
     """
 
@@ -102,14 +99,36 @@ class Pinned:
 
 
 @attrs.frozen
+class Ended:
+    """An account whose pin has ended, though it still stands in the CRM."""
+
+    record_id: str
+    tier: str
+    until_on: date
+    by: str | None
+
+
+@attrs.frozen
 class Edited:
     """An account whose managed fields a person edited, or filled before we came.
 
-    ``columns`` are those in which the CRM and the results differ.
+    Attributes:
+        columns: Those in which the CRM and the results differ.
+        edited: Those that hold another value than our last run left, as the archive
+            tells; empty where it does not.
     """
 
     record_id: str
     columns: tuple[str, ...]
+    edited: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Bordering:
+    """An account near the border between two groups, and the reason that says how near."""
+
+    record_id: str
+    reason: Reason
 
 
 @attrs.frozen
@@ -124,6 +143,10 @@ class Header:
         undoes: The run this plan takes back, or nothing.
         accepted: Changes per field that no limit refuses: those of the run to undo.
         quota: Calls left when the plan was made.
+        previous: The population of the run before, where the archive knows one.
+        unknown: Accounts for which the results do not know the value, per field.
+        tiers: The tiers that occur, best first: a jump is counted on them.
+        call_estimate: The calls that `apply` should take.
     """
 
     org: Org
@@ -138,9 +161,15 @@ class Header:
     undoes: str = ""
     accepted: Mapping[str, int] = attrs.field(factory=dict, hash=False)
     quota: Quota | None = None
+    previous: int | None = None
+    unknown: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    tiers: tuple[str, ...] = ()
+    call_estimate: int = 0
 
 
-def identify(header: Header, records: tuple[PlannedRecord, ...]) -> str:
+def identify(
+    header: Header, records: Iterable[PlannedRecord], reported: Iterable[object]
+) -> str:
     """The id of the plan with this content.
 
     The stamps it writes are left out, because they carry the id.
@@ -160,5 +189,6 @@ def identify(header: Header, records: tuple[PlannedRecord, ...]) -> str:
             ]
             for record in records
         ],
+        "reported": list(reported),
     }
     return digest(canonical_json(content))[:12]

@@ -1,30 +1,22 @@
-"""How is a plan told to a person, in fewer than twenty lines?"""
+"""How is a plan told on one screen of a terminal?"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
-from crm_portfolio._frames import to_arrow
-from crm_portfolio._inert import inert, inert_cell
+from crm_portfolio._inert import inert
 from crm_portfolio._managed import FIELDS, STAMP
-from crm_portfolio._wording import Lang, Reason, sentence
+from crm_portfolio._wording import sentence
 from crm_portfolio.protocols import Value
-from crm_portfolio.writeback._planned import (
-    Edited,
-    Pinned,
-    PlannedChange,
-    PlannedRecord,
-)
+from crm_portfolio.writeback._planned import Edited, Ended, Pinned
+from crm_portfolio.writeback._sections import movers, moves, treated
 
 if TYPE_CHECKING:
-    from crm_portfolio.portfolio import Portfolio
     from crm_portfolio.writeback._plan import Plan
 
-__all__ = ["markdown", "text"]
+__all__ = ["text"]
 
 _LARGEST: Final = 5
 _SHOWN: Final = 6
@@ -32,72 +24,19 @@ _REFUSALS: Final = 2
 _Lines = list[str]
 
 
-@attrs.frozen
-class _Style:
-    """How ids, points of a list, facts below it and headings are set."""
-
-    shown: Callable[[str], str]
-    point: str
-    fact: str = ""
-    strong: str = ""
-    names: Mapping[str, str] = attrs.field(factory=dict)
-    lang: Lang = "en"
-
-    def title(self, words: str) -> str:
-        return f"{self.strong}{words}{self.strong}"
-
-    def account(self, record_id: str) -> str:
-        name = self.names.get(record_id)
-        return self.shown(f"{name} ({record_id})" if name else record_id)
-
-    def move(self, before: Value, after: Value) -> str:
-        return f"{self.value(before)}→{self.value(after)}"
-
-    def value(self, value: Value) -> str:
-        return "empty" if value is None else self.shown(str(value))
-
-    def because(self, reasons: Sequence[Reason]) -> str:
-        """The first reason, which is the rule; the others are in the plan."""
-        if not reasons:
-            return ""
-        said = sentence(reasons[0], self.lang, names=self.names)
-        return f". {self.shown(said)}"
-
-
 def text(plan: Plan) -> str:
-    """The plan for a terminal."""
-    return "\n".join(_lines(plan, _Style(inert, "  ")))
-
-
-def markdown(plan: Plan, names: Portfolio | None, lang: Lang) -> str:
-    """The plan for a chat or a ticket."""
-    style = _Style(inert_cell, "- ", "- ", "**", _names(names), lang)
-    head, *rest = _lines(plan, style)
-    return "\n".join([style.title(head), "", *rest]) + "\n"
-
-
-def _names(portfolio: Portfolio | None) -> dict[str, str]:
-    if portfolio is None:
-        return {}
-    accounts = to_arrow(portfolio["account"])
-    if "name" not in accounts.column_names:
-        return {}
-    pairs = zip(
-        accounts["account_id"].to_pylist(), accounts["name"].to_pylist(), strict=True
-    )
-    return {record_id: name for record_id, name in pairs if name}
-
-
-def _lines(plan: Plan, style: _Style) -> _Lines:
-    return [
+    """The plan for a terminal, in fewer than 24 lines: ids, never names."""
+    lines = [
         _head(plan),
         _extent(plan),
-        *(style.point + line for line in _by_field(plan, style)),
-        *_movers(plan, style),
-        *(style.fact + line for line in _people(plan, style)),
-        *(style.fact + style.title(line) for line in _refused(plan)),
-        style.fact + _calls(plan),
+        *(f"  {line}" for line in _by_field(plan)),
+        *_movers(plan),
+        *_people(plan),
+        *_near(plan),
+        *_refused(plan),
+        _calls(plan),
     ]
+    return "\n".join(lines)
 
 
 def _head(plan: Plan) -> str:
@@ -119,68 +58,66 @@ def _extent(plan: Plan) -> str:
     )
 
 
-def _by_field(plan: Plan, style: _Style) -> _Lines:
+def _by_field(plan: Plan) -> _Lines:
     """A line for each field with choices, one for all others together."""
     lines, others = [], []
     touched = {c.change.column for c in plan.changes} - {STAMP}
+    emptied = Counter(c.change.column for c in plan.changes if c.change.after is None)
     for column in (column for column in FIELDS if column in touched):
-        count, filled = plan.counts.get(column, 0), plan.first_fills.get(column, 0)
-        parts = [f"{count:,} changed"] * bool(count)
-        parts += [f"{filled:,} filled for the first time"] * bool(filled)
+        is_told = bool(FIELDS[column].choices)  # the moves say how many are emptied
+        counted = (
+            (plan.counts.get(column, 0), "changed"),
+            (0 if is_told else emptied[column], "of them emptied"),
+            (plan.first_fills.get(column, 0), "filled for the first time"),
+        )
+        parts = [f"{count:,} {what}" for count, what in counted if count]
         said = f"{column}: {', '.join(parts)}"
-        if FIELDS[column].choices:
-            lines.append(said + _moves(plan.changes, column, style))
+        if is_told:
+            lines.append(said + _moves(plan, column))
         else:
             others.append(said)
     return [*lines, *(["; ".join(others)] if others else [])]
 
 
-def _moves(changes: Iterable[PlannedChange], column: str, style: _Style) -> str:
-    moves = Counter(
-        (c.change.before, c.change.after) for c in changes if c.change.column == column
-    )
-    ranked = sorted(moves.items(), key=lambda item: (-item[1], str(item[0])))
-    told = [f"{style.move(*move)} {count:,}" for move, count in ranked[:_SHOWN]]
+def _moves(plan: Plan, column: str) -> str:
+    ranked = moves(plan.changes, column)
+    told = [f"{_move(*move)} {count:,}" for move, count in ranked[:_SHOWN]]
     return f" ({', '.join(told)}{', …' if ranked[_SHOWN:] else ''})"
 
 
-def _movers(plan: Plan, style: _Style) -> _Lines:
+def _move(before: Value, after: Value) -> str:
+    return f"{_value(before)}→{_value(after)}"
+
+
+def _value(value: Value) -> str:
+    return "empty" if value is None else inert(str(value))
+
+
+def _movers(plan: Plan) -> _Lines:
     """The largest accounts whose tier moves, else those that get their first."""
-    tiers = [
-        (record, planned)
-        for record in plan.records
-        for planned in record.changes
-        if planned.change.column == "tier"
-    ]
-    moved = [pair for pair in tiers if not pair[1].is_first_fill]
-    chosen = sorted(moved or tiers, key=_by_rank)[:_LARGEST]
-    if not chosen:
+    pairs, have_moved = movers(plan)
+    if not pairs:
         return []
-    words = "Largest accounts that move:" if moved else "Largest accounts, first tier:"
-    lines = [
-        f"{style.point}{style.account(record.record_id)} "
-        f"{style.move(planned.change.before, planned.change.after)}"
-        f"{style.because(planned.reasons)}"
-        for record, planned in chosen
-    ]
-    return ["", style.title(words), *lines]
-
-
-def _by_rank(pair: tuple[PlannedRecord, PlannedChange]) -> tuple[bool, int, str]:
-    record = pair[0]
-    return record.rank is None, record.rank or 0, record.record_id
-
-
-def _people(plan: Plan, style: _Style) -> _Lines:
-    kept = "kept" if plan.header.policy.edited == "keep" else "overwritten"
-    # What stands there instead may be a later run's, too.
-    edited = (
-        "Changed since, kept" if plan.header.undoes else f"Edited by people, {kept}"
+    words = (
+        "Largest accounts that move:" if have_moved else "Largest accounts, first tier:"
     )
+    lines = []
+    for record, planned in pairs[:_LARGEST]:
+        # The first reason is the rule; the others are in the file of the plan.
+        because = [inert(sentence(reason, "en")) for reason in planned.reasons[:1]]
+        move = _move(planned.change.before, planned.change.after)
+        lines.append(". ".join([f"  {inert(record.record_id)} {move}", *because]))
+    return ["", words, *lines]
+
+
+def _people(plan: Plan) -> _Lines:
+    # What stands there instead may be a later run's, too.
+    edited = "Changed since, kept" if plan.header.undoes else "Edited by people"
     told = (
-        ("Pinned by people", [_pinned(each, style) for each in plan.pinned]),
-        (edited, [_edited(each, style) for each in plan.edited]),
-        ("Not in the CRM", [style.account(each) for each in plan.missing]),
+        ("Pinned by people", [_pinned(each) for each in plan.pinned]),
+        ("Tier pins ended", [_ended(each) for each in plan.ended]),
+        (edited, [_edited(plan, *each) for each in treated(plan)]),
+        ("Not in the CRM", [inert(each) for each in plan.missing]),
     )
     return [f"{words}: {len(each):,} ({_few(each)})" for words, each in told if each]
 
@@ -189,15 +126,30 @@ def _few(told: Sequence[str]) -> str:
     return ", ".join(told[:_LARGEST]) + (", …" if told[_LARGEST:] else "")
 
 
-def _pinned(pinned: Pinned, style: _Style) -> str:
+def _pinned(pinned: Pinned) -> str:
     until = f" until {pinned.until_on}" if pinned.until_on else ""
-    by = f" by {style.shown(pinned.by)}" if pinned.by else ""
-    return f"{style.account(pinned.record_id)} {style.shown(pinned.tier)}{until}{by}"
+    by = f" by {inert(pinned.by)}" if pinned.by else ""
+    return f"{inert(pinned.record_id)} {inert(pinned.tier)}{until}{by}"
 
 
-def _edited(edited: Edited, style: _Style) -> str:
-    columns = " ".join(edited.columns)
-    return style.account(edited.record_id) + (f" {columns}" if columns else "")
+def _ended(ended: Ended) -> str:
+    return f"{inert(ended.record_id)} {inert(ended.tier)} on {ended.until_on}"
+
+
+def _edited(
+    plan: Plan, edited: Edited, kept: Sequence[str], overwritten: Sequence[str]
+) -> str:
+    told = [inert(edited.record_id), *kept]
+    if kept and not plan.header.undoes:
+        told.append("kept")
+    if overwritten:
+        told += [*overwritten, "overwritten"]
+    return " ".join(told)
+
+
+def _near(plan: Plan) -> _Lines:
+    near = list(dict.fromkeys(inert(each.record_id) for each in plan.borders))
+    return [f"Near a border: {len(near):,} ({_few(near)})"] if near else []
 
 
 def _refused(plan: Plan) -> _Lines:

@@ -13,15 +13,19 @@ from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.schema import TableName
 
-__all__ = ["Measure", "as_lines", "collected", "placed", "revenue_lines"]
+__all__ = ["TABLE_OF", "Measure", "as_lines", "collected", "placed", "revenue_lines"]
 
 Measure = Literal["net_revenue", "booked"]
 """Invoiced revenue net of concessions, or the amount of opportunities won."""
+TABLE_OF: Mapping[Measure, TableName] = {
+    "net_revenue": "revenue_line",
+    "booked": "opportunity",
+}
 
 
 def revenue_lines(portfolio: Portfolio, measure: Measure, needed_by: str) -> Any:
     """The long table of the measure, or the error that names it."""
-    table: TableName = "revenue_line" if measure == "net_revenue" else "opportunity"
+    table = TABLE_OF[measure]
     if table not in portfolio:
         raise MissingTableError(table, needed_by)
     return as_lines(portfolio[table], measure, portfolio.minor_digits)

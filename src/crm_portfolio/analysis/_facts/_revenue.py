@@ -16,6 +16,7 @@ from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Revenue
 from crm_portfolio._wording import Reason
 from crm_portfolio.analysis._facts._lines import (
+    TABLE_OF,
     Measure,
     collected,
     placed,
@@ -37,6 +38,7 @@ class RevenueFacts:
         has_previous: Whether the book reaches back before the period.
         account: The account table, sorted by id as the revenue is.
         rejected: Lines that count for no account or no period, or lack their amount.
+        left_out: How many lines never came into the portfolio, and why.
     """
 
     measure: Measure
@@ -45,6 +47,7 @@ class RevenueFacts:
     has_previous: bool
     account: pa.Table
     rejected: pa.Table
+    left_out: tuple[Reason, ...]
     digits: int
     currency: str
 
@@ -95,7 +98,7 @@ class RevenueFacts:
 
     def warnings(self) -> list[Reason]:
         """What the lines themselves call for."""
-        found = [self._amounts_unknown(), self._without_account()]
+        found = [*self.left_out, self._amounts_unknown(), self._without_account()]
         return [warning for warning in found if warning]
 
     def _amounts_unknown(self) -> Reason | None:
@@ -148,6 +151,7 @@ def revenue_facts(
         has_previous=before is not None and book_begins < span.start,
         account=account,
         rejected=_rejected(lines, span),
+        left_out=_left_out(portfolio, measure),
         digits=portfolio.minor_digits,
         currency=portfolio.currency,
     )
@@ -220,6 +224,26 @@ def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
         .agg(*(nw.col(name).sum() for name in _SUMS), nw.col("first_on").min())
     )
     return collected(by_month)
+
+
+def _left_out(portfolio: Portfolio, measure: Measure) -> tuple[Reason, ...]:
+    """What came in and could not be kept: revenue that no figure below shows."""
+    table = TABLE_OF[measure]
+    faults = to_arrow(portfolio.faults).select(["table", "value", "fault"])
+    mine = faults.filter(pc.equal(faults["table"], table))
+    rateless = mine.filter(pc.equal(mine["fault"], "no_rate"))["value"]
+    homeless = mine.filter(pc.equal(mine["fault"], "dangling_required_account_id"))
+    found = []
+    if len(rateless):
+        named = ", ".join(sorted(set(rateless.to_pylist())))
+        found.append(
+            Reason(
+                "left_out_without_rate", {"lines": len(rateless), "currencies": named}
+            )
+        )
+    if len(homeless):
+        found.append(Reason("left_out_of_unknown_accounts", {"lines": len(homeless)}))
+    return tuple(found)
 
 
 def _rejected(lines: Any, span: Period) -> pa.Table:

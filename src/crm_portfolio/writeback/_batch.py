@@ -1,0 +1,169 @@
+"""How does one batch get there, and what came of each of its changes?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+
+from crm_portfolio._managed import PIN, STAMP
+from crm_portfolio._storage import now
+from crm_portfolio.archive import ChangeState, Entry, Key
+from crm_portfolio.errors import CrmPortfolioError, TransientError
+from crm_portfolio.protocols import Careful, Change, Connector, Outcome
+from crm_portfolio.writeback._held import Row, as_text, read_rows
+from crm_portfolio.writeback._journal import Recorder
+from crm_portfolio.writeback._planned import PlannedRecord
+from crm_portfolio.writeback._readback import has_landed, overwritten, seen, stands
+
+__all__ = ["Batch", "Guard"]
+
+
+class Guard(Protocol):
+    """Says whether the org is still ours to write."""
+
+    def check(self) -> None: ...
+
+
+@attrs.define(eq=False)
+class Batch:
+    """Some accounts on their way to the CRM.
+
+    Attributes:
+        also: Columns besides ours that are read with them.
+        is_last: What is refused for the moment is refused for good.
+        sent: The changes that went, once they have.
+        before: How the accounts stood right before that, by id.
+    """
+
+    crm: Connector
+    recorder: Recorder
+    guard: Guard
+    records: Sequence[PlannedRecord]
+    also: Sequence[str] = ()
+    is_last: bool = False
+    sent: Sequence[Change] = ()
+    before: Mapping[str, Row] = attrs.field(factory=dict)
+    _intent: int = 0
+    _since: datetime = attrs.field(factory=now)
+
+    def write(self) -> TransientError | None:
+        """Read the accounts again and send what still holds; the error that ended it.
+
+        The intent is on disk before anything is sent, the answer when this returns.
+        """
+        ids = [record.record_id for record in self.records]
+        self._since = now()
+        self.before = read_rows(self.crm, ids, self.also)
+        send: list[Change] = []
+        left: list[Entry] = []
+        for record in self.records:
+            for judged in self._judged(record, self.before.get(record.record_id)):
+                if isinstance(judged, Entry):
+                    left.append(judged)
+                else:
+                    send.append(judged)
+        self.guard.check()
+        self._intent = self.recorder.intend(send, left)
+        self.sent = send
+        return self._answered() if send else None
+
+    def check(self) -> Mapping[str, Row]:
+        """Read back what was sent, and how its accounts stand now."""
+        if not self.sent:
+            return {}
+        standing = self.recorder.standing
+        ids = list(dict.fromkeys(change.record_id for change in self.sent))
+        rows = read_rows(self.crm, ids, self.also)
+        found = {entry.key: entry for entry in seen(self.sent, rows, standing)}
+        ours = [
+            change
+            for change in self.sent
+            if found.get(_key(change), standing.entries[_key(change)]).state
+            == "written"
+        ]
+        lost = overwritten(self.crm, ours, since=self._since)
+        found |= {entry.key: entry for entry in lost}
+        self.recorder.check(self._intent, list(found.values()))
+        return rows
+
+    def _judged(
+        self, record: PlannedRecord, row: Row | None
+    ) -> Iterator[Change | Entry]:
+        """Each change that has no state yet, to be sent as it is or not to be sent."""
+        changes = [
+            planned.change
+            for planned in record.changes
+            if not self.recorder.is_settled(planned.change)
+        ]
+        if row is None:
+            yield from (Entry(change, "gone") for change in changes)
+            return
+        arrived = self._arrived(changes, row)
+        yield from (stands(change, row) for change in arrived)
+        holds = (
+            as_text(row[STAMP]) == record.stamp
+            and tuple(row[column] for column in PIN) == record.pin
+        )
+        is_sent = False
+        # The stamp goes last: it is written only beside another change.
+        for change in sorted(changes, key=lambda c: (c.column == STAMP, c.column)):
+            if change in arrived:
+                continue
+            current = row[change.column]
+            may_go = is_sent if change.column == STAMP else holds
+            if current == change.after:
+                yield Entry(change, "unchanged")
+            elif may_go and current == change.before:
+                is_sent = True
+                yield change
+            else:
+                yield Entry(change, "stale", found=current)
+
+    def _arrived(self, changes: Sequence[Change], row: Row) -> list[Change]:
+        """Those that an earlier batch wrote, whether or not its answer came."""
+        unchecked = self.recorder.standing.unchecked
+        sure = [change for change in changes if _key(change) in unchecked]
+        doubtful = [c for c in changes if self.recorder.is_in_doubt(c)]
+        return [*sure, *(doubtful if has_landed(doubtful, row) else ())]
+
+    def _answered(self) -> TransientError | None:
+        outcomes: dict[Key, Outcome] = {}
+        unanswered: ChangeState = "unknown"
+        try:
+            for outcome in self._outcomes():
+                outcomes[_key(outcome.change)] = outcome
+        except CrmPortfolioError as error:
+            # What was in flight has come back as unknown; the rest never left.
+            unanswered = "not_sent"
+            if not isinstance(error, TransientError):
+                raise
+            return error
+        finally:
+            entries = [
+                self._entry(change, outcomes.get(_key(change)), unanswered)
+                for change in self.sent
+            ]
+            self.recorder.settle(self._intent, entries)
+        return None
+
+    def _outcomes(self) -> Iterator[Outcome]:
+        # Between a lost answer and a second sending somebody may edit: we look first.
+        if isinstance(self.crm, Careful):
+            return self.crm.write_once("account", self.sent)
+        return self.crm.write("account", self.sent)
+
+    def _entry(
+        self, change: Change, outcome: Outcome | None, unanswered: ChangeState
+    ) -> Entry:
+        if outcome is None:
+            return Entry(change, unanswered)
+        is_over = self.is_last or not outcome.is_passing
+        state = outcome.state if is_over else "not_sent"
+        return Entry(change, state, outcome.code, field=outcome.field)
+
+
+def _key(change: Change) -> Key:
+    return change.record_id, change.column

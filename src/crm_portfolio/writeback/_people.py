@@ -1,0 +1,99 @@
+"""What have people done to our fields: which did they edit, which tier do they hold?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import attrs
+
+from crm_portfolio._managed import PIN, STAMP, VALUES, is_own, run_of
+from crm_portfolio.protocols import Value
+from crm_portfolio.writeback._held import Row, as_text
+from crm_portfolio.writeback._limits import Policy
+from crm_portfolio.writeback._planned import Ended, Pinned
+
+__all__ = ["Edits", "ended_pin", "find_edits", "is_edited", "valid_pin"]
+
+
+def valid_pin(record_id: str, row: Row, as_of: date) -> Pinned | None:
+    """The tier a person holds fast on that day, if any."""
+    tier, until_on, by = (row[column] for column in PIN)
+    if tier is None or (isinstance(until_on, date) and until_on < as_of):
+        return None
+    until_on = until_on if isinstance(until_on, date) else None
+    return Pinned(record_id, str(tier), until_on, as_text(by))
+
+
+def ended_pin(
+    record_id: str, row: Row, as_of: date, told_on: date | None
+) -> Ended | None:
+    """The pin that ended before that day, unless the run of ``told_on`` has said so."""
+    tier, until_on, by = (row[column] for column in PIN)
+    if tier is None or not isinstance(until_on, date) or until_on >= as_of:
+        return None
+    if told_on is not None and until_on < told_on:
+        return None
+    return Ended(record_id, str(tier), until_on, as_text(by))
+
+
+def is_edited(row: Row) -> bool:
+    """Whether the managed values are not as a run of ours left them."""
+    if row[STAMP] is None:
+        return any(row[column] is not None for column in VALUES)
+    return not is_own(as_text(row[STAMP]), row)
+
+
+@attrs.frozen
+class Edits:
+    """What is known of the edits on one account.
+
+    Attributes:
+        columns: Those that hold another value than our last run left there; None where
+            nobody can tell.
+        ours: What our last run left in each field it ever wrote.
+    """
+
+    columns: frozenset[str] | None
+    ours: Mapping[str, Value]
+
+    def standing(
+        self, row: Row, wanted: Mapping[str, Value], policy: Policy
+    ) -> frozenset[str]:
+        """The fields in which a person's edit stays, or may; none: all is ours again.
+
+        An edit stays unless the policy overwrites it with what the results assign, also
+        where the two agree today.
+        """
+        replaced = {c: wanted[c] for c in wanted if policy.of(c) == "overwrite"}
+        if self.columns is not None:
+            # Who only took the stamp away changed none of our values.
+            ends = {STAMP} if policy.edited != "keep" else set[str]()
+            return self.columns - replaced.keys() - ends
+        if is_own(as_text(row[STAMP]), {**row, **replaced}):
+            return frozenset()  # whatever was edited is among what is replaced
+        return frozenset(c for c in VALUES if policy.of(c) != "overwrite")
+
+    def may_change(self, column: str, policy: Policy) -> bool:
+        """Whether, beside an edit that stays, this field of the account may change."""
+        match policy.of(column):
+            case "overwrite":
+                return True
+            case "report":
+                return self.columns is not None and column not in self.columns
+            case "keep":
+                return False
+
+
+def find_edits(row: Row, ours: Mapping[str, Value] | None) -> Edits:
+    """What was edited on an account whose stamp does not fit.
+
+    Args:
+        ours: What our last run left there, the stamp included; None without an archive.
+    """
+    mark = as_text(row[STAMP])
+    if ours is None or (run_of(mark) and mark != ours.get(STAMP)):
+        # Its newest stamp is of a run that this archive does not hold.
+        return Edits(None, {})
+    columns = {column for column in (*VALUES, STAMP) if row[column] != ours.get(column)}
+    return Edits(frozenset(columns) or None, ours)

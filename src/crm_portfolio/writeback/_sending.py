@@ -1,0 +1,181 @@
+"""How do changes get sent until each has one state?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import attrs
+
+from crm_portfolio.archive import Key
+from crm_portfolio.errors import TransientError
+from crm_portfolio.protocols import Connector, Progress
+from crm_portfolio.writeback._batch import Batch, Guard
+from crm_portfolio.writeback._canary import unexpected
+from crm_portfolio.writeback._held import mapped_columns, read_rows
+from crm_portfolio.writeback._journal import Recorder
+from crm_portfolio.writeback._limits import Limits
+from crm_portfolio.writeback._planned import PlannedRecord
+from crm_portfolio.writeback._portions import portion
+
+__all__ = ["Sending", "Sleep", "Stop", "StoppedError"]
+
+# What was refused for the moment is sent again so often, each time in half the portion.
+_ROUNDS: Final = 5
+# So many lost answers in a row, and the CRM is taken to be away.
+_STRIKES: Final = 5
+_FIRST_WAIT_SECONDS: Final = 1.0
+_LONGEST_WAIT_SECONDS: Final = 60.0
+_NAP_SECONDS: Final = 1.0
+_PARENT: Final = "parent_id"
+_THERE: Final = ("written", "overwritten_in_window")
+Sleep = Callable[[float], object]
+Stop = Callable[[], bool]
+
+
+class StoppedError(Exception):
+    """Somebody asked to stop; the batch in flight is finished."""
+
+
+@attrs.define(eq=False)
+class Sending:
+    """Takes accounts to the CRM, batch by batch.
+
+    Attributes:
+        stop: Asked between batches.
+        total: Accounts of the plan, for the progress.
+    """
+
+    crm: Connector
+    recorder: Recorder
+    guard: Guard
+    stop: Stop
+    sleep: Sleep
+    progress: Progress | None
+    total: int
+    _done: int = 0
+    _size: int = 1
+    _most: int = 1
+    _strikes: int = 0
+    _failure: TransientError | None = None
+
+    def send_first(
+        self, records: Sequence[PlannedRecord], limits: Limits
+    ) -> tuple[Key, ...] | None:
+        """Write these, let the CRM settle, look at all of them, and say what moved.
+
+        None: nothing was written, or there was no time to settle; they tell nothing.
+        """
+        batch = self._begun(records, also=mapped_columns(self.crm))
+        self._send(batch, settle_seconds=limits.settle_seconds)
+        standing = self.recorder.standing
+        confirmed = set(standing.unchecked)
+        after = batch.check()
+        self._tell(batch)
+        keys = {(change.record_id, change.column): change for change in batch.sent}
+        # Those whose answer was lost are known to be there only now.
+        arrived = {key for key in keys if standing.entries[key].state in _THERE}
+        written = [keys[key] for key in keys.keys() & (confirmed | arrived)]
+        if not written or self.stop():
+            return None
+        ids = {change.record_id for change in written}
+        before = {one: row for one, row in batch.before.items() if one in ids}
+        allowed = limits.expected_changes
+        return tuple(unexpected(written, before, after, expected=allowed))
+
+    def send(self, records: Sequence[PlannedRecord]) -> None:
+        """Write these; what was refused for the moment goes again, later and in less.
+
+        Raises:
+            TransientError: The CRM is out of reach. Applying the same plan goes on.
+            StoppedError: It was asked for, between two batches.
+        """
+        if not records:
+            return
+        self._size = self._most = portion(self.crm, len(records))
+        self._in_batches(records)
+        for tries in range(1, _ROUNDS + 1):
+            left = [record for record in records if self.recorder.owes(record)]
+            if not left:
+                return
+            self._wait(tries)
+            self._size = self._most = max(min(self._most, len(left)) // 2, 1)
+            self._in_batches(self._by_parent(left), is_last=tries == _ROUNDS)
+        if self._failure is not None and any(map(self.recorder.owes, records)):
+            raise self._failure
+
+    def may_go_on(self) -> None:
+        """Asked between two batches.
+
+        Raises:
+            StoppedError: Somebody wants the run to end here.
+        """
+        if self.stop():
+            raise StoppedError
+
+    def _in_batches(
+        self, records: Sequence[PlannedRecord], *, is_last: bool = False
+    ) -> None:
+        start = 0
+        while start < len(records):
+            self.may_go_on()
+            part = records[start : start + self._size]
+            start += len(part)
+            batch = self._begun(part, is_last=is_last)
+            self._send(batch)
+            batch.check()
+            self._tell(batch)
+
+    def _begun(
+        self,
+        records: Sequence[PlannedRecord],
+        *,
+        also: Sequence[str] = (),
+        is_last: bool = False,
+    ) -> Batch:
+        return Batch(self.crm, self.recorder, self.guard, records, also, is_last)
+
+    def _send(self, batch: Batch, *, settle_seconds: float = 0.0) -> None:
+        """Send it; where answers were lost, the next ones are smaller, and later."""
+        failure = batch.write()
+        if failure is None:
+            self._strikes = 0
+            self._size = min(2 * self._size, self._most)
+            if batch.sent:
+                self._pause(settle_seconds)
+            return
+        self._failure = failure
+        self._strikes += 1
+        is_in_doubt = any(map(self.recorder.is_in_doubt, batch.sent))
+        if not is_in_doubt or self._strikes > _STRIKES:
+            raise failure
+        self._size = max(self._size // 2, 1)
+        self._wait(self._strikes)
+
+    def _by_parent(self, records: Sequence[PlannedRecord]) -> Sequence[PlannedRecord]:
+        """Families side by side: whoever holds one of them holds up no other batch."""
+        if len(records) < 2 or _PARENT not in mapped_columns(self.crm):
+            return records
+        ids = [record.record_id for record in records]
+        rows = read_rows(self.crm, ids, (_PARENT,))
+        parents = {one: row[_PARENT] or one for one, row in rows.items()}
+        return sorted(
+            records, key=lambda r: (str(parents.get(r.record_id, "")), r.record_id)
+        )
+
+    def _tell(self, batch: Batch) -> None:
+        self._done += sum(not self.recorder.owes(record) for record in batch.records)
+        if self.progress:
+            self.progress("apply", self._done, self.total)
+
+    def _wait(self, tries: int) -> None:
+        """Longer each time, and never as long as others who wait for the same."""
+        longest = min(_FIRST_WAIT_SECONDS * 2 ** (tries - 1), _LONGEST_WAIT_SECONDS)
+        self._pause(longest * random.uniform(0.5, 1.0))  # noqa: S311 - chance, not secrecy
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep so long, or until somebody asks to stop."""
+        while seconds > 0 and not self.stop():
+            self.sleep(min(seconds, _NAP_SECONDS))
+            seconds -= _NAP_SECONDS

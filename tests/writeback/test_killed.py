@@ -1,0 +1,51 @@
+"""Does an apply that was killed, wherever it stood, end as if nothing had happened?"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("killed.py")
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
+
+
+def deaths(way: str, place: Path, *, step: int) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, SCRIPT, way, place, str(step)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("way", "step", "counts"),
+    [
+        ("rest", 1, {"gone": 6, "rejected": 6, "stale": 1, "written": 59}),
+        ("hubspot", 1, {"gone": 6, "stale": 1, "written": 65}),
+        ("bulk", 5, {"gone": 6, "rejected": 6, "stale": 1, "written": 59}),
+    ],
+)
+def test_killed_at_any_call_and_any_write_to_disk_it_ends_as_if_it_had_not_been(
+    way: str, step: int, counts: dict[str, int], tmp_path: Path
+) -> None:
+    unbroken, *killed = deaths(way, tmp_path, step=step)
+    assert (unbroken["codes"], unbroken["interrupted"]) == ([0], "")
+    assert unbroken["counts"] == counts
+    *dead, survived = killed
+    print(f"{way}: killed at {len(dead)} of {survived['count']} points")
+    assert [death["at"] for death in dead] == [*range(1, survived["count"] + 1, step)]
+    assert survived["count"] > 80
+    for death in killed:
+        assert death["codes"] == ([0] if death is survived else [-9, 0]), death
+        for told in ("org", "states", "counts", "interrupted"):
+            assert death[told] == unbroken[told], (told, death)
