@@ -25,7 +25,9 @@ def test_the_architecture_page_draws_the_checked_layers() -> None:
     assert drawn == layers
 
 
-@pytest.mark.parametrize("page", ["reference/settings", "how-to/connect-a-crm"])
+@pytest.mark.parametrize(
+    "page", ["reference/settings", "how-to/connect-a-crm", "how-to/run-every-night"]
+)
 def test_settings_on_a_page_can_be_loaded(page: str, tmp_path: Path) -> None:
     shown = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8").split("```toml")[1:]
     assert shown
@@ -33,6 +35,8 @@ def test_settings_on_a_page_can_be_loaded(page: str, tmp_path: Path) -> None:
         file = tmp_path / "portfolio.toml"
         file.write_text(part.split("```")[0], encoding="utf-8")
         Settings.load(file)
+        for org in Settings.orgs(file):
+            Settings.load(file, org=org)
 
 
 def test_every_setting_of_a_crm_is_on_the_page() -> None:

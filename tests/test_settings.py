@@ -8,13 +8,14 @@ from datetime import date
 from pathlib import Path
 from subprocess import run
 
+import attrs
 import pytest
 
 from crm_portfolio import analyse, samples
 from crm_portfolio.analysis import Abc, Bands, Quantiles, Slices, Stability
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Calendar, Period
-from crm_portfolio.settings import Settings
+from crm_portfolio.settings import Settings, SyncSettings
 
 
 @pytest.fixture
@@ -37,9 +38,69 @@ def refused(load):
     return message
 
 
+ORGS = """
+[limits]
+max_share = 0.3
+[sync]
+crm = "salesforce"
+archive = "runs"
+[orgs.east]
+[orgs.west]
+crm = "hubspot"
+environment = "WEST_"
+[orgs.west.limits]
+max_emptied = 1
+"""
+
+
+class TestSeveralOrgs:
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        file = tmp_path / "portfolio.toml"
+        file.write_text(ORGS, encoding="utf-8")
+        return file
+
+    def test_what_stands_with_an_org_lies_over_the_rest(self, file: Path) -> None:
+        west = Settings.load(file, org="west")
+        assert (west.sync.org, west.sync.crm) == ("west", "hubspot")
+        assert (west.limits.max_share, west.limits.max_emptied) == (0.3, 1)
+        assert west.sync.archive == str(file.parent / "runs")
+
+    def test_the_other_org_does_not_see_it(self, file: Path) -> None:
+        east = Settings.load(file, org="east")
+        assert (east.sync.crm, east.sync.environment) == ("salesforce", "")
+        assert east.limits.max_emptied == Settings().limits.max_emptied
+
+    def test_they_are_listed_in_the_order_of_the_file(self, file: Path) -> None:
+        assert Settings.orgs(file) == ("east", "west")
+
+    def test_an_org_that_is_not_there_is_told_with_its_neighbour(
+        self, file: Path
+    ) -> None:
+        with pytest.raises(SettingsError, match="did you mean 'west'"):
+            Settings.load(file, org="wets")
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("orgs = 3", "one table for each org"),
+            ('[orgs]\neast = "salesforce"', "one table for each org"),
+            ('[orgs."../x"]', "letters, digits"),
+        ],
+    )
+    def test_what_is_no_table_of_orgs_is_refused(self, refused, text, said) -> None:
+        assert said in refused(text)
+
+    def test_a_key_that_is_none_is_refused_in_an_org_too(self, file: Path) -> None:
+        file.write_text(ORGS + "max_emtied = 2\n", encoding="utf-8")
+        with pytest.raises(SettingsError, match="did you mean 'max_emptied'"):
+            Settings.load(file, org="west")
+
+
 class TestWhatAFileSays:
     def test_an_empty_file_is_the_defaults(self, load) -> None:
-        assert load("") == Settings()
+        found = load("")
+        assert attrs.evolve(found, sync=SyncSettings()) == Settings()
 
     def test_every_layer_gets_its_own(self, load) -> None:
         settings = load(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crm_portfolio._analyse import analyse
     from crm_portfolio._doctor import doctor
     from crm_portfolio._pull import PullSettings, pull
+    from crm_portfolio._sync import sync
     from crm_portfolio.archive import Archive
     from crm_portfolio.connectors import connect
     from crm_portfolio.portfolio import Calendar, Period, Portfolio
@@ -41,6 +42,7 @@ __all__ = [
     "pull",
     "samples",
     "setup",
+    "sync",
     "undo",
 ]
 
@@ -62,6 +64,7 @@ _HOMES = {
     "pull": "_pull",
     "samples": "",
     "setup": "writeback",
+    "sync": "_sync",
     "undo": "writeback",
 }
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from crm_portfolio._frames import from_arrow
-from crm_portfolio.analysis import _facts
+from crm_portfolio._wording import sentence
+from crm_portfolio.analysis import _facts, tiers
 from crm_portfolio.analysis._facts import _revenue
 from crm_portfolio.analysis._facts._lines import as_lines
 from crm_portfolio.errors import MissingTableError
@@ -130,6 +131,36 @@ def test_lines_that_cannot_be_counted_are_listed_with_the_cause(booked):
         "revenue_without_account": {"lines": 1, "revenue": 7.25, "currency": "EUR"},
     }
     assert facts.coverage == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("measure", ["net_revenue", "booked"])
+def test_what_never_came_into_the_portfolio_is_warned_of(measure):
+    early, day = date(2025, 8, 1), date(2026, 1, 5)
+    rows = {
+        "account_id": ["A", "A", "A", "gone"],
+        "amount": [5.0, 7.0, 1.0, 2.0],
+        "currency": ["EUR", "USD", "USD", "EUR"],
+    }
+    days = [day, early, day, day]
+    won = {"opportunity_id": list("abcd"), "status": ["won"] * 4, "closed_on": days}
+    billed = {"line_id": list("abcd"), "booked_on": days}
+    named = ("opportunity", won) if measure == "booked" else ("revenue_line", billed)
+    rates = {"currency": ["USD"], "base": ["EUR"], "from_on": [day], "rate": [0.9]}
+    portfolio = Portfolio.from_frames(
+        as_of=date(2026, 6, 30),
+        currency="EUR",
+        account=pa.table({"account_id": ["A"]}),
+        exchange_rate=pa.table(rates),
+        **{named[0]: pa.table({**named[1], **rows})},
+    )
+    found = tiers(portfolio)
+    codes = {each.code: each.values for each in found.warnings}
+    assert codes["left_out_without_rate"] == {"lines": 1, "currencies": "USD"}
+    homeless = codes.get("left_out_of_unknown_accounts")
+    # An opportunity stays without its account, and counts among the rejected.
+    assert homeless == (None if measure == "booked" else {"lines": 1})
+    said = sentence(found.warnings[0])
+    assert said.startswith("1 line in USD of before the first exchange rate was left")
 
 
 @pytest.mark.parametrize("status", ["open", "lost"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import threading
 from datetime import date
@@ -11,6 +13,7 @@ import pytest
 
 from crm_portfolio._folder import write_folder
 from crm_portfolio._frames import to_arrow
+from crm_portfolio._pull._run import locked
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.simulator import Fault, Salesforce
 
@@ -242,6 +245,32 @@ def test_a_folder_is_brought_up_to_date(shell, crm: Salesforce, tmp_path) -> Non
         assert (tmp_path / "book" / path.name).read_bytes() == path.read_bytes()
 
 
+def test_a_cursor_of_another_version_makes_a_table_come_whole_and_not_an_error(
+    shell, crm: Salesforce, tmp_path
+) -> None:
+    command = ("pull", "salesforce", "--to", tmp_path / "x", *AS_OF)
+    assert shell(*command).exit_code == 0
+    file = tmp_path / "x" / "source" / "account" / "checkpoint.json"
+    known = json.loads(file.read_text())
+    known["copy"]["cursor"]["token"] = '{"v":0}'
+    file.write_text(json.dumps(known))
+    result = shell(*command, "--since-last")
+    assert result.exit_code == 0, result.stderr
+    assert "account is pulled whole again: since when to ask" in result.stderr
+    again = shell(*command, "--since-last")
+    assert "pulled whole again" not in again.stderr
+
+
+def test_a_folder_that_another_pull_has_is_left_to_it(
+    shell, crm: Salesforce, tmp_path
+) -> None:
+    with locked(tmp_path / "x" / "source"):
+        result = shell("pull", "salesforce", "--to", tmp_path / "x", *AS_OF)
+    assert result.exit_code == 6
+    assert f"process {os.getpid()}" in result.stderr
+    assert "it goes on where it stopped" not in result.stderr
+
+
 def test_only_the_tables_asked_for_are_pulled(shell, crm, tmp_path) -> None:
     command = ("pull", "salesforce", "--to", tmp_path / "book", *AS_OF)
     result = shell(*command, "--tables", "account, stage")
@@ -250,15 +279,28 @@ def test_only_the_tables_asked_for_are_pulled(shell, crm, tmp_path) -> None:
 
 
 def test_ctrl_c_leaves_a_folder_that_can_be_ended(
-    shell, crm: Salesforce, settings_file, tmp_path
+    shell, crm: Salesforce, settings_file, tmp_path, monkeypatch
 ) -> None:
     file = settings_file("[salesforce]\npage_size = 200\n")
     command = ("pull", "salesforce", "--to", tmp_path / "x", *AS_OF, "--settings", file)
-    crm.fault(Fault(at_call=1, kind="slow", seconds=4, route="GET query/{locator}"))
-    while_it_is_slow = threading.Timer(2, signal.raise_signal, [signal.SIGINT])
-    while_it_is_slow.start()
+    answer, asked, pressed = crm._server._answer, threading.Event(), threading.Event()
+
+    def held(request):
+        if request.path.rpartition("/query/")[2]:  # the second page of a table
+            asked.set()
+            pressed.wait(60)
+        return answer(request)
+
+    def press() -> None:
+        asked.wait(60)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        pressed.set()
+
+    monkeypatch.setattr(crm._server, "_answer", held)
+    someone = threading.Thread(target=press)
+    someone.start()
     result = shell(*command)
-    while_it_is_slow.join()
+    someone.join()
     assert result.exit_code == 130
     assert "it goes on where it stopped" in result.stderr
     assert shell(*command).exit_code == 0

@@ -16,11 +16,15 @@ from crm_portfolio.cli.apply import apply
 from crm_portfolio.cli.demo import demo
 from crm_portfolio.cli.doctor import doctor
 from crm_portfolio.cli.explain import explain
+from crm_portfolio.cli.history import history
 from crm_portfolio.cli.plan import plan
 from crm_portfolio.cli.pull import pull
+from crm_portfolio.cli.resend import resend
 from crm_portfolio.cli.setup import setup
 from crm_portfolio.cli.simulate import simulate
+from crm_portfolio.cli.sync import sync
 from crm_portfolio.cli.undo import undo
+from crm_portfolio.cli.verify import verify
 
 __all__ = ["app", "main"]
 
@@ -63,7 +67,7 @@ def start(
 
       crm-portfolio apply plan.jsonl --archive runs
 
-    Exit codes: 0 done, 1 unexpected, 2 usage, settings, login or a missing right, 3 partly done, 4 refused and nothing written, 5 transient (run it again), 7 data refused, 130 or 143 interrupted.
+    Exit codes: 0 done, 1 unexpected, 2 usage, settings, login or a missing right, 3 partly done, 4 refused and nothing written, 5 transient (run it again), 6 another run is at the org, 7 data refused, 130 or 143 interrupted.
     """
 
 
@@ -77,6 +81,10 @@ for _command in (
     plan,
     apply,
     undo,
+    resend,
+    verify,
+    history,
+    sync,
     simulate,
 ):
     app.command()(_run.guarded(_command))

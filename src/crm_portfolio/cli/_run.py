@@ -8,22 +8,25 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
-from typing import Final, ParamSpec
+from typing import Final, ParamSpec, Self
 
 import typer
 
 from crm_portfolio.cli._print import say
 from crm_portfolio.errors import CrmPortfolioError
 
-__all__ = ["guarded", "stop_on_sigterm"]
+__all__ = ["TERMINATED", "Stopping", "gravest", "guarded", "stop_on_sigterm"]
 
 _UNEXPECTED: Final = 1
 _INTERRUPTED: Final = 130
-_TERMINATED: Final = 143
+TERMINATED: Final = 143
+# Broken, then what only a person can mend, then what mends itself on the next night.
+_GRAVEST_FIRST: Final = (TERMINATED, _INTERRUPTED, _UNEXPECTED, 7, 2, 4, 6, 5, 3)
 _ASKS_FOR_TRACEBACK: Final = "CRM_PORTFOLIO_TRACEBACK"
 
 Arguments = ParamSpec("Arguments")
@@ -40,6 +43,46 @@ def stop_on_sigterm() -> None:
         raise _Terminated
 
     signal.signal(signal.SIGTERM, stop)
+
+
+class Stopping:
+    """SIGTERM while something is written: a wish, asked for between two batches.
+
+    What is in flight is finished and its journal is closed. A second SIGTERM stops at
+    once, like the first one outside of this.
+    """
+
+    def __init__(self) -> None:
+        self._is_wished = False
+        self._before: signal._HANDLER = None
+
+    def __call__(self) -> bool:
+        return self._is_wished
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, self._wish)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+            self._before = None
+
+    def _wish(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._is_wished:
+            raise _Terminated
+        self._is_wished = True
+
+    def code(self, otherwise: int) -> int:
+        """How the process ends: as stopped, if that was the wish."""
+        return TERMINATED if self._is_wished else otherwise
+
+
+def gravest(codes: Iterable[int]) -> int:
+    """Of several exit codes, the one that a person must see to first."""
+    found = set(codes)
+    return next((code for code in _GRAVEST_FIRST if code in found), 0)
 
 
 def guarded(
@@ -64,7 +107,7 @@ def _code_of(call: Callable[[], int | None]) -> int:
         return error.exit_code
     except _Terminated:
         say("crm-portfolio: stopped; what was done is kept.")
-        return _TERMINATED
+        return TERMINATED
     except KeyboardInterrupt:
         say("crm-portfolio: interrupted; what was done is kept.")
         return _INTERRUPTED

@@ -25,6 +25,7 @@ from crm_portfolio.cli._print import (
     show_json,
     show_rows,
 )
+from crm_portfolio.cli._run import Stopping
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["apply"]
 
-_COLUMNS: Final = ("account_id", "column", "after", "state", "code")
+_COLUMNS: Final = ("account_id", "column", "after", "state", "found", "code", "field")
 _FAILED_SHOWN: Final = 20
 
 
@@ -53,8 +54,9 @@ def apply(
 ) -> int:
     """Write a plan, and nothing but the plan, into the CRM it was made for.
 
-    Each record is read again first: what a person changed since is left alone. A journal
-    of every change is in the archive; `undo` takes its run back.
+    Each record is read again first: what a person changed since is left alone. The first
+    ones are looked at before the rest is written. A journal of every change is in the
+    archive; `undo` takes its run back. What was cut off goes on when it is applied again.
 
     crm-portfolio apply plan.jsonl --archive runs
     """
@@ -66,13 +68,14 @@ def apply(
     proposal = Plan.load(plan)
     # Said first: whoever stops it knows which run to take back.
     say(f"Run {proposal.id}, to {proposal.header.org}.")
-    with progress() as bar:
+    with progress() as bar, Stopping() as stop:
         journal = apply_plan(
             proposal,
             open_crm(crm or proposal.header.org.vendor, chosen),
             archive=Archive(archive),
             accept_changes=accept_changes,
             progress=bar,
+            stop=stop,
         )
     if output == "json":
         show_json(_facts(journal))
@@ -84,19 +87,20 @@ def apply(
         if failed:
             show_rows(_COLUMNS, failed)
     if journal.interrupted:
-        say(
-            f"Interrupted: apply {plan} again when the CRM is back; it goes on from here."
-        )
+        when = "" if stop() else " when the CRM is back"
+        say(f"Interrupted: apply {plan} again{when}; it goes on from here.")
     if journal.touched:
         there = shlex.quote(str(archive))
         way_back = f"{program()} undo {journal.run_id} --archive {there} -o PLAN"
         say(f"To take it back: {way_back}")
-    return journal.exit_code
+    is_cut_off = bool(journal.interrupted)
+    return stop.code(journal.exit_code) if is_cut_off else journal.exit_code
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
     change = entry.change
-    return change.record_id, change.column, change.after, entry.state, entry.code
+    where = (change.record_id, change.column, change.after)
+    return *where, entry.state, entry.found, entry.code, entry.field
 
 
 def _entries(journal: Journal) -> pa.Table:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from crm_portfolio._storage import write_atomically
 from crm_portfolio.cli._options import (
     OutputOption,
     PortfolioFolder,
@@ -17,6 +18,7 @@ from crm_portfolio.cli._options import (
     read_settings,
 )
 from crm_portfolio.cli._print import Output, program, say, show_csv, show_json
+from crm_portfolio.errors import SettingsError
 
 if TYPE_CHECKING:
     from crm_portfolio.writeback import Plan
@@ -33,19 +35,50 @@ def plan(
     to: Annotated[
         Path, typer.Option("--to", "-o", metavar="PLAN", help="The plan file to write.")
     ],
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where journals are kept. It tells which fields people edited, whether "
+            "accounts have gone since the last run, and which pins have ended.",
+        ),
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also write the plan as a Markdown document."
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also write the plan as a page for a browser."
+        ),
+    ] = None,
+    names: Annotated[
+        bool,
+        typer.Option("--names", help="With account names in these two; else ids only."),
+    ] = False,
     output: OutputOption = "table",
     settings: SettingsFile = None,
 ) -> None:
     """Compare the analyses with the CRM and write the difference into a file.
 
-    Nothing is written to the CRM: read the plan, then apply it.
+    Nothing is written to the CRM: read the plan, then apply it. What the limits of the
+    settings refuse is in the plan, and `apply` stops at it.
 
-    crm-portfolio plan book --crm salesforce -o plan.jsonl
+    crm-portfolio plan book --crm salesforce -o plan.jsonl --archive runs --html plan.html
     """
     from crm_portfolio._analyse import analyse
+    from crm_portfolio.archive import Archive
     from crm_portfolio.portfolio import Portfolio
     from crm_portfolio.writeback import plan as make_plan
 
+    if names and not (markdown or html):
+        raise typer.BadParameter(
+            "names stand in documents only: add --markdown FILE or --html FILE",
+            param_hint="--names",
+        )
     chosen = read_settings(settings)
     portfolio = Portfolio.load(folder)
     findings = analyse(portfolio, chosen)
@@ -55,15 +88,40 @@ def plan(
         held=portfolio,
         limits=chosen.limits,
         policy=chosen.policy,
+        archive=Archive(archive) if archive else None,
     )
     proposal.save(to)
+    named = portfolio if names else None
+    if markdown:
+        _write(markdown, proposal.to_markdown(named, lang=chosen.language))
+    if html:
+        _write(html, proposal.to_html(named, lang=chosen.language))
     show_plan(proposal, output)
-    tell_next(proposal, to, "FOLDER")
+    tell_next(proposal, to, archive or "FOLDER")
+
+
+def _write(path: Path, content: str) -> None:
+    """A document that its owner alone can read: there may be names in it."""
+    try:
+        write_atomically(path, content.encode(), private=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{str(path)!r} cannot be written: {error.strerror}. Name a file in a folder "
+            "that is there and that this user may write."
+        ) from error
+    say(f"{path}: the plan, to read.")
 
 
 def tell_next(proposal: Plan, to: Path, archive: Path | str) -> None:
     """What to do with the plan file."""
-    if proposal.changes:
+    if proposal.refusals:
+        count = len(proposal.changes)
+        say(
+            f"{to}: the limits refuse this plan, and `apply` will write nothing. Look at "
+            "it; if a broken pull is behind it, mend that and plan again; if it is right, "
+            f"apply it with --accept-changes {count}."
+        )
+    elif proposal.changes:
         there = shlex.quote(str(archive))
         way = f"{program()} apply {shlex.quote(str(to))} --archive {there}"
         say(f"{to}: nothing is written yet; this writes it: {way}")
@@ -97,13 +155,22 @@ def _facts(proposal: Plan) -> dict[str, object]:
         "org": attrs.asdict(proposal.header.org),
         "as_of": proposal.header.as_of,
         "undoes": proposal.header.undoes,
+        "population": proposal.header.population,
+        "population_before": proposal.header.previous,
+        "unknown": proposal.header.unknown,
         "counts": proposal.counts,
         "first_fills": proposal.first_fills,
         "refusals": [str(refusal) for refusal in proposal.refusals],
         "pinned": [attrs.asdict(pinned) for pinned in proposal.pinned],
         "edited": [attrs.asdict(edited) for edited in proposal.edited],
+        "ended": [attrs.asdict(ended) for ended in proposal.ended],
         "missing": proposal.missing,
+        "borders": [
+            {"record_id": each.record_id, **each.reason.to_dict()}
+            for each in proposal.borders
+        ],
         "call_estimate": proposal.call_estimate,
+        "quota": attrs.asdict(quota) if (quota := proposal.header.quota) else None,
         "changes": [
             {
                 **attrs.asdict(planned.change),

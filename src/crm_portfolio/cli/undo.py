@@ -29,15 +29,26 @@ def undo(
     to: Annotated[
         Path, typer.Option("--to", "-o", metavar="PLAN", help="The plan file to write.")
     ],
+    account: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only this account; may come several times."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="C", help="Only this field; may come several times."),
+    ] = None,
     crm: CrmName = None,
     output: OutputOption = "table",
     settings: SettingsFile = None,
 ) -> None:
     """Make a plan that takes a run back. Nothing is written until you apply it.
 
-    Only what still stands as that run left it is taken back; later edits stay.
+    Only what still stands as that run left it is taken back; later edits stay and are
+    listed. An undo can be taken back too.
 
     crm-portfolio undo RUN --archive runs -o back.jsonl
+
+    crm-portfolio undo RUN --archive runs --account 001A --column tier -o back.jsonl
 
     crm-portfolio apply back.jsonl --archive runs
     """
@@ -50,6 +61,8 @@ def undo(
         journal,
         open_crm(crm or journal.org.vendor, chosen),
         limits=chosen.limits,
+        accounts=account or None,
+        columns=column or None,
     )
     way_back.save(to)
     show_plan(way_back, output)

@@ -115,8 +115,8 @@ FAULTS: Mapping[str, FaultKind] = {
         FaultKind(
             "mixed_currencies",
             "stops",
-            "add an exchange_rate table, or convert the amounts",
-            "Rows in another currency than the portfolio's, and no exchange rates.",
+            "add an exchange_rate, or convert the amounts",
+            "Amounts in a currency that has no exchange rate to the portfolio's.",
         ),
         FaultKind(
             "amount_disagrees",
@@ -168,6 +168,12 @@ FAULTS: Mapping[str, FaultKind] = {
             "An account that the account table does not hold; the row is kept.",
         ),
         FaultKind(
+            "dangling_opportunity_id",
+            "kept",
+            "the opportunity is not in the opportunity table; set to null",
+            "An opportunity that the opportunity table does not hold; the row is kept.",
+        ),
+        FaultKind(
             "dangling_parent_id",
             "kept",
             "the account is its own root; pull the parent to keep the group whole",
@@ -208,7 +214,7 @@ FAULTS: Mapping[str, FaultKind] = {
             "no_rate",
             "left_out",
             "add a rate for its currency that holds on its date",
-            "A row whose currency has no rate on its date.",
+            "A row of a day before the first rate of its currency.",
         ),
     )
 }

@@ -1,17 +1,4 @@
-"""What did a person choose? One portfolio.toml, read into the layers' own classes.
-
-    currency = "EUR"
-    period = "last 12 months"
-
-    [tiers]
-    method = "slices"
-    count = 4
-
-    [limits]
-    max_share = 0.2
-
-Every mistake in the file is told at once. Secrets never stand in it.
-"""
+"""How does one file become the settings of all layers?"""
 
 from __future__ import annotations
 
@@ -50,6 +37,7 @@ from crm_portfolio.connectors.hubspot import HubSpotSettings
 from crm_portfolio.connectors.salesforce import SalesforceSettings
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.portfolio import Calendar, Period
+from crm_portfolio.settings._orgs import SyncSettings, of_org, orgs_of
 from crm_portfolio.writeback import Limits, Policy
 
 __all__ = ["Settings"]
@@ -72,7 +60,10 @@ _METHODS: Final[Mapping[str, type[Any]]] = {
     "slices": Slices,
 }
 _CONNECTORS: Final = ("salesforce", "hubspot", "files")
-_TABLES: Final = ("concentration", "tiers", "limits", "policy", "pull", *_CONNECTORS)
+_TABLES: Final = (
+    *("concentration", "tiers", "limits", "policy", "pull", "sync"),
+    *_CONNECTORS,
+)
 _KINDS: Final[Mapping[type[Any], str]] = {
     bool: "true or false",
     date: "a day such as 2026-06-30",
@@ -107,29 +98,42 @@ class Settings:
     limits: Limits = attrs.field(factory=Limits)
     policy: Policy = attrs.field(factory=Policy)
     pull: PullSettings = attrs.field(factory=PullSettings)
+    sync: SyncSettings = attrs.field(factory=SyncSettings)
     salesforce: SalesforceSettings = attrs.field(factory=SalesforceSettings)
     hubspot: HubSpotSettings = attrs.field(factory=HubSpotSettings)
     files: FilesSettings = attrs.field(factory=FilesSettings)
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
+    def load(cls, path: Path | str, *, org: str | None = None) -> Self:
         """The settings of a file.
 
+        Args:
+            org: The settings of one of its ``[orgs]``: what stands there, over the rest.
+
         Raises:
-            SettingsError: The file cannot be read, holds what may be a secret, or has
-                unknown keys or values that do not fit; all of them are named.
+            SettingsError: The file cannot be read, holds what may be a secret, has no
+                such org, or has unknown keys or values that do not fit; all of them are
+                named.
         """
         file = Path(path)
         written = _read(file)
         problems = [*_secrets(written, ())]
         try:
             if not problems:
-                settings = _converter.structure(_by_layer(written), cls)
-                return attrs.evolve(settings, period=None)  # the analyses hold it now
+                chosen = of_org(written, org, file.name)
+                settings = _converter.structure(_by_layer(chosen), cls)
+                sync = settings.sync.beside(file)
+                # The analyses hold the period now.
+                return attrs.evolve(settings, period=None, sync=sync)
         except BaseValidationError as error:
             problems = [*dict.fromkeys(_told(error, ()))]
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise SettingsError(f"{file.name} has {len(problems)} fault(s):\n{lines}")
+
+    @staticmethod
+    def orgs(path: Path | str) -> tuple[str, ...]:
+        """The names of the orgs in a file, in its order."""
+        return tuple(orgs_of(_read(Path(path))))
 
     @property
     def tier_names(self) -> tuple[str, ...]:

@@ -1,0 +1,223 @@
+"""How does the nightly job run, org after org?"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from crm_portfolio.cli._options import AsOf, as_of_or_today
+from crm_portfolio.cli._print import listed, program, progress, say
+from crm_portfolio.cli._run import TERMINATED, Stopping, gravest
+from crm_portfolio.errors import CrmPortfolioError
+
+if TYPE_CHECKING:
+    from crm_portfolio._sync import Run
+    from crm_portfolio.settings import Settings
+
+__all__ = ["sync"]
+
+Log = Literal["text", "json"]
+
+
+def sync(
+    orgs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ORG]...", help="Orgs of the settings file, in turn."),
+    ] = None,
+    *,
+    settings: Annotated[
+        Path,
+        typer.Option(
+            envvar="CRM_PORTFOLIO_SETTINGS",
+            metavar="portfolio.toml",
+            help="What to do, and where; no secret stands in it.",
+        ),
+    ],
+    as_of: AsOf = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every org of the settings file.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Stop after the plan; write nothing.")
+    ] = False,
+    log: Annotated[
+        Log, typer.Option(help="What is said on stderr: text, or a JSON line an event.")
+    ] = "text",
+) -> int:
+    """The nightly job: pull, analyse, plan and apply, under one lock for each org.
+
+    Only what changed since the last night is asked for, only what differs is written. A
+    plan beyond its limits is not applied: it is kept, and the exit code is 4.
+
+    crm-portfolio sync --settings portfolio.toml --log json
+
+    crm-portfolio sync europe asia --settings portfolio.toml --dry-run
+    """
+    chosen = _chosen(settings, orgs or [], every=every)
+    day = as_of_or_today(as_of) if log == "text" else as_of or _today()
+    codes: list[int] = []
+    for org, own in chosen:
+        codes.append(_night(org, own, day, dry_run=dry_run, log=log))
+        if codes[-1] == TERMINATED:
+            break
+    return gravest(codes)
+
+
+def _today() -> date:
+    return datetime.now(UTC).astimezone().date()  # noqa: TID251 - chosen here
+
+
+def _chosen(
+    file: Path, named: list[str], *, every: bool
+) -> Iterator[tuple[str, Callable[[], Settings]]]:
+    """Each org that was asked for, and how to read its settings."""
+    from crm_portfolio.settings import Settings
+
+    known = Settings.orgs(file)
+    if every and named:
+        raise typer.BadParameter("name the orgs, or say --all")
+    if (every or named) and not known:
+        raise typer.BadParameter(f"{file.name} has no [orgs]: leave the names away")
+    if known and not named and not every:
+        raise typer.BadParameter(
+            f"which orgs? {', '.join(known)}, or --all: nothing is chosen by itself"
+        )
+    wanted = dict.fromkeys(known if every else named) or {"": None}
+    for name in wanted:
+        yield name, lambda org=name: Settings.load(file, org=org or None)  # type: ignore[misc]
+
+
+def _night(
+    org: str, own: Callable[[], Settings], day: date, *, dry_run: bool, log: Log
+) -> int:
+    """One org's night, told as it goes; what one org refuses does not stop the others."""
+    from crm_portfolio._sync import sync as spend
+
+    tell, stop = _Told(org, is_json=log == "json"), Stopping()
+    run, failure, settings = None, None, None
+    try:
+        settings = own()
+        with ExitStack() as until, progress() as bar:
+            tell.once("planned", lambda: until.enter_context(stop))
+            run = spend(
+                settings,
+                as_of=day,
+                dry_run=dry_run,
+                progress=bar if log == "text" else None,
+                log=tell,
+                stop=stop,
+            )
+    except CrmPortfolioError as error:
+        failure = error
+        tell.failed(error)
+    if settings is not None and settings.sync.summary:
+        _summarise(settings, org, tell, run, failure)
+    if run is not None and log == "text":
+        _say(run, settings)
+    code = failure.exit_code if failure else run.exit_code if run else 0
+    return stop.code(code)
+
+
+class _Told:
+    """Events on stderr as they come: sentences, or one JSON object a line."""
+
+    def __init__(self, org: str, *, is_json: bool) -> None:
+        self._org, self._is_json = org, is_json
+        self._begun = self._last = time.monotonic()
+        self.began_at = datetime.now(UTC)  # noqa: TID251 - the log has the time
+        self._run_id = ""
+        self._hooks: dict[str, Callable[[], object]] = {}
+        self.seconds: dict[str, float] = {}
+
+    def once(self, event: str, hook: Callable[[], object]) -> None:
+        """Do this when the event comes."""
+        self._hooks[event] = hook
+
+    def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
+        self._run_id = facts.get("run_id", self._run_id)
+        now = time.monotonic()
+        took, self._last = round(now - self._last, 3), now
+        self.seconds[event] = took
+        self._hooks.pop(event, lambda: None)()
+        if not self._is_json:
+            return
+        line = {
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),  # noqa: TID251
+            "event": event,
+            "name": self._org,
+            "run_id": self._run_id,
+            "seconds": took,
+            **facts,
+        }
+        typer.echo(json.dumps(line, default=str), err=True)
+
+    def failed(self, error: CrmPortfolioError) -> None:
+        """What went wrong: all of it to a person, its kind and code to a log."""
+        code = getattr(error, "code", "")
+        told = {
+            "error": type(error).__name__,
+            "code": code,
+            "exit_code": error.exit_code,
+        }
+        self("failed", told)
+        if not self._is_json:
+            say(f"{self._org + ': ' if self._org else ''}{error}")
+
+
+def _summarise(
+    settings: Settings,
+    org: str,
+    told: _Told,
+    run: Run | None,
+    failure: CrmPortfolioError | None,
+) -> None:
+    """The state of the last run of this org, for monitoring; ids, counts, codes."""
+    from crm_portfolio import _storage
+
+    folder = Path(settings.sync.summary)
+    folder.mkdir(parents=True, exist_ok=True)
+    state: dict[str, Any] = {
+        "version": 1,
+        "name": org,
+        "began_at": told.began_at.isoformat(timespec="seconds"),
+        "seconds": told.seconds,
+        "exit_code": failure.exit_code if failure else 0,
+    }
+    if failure is not None:
+        state["error"] = type(failure).__name__
+        state["code"] = getattr(failure, "code", "")
+    if run is not None:
+        state |= run.to_dict()
+    content = json.dumps(state, indent=2, default=str).encode() + b"\n"
+    _storage.write_atomically(folder / f"{org or 'sync'}.json", content)
+
+
+def _say(run: Run, settings: Settings | None) -> None:
+    typer.echo(f"{run.org}: {_came_to(run)}")
+    if run.plan_file is None or settings is None:
+        return
+    for refusal in run.plan.refusals:
+        say(f"  {refusal}")
+    count = len(run.plan.changes)
+    accepts = f" --accept-changes {count}" if run.plan.refusals else ""
+    say(
+        f"The plan is kept in {run.plan_file}. Look at it; this writes it: {program()} "
+        f"apply {run.plan_file} --archive {settings.sync.archive}{accepts}"
+    )
+
+
+def _came_to(run: Run) -> str:
+    if run.journal is not None:
+        told = listed({str(s): n for s, n in run.journal.counts.items()})
+        ended = f", interrupted ({run.journal.interrupted})"
+        return f"{told}{ended if run.journal.interrupted else ''}; run {run.plan.id}"
+    if run.plan_file is not None:
+        return f"{len(run.plan.changes):,} changes planned, nothing written"
+    return "nothing to write"

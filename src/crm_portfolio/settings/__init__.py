@@ -1,0 +1,21 @@
+"""What did a person choose? One portfolio.toml, read into the layers' own classes.
+
+    currency = "EUR"
+    period = "last 12 months"
+
+    [tiers]
+    method = "slices"
+    count = 4
+
+    [limits]
+    max_share = 0.2
+
+Every mistake in the file is told at once. Secrets never stand in it.
+"""
+
+from __future__ import annotations
+
+from crm_portfolio.settings._orgs import SyncSettings
+from crm_portfolio.settings._settings import Settings
+
+__all__ = ["Settings", "SyncSettings"]
