@@ -40,10 +40,10 @@ $(VENV_WHEEL)/.wheel: wheel pins/package.txt pins/dev.txt
 	@touch $@
 
 test: $(VENV_WHEEL)/.wheel  ## Install what tests need and run them all; TARGET=wheel: on the built wheel
-	CRM_PORTFOLIO_TARGET=wheel $(VENV_WHEEL)/bin/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)
+	CRM_PORTFOLIO_TARGET=wheel $(VENV_WHEEL)/bin/python -m pytest --numprocesses 2 --dist loadscope $(TESTS)
 else
 test: $(VENV)/.dev  ## Install what tests need and run them all; TARGET=wheel: on the built wheel
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadscope $(TESTS)
 endif
 
 lint: $(VENV)/.dev  ## Format, ruff, mypy --strict, the layers of the house

@@ -38,6 +38,7 @@ __all__ = [
     "Provisioner",
     "Quota",
     "Reconciling",
+    "Rereading",
     "Shaped",
     "Source",
     "Tracing",
@@ -195,7 +196,19 @@ class Reconciling(Protocol):
     """Can say which records there are now, for whoever kept a copy."""
 
     def present(self, table: TableName) -> Iterator[pa.Table]:
-        """The key, and the columns that change without a trace, of every record."""
+        """The key, and what changes without a trace, links included, of every record."""
+        ...
+
+
+@runtime_checkable
+class Rereading(Protocol):
+    """Can read single records once more, since their links may change without a trace."""
+
+    def again(self, table: TableName, ids: Sequence[str]) -> Batch:
+        """These records as a whole pull would tell them now; who is not there is absent.
+
+        ``gone`` names those that are now part of another.
+        """
         ...
 
 

@@ -35,7 +35,7 @@ class TestPlan:
         result = shell("plan", folder, "--crm", "salesforce", "-o", file)
         assert result.exit_code == 0, result.stderr
         assert "changes on 60 of 60 accounts" in result.stdout
-        assert len(result.stdout.splitlines()) < 20
+        assert len(result.stdout.splitlines()) < 24
         assert f"apply {file}" in result.stderr
         assert file.is_file()
         assert crm.snapshot(audit=True) == before

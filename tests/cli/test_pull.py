@@ -286,7 +286,7 @@ def test_ctrl_c_leaves_a_folder_that_can_be_ended(
     answer, asked, pressed = crm._server._answer, threading.Event(), threading.Event()
 
     def held(request):
-        if request.path.rpartition("/query/")[2]:  # the second page of a table
+        if request.path.partition("/query/")[2]:  # the second page of a table
             asked.set()
             pressed.wait(60)
         return answer(request)

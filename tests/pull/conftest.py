@@ -80,6 +80,8 @@ class Ledger:
     calls: int = 0
     at_call: Callable[[int], None] = lambda number: None
     listed: list[str] = attrs.field(factory=list)
+    asked_again: list[str] = attrs.field(factory=list)
+    swallowed: dict[str, str] = attrs.field(factory=dict)  # into whom, without a word
     increments: list[str] = attrs.field(factory=list)
     views: dict[str, list[Any]] = attrs.field(factory=dict, repr=False)
     name: str = "ledger"
@@ -177,6 +179,21 @@ class Ledger:
         for rows in self._sliced(table, self._all(table), names):
             self._called()
             yield rows
+
+    def again(self, table: TableName, ids: Sequence[str]) -> Batch:
+        self._called()
+        self.asked_again += ids
+        held = self.records[table]
+        rows = [{IDS[table]: id_, **held[id_]} for id_ in ids if id_ in held]
+        merged = [
+            {"id": id_, "reason": "merged", "merged_into": self.swallowed[id_]}
+            for id_ in ids
+            if id_ in self.swallowed
+        ]
+        gone = pa.Table.from_pylist(merged, schema=gone_schema())
+        return Batch(
+            table, _table(table, rows, COLUMNS[table]), None, gone, is_last=True
+        )
 
     def forecast(
         self,

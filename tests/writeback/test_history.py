@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
-from crm_portfolio import simulator
+from crm_portfolio import simulator, writeback
 from crm_portfolio._storage import now
 from crm_portfolio.archive import Archive
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import DamagedFileError, SettingsError
 from crm_portfolio.simulator import Fault
-from crm_portfolio.writeback import Step, apply, history, plan, undo
+from crm_portfolio.writeback import Step, history, plan, undo
 
 Wanted = Callable[..., Any]
+# Nothing settles by itself here.
+apply = partial(writeback.apply, sleep=lambda _seconds: None)
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
 import pytest
 
+from crm_portfolio import writeback
 from crm_portfolio.archive import Archive
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import DamagedFileError, SettingsError
-from crm_portfolio.writeback import apply, last_values, last_written, plan
+from crm_portfolio.writeback import last_values, last_written, plan
 
 Wanted = Callable[..., Any]
+# Nothing settles by itself here.
+apply = partial(writeback.apply, sleep=lambda _seconds: None)
 
 
 @pytest.fixture(scope="module")

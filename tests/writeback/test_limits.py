@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -14,6 +15,7 @@ from crm_portfolio.archive import Archive
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import LimitExceededError, RefusedError, SettingsError
 from crm_portfolio.protocols import Change, Value
+from crm_portfolio.settings import Settings
 from crm_portfolio.writeback import Header, Limits, Plan, Policy, Refusal, apply
 from crm_portfolio.writeback._limits import (
     Ground,
@@ -107,6 +109,7 @@ class TestTheAccountsOnWhichAFieldChanges:
     ) -> None:
         moved = [Change(f"{n:04}", column, 1, 2) for n in range(100)]
         assert refused(moved) == []
+        assert Limits().changes_of(column, 100) == 100
         named = Limits(max_share_by_field={column: 0.5})
         assert refused(moved, limits=named) == [("changed", column, 100, 50, 100)]
 
@@ -406,6 +409,12 @@ COUNTS = (
 )
 
 
+def loaded(folder: Path, text: str) -> Settings:
+    file = folder / "portfolio.toml"
+    file.write_text(text, encoding="utf-8")
+    return Settings.load(file)
+
+
 class TestSettings:
     @pytest.mark.parametrize("name", SHARES)
     @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), 20])
@@ -474,6 +483,75 @@ class TestSettings:
             "settle_seconds": 1,
             "expected_changes": (),
         }
+
+    def test_what_was_handed_in_may_change_and_the_limits_do_not(self) -> None:
+        shares, treatments = {"tier": 0.1}, {"tier": "keep"}
+        limits = Limits(max_share_by_field=shares)
+        policy = Policy(by_field=treatments)  # type: ignore[arg-type]
+        shares["tier"], treatments["tier"] = 1.0, "overwrite"
+        assert limits.share_of("tier") == 0.1
+        assert policy.of("tier") == "keep"
+
+    def test_a_settings_file_fills_them(self, tmp_path: Path) -> None:
+        settings = loaded(
+            tmp_path,
+            """
+            [limits]
+            max_changes = 100
+            max_two_tier_jumps = 3
+            max_unknown_share = 0.4
+            max_shrunk_share = 0
+            expected_changes = ["last_activity_on"]
+            max_share_by_field = { tier = 0.1 }
+            [policy]
+            edited = "report"
+            by_field = { portfolio_rank = "overwrite" }
+            """,
+        )
+        assert settings.limits == Limits(
+            max_changes=100,
+            max_two_tier_jumps=3,
+            max_unknown_share=0.4,
+            max_shrunk_share=0.0,
+            expected_changes=("last_activity_on",),
+            max_share_by_field={"tier": 0.1},
+        )
+        assert settings.policy == Policy("report", {"portfolio_rank": "overwrite"})
+
+    def test_a_settings_file_with_mistakes_is_told_all_of_them(
+        self, tmp_path: Path
+    ) -> None:
+        with pytest.raises(SettingsError) as refusal:
+            loaded(
+                tmp_path,
+                """
+                [limits]
+                max_two_tier_jump = 3
+                max_changes = 1.5
+                [policy]
+                editd = "report"
+                by_field = { portfolio_rank = "ask" }
+                """,
+            )
+        said = str(refusal.value).splitlines()
+        assert said[0] == "portfolio.toml has 4 fault(s):"
+        assert {line.strip() for line in said[1:]} == {
+            "[limits] max_two_tier_jump is no setting; "
+            "did you mean 'max_two_tier_jumps'?",
+            "[limits] max_changes: this must be a whole number, not a number",
+            "[policy] editd is no setting; did you mean 'edited'?",
+            "[policy.by_field] portfolio_rank: this must be 'keep' or 'report' or "
+            "'overwrite', not 'ask'",
+        }
+
+    def test_a_settings_file_names_known_fields_only(self, tmp_path: Path) -> None:
+        for text, said in (
+            ('[policy.by_field]\nportfolio_rnk = "keep"', "mean 'portfolio_rank'"),
+            ('[limits]\nexpected_changes = ["last_activty_on"]', "'last_activity_on'"),
+            ("[limits.max_share_by_field]\ntiers = 1", "did you mean 'tier'"),
+        ):
+            with pytest.raises(SettingsError, match=said):
+                loaded(tmp_path, text)
 
     def test_an_unknown_policy_is_refused(self) -> None:
         with pytest.raises(SettingsError) as refusal:

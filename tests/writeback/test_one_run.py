@@ -76,20 +76,22 @@ def night(
     process = subprocess.Popen(
         [*command, str(archive.folder), str(file)], stderr=subprocess.PIPE, text=True
     )
-    until = time.monotonic() + 60
-    while written(sim) < 4 and time.monotonic() < until:
-        time.sleep(0.002)
-    yield process
-    process.kill()
-    process.wait()
-    if process.stderr:
-        process.stderr.close()
+    try:
+        until = time.monotonic() + 60
+        while written(sim) < 4 and time.monotonic() < until:
+            time.sleep(0.002)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stderr:
+            process.stderr.close()
 
 
 def written(sim: simulator.Salesforce) -> int:
     """Accounts that carry our tier."""
     accounts = sim.snapshot()["Account"].values()
-    return sum(1 for each in accounts if each["Portfolio_Tier__c"])
+    return sum(1 for each in accounts if each.get("Portfolio_Tier__c"))
 
 
 def test_a_second_apply_is_told_who_is_at_the_org(

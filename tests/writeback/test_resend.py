@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_portfolio import simulator
+from crm_portfolio import simulator, writeback
 from crm_portfolio.archive import Archive, Entry, Journal, read_mended
 from crm_portfolio.archive._failed import save_failed
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import MendedFileError, SettingsError, WrongOrgError
 from crm_portfolio.protocols import Change
-from crm_portfolio.writeback import Edited, Limits, Plan, apply, plan, resend
+from crm_portfolio.writeback import Edited, Limits, Plan, plan, resend
 
 Wanted = Callable[..., Any]
+# Nothing settles by itself here.
+apply = partial(writeback.apply, sleep=lambda _seconds: None)
 Edit = Callable[..., None]
 Held = Callable[[str], dict[str, Any]]
 Save = Callable[..., Path]

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import attrs
 import pyarrow as pa
 import pytest
 
-from crm_portfolio import simulator
+from crm_portfolio import simulator, writeback
 from crm_portfolio._managed import is_own
 from crm_portfolio.archive import Archive, Journal
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import SettingsError, WrongOrgError
 from crm_portfolio.protocols import Org, Quota
 from crm_portfolio.simulator import Fault
-from crm_portfolio.writeback import Edited, Limits, Plan, apply, plan, undo
+from crm_portfolio.writeback import Edited, Limits, Plan, plan, undo
 
 Wanted = Callable[..., Any]
+# Nothing settles by itself here.
+apply = partial(writeback.apply, sleep=lambda _seconds: None)
 Edit = Callable[..., None]
 Held = Callable[[str], dict[str, Any]]
 

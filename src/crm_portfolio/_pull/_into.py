@@ -25,6 +25,7 @@ from crm_portfolio._pull._following import MERGING, followed, without_living
 from crm_portfolio._pull._laying import VANISHED, Laying, lay, removed_ids, returned_ids
 from crm_portfolio._pull._mirror import IS_SET, Mirror
 from crm_portfolio._pull._notes import Pulled
+from crm_portfolio._pull._rereading import merged_since, reread
 from crm_portfolio._pull._run import Run, locked
 from crm_portfolio._pull._settings import PullSettings
 from crm_portfolio._pull._side_by_side import Stop, side_by_side
@@ -201,15 +202,27 @@ class Into:
             known = _checkpoint(fetch)
             if known.part is None:
                 continue
+            known = reread(self.source, fetch.mirror, known, self._left(fetches))
             is_theirs = name in IS_SET and _OPPORTUNITY in fetches
             removed = self._removed(name, fetches[_OPPORTUNITY]) if is_theirs else _NONE
             if removed is None:
                 fetch.again()
                 continue
-            found = lay(fetch.mirror, known, run.id, room, removed)
+            became = partial(merged_since, self.source, name)
+            found = lay(
+                fetch.mirror, known, run.id, room, removed=removed, became=became
+            )
             self._tell_laying(fetch, found)
             if found.is_broken:
                 fetch.again()
+
+    def _left(self, fetches: Mapping[TableName, Fetch]) -> dict[TableName, pa.Array]:
+        """The accounts and opportunities that left; they are laid before what names them."""
+        return {
+            name: removed_ids(fetches[name].mirror, _checkpoint(fetches[name]))
+            for name in MERGING
+            if name in fetches
+        }
 
     def _removed(self, name: TableName, opportunities: Fetch) -> pa.Array | None:
         """The opportunities that left; None: that does not say all there is to do."""

@@ -7,7 +7,7 @@ that, the same is done again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -63,12 +63,19 @@ class Laying:
 
 
 def lay(
-    mirror: Mirror, known: Checkpoint, run: str, room: Room, removed: pa.Array
+    mirror: Mirror,
+    known: Checkpoint,
+    run: str,
+    room: Room,
+    *,
+    removed: pa.Array,
+    became: Callable[[Sequence[str]], pa.Table],
 ) -> Laying:
     """Bring the copy up to date with the part that was pulled.
 
     Args:
         removed: Opportunities that left: what they were before goes with them.
+        became: Tells into whom records went that left without a word.
     """
     part, copy = known.part, known.copy
     assert part is not None
@@ -78,7 +85,7 @@ def lay(
         mirror.drop(copy.folder, kind)
     if not _is_empty(mirror, part) or len(removed):
         folder = mirror.begin(beside=[copy.folder, part.folder])
-        over = _Over(mirror, copy, part, folder, room)
+        over = _Over(mirror, copy, part, folder, room, became)
         is_set = mirror.spec.name in IS_SET
         found = over.laid_set(removed) if is_set else over.laid_records()
         if found.is_broken:
@@ -146,6 +153,7 @@ class _Over:
     part: Part
     folder: str
     room: Room
+    became: Callable[[Sequence[str]], pa.Table]
 
     def laid_records(self) -> Laying:
         mirror, part, folder = self.mirror, self.part, self.folder
@@ -167,15 +175,18 @@ class _Over:
             return Laying(is_broken=True)
         gone = mirror.read(part.folder, "gone")
         removed = [*laid.vanished, *laid.left]
-        lists = {VANISHED: laid.vanished, REMOVED: removed, RETURNED: laid.back}
+        late = self.became(laid.vanished)
+        laid.gone.update(late["reason"].to_pylist())
+        vanished = sorted({*laid.vanished} - {*late["id"].to_pylist()})
+        lists = {VANISHED: vanished, REMOVED: removed, RETURNED: laid.back}
         if mirror.spec.name == _WITH_HISTORY:
             lists[_LEFT] = sorted({*left.to_pylist(), *removed} - {*laid.back})
         for kind, ids in lists.items():
             mirror.store(
                 folder, 0, pa.table({"id": pa.array(ids, pa.string())}), kind=kind
             )
-        keep_merges(mirror, folder, merges_in(mirror, self.copy.folder), gone)
-        return Laying(count, laid.gone, len(laid.vanished))
+        keep_merges(mirror, folder, merges_in(mirror, self.copy.folder), [*gone, late])
+        return Laying(count, laid.gone, len(vanished))
 
     def _returning(self, left: pa.Array) -> Returning | None:
         if self.mirror.spec.name != _WITH_HISTORY:

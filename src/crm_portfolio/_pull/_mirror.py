@@ -79,9 +79,13 @@ class BatchFile:
         # Read, not mapped: pages of a mapped file would stay in memory as long as it.
         with pa.OSFile(str(self.path)) as file:
             reader = ipc.open_file(file)
+            held = [name for name in wanted.names if name in reader.schema.names]
+            if names is not None:
+                places = sorted(map(reader.schema.get_field_index, held))
+                options = ipc.IpcReadOptions(included_fields=places)
+                reader = ipc.open_file(file, options=options)
             for place in range(reader.num_record_batches):
                 rows = pa.Table.from_batches([reader.get_batch(place)])
-                held = [name for name in wanted.names if name in rows.column_names]
                 yield fitted(rows.select(held), wanted)
 
     def is_sound(self) -> bool:

@@ -12,16 +12,19 @@ __all__ = [
     "ASSOCIATIONS_MAX",
     "COLLECTION_READ_MAX",
     "DUPLICATE_FIELD_CODES",
+    "EDITS_REACH_SECONDS",
     "EXISTING_PROPERTY_CODES",
     "EXPORT_FILE_HOSTS",
     "EXPORT_ID_HEADERS",
     "EXPORT_LINKED_HEADER",
+    "HISTORY_AUTHORS",
     "INGEST_ERROR",
     "INVOICE_PROPERTIES",
     "JOB_ROWS_PER_SECOND",
     "JOB_START_SECONDS",
     "LEAD_PROPERTIES",
     "LIST_QUERY_MAX",
+    "NO_HISTORY_CODES",
     "ORG_CURRENCY_FIELD",
     "RATE_IS_FOREIGN_PER_CORPORATE",
     "RATE_KEYS",
@@ -31,6 +34,7 @@ __all__ = [
     "TICKET_PROPERTIES",
     "TOO_LARGE_JOB",
     "UNKNOWN_COLUMN",
+    "UNTRACKABLE_CODES",
 ]
 
 # Records that one POST to composite/sobjects/{Object} reads.
@@ -39,6 +43,18 @@ COLLECTION_READ_MAX: Final = 2_000
 # What the Tooling API says when a custom field's name is taken.
 DUPLICATE_FIELD_CODES: Final = frozenset(
     {"DUPLICATE_DEVELOPER_NAME", "DUPLICATE_VALUE"}
+)
+
+# How far back by the CRM's own clock its history is always asked, where ours is ahead.
+EDITS_REACH_SECONDS: Final = 3_600
+
+# What a query says of a history that the org does not keep, or keeps otherwise.
+NO_HISTORY_CODES: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "MALFORMED_QUERY"})
+
+# What the Tooling API says of a new field whose history the object cannot track: it has
+# none, or twenty fields have it already.
+UNTRACKABLE_CODES: Final = frozenset(
+    {"FIELD_INTEGRITY_EXCEPTION", "INVALID_FIELD", "LIMIT_EXCEEDED"}
 )
 
 # An ingest job's reason for a row: code, text, then the fields with or without a colon.
@@ -104,6 +120,9 @@ EXPORT_LINKED_HEADER: Final = re.compile(
     r"associated[ _](?P<kind>[a-z]+)[ _]ids?(?P<first>[ _]\(?primary\)?)?",
     re.IGNORECASE,
 )
+
+# HubSpot: who set a property, as its history names them, the surest first.
+HISTORY_AUTHORS: Final = ("updatedByUserId", "sourceId", "sourceType")
 
 # HubSpot: the properties of invoices, by the column that each feeds.
 INVOICE_PROPERTIES: Final = {

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._managed import FIELDS, canonical
 from crm_portfolio.errors import SettingsError, did_you_mean
+from crm_portfolio.protocols import edits_schema
 from crm_portfolio.schema import TABLES, TableName, arrow_type
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Field",
     "Mapping",
     "chosen",
+    "edits_table",
     "empty_as_null",
     "extended",
     "in_canonical_form",
@@ -177,6 +179,13 @@ def in_canonical_form(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
             values = [canonical(column, value) for value in rows[column].to_pylist()]
             arrays[column] = pa.array(values, arrow_type(FIELDS[column]))
     return pa.table(arrays)
+
+
+def edits_table(edits: Sequence[tuple[object, ...]]) -> pa.Table:
+    """Record, column, moment, value and who, as `protocols.edits_schema` has them."""
+    schema = edits_schema()
+    named = [dict(zip(schema.names, edit, strict=True)) for edit in edits]
+    return pa.Table.from_pylist(named, schema=schema)
 
 
 def empty_as_null(text: pa.Array) -> pa.Array:

@@ -43,14 +43,22 @@ if TYPE_CHECKING:
         Provisioner,
         Reconciling,
         Shaped,
+        Tracing,
     )
 
     def _fits(
         crm: HubSpot,
     ) -> tuple[
-        Connector, Provisioner, Metered, Reconciling, Shaped, Inspectable, Batching
+        Connector,
+        Provisioner,
+        Metered,
+        Reconciling,
+        Shaped,
+        Inspectable,
+        Batching,
+        Tracing,
     ]:
-        return (crm,) * 7  # the type checker holds the class to them
+        return (crm,) * 8  # the type checker holds the class to them
 
 
 __all__ = ["HubSpot"]
@@ -335,6 +343,16 @@ class HubSpot:
         kind = found.source.kind
         known = self._portal.definitions(kind)
         return written(self._client, kind, wanted, known=known, retry=retry)
+
+    def edits(  # fmt: skip
+        self, table: WritableTable, ids: Sequence[str], columns: Sequence[str],
+        *, since: datetime,
+    ) -> pa.Table:
+        """What was set, by people and by us; one call for each fifty records."""
+        from crm_portfolio.connectors.hubspot._edits import edits
+
+        kind = self._layouts(table)[0].only(sorted(columns)).source.kind
+        return edits(self._client, kind, ids, columns, since=since)
 
     def write_batch(self, count: int) -> int:  # noqa: ARG002 - it is always the same
         """A hundred: HubSpot reads and writes no more in one call."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,7 @@ from crm_portfolio.protocols import (
 from crm_portfolio.schema import ManagedField, TableName
 
 if TYPE_CHECKING:
+    from crm_portfolio.connectors.salesforce._edits import Edits
     from crm_portfolio.connectors.salesforce._rest import Rest
     from crm_portfolio.connectors.salesforce._tables import Tables
     from crm_portfolio.protocols import (
@@ -47,14 +49,22 @@ if TYPE_CHECKING:
         Provisioner,
         Reconciling,
         Shaped,
+        Tracing,
     )
 
     def _fits(
         crm: Salesforce,
     ) -> tuple[
-        Connector, Provisioner, Reconciling, Metered, Inspectable, Shaped, Batching
+        Connector,
+        Provisioner,
+        Reconciling,
+        Metered,
+        Inspectable,
+        Shaped,
+        Batching,
+        Tracing,
     ]:
-        return (crm,) * 7  # the type checker holds the class to them
+        return (crm,) * 8  # the type checker holds the class to them
 
 
 __all__ = ["Salesforce"]
@@ -92,6 +102,7 @@ class Salesforce:
         self._lock = RLock()
         self._opened: Tables | None = None
         self._known_org: Org | None = None
+        self._history: Edits | None = None
 
     def __repr__(self) -> str:
         way = type(self._login).__name__
@@ -111,6 +122,14 @@ class Salesforce:
     @property
     def _rest(self) -> Rest:
         return self._tables.rest
+
+    @property
+    def _edits(self) -> Edits:
+        from crm_portfolio.connectors.salesforce._edits import Edits
+
+        with self._lock:
+            self._history = self._history or Edits(self._rest)
+            return self._history
 
     def org(self) -> Org:
         with self._lock:
@@ -293,6 +312,18 @@ class Salesforce:
             retry=retry,
             ingest=Ingest(self._tables.session, self._settings),
         )
+
+    def edits(
+        self,
+        table: WritableTable,
+        ids: Sequence[str],
+        columns: Sequence[str],
+        *,
+        since: datetime,
+    ) -> pa.Table:
+        """What people set, of the fields whose history the org tracks; mostly one call."""
+        self._layout(table).only(sorted(columns))
+        return self._edits.since(ids, columns, since=since)
 
     def write_batch(self, count: int) -> int:
         """Records to read again and write together: one read, or one job, of them."""

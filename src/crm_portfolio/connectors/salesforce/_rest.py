@@ -85,6 +85,11 @@ class Rest:
     def quota(self) -> Quota | None:
         return self._session.quota
 
+    @property
+    def server_time(self) -> datetime | None:
+        """The latest moment by the server's clock; None before the first reply."""
+        return self._session.server_time
+
     def describe(self, sobject: str) -> list[Record]:
         """The fields of an object that this login sees."""
         where = f"describing {sobject}"

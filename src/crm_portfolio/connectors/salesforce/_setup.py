@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from crm_portfolio._managed import STAMP
 from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
 from crm_portfolio.connectors.salesforce._rest import Query, Record, Rest
@@ -22,6 +23,7 @@ __all__ = ["provisioned"]
 _FIELDS_RIGHT: Final = "Customize Application"
 _SETS_RIGHT: Final = "Manage Profiles and Permission Sets"
 _ASSIGN_RIGHT: Final = "Assign Permission Sets"
+_TRACKING: Final = "by hand: set history tracking for it; an object tracks 20 fields"
 _NIGHTLY: Final = "Portfolio_Nightly"
 _PINNING: Final = "Portfolio_Pinning"
 _SETS: Final[Mapping[str, tuple[str, str]]] = {
@@ -101,21 +103,33 @@ def _field_steps(
     elif dry_run:
         yield ProvisionStep(what, "planned", _FIELDS_RIGHT)
     else:
-        step = _made_field(rest, field, what)
-        if step.state == "present":
+        steps = list(_made_field(rest, field, what))
+        if steps[0].state == "present":
             hidden.append(field)
-        yield step
+        yield from steps
 
 
-def _made_field(rest: Rest, field: ManagedField, what: str) -> ProvisionStep:
+def _made_field(rest: Rest, field: ManagedField, what: str) -> Iterator[ProvisionStep]:
+    """The field, and its history where the org takes it: that tells who edited what."""
+    name, metadata = f"Account.{ACCOUNT_FIELDS[field.column]}", _metadata(field)
+    is_traced = not field.is_human and field.column != STAMP
     try:
-        rest.create_field(f"Account.{ACCOUNT_FIELDS[field.column]}", _metadata(field))
+        try:
+            rest.create_field(name, {**metadata, "trackHistory": is_traced})
+        except ConnectorError as error:
+            if not is_traced or error.code not in _assumptions.UNTRACKABLE_CODES:
+                raise
+            rest.create_field(name, metadata)
+            yield ProvisionStep(what, "done", _FIELDS_RIGHT)
+            yield ProvisionStep(f"history of {name}", "planned", _TRACKING)
+            return
     except ConnectorError as error:
         # The field is there, and hidden from this login until it is granted below.
         if error.code not in _assumptions.DUPLICATE_FIELD_CODES:
             raise
-        return ProvisionStep(what, "present")
-    return ProvisionStep(what, "done", _FIELDS_RIGHT)
+        yield ProvisionStep(what, "present")
+        return
+    yield ProvisionStep(what, "done", _FIELDS_RIGHT)
 
 
 _TYPES: Final[Mapping[str, frozenset[str]]] = {

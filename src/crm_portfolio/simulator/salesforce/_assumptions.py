@@ -40,6 +40,9 @@ class Assumptions:
             composite request.
         conversion_rate: What ``ConversionRate`` counts: units of the currency for one of
             the org's own, or the other way round.
+        tracked_fields_max: Fields of one object whose history can be tracked; none in an
+            org that tracks no history of the object.
+        untrackable_code: Said when one more is to be tracked.
     """
 
     bulk_quotes_all: bool = True
@@ -60,3 +63,5 @@ class Assumptions:
     conversion_rate: Literal["foreign_per_corporate", "corporate_per_foreign"] = (
         "foreign_per_corporate"
     )
+    tracked_fields_max: int = 20
+    untrackable_code: str = "FIELD_INTEGRITY_EXCEPTION"

@@ -164,6 +164,9 @@ def settle(
     """What the org notes once records are written: each as it was, and as it is."""
     if entity.name == "Opportunity":
         _keep_past(org, entity, changes, by=by)
+    elif entity.name == "Account":
+        # vendor docs: the history of accounts has a row for each change of a tracked field
+        _keep(org, "AccountHistory", "017", _account_lines(org, entity, changes), by)
     elif entity.name in ("Task", "Event"):
         about = {
             r.get(k) for pair in changes for r in pair for k in ("AccountId", "WhatId")
@@ -176,29 +179,46 @@ def _keep_past(
 ) -> None:
     shots: list[Values] = []
     told: list[Values] = []
+    for before, after in changes:
+        changed = [name for name, value in after.items() if value != before.get(name)]
+        if any(name in _SNAPSHOT for name in changed):
+            shots.append(_shot(org, before, after))
+        if before:
+            fields = (entity.fields[name] for name in changed if name in org.tracked)
+            about = {"OpportunityId": after["Id"]}
+            told += [
+                {**about, **line}
+                for f in fields
+                for line in _told(org, f, before, after)
+            ]
+    _keep(org, "OpportunityHistory", "008", shots, by)
+    _keep(org, "OpportunityFieldHistory", "017", told, by)
+
+
+def _account_lines(
+    org: Org, entity: SObject, changes: Sequence[tuple[Record, Record]]
+) -> list[Values]:
+    tracked = [field for field in entity.fields.values() if field.is_tracked]
+    return [
+        {"AccountId": after["Id"], **line}
+        for before, after in changes
+        if before
+        for field in tracked
+        if after.get(field.name) != before.get(field.name)
+        for line in _told(org, field, before, after)
+    ]
+
+
+def _keep(org: Org, name: str, prefix: str, lines: Sequence[Values], by: str) -> None:
+    if not lines or org.catalogue.find(name) is None:
+        return
     made: Values = {
         "CreatedDate": org.clock.stored,
         "CreatedById": by,
         "IsDeleted": False,
     }
-    for before, after in changes:
-        changed = [name for name, value in after.items() if value != before.get(name)]
-        if any(name in _SNAPSHOT for name in changed):
-            shots.append({**_shot(org, before, after), **made})
-        if before:
-            fields = (entity.fields[name] for name in changed if name in org.tracked)
-            told += [
-                {**line, **made}
-                for f in fields
-                for line in _told(org, f, before, after)
-            ]
-    for name, prefix, lines in (
-        ("OpportunityHistory", "008", shots),
-        ("OpportunityFieldHistory", "017", told),
-    ):
-        if lines and org.catalogue.find(name):
-            ids = [{"Id": org.new_id(prefix), **line} for line in lines]
-            org.store.insert_records(name, ids)
+    kept = [{"Id": org.new_id(prefix), **line, **made} for line in lines]
+    org.store.insert_records(name, kept)
 
 
 def _shot(org: Org, before: Record, after: Record) -> Values:
@@ -215,7 +235,7 @@ def _shot(org: Org, before: Record, after: Record) -> Values:
 def _told(org: Org, field: Field, before: Record, after: Record) -> list[Values]:
     """The lines of one change; a link is told by names and by ids."""
     old, new = before.get(field.name), after.get(field.name)
-    line: Values = {"OpportunityId": after["Id"], "Field": field_name(field)}
+    line: Values = {"Field": field_name(field)}
     by_value = {
         "DataType": data_type(field),
         "OldValue": _text(old),

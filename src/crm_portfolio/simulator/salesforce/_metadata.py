@@ -57,6 +57,7 @@ class Field:
         cascades: Is the record deleted with the one it points at?
         inactive: Values of the picklist that are no longer offered.
         needs_grant: It is seen only through a permission set.
+        is_tracked: The object's history keeps its changes.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Field:
     cascades: bool = False
     is_custom: bool = False
     needs_grant: bool = False
+    is_tracked: bool = False
 
     @property
     def sql_type(self) -> SqlType:

@@ -34,6 +34,7 @@ __all__ = ["World", "compile_query"]
 
 # vendor docs: 18 months in the pages, 24 through the API.
 _HISTORY_KEPT: Final = timedelta(days=730)
+_FORGETFUL: Final = ("AccountHistory", "OpportunityFieldHistory")
 _FIELDS_MAX: Final = 200
 _INT: Final = Field("", "", "int")
 
@@ -97,7 +98,7 @@ class _Compiler:
             # vendor docs: deleted and archived rows come only through queryAll.
             tests += [f'NOT {scope.alias}."IsDeleted"'] * entity.has_deleted
             tests += [f'NOT {scope.alias}."IsArchived"'] * entity.has_archived
-        if entity.name.endswith("FieldHistory"):
+        if entity.name in _FORGETFUL:
             oldest = self._parameters.bind(
                 scope.world.now.replace(tzinfo=None) - _HISTORY_KEPT
             )

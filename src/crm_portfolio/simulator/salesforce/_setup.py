@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from crm_portfolio.simulator.salesforce._metadata import Field
+from crm_portfolio.simulator.salesforce._metadata import Field, SObject
 from crm_portfolio.simulator.salesforce._org import Org
 from crm_portfolio.simulator.salesforce._refusal import Refusal, not_imitated
 
@@ -49,9 +49,21 @@ def create_custom_field(org: Org, body: Mapping[str, Any]) -> str:
         raise Refusal(
             org.assumptions.duplicate_field_code, message, fields=("DeveloperName",)
         )
+    field = custom_field(name, body.get("Metadata") or {})
+    _must_be_trackable(org, entity, field)
     org.clock.advance()
-    org.add_field(entity, custom_field(name, body.get("Metadata") or {}))
+    org.add_field(entity, field)
     return org.new_id("00N")
+
+
+def _must_be_trackable(org: Org, entity: SObject, field: Field) -> None:
+    """Vendor docs: the history of an object is of twenty fields. unverified: the code."""
+    if not field.is_tracked:
+        return
+    tracked = sum(known.is_tracked for known in entity.fields.values())
+    if tracked >= org.assumptions.tracked_fields_max:
+        message = "You have reached the maximum number of fields to track"
+        raise Refusal(org.assumptions.untrackable_code, message)
 
 
 def custom_field(name: str, metadata: Mapping[str, Any]) -> Field:
@@ -71,6 +83,7 @@ def custom_field(name: str, metadata: Mapping[str, Any]) -> Field:
         "needs_grant": True,
         "is_external_id": bool(metadata.get("externalId")),
         "is_unique": bool(metadata.get("unique")),
+        "is_tracked": bool(metadata.get("trackHistory")),
     }
     if metadata.get("formula"):
         # vendor docs: what is calculated cannot be written.
