@@ -97,8 +97,13 @@ def hubspot_user(names: list[str]) -> int:
         access_token=os.environ["HUBSPOT_ACCESS_TOKEN"],
         host=os.environ["HUBSPOT_API_URL"],
     )
-    deals = client.crm.deals.get_all(properties=names)
-    return len(pd.DataFrame([deal.properties for deal in deals]))
+    deals = client.crm.deals.get_all(properties=names, associations=["companies"])
+    return len(pd.DataFrame([{**deal.properties, **_company(deal)} for deal in deals]))
+
+
+def _company(deal: Any) -> dict[str, str]:
+    linked = (deal.associations or {}).get("companies")
+    return {"company": linked.results[0].id} if linked else {}
 
 
 def _salesforce_client() -> Any:

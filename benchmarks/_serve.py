@@ -1,4 +1,4 @@
-"""Serves a pretend CRM until its standard input closes."""
+"""Serves a pretend CRM until its standard input closes; switches come as JSON."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import Any
 
 from benchmarks._book import book
 from crm_portfolio import simulator
+from crm_portfolio.simulator.salesforce import Assumptions
 
 
 def main() -> None:
     crm, records = sys.argv[1], int(sys.argv[2])
     kinds = {"salesforce": simulator.Salesforce, "hubspot": simulator.HubSpot}
-    switches: dict[str, Any] = (
-        {"daily_limit": 10_000_000}
-        if crm == "salesforce"
-        else {"limits_by": "nothing", "daily_limit": 10_000_000}
-    )
-    with kinds[crm](book(records), currency="EUR", **switches) as pretend:
+    switches: dict[str, Any] = {"daily_limit": 10_000_000, "currency": "EUR"}
+    more = json.loads(sys.argv[3])
+    if crm == "hubspot":
+        switches["limits_by"] = "nothing"
+    elif "assumptions" in more:
+        more["assumptions"] = Assumptions(**more["assumptions"])
+    with kinds[crm](book(records), **switches, **more) as pretend:
         print(json.dumps(dict(pretend.environment)), flush=True)
         sys.stdin.read()
 

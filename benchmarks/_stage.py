@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import attrs
 
@@ -33,9 +34,10 @@ class Measured:
 
 
 @contextmanager
-def served(crm: str, records: int) -> Iterator[Mapping[str, str]]:
+def served(crm: str, records: int, **switches: Any) -> Iterator[Mapping[str, str]]:
     """A pretend CRM with that many opportunities; yields the environment that reaches it."""
-    command = [sys.executable, "-m", "benchmarks._serve", crm, str(records)]
+    asked = [crm, str(records), json.dumps(switches)]
+    command = [sys.executable, "-m", "benchmarks._serve", *asked]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_portfolio._managed import FIELDS, STAMP, VALUES, canonical, is_own, stamp
+from crm_portfolio._managed import (
+    FIELDS,
+    STAMP,
+    VALUES,
+    canonical,
+    is_own,
+    run_of,
+    stamp,
+)
 from crm_portfolio.errors import SettingsError
 
 OF_TYPE: dict[str, st.SearchStrategy[Any]] = {
@@ -40,6 +48,9 @@ VALUES_OF_AN_ACCOUNT = st.fixed_dictionaries(
         ("tier_since_on", date(2026, 6, 30), date(2026, 6, 30)),
         ("tier_since_on", datetime(2026, 6, 30, 12, tzinfo=UTC), date(2026, 6, 30)),
         ("tier_since_on", "2026-06-30", date(2026, 6, 30)),
+        ("tier_since_on", "2026-06-30T00:00:00.000+0000", date(2026, 6, 30)),
+        ("tier_since_on", "2026-06-30T00:00:00Z", date(2026, 6, 30)),
+        ("tier_since_on", "2026-06-30 ", date(2026, 6, 30)),
         ("tier_since_on", "", None),
         ("portfolio_rank", 12, 12),
         ("portfolio_rank", 12.0, 12),
@@ -67,22 +78,26 @@ def test_there_is_no_negative_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value"),
+    ("column", "value", "said"),
     [
-        ("portfolio_rank", 1.5),
-        ("portfolio_rank", "first"),
-        ("revenue_share", math.inf),
-        ("revenue_share", "half"),
-        ("tier_since_on", "30/06/2026"),
+        ("portfolio_rank", 1.5, "^1.5 is not a whole number$"),
+        ("portfolio_rank", "first", "first"),
+        ("revenue_share", math.inf, "^inf is not a finite number$"),
+        ("revenue_share", "half", "half"),
+        ("tier_since_on", "30/06/2026", "30/06/2026"),
     ],
 )
-def test_what_a_field_cannot_hold_is_refused(column: str, value: object) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+def test_what_a_field_cannot_hold_is_refused(
+    column: str, value: object, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
         canonical(column, value)
 
 
 def test_a_column_that_is_not_managed_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(SettingsError, match="did you mean 'tier'"):
+    with pytest.raises(
+        SettingsError, match=r"^'teir' is no managed field; did you mean 'tier'\?$"
+    ):
         canonical("teir", "A")
 
 
@@ -137,6 +152,12 @@ def test_no_stamp_or_a_foreign_one_is_not_ours(mark: str | None) -> None:
 
 def test_a_stamp_names_its_run() -> None:
     assert stamp("0a1b2c", {}).startswith("v1:0a1b2c:")
+
+
+def test_the_run_of_a_stamp_is_told_and_of_no_other_text() -> None:
+    assert run_of(stamp("0a1b2c", {"tier": "A"})) == "0a1b2c"
+    for mark in (None, "", "v1", "v2:r:0123456789abcdef", "by hand"):
+        assert run_of(mark) is None
 
 
 def test_stamps_written_by_earlier_versions_stay_valid() -> None:

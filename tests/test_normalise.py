@@ -364,6 +364,44 @@ def test_revenue_of_an_account_nobody_knows_is_left_out_and_told() -> None:
     ]
 
 
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_an_opportunity_that_is_not_there_is_named_no_more_and_told(
+    comes_first: bool,
+) -> None:
+    deals = opportunity(amount=["1", "2"], currency=["EUR", "USD"])
+    calls = pa.table(
+        {
+            "activity_id": ["a", "b", "c", "d"],
+            "occurred_at": ["2026-01-01T00:00:00Z"] * 4,
+            "opportunity_id": ["o0", "gone", None, "o1"],  # of o1 there is no rate
+        }
+    )
+    tables = {"opportunity": deals, "activity": calls, "exchange_rate": LATE}
+    ordered = tables if comes_first else dict(reversed(tables.items()))
+    result = clean(**ordered)
+    assert result.tables["activity"]["opportunity_id"].to_pylist() == [
+        "o0", None, None, None,
+    ]  # fmt: skip
+    found = [row for row in told(result) if row[0] == "dangling_opportunity_id"]
+    assert found == [
+        ("dangling_opportunity_id", 1, "gone"),
+        ("dangling_opportunity_id", 3, "o1"),
+    ]
+
+
+def test_without_a_table_of_opportunities_none_is_missed() -> None:
+    calls = pa.table(
+        {
+            "activity_id": ["a"],
+            "occurred_at": ["2026-01-01T00:00:00Z"],
+            "opportunity_id": ["o0"],
+        }
+    )
+    result = clean(activity=calls)
+    assert result.tables["activity"]["opportunity_id"].to_pylist() == ["o0"]
+    assert told(result) == []
+
+
 def test_opportunities_whose_worth_or_day_is_unknown_are_told() -> None:
     deals = opportunity(
         amount=[None, None, None, "4"],
@@ -595,12 +633,14 @@ def test_what_stops_names_the_record_not_only_its_row() -> None:
     assert "opportunity_id o1" in str(caught.value)
 
 
+LATE = pa.table(
+    {"currency": ["USD"], "base": ["EUR"], "from_on": ["2026-07-01"], "rate": ["1"]}
+)
+
+
 def test_a_rate_known_only_later_is_not_used() -> None:
-    late = pa.table(
-        {"currency": ["USD"], "base": ["EUR"], "from_on": ["2026-07-01"], "rate": ["1"]}
-    )
     revenue = lines(amount=["100"], currency=["USD"])
-    result = clean(revenue_line=revenue, exchange_rate=late)
+    result = clean(revenue_line=revenue, exchange_rate=LATE)
     assert {fault for fault, *_ in told(result)} == {"after_as_of", "no_rate"}
 
 

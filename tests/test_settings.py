@@ -197,7 +197,8 @@ class TestWhatAFileSays:
         starts = {
             name: result.params["period"]["start"] for name, result in findings.items()
         }
-        assert starts == {"concentration": "0001-01-01", "tiers": "2025-07-01"}
+        assert starts.pop("tiers") == "2025-07-01"
+        assert set(starts.values()) == {"0001-01-01"}
 
     def test_each_connector_finds_its_part(self, load) -> None:
         settings = load("[salesforce]\npage_size = 500")

@@ -57,7 +57,7 @@ def analyse(
     Example:
         >>> from crm_portfolio import analyse, samples
         >>> analyse(samples.firm())
-        <Findings: concentration, tiers>
+        <Findings: concentration, tiers, loss_scenario>
     """
     results: dict[str, Result] = {}
     skipped: dict[str, str] = {}
@@ -79,12 +79,24 @@ def _tiers(portfolio: Portfolio, settings: Settings) -> Result:
     return analysis.tiers(portfolio, _with_period(settings.tiers, settings.period))
 
 
+def _loss_scenario(portfolio: Portfolio, settings: Settings) -> Result:
+    return analysis.loss_scenario(
+        portfolio, _with_period(settings.loss_scenario, settings.period)
+    )
+
+
 _NOUNS: Final[Mapping[str, Callable[[Portfolio, Settings], Result]]] = {
     "concentration": _concentration,
     "tiers": _tiers,
+    "loss_scenario": _loss_scenario,
 }
 
-_Own = TypeVar("_Own", analysis.ConcentrationSettings, analysis.TiersSettings)
+_Own = TypeVar(
+    "_Own",
+    analysis.ConcentrationSettings,
+    analysis.TiersSettings,
+    analysis.LossScenarioSettings,
+)
 
 
 def _with_period(own: _Own, period: Period | None) -> _Own:

@@ -28,7 +28,6 @@ STAMP: Final = "portfolio_stamp"
 VALUES: Final = tuple(field.column for field in schema.MANAGED if field.column != STAMP)
 PIN: Final = tuple(field.column for field in schema.HUMAN)
 
-_SHARE_PLACES: Final = 6
 _HASH_LENGTH: Final = 16
 _STAMP: Final = re.compile(r"v1:(?P<run>[0-9a-z-]+):(?P<hash>[0-9a-f]{16})")
 
@@ -58,7 +57,7 @@ def canonical(column: str, value: object) -> Value:
         case "integer":
             return _integer(value)
         case "share":
-            return _share(value, field.scale or _SHARE_PLACES)
+            return _share(value, field.scale)
         case "text":
             return _text(value, field.max_length)
         case "code":  # one that is too long is not another code: the CRM refuses it
@@ -93,11 +92,8 @@ def _hash(values: Mapping[str, object]) -> str:
 
 
 def _day(value: object) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    return date.fromisoformat(str(value))
+    # A day may come back as the moment at which it begins.
+    return datetime.fromisoformat(str(value)).date()
 
 
 def _integer(value: object) -> int:

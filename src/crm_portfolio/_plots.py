@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -16,7 +16,7 @@ from crm_portfolio.errors import MissingExtraError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Words", "as_svg", "axes", "paired_bars", "pareto"]
+__all__ = ["Words", "as_svg", "axes", "curves", "paired_bars", "pareto", "waterfall"]
 
 _SIZE = (9.0, 4.8)
 _BAR, _SECOND_BAR, _INK = "#8aa0b4", "#ffffff", "#1f2a33"
@@ -149,6 +149,97 @@ def paired_bars(
         handles=[left, right], loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2
     )
     return ax
+
+
+def waterfall(
+    ax: Axes,
+    *,
+    names: Sequence[str],
+    steps: Sequence[float],
+    ends: tuple[float, float] | None,
+    end_names: Sequence[str],
+    level: float | None,
+    words: Words,
+) -> Axes:
+    """From one amount to another, a hatched step at a time; a line where a level is."""
+    if ends is None:
+        return _say_instead(ax, words.nothing)
+    tops = [ends[0]]
+    for step in steps:
+        tops.append(tops[-1] + step)
+    last = len(steps) + 1
+    ax.bar([0, last], ends, color=_BAR, edgecolor=_INK, linewidth=0.6)
+    ax.bar(
+        range(1, last),
+        steps,
+        bottom=tops[:-1],
+        color=_SECOND_BAR,
+        edgecolor=_INK,
+        linewidth=0.6,
+        hatch="///",
+    )
+    for place, top in enumerate(tops):
+        ax.plot(
+            [place - 0.4, place + 1.4], [top, top], color=_INK, linewidth=0.6, zorder=0
+        )
+    said = [ends[0], *steps, ends[1]]
+    for place, (amount, top) in enumerate(zip(said, [*tops, ends[1]], strict=True)):
+        over = max(top, top - amount) if 0 < place < last else max(top, 0.0)
+        ax.annotate(
+            number(amount, words.lang),
+            (place, over),
+            (0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )
+    if level is not None:
+        ax.axhline(level, color=_INK, linewidth=1.2, linestyle="--", label=words.others)
+        ax.legend(loc="upper right")
+    _named(ax, [end_names[0], *names, end_names[1]])
+    _one_axis(ax, words)
+    ax.set_ylim(min(0.0, *ends), max(*ends, level or 0.0, 1.0) * 1.15)
+    return ax
+
+
+def curves(
+    ax: Axes,
+    *,
+    places: Sequence[float],
+    series: Mapping[str, Sequence[float]],
+    levels: Mapping[str, float],
+    words: Words,
+) -> Axes:
+    """Lines told apart by their dashes, and the levels they should reach."""
+    if not series:
+        return _say_instead(ax, words.nothing)
+    styles = ("-", "--", "-.", ":")
+    for at, (name, values) in enumerate(series.items()):
+        mark = "o" if at == 1 else None
+        style = styles[at % len(styles)]
+        ax.plot(
+            places, values, style, color=_INK, marker=mark, markersize=3, label=name
+        )
+    for at, (name, value) in enumerate(levels.items()):
+        ax.axhline(
+            value, color=_BAR, linewidth=2.0, linestyle=styles[at % 2], label=name
+        )
+    every = [each for values in series.values() for each in values]
+    top = max([*every, *levels.values(), 1.0])
+    ax.set_ylim(min(0.0, *every), top * 1.1)
+    _one_axis(ax, words)
+    ax.legend(loc="lower right", fontsize=8)
+    return ax
+
+
+def _one_axis(ax: Axes, words: Words) -> None:
+    ax.set_title(words.title, loc="left", fontsize=11)
+    ax.set_xlabel(words.places)
+    ax.set_ylabel(words.amounts)
+    ax.yaxis.set_major_formatter(lambda value, _: number(value, words.lang))
+    ax.axhline(0, color=_INK, linewidth=0.8)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
 
 
 def _share_zero(ax: Axes, other: Axes, amounts: Sequence[float], *, top: float) -> None:

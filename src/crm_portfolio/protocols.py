@@ -26,6 +26,7 @@ __all__ = [
     "Cursor",
     "Finding",
     "FindingState",
+    "Fitting",
     "Forecast",
     "Inspectable",
     "Metered",
@@ -337,6 +338,15 @@ class Careful(Protocol):
         What was sent without an answer comes back as ``unknown``, what was refused for
         the moment as such.
         """
+        ...
+
+
+@runtime_checkable
+class Fitting(Protocol):
+    """Has fields that do not hold every value as it is given."""
+
+    def fitted(self, column: str, values: Sequence[Value]) -> list[Value]:
+        """The values as they come back; one that cannot be held stays as it is."""
         ...
 
 

@@ -15,7 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_portfolio.archive import Archive, Journal, Segment
-from crm_portfolio.errors import DamagedFileError, RefusedError, SettingsError
+from crm_portfolio.errors import (
+    DamagedFileError,
+    LockHeldError,
+    RefusedError,
+    SettingsError,
+)
 from crm_portfolio.protocols import Change
 
 RUN = "0a1b2c3d4e5f"
@@ -255,7 +260,7 @@ def test_a_segment_is_written_once(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     a_run(archive)
     first, before = archive.segments(RUN)[0], archive.journal(RUN)
-    with pytest.raises(RefusedError, match="another process writes the journal"):
+    with pytest.raises(LockHeldError, match=f"run {RUN} is in the hands of another"):
         archive.append(RUN, "begin", BEGIN, after=first)
     assert archive.journal(RUN) == before
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -167,6 +168,31 @@ def test_the_last_segments_dropped_with_their_lines_of_the_chain_are_found(
     assert damaged.problem == "this segment is missing"
 
 
+def test_the_last_byte_of_a_chain_changed_is_no_crash(copied: Archive) -> None:
+    chain = copied.folder / "runs" / RUNS[1] / "chain.jsonl"
+    chain.write_bytes(chain.read_bytes()[:-1] + b"x")
+    (damaged,) = copied.verify().damaged
+    assert damaged.file == f"{RUNS[1]}/chain.jsonl"
+
+
+def test_more_lines_of_a_killed_run_dropped_than_a_crash_can_drop_are_found(
+    archive: Archive, written: Callable[..., None], whole: Path
+) -> None:
+    begin = Archive(whole).segments(RUNS[0])[0].content
+    intent = {"send": [["001A", "tier", None, "A"]], "left": []}
+    written(archive, ("begin", begin), ("intent", intent), run="killed")
+    chain = archive.folder / "runs" / "killed" / "chain.jsonl"
+    lines = chain.read_bytes().splitlines(keepends=True)
+    chain.write_bytes(b"".join(lines[:2]))
+    assert [run.state for run in archive.verify().runs] == ["open"]
+    chain.write_bytes(b"".join(lines[:1]))
+    (damaged,) = archive.verify().damaged
+    assert (damaged.file, damaged.problem) == (
+        "killed/chain.jsonl",
+        "this chain was cut",
+    )
+
+
 def test_the_last_lines_of_the_index_dropped_are_found(copied: Archive) -> None:
     index = copied.folder / "index.jsonl"
     lines = index.read_bytes().splitlines(keepends=True)
@@ -300,3 +326,16 @@ def test_a_thousand_runs_are_not_read_for_what_the_index_tells(
     assert (last.run_id, last.population, last.interrupted) == (RUNS[2], 10, "")
     assert bare.runs(last.org) == RUNS
     assert bare.runs(attrs.evolve(last.org, is_sandbox=False)) == ()
+
+
+def test_runs_at_several_orgs_share_the_index(
+    archive: Archive, short_run: Callable[..., None]
+) -> None:
+    def work(name: str) -> None:
+        for night in range(4):
+            short_run(archive, f"{name}{night}")
+
+    with ThreadPoolExecutor(3) as several:
+        list(several.map(work, "abc"))
+    assert len(archive.runs()) == 12
+    assert {run.state for run in archive.verify().runs} == {"whole"}

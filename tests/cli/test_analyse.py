@@ -24,7 +24,7 @@ def test_json_is_one_object_by_the_name_of_the_analysis(shell, firm) -> None:
     result = shell("analyse", firm, "--output", "json")
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
-    assert list(found) == ["concentration", "tiers"]
+    assert list(found) == ["concentration", "tiers", "loss_scenario"]
     keys = {"summary", "params", "coverage", "warnings", "rejected", "frame"}
     assert all(keys <= set(each) for each in found.values())
     tiers = {row["account_id"]: row["tier"] for row in found["tiers"]["frame"]}

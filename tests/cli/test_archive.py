@@ -95,6 +95,14 @@ class TestHistory:
 
 
 class TestResend:
+    def test_apply_says_how(
+        self, shell, ready: Salesforce, plan_file: Path, tmp_path: Path
+    ) -> None:
+        ready.delete("Account", ready.ids("account")["A0000030"])
+        result = shell("apply", plan_file, "--archive", tmp_path / "my runs")
+        assert "To mend what failed for good" in result.stderr
+        assert f"--archive '{tmp_path / 'my runs'}' --failed FILE" in result.stderr
+
     def test_what_was_mended_is_planned_and_written(
         self, shell, ready: Salesforce, runs: Path, run: str, tmp_path: Path
     ) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from crm_portfolio import Portfolio, connect, pull, samples
@@ -17,7 +19,7 @@ from crm_portfolio.connectors.salesforce import SalesforceSettings
 from crm_portfolio.simulator import HubSpot, Salesforce
 
 BOOK = samples.book(accounts=40, opportunities=250)
-TABLES = ("account", "opportunity", "opportunity_change", "stage", "owner")
+TABLES = ("account", "opportunity", "opportunity_change", "activity", "stage", "owner")
 Content = Callable[[Path], dict[str, bytes]]
 
 NAMES = {
@@ -38,7 +40,8 @@ def vendor(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def crm(vendor: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     kind = Salesforce if vendor == "salesforce" else HubSpot
-    with kind(BOOK.tables, currency="EUR") as pretend:
+    tables = with_more(BOOK.tables) if vendor == "hubspot" else BOOK.tables
+    with kind(tables, currency="EUR") as pretend:
         for name, value in pretend.environment.items():
             monkeypatch.setenv(name, value)
         yield pretend
@@ -62,10 +65,42 @@ def one_night(chance: random.Random, crm: Any, vendor: str) -> None:
         record = chance.choice(records)
         if is_there(crm, table, record):
             crm.delete(table, record)
-    one, other = chance.sample(accounts, 2)
-    if is_there(crm, account, one) and is_there(crm, account, other):
-        crm.merge(account, one, other)
+    merge_some(chance, crm, account, accounts)
+    if vendor == "hubspot":  # nobody merges opportunities in Salesforce
+        merge_some(chance, crm, opportunity, deals)
     crm.clock.advance(3_600)
+
+
+def merge_some(chance: random.Random, crm: Any, table: str, records: list[str]) -> None:
+    """One into another, often that one into a third; and at times it is deleted then."""
+    there = [record for record in records if is_there(crm, table, record)]
+    *losers, winner = chance.sample(there, chance.choice([2, 3, 3]))
+    for loser, into in pairwise([*losers, winner]):
+        crm.merge(table, into, loser)
+        crm.clock.advance(60)
+    if chance.random() < 0.4:
+        crm.delete(table, winner)
+
+
+def with_more(book: dict[str, Any]) -> dict[str, pa.Table]:
+    """Deals of two accounts, of which one is primary or neither; and activities."""
+    deals = book["opportunity"]
+    ids, accounts = deals["opportunity_id"].to_pylist(), deals["account_id"].to_pylist()
+    others = accounts[1:] + accounts[:1]
+    both = [
+        f"{one};{other}" if place % 3 else (one or "")
+        for place, (one, other) in enumerate(zip(accounts, others, strict=True))
+    ]
+    size = len(ids) // 2
+    activity = {
+        "activity_id": [f"c{place}" for place in range(size)],
+        "kind": ["call", "meeting"] * (size // 2) + ["call"] * (size % 2),
+        "occurred_at": pa.array([datetime(2026, 1, 5, tzinfo=UTC)] * size),
+        "account_id": accounts[:size],
+        "opportunity_id": ids[:size],
+    }
+    linked = deals.append_column("account_ids", pa.array(both))
+    return {**book, "opportunity": linked, "activity": pa.table(activity)}
 
 
 @pytest.mark.parametrize("had_it", [True, False])

@@ -419,12 +419,12 @@ class TestTheCrmGoesAway:
             ("reset", 2, 2, {"not_sent": 480, "unknown": 20}),
             ("reset", 3, 1, {"not_sent": 480, "written": 20}),
             ("unavailable", 4, 1, {"not_sent": 480, "written": 20}),
-            ("server_error", 5, 2, {"not_sent": 80, "unknown": 400, "written": 20}),
+            ("server_error", 7, 2, {"not_sent": 80, "unknown": 400, "written": 20}),
             ("reset_after_write", 2, 2, {"not_sent": 480, "unknown": 20}),
-            ("reset_after_write", 8, 2, {"unknown": 80, "written": 420}),
+            ("reset_after_write", 11, 2, {"unknown": 80, "written": 420}),
             ("over_quota", 2, 1, {"not_sent": 500}),
             ("over_quota", 5, 1, {"not_sent": 480, "written": 20}),
-            ("over_quota", 9, 1, {"written": 500}),  # but not read back
+            ("over_quota", 12, 1, {"written": 500}),  # but not read back
         ],
     )
     def test_the_journal_says_how_far_it_came_and_the_same_plan_finishes_it(

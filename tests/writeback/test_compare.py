@@ -12,6 +12,7 @@ import pytest
 
 from crm_portfolio import analysis, pull, samples, simulator
 from crm_portfolio._managed import is_own
+from crm_portfolio._wording import Reason
 from crm_portfolio.archive import Archive
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import (
@@ -22,7 +23,17 @@ from crm_portfolio.errors import (
 )
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.protocols import Change, Org, Quota
-from crm_portfolio.writeback import Edited, Limits, Pinned, Plan, Policy, apply, plan
+from crm_portfolio.writeback import (
+    Bordering,
+    Edited,
+    Limits,
+    Pinned,
+    Plan,
+    Policy,
+    apply,
+    plan,
+)
+from crm_portfolio.writeback._portions import calls_to_apply
 
 Wanted = Callable[..., Any]
 Edit = Callable[..., None]
@@ -87,6 +98,34 @@ def test_an_empty_field_of_an_account_we_stamped_is_no_first_fill(
     proposal = plan([wanted({ids[0]: {"tier": "A", "dependence": "none"}})], crm)
     assert proposal.counts == {"dependence": 1, "portfolio_stamp": 1}
     assert proposal.first_fills == {}
+
+
+def test_the_header_says_what_is_unknown_and_which_tiers_there_are(
+    crm: Salesforce, ids: list[str], wanted: Wanted, edit: Edit
+) -> None:
+    edit(ids[0], tier="D", dependence="unknown")
+    values = {
+        ids[0]: {"tier": "A", "dependence": "none"},
+        ids[1]: {"tier": None, "dependence": "unknown"},
+        ids[2]: {"tier": "new", "dependence": None},
+    }
+    header = plan([wanted(values)], crm).header
+    assert header.unknown == {"dependence": 2, "tier": 1}
+    assert header.tiers == ("A", "D", "none")
+    assert header.call_estimate == calls_to_apply(crm, Limits(), 2) >= 3
+    assert header.previous is None
+    assert header.made_at.microsecond == 0
+
+
+def test_accounts_near_a_border_are_in_the_plan_as_far_as_the_crm_has_them(
+    crm: Salesforce, sim: simulator.Salesforce, ids: list[str], wanted: Wanted
+) -> None:
+    result = wanted({i: {"tier": "A", "dependence": "none"} for i in ids[:3]})
+    near = Reason("tier_none_dormant")
+    told = [(ids[2], near), (ids[0], near), ("elsewhere", near)]
+    object.__setattr__(result, "borders", lambda: tuple(told))
+    sim.delete("Account", ids[0])
+    assert plan([result], crm).borders == (Bordering(ids[2], near),)
 
 
 def test_planning_needs_a_crm_that_can_only_be_read(
@@ -394,6 +433,7 @@ def test_an_empty_portfolio_makes_an_empty_plan_that_is_refused(
 def test_figures_of_the_sandbox_are_not_planned_into_production(
     connected: Callable[..., Salesforce],
     tmp_path: Path,
+    wanted: Wanted,
     is_given: bool,
 ) -> None:
     """Its full copy has the same record ids."""
@@ -408,4 +448,7 @@ def test_figures_of_the_sandbox_are_not_planned_into_production(
     ) as production:
         with pytest.raises(WrongOrgError, match=r"sandbox.* reaches"):
             plan(results, connected(production), held=loaded if is_given else None)
+        nameless = wanted({"1": {"tier": "A"}})  # does not say where it comes from
+        with pytest.raises(WrongOrgError, match=r"sandbox.* reaches"):
+            plan([nameless], connected(production), held=loaded)
         assert production.calls.get("PATCH composite/sobjects", 0) == 0

@@ -127,3 +127,13 @@ def test_a_history_that_was_altered_is_not_told(
     (archive.folder / "runs" / nights[1] / "000002.json").unlink()
     with pytest.raises(DamagedFileError, match="this segment is missing"):
         history(archive, ids[0])
+
+
+def test_a_run_is_told_and_taken_back_even_without_the_index(
+    crm: Salesforce, archive: Archive, ids: list[str], nights: list[str]
+) -> None:
+    (archive.folder / "index.jsonl").write_bytes(b"{}\n")
+    assert history(archive, nights[0])
+    assert undo(archive.journal(nights[2]), crm).changes
+    with pytest.raises(DamagedFileError, match="line 1"):
+        history(archive, ids[0])

@@ -536,12 +536,16 @@ class TestSettings:
         said = str(refusal.value).splitlines()
         assert said[0] == "portfolio.toml has 4 fault(s):"
         assert {line.strip() for line in said[1:]} == {
-            "[limits] max_two_tier_jump is no setting; "
-            "did you mean 'max_two_tier_jumps'?",
+            (
+                "[limits] max_two_tier_jump is no setting; "
+                "did you mean 'max_two_tier_jumps'?"
+            ),
             "[limits] max_changes: this must be a whole number, not a number",
             "[policy] editd is no setting; did you mean 'edited'?",
-            "[policy.by_field] portfolio_rank: this must be 'keep' or 'report' or "
-            "'overwrite', not 'ask'",
+            (
+                "[policy.by_field] portfolio_rank: this must be 'keep' or 'report' or "
+                "'overwrite', not 'ask'"
+            ),
         }
 
     def test_a_settings_file_names_known_fields_only(self, tmp_path: Path) -> None:

@@ -130,3 +130,22 @@ def test_a_run_that_stood_still_finishes_its_batch_and_writes_no_other(
     assert archive.verify().exit_code == 0
     assert apply(proposal, crm, archive=archive).exit_code == 0
     assert written(sim) == 101
+
+
+def test_a_run_that_another_process_finished_meanwhile_writes_no_more(
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    archive: Archive,
+    proposal: Plan,
+    night: subprocess.Popen[str],
+) -> None:
+    night.send_signal(signal.SIGSTOP)
+    time.sleep(0.6)
+    finished = apply(proposal, crm, archive=archive)
+    assert (finished.exit_code, written(sim)) == (0, 100)
+    night.send_signal(signal.SIGCONT)
+    told = night.communicate()[1]
+    assert night.returncode == 6, told
+    assert "writes nothing more" in told
+    assert archive.journal(proposal.id).counts == {"written": 200}
+    assert [run.state for run in archive.verify().runs] == ["whole"]

@@ -92,7 +92,7 @@ class TestMarkdown:
             "- made 2026-06-30 21:00 UTC, holds until 2026-07-01 21:00 UTC",
             "- 95 changes on 32 accounts; 32 of the changes are stamps",
             "- 100 accounts compared, 120 at the last run",
-            "- about 6 API calls to apply it; 9,990 of 10,000 left today",
+            "- API calls to apply it: about 6; 9,990 of 10,000 left today",
             "- from portfolio aaaaaaaaaaaa",
             "- under settings bbbbbbbbbbbb",
             "- by crm-portfolio 0.1.0",

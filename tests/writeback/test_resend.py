@@ -266,6 +266,7 @@ def test_the_limits_hold_as_for_any_plan(
     tight = Limits(max_share=0, min_changes=0)
     again = resend(path, crm, archive=archive, limits=tight)
     assert {refusal.rule for refusal in again.refusals} == {"changed"}
+    assert again.header.tiers == proposal.header.tiers
 
 
 @given(

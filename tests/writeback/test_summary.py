@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from crm_portfolio._managed import stamp
 from crm_portfolio._wording import Reason
+from crm_portfolio.protocols import Quota
 from crm_portfolio.writeback import Bordering, Edited, Ended, Header, Pinned, Plan
 
 MakePlan = Callable[..., Plan]
@@ -107,6 +108,22 @@ def test_an_empty_plan_says_so(plan_of: MakePlan) -> None:
         "Nothing to change on 100 accounts.",
         "API calls to apply it: about 6; 9,990 of 10,000 left today.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("remaining", "said"),
+    [
+        (6, "about 6; 6 of 10,000 left today."),
+        (5, "about 6; 5 of 10,000 left today, which is too few."),
+    ],
+)
+def test_a_plan_that_costs_more_than_is_left_says_so(
+    plan_of: MakePlan, header: Header, remaining: int, said: str
+) -> None:
+    short = attrs.evolve(header, quota=Quota(remaining, 10_000))
+    plan = plan_of({}, header=short)
+    assert str(plan).endswith(f"API calls to apply it: {said}")
+    assert f"- API calls to apply it: {said[:-1]}\n" in plan.to_markdown()
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 9), st.booleans())

@@ -335,6 +335,7 @@ class TestAPart:
     ) -> None:
         journal = night(ids[:1], FIRST)
         way_back = undo(journal, crm, columns=["tier"])
+        assert way_back.header.accepted == {"tier": 1, "portfolio_stamp": 1}
         apply(way_back, crm, archive=archive)
         left = held(ids[0])
         mark = left.pop("portfolio_stamp")

@@ -10,6 +10,12 @@ from crm_portfolio.analysis._concentration import (
     ConcentrationSettings,
     concentration,
 )
+from crm_portfolio.analysis._loss_scenario import (
+    LossScenarioResult,
+    LossScenarioSettings,
+    Scenario,
+    loss_scenario,
+)
 from crm_portfolio.analysis._stable import Stability
 from crm_portfolio.analysis._tiers import (
     Abc,
@@ -26,11 +32,15 @@ __all__ = [
     "Bands",
     "ConcentrationResult",
     "ConcentrationSettings",
+    "LossScenarioResult",
+    "LossScenarioSettings",
     "Quantiles",
+    "Scenario",
     "Slices",
     "Stability",
     "TiersResult",
     "TiersSettings",
     "concentration",
+    "loss_scenario",
     "tiers",
 ]

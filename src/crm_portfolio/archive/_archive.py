@@ -31,7 +31,12 @@ from crm_portfolio.archive._segments import (
 )
 from crm_portfolio.archive._usable import usable
 from crm_portfolio.archive._verify import Verification, verified
-from crm_portfolio.errors import RefusedError, SettingsError, did_you_mean
+from crm_portfolio.errors import (
+    LockHeldError,
+    RefusedError,
+    SettingsError,
+    did_you_mean,
+)
 from crm_portfolio.protocols import Org
 
 __all__ = ["Archive"]
@@ -65,6 +70,11 @@ class Archive:
         if org is None:
             return runs
         return tuple(run for run in runs if folder_name(run.org) == folder_name(org))
+
+    def holds(self, run_id: str) -> bool:
+        """Whether there is a folder of this run, be the index as it may."""
+        is_id = _RUN_ID.fullmatch(run_id) is not None
+        return is_id and (self.folder / "runs" / run_id).is_dir()
 
     def journal(self, run_id: str) -> Journal:
         """The journal of a run, every segment of it verified.
@@ -128,7 +138,12 @@ class Archive:
     def append(
         self, run_id: str, kind: SegmentKind, content: Json, *, after: Segment | None
     ) -> Segment:
-        """Write the next segment of a run and have it on disk on return."""
+        """Write the next segment of a run and have it on disk on return.
+
+        Raises:
+            LockHeldError: Another process wrote that segment already.
+            DamagedFileError: The run, or the index, was altered.
+        """
         number = after.number + 1 if after else 1
         previous = after.digest if after else _storage.digest(self.plan(run_id))
         segment, raw = sealed(run_id, number, kind, content, previous)
@@ -141,10 +156,8 @@ class Archive:
                 # A number is taken once, whatever its kind: two applies cannot mix.
                 _storage.write_once(path, raw, private=True)
             except FileExistsError as error:
-                raise RefusedError(
-                    f"another process writes the journal of run {run_id}; nothing more "
-                    "was written by this one. Wait for it, then apply the plan again."
-                ) from error
+                who = "one that goes on with it"
+                raise LockHeldError(f"run {run_id}", who, has_begun=True) from error
             add_to_chain(folder, run_id, line_of(segment))
             if kind in INDEXED:
                 self._list(folder, segment)
@@ -161,11 +174,13 @@ class Archive:
             lines, _ = read_index(self.folder)
             same = (x for x in lines if (x.run_id, x.last) == (run_id, last.digest))
             known = next(same, None)
-        elif chain.listed < last.number:
-            add_to_chain(folder, run_id, line_of(last))
-        else:
-            return
-        if last.kind in INDEXED:
+        # An older version listed nothing, a run that was killed all but its last.
+        unlisted = chain.segments[chain.listed :]
+        for segment in unlisted:
+            add_to_chain(folder, run_id, line_of(segment))
+            if segment.kind in INDEXED:
+                self._list(folder, segment)
+        if chain.awaited:
             self._list(folder, last, known)
 
     def _list(

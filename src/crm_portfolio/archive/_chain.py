@@ -40,6 +40,7 @@ __all__ = [
 CHAIN: Final = "chain.jsonl"
 # Beginning and end of a run stand in the archive's index too.
 INDEXED: Final = frozenset({"begin", "end"})
+_CHAINED: Final = 2  # the version that began to list what it wrote
 _INDEX_LINE: Final = re.compile(
     rb'\{"index":\d+,"line_sha256":"\w{64}","run":"[\w-]+","sha256":"\w{64}"\}'
 )
@@ -110,6 +111,8 @@ def _compared(
     cut: bytes,
 ) -> Chain:
     """The run, if its chain is made of nothing but what these segments call for."""
+    if segments and not lines and not cut and segments[-1].version < _CHAINED:
+        return Chain(segments, 0, (), awaited=False)
     listed, awaited, listings = 0, False, []
     name = f"{folder.name}/{CHAIN}"
     for kind, number, digest in _told(lines, folder):

@@ -28,7 +28,7 @@ __all__ = [
 SegmentKind = Literal["begin", "intent", "outcome", "check", "canary", "end"]
 Json = Mapping[str, Any]
 
-# Version 1 had no checks, no canary, and no field beside a code.
+# Version 1 had no checks, no canary, no field beside a code, and no chain beside it.
 VERSION: Final = 2
 PLAN: Final = "plan.jsonl"
 RESTORE: Final = "Restore the run's folder from a backup; what follows is not proven."
@@ -44,6 +44,7 @@ class Segment:
     content: Json
     digest: str
     at: str = attrs.field(default="", eq=False)
+    version: int = attrs.field(default=VERSION, eq=False)
 
 
 def name_of(number: int) -> str:
@@ -103,7 +104,8 @@ def read_segment(
             plan = f"{path.parent.name}/{PLAN}"
             raise DamagedFileError(plan, "this plan was replaced", RESTORE)
         raise DamagedFileError(name, "this segment does not follow", RESTORE)
-    return Segment(number, body["kind"], body["content"], digest, body["at"])
+    told = (body["kind"], body["content"], digest, body["at"], body["version"])
+    return Segment(number, *told)
 
 
 def _unsealed(raw: bytes, name: str) -> tuple[dict[str, Any], str]:

@@ -29,7 +29,9 @@ def analyse(
     folder: PortfolioFolder,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME", help="concentration, tiers; without: all."),
+        typer.Argument(
+            metavar="NAME", help="concentration, tiers, loss_scenario; without: all."
+        ),
     ] = None,
     output: OutputOption = "table",
     settings: SettingsFile = None,
@@ -90,6 +92,12 @@ def _tiers_figures(summary: Mapping[str, Any]) -> None:
     show_rows(_TIER, rows, title="tiers")
 
 
+def _loss_figures(summary: Mapping[str, Any]) -> None:
+    sides = summary["before"], summary["after"]
+    rows = [(figure, *(side[figure] for side in sides)) for figure in _LOSS]
+    show_rows(("figure", "before", "after"), rows, title="loss_scenario")
+
+
 @attrs.frozen
 class _View:
     """Which part of a result a person wants to see first."""
@@ -109,9 +117,20 @@ _CONCENTRATION: Final = (
     "hhi",
     "effective_number",
 )
+_LOSS: Final = (
+    "revenue",
+    "contribution",
+    "profit",
+    "break_even_revenue",
+    "margin_of_safety",
+    "operating_leverage",
+)
 _TIER: Final = ("tier", "account_count", "revenue", "share", "lower_edge")
 _ACCOUNT: Final = ("account_id", "name", "revenue", "share")
 _VIEWS: Final[Mapping[str, _View]] = {
     "concentration": _View(_concentration_figures, ("rank", *_ACCOUNT, "dependence")),
     "tiers": _View(_tiers_figures, ("tier", *_ACCOUNT, "tier_since_on")),
+    "loss_scenario": _View(
+        _loss_figures, ("account_id", "name", "revenue_lost", "share_after")
+    ),
 }

@@ -60,7 +60,7 @@ def apply(
 
     crm-portfolio apply plan.jsonl --archive runs
     """
-    from crm_portfolio.archive import Archive
+    from crm_portfolio.archive import PERMANENT, Archive
     from crm_portfolio.writeback import Plan
     from crm_portfolio.writeback import apply as apply_plan
 
@@ -89,8 +89,11 @@ def apply(
     if journal.interrupted:
         when = "" if stop() else " when the CRM is back"
         say(f"Interrupted: apply {plan} again{when}; it goes on from here.")
+    there = shlex.quote(str(archive))
+    if PERMANENT & journal.counts.keys():
+        told = f"{program()} history {journal.run_id} --archive {there} --failed FILE"
+        say(f"To mend what failed for good, and send it again: {told}")
     if journal.touched:
-        there = shlex.quote(str(archive))
         way_back = f"{program()} undo {journal.run_id} --archive {there} -o PLAN"
         say(f"To take it back: {way_back}")
     is_cut_off = bool(journal.interrupted)

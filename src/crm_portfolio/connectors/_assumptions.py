@@ -49,7 +49,9 @@ DUPLICATE_FIELD_CODES: Final = frozenset(
 EDITS_REACH_SECONDS: Final = 3_600
 
 # What a query says of a history that the org does not keep, or keeps otherwise.
-NO_HISTORY_CODES: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "MALFORMED_QUERY"})
+NO_HISTORY_CODES: Final = frozenset(
+    {"INVALID_FIELD", "INVALID_TYPE", "MALFORMED_QUERY"}
+)
 
 # What the Tooling API says of a new field whose history the object cannot track: it has
 # none, or twenty fields have it already.
@@ -109,7 +111,7 @@ EXISTING_PROPERTY_CODES: Final = frozenset(
 # HubSpot: the hosts on which the file of an export may lie; nothing is fetched elsewhere.
 EXPORT_FILE_HOSTS: Final = re.compile(
     r"([a-z0-9-]+\.)*"
-    r"(hubspot\.com|hubapi\.com|hubspot\.net|hubspotusercontent[a-z0-9-]*\.net)"
+    r"(hubspot\.com|hubapi\.com|hubspot\.net|hubspotusercontent(-(na|eu|ap)\d)?\.net)"
 )
 
 # HubSpot: what an export with internal names calls the record's own id.

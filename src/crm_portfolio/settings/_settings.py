@@ -28,6 +28,7 @@ from crm_portfolio.analysis import (
     Abc,
     Bands,
     ConcentrationSettings,
+    LossScenarioSettings,
     Quantiles,
     Slices,
     TiersSettings,
@@ -61,7 +62,8 @@ _METHODS: Final[Mapping[str, type[Any]]] = {
 }
 _CONNECTORS: Final = ("salesforce", "hubspot", "files")
 _TABLES: Final = (
-    *("concentration", "tiers", "limits", "policy", "pull", "sync"),
+    *("concentration", "tiers", "loss_scenario"),
+    *("limits", "policy", "pull", "sync"),
     *_CONNECTORS,
 )
 _KINDS: Final[Mapping[type[Any], str]] = {
@@ -95,6 +97,7 @@ class Settings:
     period: Period | None = None
     concentration: ConcentrationSettings = attrs.field(factory=ConcentrationSettings)
     tiers: TiersSettings = attrs.field(factory=TiersSettings)
+    loss_scenario: LossScenarioSettings = attrs.field(factory=LossScenarioSettings)
     limits: Limits = attrs.field(factory=Limits)
     policy: Policy = attrs.field(factory=Policy)
     pull: PullSettings = attrs.field(factory=PullSettings)
@@ -164,7 +167,7 @@ def _by_layer(written: Mapping[str, Any]) -> dict[str, Any]:
     if calendar:
         layers["calendar"] = calendar
     if _is_period(written.get("period")):
-        for name in ("concentration", "tiers"):
+        for name in ("concentration", "tiers", "loss_scenario"):
             table = layers.get(name, {})
             if isinstance(table, Mapping):
                 layers[name] = {"period": written["period"], **table}

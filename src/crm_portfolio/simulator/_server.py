@@ -126,10 +126,14 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Server:
-    """Listens from ``start`` to ``stop``. A None from ``answer`` cuts the connection."""
+    """Listens from ``start`` to ``stop``. A None from ``answer`` cuts the connection.
 
-    def __init__(self, answer: Answer, *, port: int = 0) -> None:
-        self._answer = answer
+    Args:
+        packs: Do replies go packed to those who ask for gzip?
+    """
+
+    def __init__(self, answer: Answer, *, port: int = 0, packs: bool = True) -> None:
+        self._answer, self._packs = answer, packs
         try:
             self._socket = socket.create_server((HOST, port))
         except OSError as error:
@@ -195,7 +199,8 @@ class Server:
             _cut(transport)
             await receive()  # that it is gone: uvicorn misses a reply until then
             return
-        if reply.cut_after is None and _wants_gzip(request) and reply.size > _SMALL:
+        is_large = reply.cut_after is None and reply.size > _SMALL
+        if self._packs and is_large and _wants_gzip(request):
             reply = await loop.run_in_executor(self._workers, _gzipped, reply)
         await _send(reply, send)
         if reply.cut_after is not None:

@@ -21,6 +21,7 @@ from crm_portfolio.writeback._held import (
     Readable,
     Row,
     as_text,
+    fitted,
     read_rows,
     require,
     rows_of,
@@ -93,16 +94,9 @@ def plan(
         if pulled_from and pulled_from != str(org):
             raise WrongOrgError(pulled_from, str(org))
     rows = _current(sorted(assigned.values), crm, held)
-    known = sorted(assigned.values.keys() & rows.keys())
+    assigned = attrs.evolve(assigned, values=fitted(crm, assigned.values))
     memory = Memory.of(archive, org)
-    found = _Found(assigned, policy, memory.as_of)
-    edited = {record_id for record_id in known if is_edited(rows[record_id])}
-    left = memory.left(edited)
-    for record_id in known:
-        row = rows[record_id]
-        is_theirs = record_id in edited
-        ours = left[record_id] if left is not None and is_theirs else None
-        found.compare(record_id, row, find_edits(row, ours) if is_theirs else None)
+    found = _compared(assigned, rows, memory, policy)
     header = Header(
         org=org,
         as_of=assigned.as_of,
@@ -110,7 +104,7 @@ def plan(
         portfolio_id=assigned.portfolio_id,
         settings_digest=assigned.settings_digest,
         library_version=__version__,
-        population=len(known),
+        population=len(assigned.values.keys() & rows.keys()),
         limits=limits,
         policy=policy,
         quota=crm.quota(),
@@ -128,6 +122,23 @@ def plan(
         missing=sorted(assigned.values.keys() - rows.keys()),
         borders=assigned.borders(rows.keys()),
     )
+
+
+def _compared(
+    assigned: Assigned, rows: Mapping[str, Row], memory: Memory, policy: Policy
+) -> _Found:
+    """Every account of the results that the CRM has, set against what it holds."""
+    found = _Found(assigned, policy, memory.as_of)
+    known = sorted(assigned.values.keys() & rows.keys())
+    edited = {record_id for record_id in known if is_edited(rows[record_id])}
+    left = memory.left(edited)
+    for record_id in known:
+        edits = None
+        if record_id in edited:
+            ours = None if left is None else left[record_id]
+            edits = find_edits(rows[record_id], ours)
+        found.compare(record_id, rows[record_id], edits)
+    return found
 
 
 def made_now() -> datetime:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from crm_portfolio import schema
 from crm_portfolio._managed import PIN, STAMP, VALUES, canonical
 from crm_portfolio.errors import FieldNotFoundError
-from crm_portfolio.protocols import Org, Quota, Value, WritableTable
+from crm_portfolio.protocols import Fitting, Org, Quota, Value, WritableTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,6 +17,7 @@ __all__ = [
     "Readable",
     "Row",
     "as_text",
+    "fitted",
     "mapped_columns",
     "read_rows",
     "require",
@@ -105,6 +106,22 @@ def rows_of(table: pa.Table, also: Sequence[str] = ()) -> dict[str, Row]:
         record_id: dict(zip(columns, row, strict=True))
         for record_id, row in zip(ids, rows, strict=True)
     }
+
+
+def fitted(
+    crm: Readable, wanted: Mapping[str, Mapping[str, Value]]
+) -> Mapping[str, Mapping[str, Value]]:
+    """What is wanted, by account and column, as the org's own fields will hold it."""
+    if not isinstance(crm, Fitting):
+        return wanted
+    found: dict[str, dict[str, Value]] = {one: {} for one in wanted}
+    columns = dict.fromkeys(column for values in wanted.values() for column in values)
+    for column in columns:
+        ids = [one for one, values in wanted.items() if column in values]
+        kept = crm.fitted(column, [wanted[one][column] for one in ids])
+        for one, value in zip(ids, kept, strict=True):
+            found[one][column] = value
+    return found
 
 
 def as_text(value: Value) -> str | None:

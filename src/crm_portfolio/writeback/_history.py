@@ -54,9 +54,9 @@ def history(archive: Archive, subject: str) -> tuple[Step, ...]:
         SettingsError: It is neither.
         DamagedFileError: A journal or a plan was altered.
     """
-    runs = archive.runs()
-    if subject in runs:
+    if archive.holds(subject):
         return tuple(_steps(archive, subject, None))
+    runs = archive.runs()
     steps = tuple(step for run in runs for step in _steps(archive, run, subject))
     if not steps:
         raise SettingsError(
@@ -71,6 +71,8 @@ def _steps(archive: Archive, run_id: str, account: str | None) -> Iterator[Step]
     if account is not None and not may_name(raw, account):
         return
     segments = archive.segments(run_id)
+    if not segments:  # killed before it began
+        return
     journal = Journal.of(run_id, segments)
     entries = {entry.key: entry for entry in journal.entries}
     moments = _moments(segments)

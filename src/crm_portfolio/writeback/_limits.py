@@ -240,7 +240,7 @@ class Ground:
     population: int
     missing_count: int = 0
     previous: int | None = None
-    unknown: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    unknown: Mapping[str, int] = attrs.field(factory=dict)
 
 
 def refused_input(ground: Ground, limits: Limits) -> Iterator[Refusal]:

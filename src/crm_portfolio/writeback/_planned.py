@@ -63,7 +63,8 @@ class Draft:
     Attributes:
         record: Everything but the stamp's own change.
         after: The managed values that a new stamp covers.
-        restores: An old stamp to bring back, in a 1-tuple; None: a new one is made.
+        restores: The stamp that stands after the plan, an old one or none, in a 1-tuple;
+            None: a new one is made.
     """
 
     record: PlannedRecord

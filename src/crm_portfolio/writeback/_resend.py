@@ -25,7 +25,7 @@ from crm_portfolio.errors import MendedFileError
 from crm_portfolio.protocols import Change, Value
 from crm_portfolio.writeback._apply import same_org
 from crm_portfolio.writeback._compare import draft, made_now
-from crm_portfolio.writeback._held import Readable, Row, read_rows
+from crm_portfolio.writeback._held import Readable, Row, fitted, read_rows
 from crm_portfolio.writeback._limits import Limits, Policy
 from crm_portfolio.writeback._people import is_edited, valid_pin
 from crm_portfolio.writeback._plan import Plan
@@ -78,6 +78,7 @@ def resend(
     same_org(journal.org, crm.org())
     wanted = _wanted(lines, journal, Path(path).name)
     rows = read_rows(crm, sorted(wanted))
+    wanted = fitted(crm, wanted)
     kept = Plan.from_bytes(archive.plan(journal.run_id), f"plan {journal.run_id}")
     found = _Found(
         journal,
@@ -97,6 +98,7 @@ def resend(
         limits=limits,
         policy=Policy(),
         quota=crm.quota(),
+        tiers=kept.header.tiers,
         call_estimate=calls_to_apply(crm, limits, len(found.drafts)),
     )
     return Plan.of(

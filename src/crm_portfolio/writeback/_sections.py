@@ -23,7 +23,7 @@ from crm_portfolio.writeback._planned import (
 if TYPE_CHECKING:
     from crm_portfolio.writeback._plan import Plan
 
-__all__ = ["Cell", "Section", "movers", "moves", "sections", "treated"]
+__all__ = ["Cell", "Section", "calls", "movers", "moves", "sections", "treated"]
 
 Cell: TypeAlias = Value
 _SAMPLES: Final = 3
@@ -92,6 +92,17 @@ def moves(
     return sorted(found.items(), key=lambda item: (-item[1], str(item[0])))
 
 
+def calls(plan: Plan) -> str:
+    """What applying the plan costs, and whether that much is left."""
+    told, quota = f"about {plan.call_estimate:,}", plan.header.quota
+    if quota is None:
+        return told
+    told += f"; {quota.remaining:,} of {quota.limit:,} left today"
+    # It would stop in the middle, with exit code 5, and go on when there are more.
+    is_enough = plan.call_estimate <= quota.remaining
+    return told if is_enough else f"{told}, which is too few"
+
+
 def treated(plan: Plan) -> list[tuple[Edited, list[str], list[str]]]:
     """Each edited account: the fields that stay as a person left them, and the others."""
     edited = {each.record_id for each in plan.edited}
@@ -128,7 +139,6 @@ class _Writer:
         before = header.previous
         made = f"made {header.made_at:%Y-%m-%d %H:%M} UTC"
         extent = f"{len(plan.changes):,} changes on {len(plan.records):,} accounts"
-        quota = header.quota
         facts = (
             f"for {header.org}",
             f"takes back run {header.undoes}" * bool(header.undoes),
@@ -137,8 +147,7 @@ class _Writer:
             f"{extent}; {stamps:,} of the changes are stamps",
             f"{header.population:,} accounts compared"
             + (f", {before:,} at the last run" if before is not None else ""),
-            f"about {plan.call_estimate:,} API calls to apply it"
-            + (f"; {quota.remaining:,} of {quota.limit:,} left today" if quota else ""),
+            f"API calls to apply it: {calls(plan)}",
             f"from portfolio {header.portfolio_id[:12]}",
             f"under settings {header.settings_digest[:12]}",
             f"by crm-portfolio {header.library_version}",

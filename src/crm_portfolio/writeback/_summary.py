@@ -11,7 +11,7 @@ from crm_portfolio._managed import FIELDS, STAMP
 from crm_portfolio._wording import sentence
 from crm_portfolio.protocols import Value
 from crm_portfolio.writeback._planned import Edited, Ended, Pinned
-from crm_portfolio.writeback._sections import movers, moves, treated
+from crm_portfolio.writeback._sections import calls, movers, moves, treated
 
 if TYPE_CHECKING:
     from crm_portfolio.writeback._plan import Plan
@@ -164,6 +164,4 @@ def _refused(plan: Plan) -> _Lines:
 
 
 def _calls(plan: Plan) -> str:
-    quota = plan.header.quota
-    left = f"; {quota.remaining:,} of {quota.limit:,} left today" if quota else ""
-    return f"API calls to apply it: about {plan.call_estimate:,}{left}."
+    return f"API calls to apply it: {calls(plan)}."

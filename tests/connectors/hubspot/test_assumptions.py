@@ -44,6 +44,7 @@ OTHERWISE: dict[str, tuple[object, ...]] = {
     "inner_page": (1, 2),
     "list_cursor": ("opaque",),
     "merged_read": (False,),
+    "merged_ids": ("own",),
     "iso_in_search": (False,),
     "search_tells_day": (True,),
     "dated_partial_status": (207,),

@@ -15,6 +15,7 @@ from crm_portfolio.protocols import Change
 from crm_portfolio.simulator.hubspot import HubSpot as Simulator
 
 ACCOUNTS, DEALS, CALLS, MEETINGS, TICKETS = 230, 410, 130, 40, 120
+START = datetime(2026, 7, 1, tzinfo=UTC)
 EVERYTHING = (
     "account",
     "opportunity",
@@ -113,5 +114,7 @@ def test_writing_costs_a_read_and_a_call_for_each_hundred(
         crm.read("account", part, ["tier"])
         changes = [Change(record, "tier", None, "B") for record in part]
         assert {o.state for o in crm.write("account", changes)} == {"written"}
-    assert crm.calls <= 2 * ceil(count / 100) + 5
+        told = crm.edits("account", part, ["tier"], since=START)
+        assert set(told["value"].to_pylist()) == {"B"}
+    assert crm.calls <= 2 * ceil(count / 100) + ceil(count / 50) + 5
     assert abs(forecast.calls - crm.calls) <= 1

@@ -56,7 +56,9 @@ def tables() -> dict[str, pa.Table]:
                 "account_ids": [linked[place % 4] for place in places],
                 "status": [("open", "won", "lost")[place % 3] for place in places],
                 "amount": [None if place % 5 == 0 else place / 8 for place in places],
-                "name": [f"NA, №{place}" for place in places],
+                "name": [
+                    f"NA,{chr(0) * (place % 7 == 1)} №{place}" for place in places
+                ],
             }
         ),
         "ticket": pa.table(
@@ -284,6 +286,10 @@ def test_a_file_on_another_host_is_never_fetched(
     [
         ("api-na1.hubspot.com", True),
         ("file-exports.hubspotusercontent-eu1.net", True),
+        ("f.hubspotusercontent.net", True),
+        ("hubspotusercontent-evil.net", False),
+        ("hubspotusercontentx.net", False),
+        ("hubspotusercontent-na1.net.evil.example", False),
         ("hubspot.com.evil.example", False),
         ("evilhubspot.com", False),
         ("s3.amazonaws.com", False),

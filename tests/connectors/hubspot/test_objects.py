@@ -48,6 +48,15 @@ def test_a_next_link_to_another_host_is_not_followed(strange) -> None:
     assert len(strange.paths) == 2
 
 
+def test_null_bytes_are_left_out_of_texts_and_nothing_else_is(strange) -> None:
+    r"""As an export leaves them out; a text may speak of \\u0000, though."""
+    name = rb"\u0000a\u0000\u0000b \\u0000 \\\u0000c"
+    body = b'{"results":[{"id":"1","properties":{"name":"%s"}}]}' % name
+    strange.says(body)
+    (page,) = listed(strange.client(), companies())
+    assert page.records[0]["properties"]["name"] == "ab \\u0000 \\c"
+
+
 @pytest.mark.parametrize(
     "body",
     [

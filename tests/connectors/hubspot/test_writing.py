@@ -246,6 +246,34 @@ def test_the_loser_of_a_merge_is_gone(org, client) -> None:
     assert found == {ids["A1"]: "gone"}
 
 
+@pytest.mark.parametrize("winner_is_first", [True, False])
+def test_who_took_in_a_record_of_the_same_batch_holds_its_own_value(
+    org, client, winner_is_first: bool
+) -> None:
+    ids = org.ids("account")
+    winner, loser = ids["A0"], ids["A1"]
+    org.merge("companies", winner, loser)
+    changes = [tier(winner, "A"), tier(loser, "D"), tier(ids["A2"], "B")]
+    asked = changes if winner_is_first else [changes[1], changes[0], changes[2]]
+    found = {o.change.record_id: o.state for o in write(client, asked)}
+    assert found == {winner: "written", loser: "gone", ids["A2"]: "written"}
+    assert held(org, winner)["portfolio_tier"] == "A"
+    assert held(org, ids["A2"])["portfolio_tier"] == "B"
+
+
+def test_who_took_in_a_record_and_cannot_be_sent_again_is_unknown(org, client) -> None:
+    ids = org.ids("account")
+    org.merge("companies", ids["A0"], ids["A1"])
+    changes = [tier(ids["A0"], "A"), tier(ids["A1"], "D")]
+    org.fault(Fault(at_call=org.api_calls + 3, kind="gone"))
+    outcomes, error = collected(client, changes)
+    assert {o.change.record_id: o.state for o in outcomes} == {
+        ids["A0"]: "unknown",
+        ids["A1"]: "gone",
+    }
+    assert isinstance(error, TransientError)
+
+
 @pytest.mark.parametrize(
     "kind", ["unavailable", "reset", "reset_after_write", "locked"]
 )

@@ -30,6 +30,7 @@ COUNT, HOUR = 260, 3_600
 # The answers besides the one that is believed.
 OTHERS: Final[dict[str, tuple[Any, ...]]] = {
     "bulk_quotes_all": (False,),
+    "bulk_rows_in_id_order": (True,),
     "bulk_error_tail": ("--",),
     "bulk_oversize_status": (400,),
     "bulk_second_upload_status": (409,),
@@ -45,6 +46,8 @@ OTHERS: Final[dict[str, tuple[Any, ...]]] = {
     "deleted_lists_hard": (False,),
     "composite_collections_max": (2,),
     "conversion_rate": ("corporate_per_foreign",),
+    "tracked_fields_max": (0,),
+    "untrackable_code": ("LIMIT_EXCEEDED",),
 }
 # The only constant that has to be turned as well: a number does not tell its direction.
 PATCHED = {"conversion_rate": ("RATE_IS_FOREIGN_PER_CORPORATE", False)}

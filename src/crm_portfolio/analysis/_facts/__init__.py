@@ -7,6 +7,12 @@ money is in integer minor units, so that every engine and row order gives the sa
 
 from __future__ import annotations
 
+from crm_portfolio.analysis._facts._attached import (
+    Attached,
+    Sales,
+    attached,
+    sales,
+)
 from crm_portfolio.analysis._facts._echo import echo
 from crm_portfolio.analysis._facts._lines import Measure
 from crm_portfolio.analysis._facts._months import (
@@ -21,12 +27,16 @@ from crm_portfolio.analysis._facts._revenue import (
 )
 
 __all__ = [
+    "Attached",
     "Measure",
     "MonthlyRevenue",
     "RevenueFacts",
+    "Sales",
+    "attached",
     "echo",
     "monthly_revenue",
     "partly_unknown",
     "quarterly_revenue",
     "revenue_facts",
+    "sales",
 ]

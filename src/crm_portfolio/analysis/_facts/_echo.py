@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import attrs
@@ -54,6 +55,8 @@ def _plain(value: Any) -> Json:
             "kind": type(value).__name__,
             **_as_mapping(_plain(attrs.asdict(value))),
         }
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, tuple | list):

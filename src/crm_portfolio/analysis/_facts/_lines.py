@@ -13,7 +13,15 @@ from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.schema import TableName
 
-__all__ = ["TABLE_OF", "Measure", "as_lines", "collected", "placed", "revenue_lines"]
+__all__ = [
+    "TABLE_OF",
+    "Measure",
+    "as_lines",
+    "collected",
+    "completed",
+    "placed",
+    "revenue_lines",
+]
 
 Measure = Literal["net_revenue", "booked"]
 """Invoiced revenue net of concessions, or the amount of opportunities won."""
@@ -37,7 +45,7 @@ def as_lines(frame: NativeFrame, measure: Measure, digits: int) -> Any:
     if measure == "booked":
         key, day, table = "opportunity_id", "closed_on", "opportunity"
     kinds = {"account_id": pa.string(), day: pa.date32(), "amount": pa.float64()}
-    lines = nw.from_native(_completed(frame, kinds))
+    lines = nw.from_native(completed(frame, kinds))
     if measure == "booked":
         lines = lines.filter(nw.col("status") == "won")
     return lines.select(
@@ -49,7 +57,7 @@ def as_lines(frame: NativeFrame, measure: Measure, digits: int) -> Any:
     )
 
 
-def _completed(frame: NativeFrame, kinds: Mapping[str, pa.DataType]) -> NativeFrame:
+def completed(frame: NativeFrame, kinds: Mapping[str, pa.DataType]) -> NativeFrame:
     """The frame with a null column for each that the source cannot give."""
     names = set(nw.from_native(frame).collect_schema().names())
     if names.issuperset(kinds):

@@ -55,6 +55,9 @@ _ONCE: Final = urllib3.Retry(
     respect_retry_after_header=False,
 )
 _LIMITS: Final = "X-HubSpot-RateLimit-"
+# A null byte as JSON writes it; a backslash that is itself escaped begins none.
+_NUL_MARK: Final = rb"\u0000"
+_NUL: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 
 
@@ -319,6 +322,8 @@ def _headers(token: str, *, is_form: bool) -> dict[str, str]:
 def _decoded(status: int, data: bytes, where: str) -> Any:
     if status == 204:
         return None
+    if _NUL_MARK in data:  # no text has any; a file of the same portal lacks them too
+        data = _NUL.sub(rb"\1", data)
     try:
         return orjson.loads(data)
     except ValueError:

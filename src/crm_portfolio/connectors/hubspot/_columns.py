@@ -86,6 +86,12 @@ class Layout:
         wanted = self.sources
         return tuple(link for link in self.source.links if link.source in wanted)
 
+    @property
+    def linked(self) -> tuple[str, ...]:
+        """The columns that say whom a record is linked to: HubSpot stamps no such change."""
+        told = {link.source for link in self.links}
+        return tuple(f.column for f in self.fields if told & set(f.sources))
+
     def only(self, columns: Sequence[str] | None) -> Layout:
         """The layout of these columns.
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Metered,
         Provisioner,
         Reconciling,
+        Rereading,
         Shaped,
         Tracing,
     )
@@ -53,12 +54,13 @@ if TYPE_CHECKING:
         Provisioner,
         Metered,
         Reconciling,
+        Rereading,
         Shaped,
         Inspectable,
         Batching,
         Tracing,
     ]:
-        return (crm,) * 8  # the type checker holds the class to them
+        return (crm,) * 9  # the type checker holds the class to them
 
 
 __all__ = ["HubSpot"]
@@ -165,12 +167,8 @@ class HubSpot:
             RightMissingError: A table that this login may not read.
         """
         self._portal.refresh()
-        found: dict[TableName, tuple[str, ...]] = {}
-        for table in self._offer.wanted():
-            columns = self._offer.columns(table)
-            if columns:
-                found[table] = columns
-        return found
+        found = {table: self._offer.columns(table) for table in self._offer.wanted()}
+        return {table: columns for table, columns in found.items() if columns}
 
     def _layouts(self, table: TableName) -> list[Layout]:
         return self._offer.layouts(table)
@@ -193,7 +191,7 @@ class HubSpot:
                 )
         self._portal.used()
         if table in SMALL:
-            return self._small(table, columns)
+            return self._small(table, columns, resume)
         return self._batches(table, columns, since, resume)
 
     def _batches(
@@ -241,11 +239,11 @@ class HubSpot:
         return self._sizes[table] >= EXPORT_FROM
 
     def _small(
-        self, table: TableName, columns: Sequence[str] | None
+        self, table: TableName, columns: Sequence[str] | None, resume: Cursor | None
     ) -> Iterator[Batch]:
         from crm_portfolio.connectors.hubspot._places import Place
 
-        rows = self._portal.small(table)
+        rows = self._portal.small(table).slice(0, 0 if resume else None)  # one batch
         if columns is not None:
             key = schema.TABLES[table].key
             rows = rows.select([c for c in rows.column_names if c in (*key, *columns)])
@@ -253,15 +251,15 @@ class HubSpot:
         yield Batch(table, rows, place.cursor(table), gone=None, is_last=True)
 
     def present(self, table: TableName) -> Iterator[pa.Table]:
-        """The key and the volatile columns of every record, a call for each hundred."""
-        from crm_portfolio.connectors.hubspot._metadata import SMALL
-
-        model = schema.TABLES[table]
-        wanted = [c.name for c in model.columns if c.is_volatile or c.name in model.key]
-        here = SMALL[table] if table in SMALL else self._offer.columns(table)
-        columns = [name for name in wanted if name in here]
-        for batch in self.pull(table, columns=columns):
+        """Key, volatile columns and links of every record, a call for each hundred."""
+        for batch in self.pull(table, columns=self._offer.traceless(table)):
             yield batch.rows
+
+    def again(self, table: TableName, ids: Sequence[str]) -> Batch:
+        """These records as they are linked now; ``gone`` names who is part of another."""
+        from crm_portfolio.connectors.hubspot._again import told_again
+
+        return told_again(self._client, self._layouts(table), self.org(), ids)
 
     def forecast(
         self,
@@ -344,9 +342,13 @@ class HubSpot:
         known = self._portal.definitions(kind)
         return written(self._client, kind, wanted, known=known, retry=retry)
 
-    def edits(  # fmt: skip
-        self, table: WritableTable, ids: Sequence[str], columns: Sequence[str],
-        *, since: datetime,
+    def edits(
+        self,
+        table: WritableTable,
+        ids: Sequence[str],
+        columns: Sequence[str],
+        *,
+        since: datetime,
     ) -> pa.Table:
         """What was set, by people and by us; one call for each fifty records."""
         from crm_portfolio.connectors.hubspot._edits import edits

@@ -29,6 +29,7 @@ from crm_portfolio.connectors.hubspot._fields import ID
 from crm_portfolio.connectors.hubspot._objects import archived, listed
 from crm_portfolio.connectors.hubspot._places import Place
 from crm_portfolio.connectors.hubspot._reading import Pull, Step, gone_since
+from crm_portfolio.connectors.hubspot._refusals import RefusedRequestError
 from crm_portfolio.connectors.hubspot._search import count, found
 from crm_portfolio.errors import CursorLostError
 from crm_portfolio.protocols import gone_schema
@@ -147,25 +148,37 @@ class FirstLoad(Pull):
 
     def _binned(self, place: Place) -> Iterator[Step]:
         """Who was put into the recycle bin since the export was asked for."""
-        kind = self._layout.source.kind
-        for page in archived(self.client, kind, after=place.after):
-            binned = gone_since(page.records, place.began)
-            gone, place = self._left(binned, attrs.evolve(place, after=page.after))
-            yield Step(0, place, gone=gone)
+        try:
+            for page in archived(self.client, self._layout, after=place.after):
+                binned = gone_since(self._layout, page.records, place.began)
+                pages = place.binned + 1
+                place = attrs.evolve(place, after=page.after, binned=pages)
+                gone, place = self._left(binned, place)
+                yield Step(0, place, gone=gone)
+        except RefusedRequestError as refusal:
+            yield Step(0, self._once_more(place, refusal))
+            return
         yield Step(0, self._counted(attrs.evolve(place, way="sweep", after="")))
+
+    def _once_more(self, place: Place, refusal: RefusedRequestError) -> Place:
+        """The same way from its beginning; what it handed out is known."""
+        return attrs.evolve(self._from_start(place, refusal), seen=place.seen)
 
     def _swept(self, place: Place) -> Iterator[Step]:
         """The list tells all: who is not in the file, and who is only there."""
-        for page in listed(self.client, self._layout, after=place.after):
-            here = _ids_of(page.records)
-            last = int(here[-1]) if len(here) else place.last
-            top = last if page.after else np.iinfo(np.int64).max
-            expected = self._between(place.last, top, place)
-            deleted = _deleted(np.setdiff1d(expected, here))
-            fresh, place = self._unseen(page.records, place)
-            place = attrs.evolve(place, after=page.after, last=last)
-            gone, place = self._left(deleted, place)
-            yield Step(0, place if page.after else self._done(place), fresh, gone)
+        try:
+            for page in listed(self.client, self._layout, after=place.after):
+                here = _ids_of(page.records)
+                last = int(here[-1]) if len(here) else place.last
+                top = last if page.after else np.iinfo(np.int64).max
+                expected = self._between(place.last, top, place)
+                deleted = _deleted(np.setdiff1d(expected, here))
+                fresh, place = self._unseen(page.records, place)
+                place = attrs.evolve(place, after=page.after, last=last)
+                gone, place = self._left(deleted, place)
+                yield Step(0, place if page.after else self._done(place), fresh, gone)
+        except RefusedRequestError as refusal:
+            yield Step(0, self._once_more(place, refusal))
 
     def _counted(self, place: Place) -> Place:
         """Done, where HubSpot counts as many as we have; one call."""
@@ -175,7 +188,7 @@ class FirstLoad(Pull):
     @staticmethod
     def _done(place: Place) -> Place:
         end = Place(way="done", began=place.began, count=place.seen)
-        return attrs.evolve(end, part=0)
+        return attrs.evolve(end, part=0, binned=place.binned)
 
     def _unseen(
         self, records: Sequence[Record], place: Place

@@ -69,8 +69,10 @@ def forecast(
                 steps[table] += (
                     _EXPORT_CALLS if is_exported else _pages(records, layout)
                 )
-        if began and parts and not parts[0].history:
-            steps[f"{table}: recycle bin"] = len(parts)
+        if place and began and parts and not parts[0].history:
+            # A whole pull does not look into it, and nothing counts what is in it.
+            step = "recycle bin" if place.binned else "recycle bin, at least"
+            steps[f"{table}: {step}"] = max(place.binned, len(parts))
     steps["counting"] = len(counted.known)
     steps |= {table: _SMALL_CALLS[table] for table in small}
     staged = {layout.source.kind for layout in all_of_them if layout.is_staged}
@@ -121,12 +123,13 @@ def _more_pages(changed: int, layout: Layout, of: int) -> int:
 def write_forecast(
     count: int, *, is_logged_in: bool, is_introduced: bool, is_described: bool
 ) -> Forecast:
-    """The calls of reading so many records again and writing them."""
+    """The calls of reading so many records again, writing them, and their history."""
     steps = {
         "log-in": 0 if is_logged_in else 1,
         "identity": 0 if is_introduced else 1,
         "properties": 0 if is_described else 1,
         "re-read": math.ceil(count / BATCH_READ_MAX),
         "write": math.ceil(count / BATCH_WRITE_MAX),
+        "history": math.ceil(count / HISTORY_MAX),
     }
     return Forecast({step: calls for step, calls in steps.items() if calls})

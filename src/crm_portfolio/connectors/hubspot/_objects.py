@@ -12,7 +12,7 @@ from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors.hubspot import _paths
 from crm_portfolio.connectors.hubspot._client import Client, encoded
 from crm_portfolio.connectors.hubspot._columns import Layout, Record
-from crm_portfolio.connectors.hubspot._fields import Link
+from crm_portfolio.connectors.hubspot._fields import MERGED, Link
 from crm_portfolio.connectors.hubspot._refusals import unreadable
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Page",
     "archived",
     "batch_read",
+    "by_id",
     "fits_an_address",
     "listed",
     "page_of",
@@ -31,6 +32,7 @@ __all__ = [
 LIST_MAX: Final = 100
 HISTORY_MAX: Final = 50  # records of a page or a batch that tell their history
 BATCH_READ_MAX: Final = 100
+ID_PROPERTY: Final = "hs_object_id"
 EMPTY_PAGES_MAX: Final = 5
 
 
@@ -78,10 +80,15 @@ def _list_query(wanted: Layout) -> list[tuple[str, str]]:
     return [*query, ("properties", ",".join(wanted.properties))]
 
 
-def archived(client: Client, kind: str, *, after: str = "") -> Iterator[Page]:
-    """The recycle bin; it cannot be asked what came into it when."""
+def archived(client: Client, wanted: Layout, *, after: str = "") -> Iterator[Page]:
+    """The recycle bin; it cannot be asked what came into it when.
+
+    Only who they are is told, and who had become part of them.
+    """
+    names = [ID_PROPERTY, *([MERGED] if MERGED in wanted.kinds else [])]
     query = [("limit", str(LIST_MAX)), ("archived", "true")]
-    return _pages(client, kind, [*query, ("properties", "hs_object_id")], after)
+    query.append(("properties", ",".join(names)))
+    return _pages(client, wanted.source.kind, query, after)
 
 
 def batch_read(
@@ -93,6 +100,19 @@ def batch_read(
     history: Sequence[str] = (),
 ) -> dict[str, Record]:
     """The records with these ids; who is gone, or is now part of another, is absent."""
+    found = by_id(client, kind, ids, names, history=history)
+    return {one: found[one] for one in ids if one in found}
+
+
+def by_id(
+    client: Client,
+    kind: str,
+    ids: Sequence[str],
+    names: Sequence[str],
+    *,
+    history: Sequence[str] = (),
+) -> dict[str, Record]:
+    """The records that these ids mean, by their own: a merged one means its winner."""
     found: dict[str, Record] = {}
     where, size = f"reading {kind} by id", HISTORY_MAX if history else BATCH_READ_MAX
     for start in range(0, len(ids), size):
@@ -105,7 +125,7 @@ def batch_read(
             _paths.batch_read(kind), body, where=where, needs=_paths.read_scope(kind)
         )
         records = _results(answer.body, where)
-        found.update({str(r.get("id")): r for r in records if r.get("id") in asked})
+        found.update({str(record.get("id")): record for record in records})
     return found
 
 

@@ -12,7 +12,7 @@ from crm_portfolio.connectors.hubspot._history import CHANGES, changes
 from crm_portfolio.connectors.hubspot._metadata import SMALL, Portal
 from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
 from crm_portfolio.errors import RightMissingError, SettingsError, did_you_mean
-from crm_portfolio.schema import TableName
+from crm_portfolio.schema import TABLES, TableName
 
 __all__ = ["Offer"]
 
@@ -54,6 +54,15 @@ class Offer:
             except RightMissingError:
                 return ()
         return SMALL[table]
+
+    def traceless(self, table: TableName) -> list[str]:
+        """The key, and the columns that change without moving a record's stamp."""
+        model = TABLES[table]
+        wanted = {c.name for c in model.columns if c.is_volatile or c.name in model.key}
+        if table in SMALL:
+            return [name for name in SMALL[table] if name in wanted]
+        wanted.update(name for part in self.layouts(table) for name in part.linked)
+        return [name for name in self.columns(table) if name in wanted]
 
     def layouts(self, table: TableName) -> list[Layout]:
         """One layout for each kind of record behind the table.

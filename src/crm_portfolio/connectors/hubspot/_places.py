@@ -36,6 +36,7 @@ class Place:
         task: The export that is being read, by HubSpot's number.
         extra: Ids of the few that are not in its file and were handed out besides.
         left: Ids of the few that are in its file and are gone.
+        binned: Pages of the recycle bin, when it was last read; 0: it never was.
     """
 
     way: Way = "list"
@@ -49,6 +50,7 @@ class Place:
     task: str = ""
     extra: tuple[int, ...] = ()
     left: tuple[int, ...] = ()
+    binned: int = 0
 
     @classmethod
     def of(cls, cursor: Cursor) -> Place:
@@ -94,7 +96,7 @@ class Place:
                 "hubspot: since takes the cursor of a pull's last batch; this one goes on"
             )
         start = self.began or datetime.fromtimestamp(0, UTC)
-        return Place(way="search", since=start, count=self.count)
+        return Place(way="search", since=start, count=self.count, binned=0)
 
     def cursor(self, table: TableName, *, began: datetime | None = None) -> Cursor:
         """The place in a cursor's words; ``began`` is said where it does not know."""

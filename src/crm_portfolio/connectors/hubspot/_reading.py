@@ -23,6 +23,7 @@ from crm_portfolio.connectors.hubspot._objects import archived, listed, relinked
 from crm_portfolio.connectors.hubspot._places import Place, Way
 from crm_portfolio.connectors.hubspot._refusals import RefusedRequestError, unreadable
 from crm_portfolio.connectors.hubspot._search import count, found
+from crm_portfolio.errors import CursorLostError
 from crm_portfolio.protocols import Batch, gone_schema
 
 __all__ = ["Pull", "Step", "gone_since", "is_much"]
@@ -55,6 +56,7 @@ class Pull:
         self.plans = [part.plan(time_zone, columns) for part in parts]
         self._began: datetime | None = None
         self._searched_twice: set[int] = set()
+        self._begun_again: set[tuple[Way, int]] = set()
         self.ways: dict[Way, Callable[[Place], Iterator[Step]]] = {
             "list": self._all,
             "search": self._changed,
@@ -110,11 +112,11 @@ class Pull:
                 place = self._on(place, page.records, after=page.after)
                 reached = place if page.after else self._behind(place)
                 yield Step(part, reached, page.records)
-        except RefusedRequestError:
+        except RefusedRequestError as refusal:
             # The list's own word for its place is dead; ids still tell where it was.
-            if not place.after or place.since is not None:
-                raise
-            yield Step(part, attrs.evolve(place, way="search", after="", seen=0))
+            whole = bool(place.after) and place.since is None
+            search = attrs.evolve(place, way="search", after="", seen=0)
+            yield Step(part, search if whole else self._from_start(place, refusal))
 
     def _changed(self, place: Place) -> Iterator[Step]:
         start, part, total = place, place.part, None
@@ -149,12 +151,30 @@ class Pull:
 
     def _archived(self, place: Place) -> Iterator[Step]:
         part = place.part
-        for page in archived(
-            self.client, self.parts[part].source.kind, after=place.after
-        ):
-            place = attrs.evolve(place, after=page.after)
-            reached = place if page.after else self._behind(place)
-            yield Step(part, reached, gone=gone_since(page.records, place.since))
+        layout = self.parts[part]
+        try:
+            for page in archived(self.client, layout, after=place.after):
+                place = attrs.evolve(place, after=page.after, binned=place.binned + 1)
+                reached = place if page.after else self._behind(place)
+                gone = gone_since(layout, page.records, place.since)
+                yield Step(part, reached, gone=gone)
+        except RefusedRequestError as refusal:
+            yield Step(part, self._from_start(place, refusal))
+
+    def _from_start(self, place: Place, refusal: RefusedRequestError) -> Place:
+        """The same way from its beginning, where its own word for a place is dead.
+
+        Raises:
+            CursorLostError: It has been begun again before; so this would have no end.
+        """
+        if not place.after:
+            raise refusal
+        if (place.way, place.part) in self._begun_again:
+            raise CursorLostError(
+                "hubspot", "HubSpot has forgotten where the pull stood: pull anew"
+            ) from refusal
+        self._begun_again.add((place.way, place.part))
+        return attrs.evolve(place, after="", last=0, seen=0, binned=0)
 
     @staticmethod
     def _on(
@@ -194,8 +214,17 @@ def _listing(place: Place) -> Place:
     return attrs.evolve(place, way="list", after="", last=0, seen=0)
 
 
-def gone_since(records: Sequence[Record], since: datetime | None) -> pa.Table:
-    """Who was put into the recycle bin since then."""
+def gone_since(
+    layout: Layout, records: Sequence[Record], since: datetime | None
+) -> pa.Table:
+    """Who was put into the recycle bin since then, and who had become part of those."""
+    binned = _binned_since(records, since)
+    merged = layout.merged(records)
+    is_theirs = pc.is_in(merged["merged_into"], value_set=binned["id"].combine_chunks())
+    return pa.concat_tables([merged.filter(is_theirs), binned])
+
+
+def _binned_since(records: Sequence[Record], since: datetime | None) -> pa.Table:
     parts = pa.struct([("id", pa.string()), ("archivedAt", pa.string())])
     ids, said = pa.array(records, type=parts).flatten()
     at = moments(said)

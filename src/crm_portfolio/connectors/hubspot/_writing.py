@@ -35,6 +35,9 @@ _GONE: Final = frozenset({"OBJECT_NOT_FOUND", "NOT_FOUND"})
 _LOST: Final = "no answer came back: it may or may not be written"
 _UNTOLD: Final = "the answer does not tell what came of it"
 _MERGED: Final = "another record answered: it was merged"
+_TAKEN_OVER: Final = (
+    "a record of the same batch was merged into it, and its values may be here instead"
+)
 _DELETED: Final = "the record is deleted, merged or not here"
 _REFUSED: Final = "the CRM refuses it"
 _HIDDEN: Final = (
@@ -116,8 +119,19 @@ class _Batch:
             if self.is_answer_lost:
                 self._all(groups, "unknown", "", _LOST)
             return error
-        self._accounted(groups, answer)
-        return None
+        taken_over = self._accounted(groups, answer)
+        return self._sent_again(taken_over) if taken_over else None
+
+    def _sent_again(self, groups: Sequence[Group]) -> ConnectorError | None:
+        """Records that were given another's values too, in an order nobody knows."""
+        failure: ConnectorError | None = None
+        try:
+            answer = persistent(self.retry)(self._send, groups)
+            groups = self._accounted(groups, answer)
+        except ConnectorError as error:
+            failure = None if isinstance(error, RefusedRequestError) else error
+        self._all(groups, "unknown", "", _TAKEN_OVER)
+        return failure
 
     def _send(self, groups: Sequence[Group]) -> Answer:
         inputs = [
@@ -157,12 +171,19 @@ class _Batch:
         first = self.write(groups[:middle])
         return first or self.write(groups[middle:])
 
-    def _accounted(self, groups: Sequence[Group], answer: Answer) -> None:
+    def _accounted(self, groups: Sequence[Group], answer: Answer) -> list[Group]:
+        """Say what came of each; of those that are returned it is not known yet."""
         done, refused, is_complete = _told(answer.body, groups)
+        sent = {group[0].record_id for group in groups}
+        is_merged = is_complete and bool(sent - done.keys() - refused.keys())
+        taken_over: list[Group] = []
         for group in groups:
             record = group[0].record_id
             if record in done:
-                self._all([group], "written")
+                if is_merged and _may_hold_others(done[record], group):
+                    taken_over.append(group)
+                else:
+                    self._all([group], "written")
             elif record in refused:
                 code = refused[record]
                 if code in _GONE:
@@ -173,6 +194,7 @@ class _Batch:
                 self._all([group], "gone", "", _MERGED)
             else:
                 self._all([group], "unknown", "", _UNTOLD)
+        return taken_over
 
     def _all(
         self,
@@ -195,15 +217,29 @@ def _wired(group: Group) -> dict[str, str]:
     return {COMPANY_PROPERTIES[change.column]: wire(change.after) for change in group}
 
 
-def _told(body: Any, groups: Sequence[Group]) -> tuple[set[str], dict[str, str], bool]:
-    """Ids that were written, ids that were refused and why, and whether that is all.
+def _may_hold_others(answers: Sequence[Mapping[str, Any]], group: Group) -> bool:
+    """Whether a merged record's values may have come upon this one after its own."""
+    if len(answers) > 1:
+        return True
+    told, wired = answers[0].get("properties"), _wired(group)
+    said = told if isinstance(told, Mapping) else {}
+    return any((said.get(name) or "") != value for name, value in wired.items())
+
+
+def _told(
+    body: Any, groups: Sequence[Group]
+) -> tuple[dict[str, list[Mapping[str, Any]]], dict[str, str], bool]:
+    """What was answered of each id sent, who was refused and why, and is that all.
 
     The HTTP status tells nothing: errors are looked for under any. Of a batch that is
     complete, an id that no entry names was answered under another id.
     """
     sent = {group[0].record_id for group in groups}
     results, errors = _entries(body, "results"), _entries(body, "errors")
-    answered = {str(result.get("id")) for result in results}
+    answered: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        if (one := str(result.get("id"))) in sent:
+            answered.setdefault(one, []).append(result)
     refused: dict[str, str] = {}
     for error in errors:
         code = safe_code(error.get("category") or error.get("subCategory") or "")
@@ -211,7 +247,7 @@ def _told(body: Any, groups: Sequence[Group]) -> tuple[set[str], dict[str, str],
         ids = context.get("ids") if isinstance(context, Mapping) else None
         refused.update({str(one): code for one in ids or ()})
     is_complete = isinstance(body, Mapping) and body.get("status") == "COMPLETE"
-    return answered & sent, refused, is_complete
+    return answered, refused, is_complete
 
 
 def _entries(body: Any, key: str) -> list[Mapping[str, Any]]:

@@ -18,6 +18,8 @@ from crm_portfolio.connectors.salesforce._catalogue import Catalogue
 from crm_portfolio.connectors.salesforce._columns import Layout
 from crm_portfolio.connectors.salesforce._fields import (
     ACCOUNT_FIELDS,
+    LEAST_DECIMALS,
+    fitted,
     lacking_decimals,
 )
 from crm_portfolio.connectors.salesforce._login import Login, login_from
@@ -33,6 +35,7 @@ from crm_portfolio.protocols import (
     Outcome,
     ProvisionStep,
     Quota,
+    Value,
     WritableTable,
 )
 from crm_portfolio.schema import ManagedField, TableName
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from crm_portfolio.protocols import (
         Batching,
         Connector,
+        Fitting,
         Inspectable,
         Metered,
         Provisioner,
@@ -63,8 +67,9 @@ if TYPE_CHECKING:
         Shaped,
         Batching,
         Tracing,
+        Fitting,
     ]:
-        return (crm,) * 8  # the type checker holds the class to them
+        return (crm,) * 9  # the type checker holds the class to them
 
 
 __all__ = ["Salesforce"]
@@ -287,7 +292,7 @@ class Salesforce:
         Raises:
             FieldNotFoundError: A managed field the org lacks, before anything is sent.
             RightMissingError: A field this login may not edit, before anything is sent.
-            SettingsError: A field that would round what we write, before it is sent.
+            SettingsError: A field that would round what we write to nothing.
         """
         return self._written(table, changes, self._settings.retry)
 
@@ -313,7 +318,19 @@ class Salesforce:
             ingest=Ingest(self._tables.session, self._settings),
         )
 
-    def edits(
+    def fitted(self, column: str, values: Sequence[Value]) -> list[Value]:
+        """With as many decimals as the org's field keeps; asks describe, once."""
+        if not any(isinstance(value, float) for value in values):
+            return list(values)
+        return fitted(column, values, self._described("account").get(column, {}))
+
+    def _described(self, table: WritableTable) -> Mapping[str, Mapping[str, object]]:
+        sobject = self._layout(table).sobject.name
+        described = self._catalogue.described(self._rest, sobject)
+        seen = {str(field["name"]): field for field in described}
+        return {one: seen.get(name, {}) for one, name in ACCOUNT_FIELDS.items()}
+
+    def edits(  # fmt: skip
         self,
         table: WritableTable,
         ids: Sequence[str],
@@ -339,6 +356,7 @@ class Salesforce:
             "log-in": int(not self.calls and self._login.is_renewable),
             "identity": 0 if self._known_org else 2,
             "describe": int(not self._catalogue.is_described("Account")),
+            "user": int(not (self._history and self._history.knows_user)),
         }
         said = {**known, **steps(self._settings, count)}
         return Forecast({step: calls for step, calls in said.items() if calls})
@@ -351,13 +369,10 @@ class Salesforce:
         if not columns:
             return
         self._layout(table).only(sorted(columns))
-        sobject = self._layout(table).sobject.name
-        described = self._catalogue.described(self._rest, sobject)
-        seen = {str(field["name"]): field for field in described}
+        described = self._described(table)
         for column in sorted(columns):
-            field = seen.get(ACCOUNT_FIELDS[column], {})
-            name = f"{sobject}.{ACCOUNT_FIELDS[column]}"
-            if too_few := lacking_decimals(column, field):
+            field, name = described[column], f"Account.{ACCOUNT_FIELDS[column]}"
+            if too_few := lacking_decimals(column, field, least=LEAST_DECIMALS):
                 raise SettingsError(f"salesforce: {name} {too_few}")
             if not field.get("updateable"):
                 raise RightMissingError(

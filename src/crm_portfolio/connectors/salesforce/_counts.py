@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from crm_portfolio.connectors.salesforce._refusals import QueryTooLargeError
 from crm_portfolio.connectors.salesforce._rest import Query, Rest
+from crm_portfolio.connectors.salesforce._soql import literal
 from crm_portfolio.connectors.salesforce._settings import Counted
 
 __all__ = ["counted"]
@@ -40,7 +41,8 @@ def _by_account(rest: Rest, sobject: str, ids: Sequence[str]) -> Counter[str]:
     if not ids:
         return Counter()
     where = (
-        f"IsDeleted = false AND AccountId >= '{ids[0]}' AND AccountId <= '{ids[-1]}'"
+        f"IsDeleted = false AND AccountId >= {literal(ids[0])} "
+        f"AND AccountId <= {literal(ids[-1])}"
     )
     # Archived activities count as well, and only queryAll sees them.
     query = Query(sobject, (), with_deleted=sobject != "Contact")

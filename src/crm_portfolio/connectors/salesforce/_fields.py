@@ -5,7 +5,10 @@ No contact, e-mail, telephone, subject or comment is here, and none is requested
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 import attrs
@@ -25,6 +28,7 @@ from crm_portfolio.connectors.salesforce._converters import (
     task_kind,
     task_status,
 )
+from crm_portfolio.protocols import Value
 from crm_portfolio.schema import HUMAN, MANAGED, TableName
 
 __all__ = [
@@ -32,8 +36,10 @@ __all__ = [
     "COUNTED",
     "CURRENCY",
     "IS_PERSON",
+    "LEAST_DECIMALS",
     "OBJECTS",
     "SObject",
+    "fitted",
     "lacking_decimals",
     "person_account_fields",
 ]
@@ -73,23 +79,49 @@ ACCOUNT_FIELDS: Final[MappingOf[str, str]] = {
     "tier_pinned_by": "Portfolio_Tier_Pinned_By__c",
 }
 _NUMBERS: Final = frozenset({"currency", "double", "percent"})
+# A share in hundredths of a percent still tells accounts apart; with less, most are 0.
+LEAST_DECIMALS: Final = 4
 _SCALES: Final = {field.column: field.scale for field in (*MANAGED, *HUMAN)}
 
 
-def lacking_decimals(column: str, described: MappingOf[str, object]) -> str:
-    """What is to be said of a field that would round what we write; else nothing.
+def decimals(described: MappingOf[str, object]) -> int | None:
+    """How many decimals the field keeps; None where it is no number."""
+    kept = described.get("scale")
+    is_number = described.get("type") in _NUMBERS and isinstance(kept, int)
+    return kept if is_number else None  # type: ignore[return-value]
 
-    Salesforce rounds without a word, and what it gives back then looks edited.
+
+def lacking_decimals(
+    column: str, described: MappingOf[str, object], *, least: int | None = None
+) -> str:
+    """What is to be said of a field that keeps too few decimals; else nothing.
+
+    Args:
+        least: Fewer are too few; None: any that are lost.
     """
-    wanted, kept = _SCALES.get(column) or 0, described.get("scale")
-    if described.get("type") not in _NUMBERS or not isinstance(kept, int):
-        return ""
-    if kept >= wanted:
+    wanted, kept = _SCALES.get(column) or 0, decimals(described)
+    if kept is None or kept >= min(wanted, wanted if least is None else least):
         return ""
     return (
         f"keeps {kept} decimals and needs {wanted}: give it that many decimal places in "
         "the CRM"
     )
+
+
+def fitted(
+    column: str, values: Sequence[Value], described: MappingOf[str, object]
+) -> list[Value]:
+    """The values as the field gives them back: rounded half up, without a word."""
+    kept = decimals(described)
+    if kept is None or kept >= (_SCALES.get(column) or 0):
+        return list(values)
+    place = Decimal(1).scaleb(-kept)
+    return [
+        float(Decimal(repr(value)).quantize(place, ROUND_HALF_UP)) + 0.0
+        if isinstance(value, float) and math.isfinite(value)
+        else value
+        for value in values
+    ]
 
 
 CURRENCY: Final = "CurrencyIsoCode"  # only orgs with several currencies have it

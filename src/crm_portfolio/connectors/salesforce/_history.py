@@ -19,13 +19,13 @@ from crm_portfolio.connectors._mapping import CONVERTERS, Field
 from crm_portfolio.connectors.salesforce._columns import Layout
 from crm_portfolio.connectors.salesforce._legs import (
     Step,
-    literal,
     versions,
     without_known,
 )
 from crm_portfolio.connectors.salesforce._places import Place
 from crm_portfolio.connectors.salesforce._reading import Reader, Select
 from crm_portfolio.connectors.salesforce._rest import Query
+from crm_portfolio.connectors.salesforce._soql import listed, literal
 from crm_portfolio.errors import RightMissingError
 from crm_portfolio.schema import OPPORTUNITY_CHANGE, arrow_type
 
@@ -155,8 +155,7 @@ class FieldChangesLeg:
         return found
 
     def select_since(self, place: Place) -> Select:
-        names = ", ".join(f"'{name}'" for name in self.lines)
-        where = f"Field IN ({names})"
+        where = f"Field IN {listed(self.lines)}"
         if place.since:
             where += f" AND {_BORN} >= {literal(place.since)}"
         query = Query("OpportunityFieldHistory", tuple(_FIELD_KINDS), where)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from crm_portfolio.connectors.salesforce._catalogue import CHANGE, RATE
 from crm_portfolio.connectors.salesforce._fields import (
     ACCOUNT_FIELDS,
+    LEAST_DECIMALS,
     lacking_decimals,
 )
 from crm_portfolio.connectors.salesforce._login import Login
@@ -175,7 +176,8 @@ def _field(field: ManagedField, seen: Mapping[str, Any] | None) -> Iterator[Find
         mend = f"Grant this login Edit on it; setup does so. ({_SETUP})"
         yield Finding(f"right: edit {what.removeprefix('field ')}", "missing", mend)
     if too_few := lacking_decimals(field.column, seen):
-        yield Finding(what, "missing", f"It {too_few}.")
+        is_of_use = not lacking_decimals(field.column, seen, least=LEAST_DECIMALS)
+        yield Finding(what, "warning" if is_of_use else "missing", f"It {too_few}.")
         return
     if seen.get("type") != "picklist":
         yield Finding(what, "good")

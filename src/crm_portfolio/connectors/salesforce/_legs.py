@@ -25,6 +25,7 @@ from crm_portfolio.connectors.salesforce._gone import (
 from crm_portfolio.connectors.salesforce._places import Place, Spot, fingerprint
 from crm_portfolio.connectors.salesforce._reading import Reader, Select
 from crm_portfolio.connectors.salesforce._rest import Query, Rest
+from crm_portfolio.connectors.salesforce._soql import literal
 from crm_portfolio.protocols import gone_schema
 from crm_portfolio.schema import TABLES, arrow_type
 
@@ -35,7 +36,6 @@ __all__ = [
     "LogLeg",
     "RecordsLeg",
     "Step",
-    "literal",
     "versions",
 ]
 
@@ -169,11 +169,6 @@ class LogLeg:
         left = without_known(gone, "at", place, is_fixed=True)
         left = left.rename_columns(gone_schema().names)
         yield Step(self.nothing, None, left, versions=given)
-
-
-def literal(moment: datetime) -> str:
-    """A moment as a query says it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def without_known(

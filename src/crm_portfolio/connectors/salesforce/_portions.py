@@ -45,7 +45,7 @@ def batch(settings: SalesforceSettings, count: int) -> int:
 
 
 def steps(settings: SalesforceSettings, count: int) -> Counter[str]:
-    """The calls of reading so many records again, batch by batch, and writing them."""
+    """The calls of reading so many records again, writing them, and who else did."""
     found: Counter[str] = Counter()
     for size in _batches(count, batch(settings, count)):
         found["re-read"] += _parts(size, _assumptions.COLLECTION_READ_MAX)
@@ -53,6 +53,7 @@ def steps(settings: SalesforceSettings, count: int) -> Counter[str]:
         found["write"] += (
             job_calls(size) if is_job else _parts(size, COLLECTION_WRITE_MAX)
         )
+        found["history"] += 1  # whether anybody else wrote meanwhile
     return found
 
 

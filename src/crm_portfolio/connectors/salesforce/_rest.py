@@ -14,6 +14,7 @@ import orjson
 from crm_portfolio.connectors.salesforce._refusals import unreadable
 from crm_portfolio.connectors.salesforce._session import Client, Session
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
+from crm_portfolio.connectors.salesforce._soql import literal
 from crm_portfolio.errors import ConnectorError
 from crm_portfolio.protocols import Quota
 
@@ -51,7 +52,7 @@ class Query:
             if edge is not None:
                 if not re.fullmatch(r"[A-Za-z0-9]{15,18}", edge):
                     raise unreadable(f"reading {self.sobject}")
-                conditions.append(f"{self.key} {operator} '{edge}'")
+                conditions.append(f"{self.key} {operator} {literal(edge)}")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         fields = ", ".join(self.fields)
         said = f"SELECT {fields} FROM {self.sobject}{where}"  # noqa: S608

@@ -14,6 +14,7 @@ from crm_portfolio._managed import STAMP
 from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
 from crm_portfolio.connectors.salesforce._rest import Query, Record, Rest
+from crm_portfolio.connectors.salesforce._soql import listed, literal
 from crm_portfolio.errors import ConnectorError
 from crm_portfolio.protocols import ProvisionStep
 from crm_portfolio.schema import ManagedField
@@ -193,8 +194,7 @@ def _metadata(field: ManagedField) -> dict[str, Any]:
 
 
 def _ids_by_name(rest: Rest) -> dict[str, str]:
-    names = ", ".join(f"'{name}'" for name in _SETS)
-    query = Query("PermissionSet", ("Id", "Name"), f"Name IN ({names})")
+    query = Query("PermissionSet", ("Id", "Name"), f"Name IN {listed(_SETS)}")
     return {str(record["Name"]): str(record["Id"]) for record in _all(rest, query)}
 
 
@@ -235,11 +235,10 @@ def _grant_steps(
 def _held_grants(rest: Rest, sets: Mapping[str, str]) -> dict[tuple[str, str], Record]:
     if not sets:
         return {}
-    parents = ", ".join(f"'{record_id}'" for record_id in sets.values())
     query = Query(
         "FieldPermissions",
         ("Id", "ParentId", "Field", "PermissionsEdit"),
-        f"SobjectType = 'Account' AND ParentId IN ({parents})",
+        f"SobjectType = 'Account' AND ParentId IN {listed(sets.values())}",
     )
     return {(str(r["ParentId"]), str(r["Field"])): r for r in _all(rest, query)}
 
@@ -261,7 +260,7 @@ def _assignment_step(rest: Rest, parent: str, *, dry_run: bool) -> ProvisionStep
     query = Query(
         "PermissionSetAssignment",
         ("Id",),
-        f"AssigneeId = '{user}' AND PermissionSetId = '{parent}'",
+        f"AssigneeId = {literal(user)} AND PermissionSetId = {literal(parent)}",
     )
     if _all(rest, query):
         return ProvisionStep(what, "present")

@@ -36,6 +36,8 @@ class Assumptions:
             inner ``paging`` tells that there are more.
         list_cursor: Is the cursor of a list the next id, or something opaque?
         merged_read: Does the id of a merge's loser mean the winner?
+        merged_ids: Does a winner name all that are now part of it, those that its loser
+            had taken in included, or only its own losers?
         iso_in_search: Does a search filter take ISO moments besides milliseconds?
         search_tells_day: Does a search's reply tell how many calls the day has left? It
             did in a recording of 2022; the vendor's docs say no.
@@ -69,6 +71,7 @@ class Assumptions:
     inner_page: int = 100
     list_cursor: Literal["next_id", "opaque"] = "next_id"
     merged_read: bool = True
+    merged_ids: Literal["all", "own"] = "all"
     iso_in_search: bool = True
     search_tells_day: bool = False
     dated_partial_status: Literal[200, 207] = 200

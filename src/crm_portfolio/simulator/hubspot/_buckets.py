@@ -119,9 +119,12 @@ class Buckets:
         }
         if is_search:
             return day if self.assumptions.search_tells_day else {}
+        day = {} if is_oauth else day  # vendor docs: OAuth is outside the day
+        if self.limits_by == "nothing":  # so that nobody keeps to a limit there is not
+            return day
         bucket, _ = self._bucket(is_search=False, is_oauth=is_oauth)
         return {
-            **({} if is_oauth else day),  # vendor docs: OAuth is outside the day
+            **day,
             "x-hubspot-ratelimit-interval-milliseconds": str(int(_WINDOW * 1000)),
             "x-hubspot-ratelimit-max": str(bucket.most),
             "x-hubspot-ratelimit-remaining": str(bucket.left),

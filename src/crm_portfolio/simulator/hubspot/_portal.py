@@ -52,6 +52,7 @@ _HISTORY: Final[Mapping[str, SqlType]] = {
     "source_type": "VARCHAR",
     "user_id": "VARCHAR",
 }
+MERGED: Final = "hs_merged_object_ids"
 LIVE: Final = 'NOT "$archived" AND "$merged_into" IS NULL'
 _FIRST_MADE: Final = 400_000_000_001
 _NOTHING: Final[Values] = {}
@@ -322,9 +323,15 @@ class Portal:
             for name in self._columns[kind]
             if found[winner][name] is None and found[loser][name] is not None
         }
-        known = found[winner].get("hs_merged_object_ids")
-        if "hs_merged_object_ids" in self._columns[kind]:
-            gained["hs_merged_object_ids"] = f"{known};{loser}" if known else str(loser)
+        if MERGED in self._columns[kind]:
+            known, its = found[winner][MERGED], found[loser][MERGED]
+            # unverified: that whoever the loser had taken in is named too
+            all_of_them = [
+                known,
+                str(loser),
+                self.assumptions.merged_ids == "all" and its,
+            ]
+            gained[MERGED] = ";".join(one for one in all_of_them if one)
         self._set(kind, {winner: gained})
         self._set(kind, {loser: {"$merged_into": winner}})
         self._remember(kind, {winner: gained}, "MERGE_OBJECTS", None)

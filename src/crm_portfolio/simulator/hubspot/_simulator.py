@@ -51,6 +51,7 @@ class HubSpot:
         daily_limit: Calls before the portal refuses more; None: the tier's.
         index_lag: Seconds until search finds what was written.
         links_at: The address that next links name; None: the simulator's own.
+        packs: Do replies go packed to clients that ask for gzip?
         assumptions: Answers to what is not verified about the real service.
     """
 
@@ -66,6 +67,7 @@ class HubSpot:
         daily_limit: int | None = None,
         index_lag: float = 0,
         links_at: str | None = None,
+        packs: bool = True,
         port: int = 0,
         assumptions: Assumptions | None = None,
     ) -> None:
@@ -73,7 +75,7 @@ class HubSpot:
         self._assumptions = assumptions or Assumptions()
         self._loaded = load(tables, currency=currency, time_zone=time_zone)
         self._currency, self._time_zone = currency, time_zone
-        self._port, self._links_at = port, links_at
+        self._port, self._links_at, self._packs = port, links_at, packs
         self._index_lag = index_lag
         self._limits: dict[str, Any] = {
             "tier": tier,
@@ -87,7 +89,7 @@ class HubSpot:
         self._begin()
 
     def __enter__(self) -> Self:
-        self._server = Server(self._answer, port=self._port)
+        self._server = Server(self._answer, port=self._port, packs=self._packs)
         self._portal.url = self._links_at or self.url
         self._server.start()
         return self

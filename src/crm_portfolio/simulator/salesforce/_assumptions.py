@@ -19,6 +19,8 @@ class Assumptions:
     Attributes:
         bulk_quotes_all: Does a CSV of Bulk API 2.0 quote every field and show null as a
             pair of quotes? Else it quotes what needs it, and null is nothing at all.
+        bulk_rows_in_id_order: Do the rows of one page of a Bulk result come in the order
+            of their ids? The pages themselves come in any order.
         bulk_error_tail: What follows the message in ``sf__Error``: ``{fields}`` are the
             fields it names, separated by commas.
         bulk_oversize_status: Status for an upload beyond 100 MB.
@@ -46,6 +48,7 @@ class Assumptions:
     """
 
     bulk_quotes_all: bool = True
+    bulk_rows_in_id_order: bool = False
     bulk_error_tail: Literal["{fields} --", "--"] = "{fields} --"
     bulk_oversize_status: Literal[400, 413] = 413
     bulk_second_upload_status: Literal[400, 409] = 400

@@ -31,7 +31,7 @@ from crm_portfolio.simulator.salesforce._statement import (
 
 __all__ = ["Conditions", "Subject", "is_folded"]
 
-_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _WANTED: Final[Mapping[str, str]] = {
     "boolean": "boolean",
@@ -218,4 +218,7 @@ def is_folded(field: Field) -> bool:
 
 
 def _unescaped(matched: re.Match[str]) -> str:
-    return _ESCAPES.get(matched[1], matched[1])
+    said = matched[1]
+    if len(said) > 1:  # vendor docs: \uXXXX is the character of that number
+        return chr(int(said[1:], 16))
+    return _ESCAPES.get(said, said)

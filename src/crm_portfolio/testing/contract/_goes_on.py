@@ -90,6 +90,16 @@ class GoesOn(Given):
         again = sum(len(batch.rows) for batch in rest)
         assert not again, f"gone on behind the last batch, {again} rows came again"
 
+    def test_behind_its_last_batch_no_table_gives_a_row_again(
+        self, opened: Opened, holds: Mapping[TableName, pa.Table]
+    ) -> None:
+        for name in holds:
+            last = list(opened().pull(name))[-1].cursor
+            if last is not None:
+                rest = list(opened().pull(name, resume=self.stored(last)))
+                again = sum(len(batch.rows) for batch in rest)
+                assert not again, f"{name}: {again} rows came again behind the last"
+
     def test_nothing_has_changed_since_nothing_changed(
         self, opened: Opened, holds: Mapping[TableName, pa.Table]
     ) -> None:

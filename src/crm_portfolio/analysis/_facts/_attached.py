@@ -1,0 +1,228 @@
+"""What goes with each account besides its revenue, and what may come in its place?"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._indices import Amounts
+from crm_portfolio._methods._ranking import Flags
+from crm_portfolio.analysis._facts._lines import collected, completed, placed
+from crm_portfolio.analysis._facts._revenue import RevenueFacts
+from crm_portfolio.portfolio import Period, Portfolio
+
+__all__ = ["Attached", "Sales", "attached", "sales"]
+
+UNDATED: Final = -1
+"""The month of a sale that nobody expects on any day."""
+OVERDUE: Final = -2
+"""The month of a sale that was expected before the as-of day, and is still open."""
+UNRATED: Final = -1.0
+"""The odds of a sale whose own record says none."""
+
+_TEXT, _DAY, _NUMBER, _FLAG = pa.string(), pa.date32(), pa.float64(), pa.bool_()
+
+
+@attrs.frozen(eq=False)
+class Attached:
+    """What ends with each account, in the order of the facts; None without the table.
+
+    Attributes:
+        line_cost: Of delivering its lines of the period, in minor units.
+        is_costed: Whether every line that sells something says its cost; a concession
+            need not.
+        avoidable: What ``cost`` books on it as ending with it, exceptional items apart.
+        receivable: What it has yet to pay, tax included; booked on who pays.
+        seconds: Worked for it in the period; ``has_effort`` tells none from unknown.
+    """
+
+    line_cost: Amounts
+    is_costed: Flags
+    avoidable: Amounts
+    receivable: Amounts | None
+    seconds: Groups | None
+    has_effort: Flags
+
+
+@attrs.frozen(eq=False)
+class Sales:
+    """What the opportunities say.
+
+    Attributes:
+        openings: Open sales, equal ones together, in one order.
+        first_entered_on: By account: when its first sale that was won came in, else NaT.
+    """
+
+    openings: pa.Table
+    first_entered_on: npt.NDArray[np.datetime64]
+
+
+def attached(portfolio: Portfolio, facts: RevenueFacts) -> Attached:
+    """Costs, receivables and hours by account; four scans at the most."""
+    ids, digits, span = facts.by_account.ids, facts.digits, facts.period
+    zeros = np.zeros(len(ids), dtype=np.int64)
+    found: dict[str, Any] = {"line_cost": zeros, "sold": zeros, "costed": zeros}
+    if facts.measure == "net_revenue":
+        found = _by_account(
+            ids, line_costs(portfolio["revenue_line"], span, digits), found
+        )
+    avoidable = receivable = seconds = None
+    has_effort = np.zeros(len(ids), dtype=bool)
+    if "cost" in portfolio:
+        scan = avoidable_costs(portfolio["cost"], span, digits)
+        avoidable = _by_account(ids, scan, ("minor",))["minor"]
+    if "invoice" in portfolio:
+        scan = open_invoices(portfolio["invoice"], digits)
+        receivable = _by_account(ids, scan, ("minor",))["minor"]
+    if "effort" in portfolio:
+        scan = seconds_worked(portfolio["effort"], span)
+        effort = _by_account(ids, scan, ("seconds", "rows"))
+        seconds, has_effort = effort["seconds"], effort["rows"] > 0
+    return Attached(
+        line_cost=found["line_cost"],
+        is_costed=(found["sold"] > 0) & (found["costed"] == found["sold"]),
+        avoidable=zeros if avoidable is None else avoidable,
+        receivable=receivable,
+        seconds=seconds,
+        has_effort=has_effort,
+    )
+
+
+def sales(portfolio: Portfolio, facts: RevenueFacts) -> Sales | None:
+    """Open sales, and when the first won ones came in; None without opportunities."""
+    if "opportunity" not in portfolio:
+        return None
+    frame = portfolio["opportunity"]
+    won = first_won(frame)
+    at = pc.index_in(facts.by_account.ids, won["account_id"].combine_chunks())
+    entered = placed(won["entered_at"].cast(pa.date32()), at)
+    return Sales(
+        open_sales(frame, portfolio.as_of, facts.digits),
+        entered.astype("datetime64[D]"),
+    )
+
+
+def line_costs(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
+    """Cost of the period's lines; how many sell something, and how many say their cost."""
+    kinds = {"account_id": _TEXT, "booked_on": _DAY, "amount": _NUMBER, "cost": _NUMBER}
+    is_sold = nw.col("amount") > 0
+    cost = _minor(nw.col("cost"), digits)
+    return _summed(
+        nw.from_native(completed(frame, kinds)).filter(
+            _in(span, "booked_on") & ~nw.col("amount").is_null()
+        ),
+        line_cost=cost.fill_null(0),
+        sold=is_sold.cast(nw.Int64),
+        costed=(is_sold & ~nw.col("cost").is_null()).cast(nw.Int64),
+    )
+
+
+def avoidable_costs(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
+    """What the books say ends with the account."""
+    kinds = {"account_id": _TEXT, "is_avoidable": _FLAG, "kind": _TEXT}
+    return _summed(
+        nw.from_native(completed(frame, kinds)).filter(
+            _in(span, "booked_on")
+            & nw.col("is_avoidable").fill_null(value=False)
+            & (nw.col("kind").fill_null("") != "exceptional")
+        ),
+        minor=_minor(nw.col("amount"), digits).fill_null(0),
+    )
+
+
+def open_invoices(frame: NativeFrame, digits: int) -> pa.Table:
+    """What is still to be paid, on who pays it."""
+    kinds = {"account_id": _TEXT, "payer_id": _TEXT, "paid_on": _DAY}
+    kinds |= {"amount": _NUMBER, "open_amount": _NUMBER, "is_cancelled": _FLAG}
+    still = nw.coalesce(nw.col("open_amount"), nw.col("amount"))
+    return _summed(
+        nw.from_native(completed(frame, kinds))
+        .filter(
+            nw.col("paid_on").is_null() & ~nw.col("is_cancelled").fill_null(value=False)
+        )
+        .with_columns(account_id=nw.coalesce(nw.col("payer_id"), nw.col("account_id"))),
+        minor=_minor(still, digits).fill_null(0),
+    )
+
+
+def seconds_worked(frame: NativeFrame, span: Period) -> pa.Table:
+    """Time worked in the period: seconds, so that sums do not depend on their order."""
+    return _summed(
+        nw.from_native(frame).filter(_in(span, "worked_on")),
+        seconds=(nw.col("minutes") * 60.0).round(0).cast(nw.Int64),
+        rows=nw.lit(1, dtype=nw.Int64),
+    )
+
+
+def open_sales(frame: NativeFrame, as_of: date, digits: int) -> pa.Table:
+    """Open sales by account, stage, kind, odds, month expected and amount."""
+    kinds = {"account_id": _TEXT, "pipeline": _TEXT, "stage": _TEXT, "kind": _TEXT}
+    kinds |= {"amount": _NUMBER, "probability": _NUMBER, "expected_close_on": _DAY}
+    day = nw.col("expected_close_on")
+    month = day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64) - 1
+    by = ["account_id", "pipeline", "stage", "kind"]
+    by += ["odds", "month", "minor", "is_priced"]
+    found = collected(
+        nw.from_native(completed(frame, kinds))
+        .filter(nw.col("status") == "open")
+        .select(
+            *(nw.col(name).fill_null("") for name in by[:4]),
+            odds=nw.col("probability").fill_null(UNRATED),
+            month=nw.when(day.is_null())
+            .then(UNDATED)
+            .otherwise(nw.when(day < as_of).then(OVERDUE).otherwise(month)),
+            minor=_minor(nw.col("amount"), digits).fill_null(0),
+            is_priced=(~nw.col("amount").is_null()).cast(nw.Int64),
+            count=nw.lit(1, dtype=nw.Int64),
+        )
+        .group_by(*by)
+        .agg(nw.col("count").sum())
+    )
+    whole = ("month", "minor", "is_priced", "count")
+    for name in whole:
+        at = found.column_names.index(name)
+        found = found.set_column(at, name, found[name].cast(pa.int64()))
+    return found.select([*by, "count"]).sort_by([(name, "ascending") for name in by])
+
+
+def first_won(frame: NativeFrame) -> pa.Table:
+    """By account: when the first of its sales that were won was entered."""
+    kinds = {"account_id": _TEXT, "created_at": pa.timestamp("us", "UTC")}
+    return collected(
+        nw.from_native(completed(frame, kinds))
+        .filter((nw.col("status") == "won") & ~nw.col("account_id").is_null())
+        .select(nw.col("account_id"), entered_at=nw.col("created_at"))
+        .group_by("account_id")
+        .agg(nw.col("entered_at").min())
+    )
+
+
+def _in(span: Period, column: str) -> Any:
+    return (nw.col(column) >= span.start) & (nw.col(column) < span.end)
+
+
+def _minor(amount: Any, digits: int) -> Any:
+    return (amount * float(10**digits)).round(0).cast(nw.Int64)
+
+
+def _summed(lines: Any, **sums: Any) -> pa.Table:
+    """The sums of these columns by account."""
+    return collected(
+        lines.filter(~nw.col("account_id").is_null())
+        .select(nw.col("account_id"), **sums)
+        .group_by("account_id")
+        .agg(nw.col(*sums).sum())
+    )
+
+
+def _by_account(ids: pa.Array, found: pa.Table, names: Any) -> dict[str, Any]:
+    at = pc.index_in(ids, found["account_id"].combine_chunks())
+    return {name: placed(found[name], at) for name in names}
