@@ -82,8 +82,9 @@ def _connected(crm: str) -> Any:
     from crm_portfolio import connect
     from crm_portfolio.connectors.hubspot import HubSpotSettings
 
-    quick = {"settings": HubSpotSettings(burst_calls=1_000_000)}
-    return connect(crm, **(quick if crm == "hubspot" else {}))
+    if crm == "hubspot":
+        return connect("hubspot", settings=HubSpotSettings(burst_calls=1_000_000))
+    return connect("salesforce")
 
 
 def _applied(how: str, crm: str) -> Measured:

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from crm_portfolio.connectors import connect
     from crm_portfolio.portfolio import Calendar, Period, Portfolio
     from crm_portfolio.settings import Settings
-    from crm_portfolio.writeback import Limits, Policy, apply, plan, setup, undo
+    from crm_portfolio.writeback import (
+        Limits,
+        Policy,
+        apply,
+        history,
+        plan,
+        resend,
+        setup,
+        undo,
+    )
 
 __all__ = [
     "Archive",
@@ -38,8 +47,10 @@ __all__ = [
     "apply",
     "connect",
     "doctor",
+    "history",
     "plan",
     "pull",
+    "resend",
     "samples",
     "setup",
     "sync",
@@ -60,8 +71,10 @@ _HOMES = {
     "apply": "writeback",
     "connect": "connectors",
     "doctor": "_doctor",
+    "history": "writeback",
     "plan": "writeback",
     "pull": "_pull",
+    "resend": "writeback",
     "samples": "",
     "setup": "writeback",
     "sync": "_sync",

@@ -11,7 +11,13 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_portfolio._normalise import Disk, Memory, Sorter, hashed
+from crm_portfolio._normalise import (
+    Disk,
+    Memory,
+    Sorter,
+    hashed,
+    in_order_by_columns,
+)
 
 WORD = st.none() | st.text(max_size=3) | st.sampled_from(["a", "b", "c"])
 
@@ -58,6 +64,35 @@ def test_in_memory_nothing_is_written() -> None:
     sorter = Sorter(Memory(), ["key"])
     sorter.add(rows(["b", "a"]))
     assert next(sorter.sorted())["key"].to_pylist() == ["a", "b"]
+
+
+ALIKE = st.text("aé", min_size=4, max_size=4) | st.text("ab", min_size=12, max_size=12)
+
+
+@given(
+    keys=st.lists(st.text("abz", min_size=11, max_size=11), max_size=40)
+    | st.lists(WORD | ALIKE, max_size=40),
+    cuts=st.lists(st.integers(0, 40), max_size=4),
+    skipped=st.integers(0, 3),
+)
+@settings(max_examples=100)
+def test_a_column_at_a_time_gives_the_same_order(
+    keys: list[str | None], cuts: list[int], skipped: int
+) -> None:
+    """Of a CRM's ids the first bytes that differ tell the order, of others not."""
+    whole = rows(keys)
+    edges = [0, *sorted(cuts), len(whole)]
+    pieces = [whole[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    nothing = pa.nulls(len(whole), pa.string())
+    table = pa.concat_tables([whole.slice(0, 0), *pieces])[: len(whole)]
+    table = table.append_column("nothing", nothing)[skipped:]
+    found = in_order_by_columns(table, ["key"])
+    wanted = table.sort_by([("key", "ascending")])
+    assert found.schema == table.schema
+    assert found.combine_chunks().equals(wanted.combine_chunks())
+    both = in_order_by_columns(table, ["key", "row"])
+    wanted = table.sort_by([("key", "ascending"), ("row", "ascending")])
+    assert both.combine_chunks().equals(wanted.combine_chunks())
 
 
 def test_a_hash_knows_neither_where_a_text_stands_nor_what_is_beside_it() -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from crm_portfolio import Portfolio, pull
+from crm_portfolio import Portfolio, connect, pull
 from crm_portfolio._pull import PullSettings, _rereading, pull_into
+from crm_portfolio.connectors.hubspot import HubSpotSettings
 from crm_portfolio.errors import TransientError
+from crm_portfolio.simulator.hubspot import Assumptions, HubSpot
 
 AS_OF = date(2026, 6, 30)
 Ledger = Any
@@ -118,3 +121,55 @@ def test_killed_while_reading_again_it_goes_on_where_it_was(
     current(ledger, folder, settings=one)
     assert ledger.asked_again == ["o1", "o8"]
     is_as_fresh()
+
+
+# --- HubSpot, whose links nothing stamps -------------------------------------------
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubSpot]:
+    accounts = [f"A{place}" for place in range(5)]
+    tables = {
+        "account": pa.table({"account_id": accounts, "name": accounts}),
+        "opportunity": pa.table(
+            {
+                "opportunity_id": ["O0", "O1", "O2"],
+                "account_id": [None, "A3", "A0"],
+                "account_ids": ["A0;A1;A2", "A3;A4", "A0"],
+                "status": ["open"] * 3,
+            }
+        ),
+    }
+    # A winner names only its own losers: who was in those is known of the past alone.
+    own = Assumptions(merged_ids="own")
+    with HubSpot(tables, currency="EUR", assumptions=own) as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def test_the_weekly_comparison_mends_links_and_finds_who_took_whom_in(
+    portal: HubSpot, tmp_path: Path, bytes_of: Content
+) -> None:
+    settings = HubSpotSettings(tables=("account", "opportunity"))
+
+    def pulled(folder: str, *, since_last: bool) -> tuple[str, ...]:
+        as_of = portal.clock.now.date()
+        how = {"since_last": since_last, "settings": PullSettings(reconcile_days=1)}
+        crm = connect("hubspot", settings=settings)
+        return pull_into(crm, tmp_path / folder, as_of=as_of, **how).notes
+
+    pulled("book", since_last=False)
+    ids = portal.ids("account")
+    portal.clock.advance(3_600)
+    for gone in ("A1", "A2"):  # so O0, which was of three and thus of none, is of A0
+        portal.delete("companies", ids[gone])
+    portal.merge("companies", ids["A4"], ids["A3"])
+    portal.clock.advance(60)
+    portal.merge("companies", ids["A0"], ids["A4"])
+    portal.clock.advance(3 * 86_400)
+    notes = pulled("book", since_last=True)
+    pulled("fresh", since_last=False)
+    assert bytes_of(tmp_path / "book") == bytes_of(tmp_path / "fresh")
+    assert "account: 2 merged since the last pull." in notes
+    assert not any("vanished" in note for note in notes)

@@ -78,7 +78,8 @@ class TestSalesforce:
         assert made == {
             "PATCH composite/sobjects": 1 + 3,
             "POST composite/sobjects/{object}": 2 + 2,
-            **{**WHO_ELSE, "GET query": 1 + 1},
+            **WHO_ELSE,
+            "GET query": 1 + 1,
         }
 
     @pytest.mark.parametrize(("bulk", "count"), [("auto", 2_700), ("always", 450)])

@@ -187,6 +187,19 @@ def test_a_run_cut_off_while_the_crm_settled_tries_another_slice(
     assert sim.calls[WRITE] == 3
 
 
+def test_a_slice_whose_answer_was_lost_is_left_to_settle_and_looked_at_as_well(
+    crm: Salesforce, sim: simulator.Salesforce, archive: Archive, proposal: Plan
+) -> None:
+    one = sliced(proposal)[1]
+    automation(sim, one, Industry="Energy")
+    sim.fault(Fault(sim.calls.get(WRITE, 0) + 1, "reset_after_write", route=WRITE))
+    slept: list[float] = []
+    with pytest.raises(UnexpectedChangeError, match="segment on 1"):
+        apply(proposal, crm, archive=archive, sleep=slept.append)
+    assert sum(slept) >= LIMITS.settle_seconds + 0.5
+    assert archive.journal(proposal.id).counts == {"not_sent": 90, "written": 30}
+
+
 def test_without_a_slice_all_is_written_at_once(
     crm: Salesforce,
     sim: simulator.Salesforce,

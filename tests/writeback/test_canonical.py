@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from pretend import Org, started
 
@@ -215,15 +216,13 @@ def test_an_empty_text_and_null_are_the_same(
     assert plan([result], org.connected(), limits=AT_ONCE).changes == ()
 
 
+@pytest.mark.parametrize(
+    "org", [("hubspot", "as setup makes them")], indirect=True, ids=["hubspot"]
+)
 def test_a_label_that_says_it_otherwise_changes_nothing(
-    _orgs: dict[str, Org], wanted: Wanted, tmp_path: Path
+    org: Org, wanted: Wanted, tmp_path: Path
 ) -> None:
     """People read "Stufe A"; the API speaks of A."""
-    import attrs
-
-    org = _orgs["hubspot"]
-    org.there.reset()
-    org.given_our_fields()
     known = org.there._portal.properties("companies")[org.name("tier")]
     options = tuple(
         attrs.evolve(option, label=f"Stufe {option.label}") for option in known.options

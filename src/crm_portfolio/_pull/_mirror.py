@@ -21,7 +21,7 @@ import attrs
 import pyarrow as pa
 from pyarrow import ipc
 
-from crm_portfolio._normalise import Ordered, Room, Stream, in_order_by_slices, merged
+from crm_portfolio._normalise import Ordered, Room, Stream, in_order_by_columns, merged
 from crm_portfolio._pull._checkpoint import Checkpoint
 from crm_portfolio._pull._layout import common_schema, fitted, plain_rows
 from crm_portfolio._storage import digest, digest_of
@@ -277,10 +277,10 @@ def _file_bytes(rows: pa.Table, keys: Sequence[str]) -> memoryview:
     options = ipc.IpcWriteOptions(compression="lz4", use_threads=False)
     width = max(1, rows.nbytes // max(1, len(rows)))
     most = max(64, min(_CHUNK_ROWS, _CHUNK_BYTES // width))
+    if keys:
+        rows = in_order_by_columns(rows, keys)
     with ipc.new_file(sink, rows.schema, options=options) as writer:
-        pieces = in_order_by_slices(rows, keys, most) if keys else [rows]
-        for piece in pieces:
-            writer.write_table(piece, max_chunksize=most)
+        writer.write_table(rows, max_chunksize=most)
     return sink.getbuffer()
 
 

@@ -68,7 +68,9 @@ class Sending:
         None: nothing was written, or there was no time to settle; they tell nothing.
         """
         batch = self._begun(records, also=mapped_columns(self.crm))
-        self._send(batch, settle_seconds=limits.settle_seconds)
+        self._send(batch)
+        if batch.sent:
+            self._pause(limits.settle_seconds)
         standing = self.recorder.standing
         confirmed = set(standing.unchecked)
         after = batch.check()
@@ -136,14 +138,12 @@ class Sending:
     ) -> Batch:
         return Batch(self.crm, self.recorder, self.guard, records, also, is_last)
 
-    def _send(self, batch: Batch, *, settle_seconds: float = 0.0) -> None:
+    def _send(self, batch: Batch) -> None:
         """Send it; where answers were lost, the next ones are smaller, and later."""
         failure = batch.write()
         if failure is None:
             self._strikes = 0
             self._size = min(2 * self._size, self._most)
-            if batch.sent:
-                self._pause(settle_seconds)
             return
         self._failure = failure
         self._strikes += 1

@@ -69,13 +69,14 @@ def test_whatever_the_value_the_query_keeps_its_shape(
     query = Query("Account", ("Id", "Name"), where)
     found = parse(query.soql())
     plain = parse(Query("Account", ("Id", "Name"), "A IN ('x') AND B != 'y'").soql())
-    assert (found.select, found.entity, found.order) == (
-        plain.select, plain.entity, plain.order,
-    )  # fmt: skip
+    shape = [(p.parts, p.at) for p in found.select], found.entity, found.limit
+    assert shape == ([(p.parts, p.at) for p in plain.select], plain.entity, plain.limit)
+    assert [order.subject.parts for order in found.order_by] == [("Id",)]
+    assert (found.group_by, found.having, found.wants_all_rows) == ((), None, False)
     where_of: Any = found.where
     assert where_of.word == "AND"
     of_list, of_one = where_of.parts
-    assert [(p.subject.names, p.operator) for p in where_of.parts] == [
+    assert [(p.subject.parts, p.operator) for p in where_of.parts] == [
         (("A",), "IN"),
         (("B",), "!="),
     ]

@@ -343,13 +343,9 @@ class HubSpot:
         return written(self._client, kind, wanted, known=known, retry=retry)
 
     def edits(
-        self,
-        table: WritableTable,
-        ids: Sequence[str],
-        columns: Sequence[str],
-        *,
-        since: datetime,
-    ) -> pa.Table:
+        self, table: WritableTable, ids: Sequence[str], columns: Sequence[str],
+        *, since: datetime,
+    ) -> pa.Table:  # fmt: skip
         """What was set, by people and by us; one call for each fifty records."""
         from crm_portfolio.connectors.hubspot._edits import edits
 

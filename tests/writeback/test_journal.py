@@ -1,0 +1,127 @@
+"""Each step is on disk before the next, and what was told before is gone on from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from crm_portfolio.archive import Archive, Entry
+from crm_portfolio.protocols import Change
+from crm_portfolio.writeback import Plan
+from crm_portfolio.writeback._journal import Recorder
+
+
+@pytest.fixture
+def proposal(plan_of: Callable[..., Plan]) -> Plan:
+    return plan_of({one: ({}, {"tier": "A"}) for one in ("a", "b", "c")})
+
+
+def changes(proposal: Plan, record_id: str) -> list[Change]:
+    planned = (each.change for each in proposal.changes)
+    return [change for change in planned if change.record_id == record_id]
+
+
+def told(state: Any, sent: list[Change], **more: Any) -> list[Entry]:
+    return [Entry(change, state, **more) for change in sent]
+
+
+def test_what_is_sent_is_in_doubt_until_an_answer_and_unseen_until_a_look(
+    archive: Archive, proposal: Plan
+) -> None:
+    recorder = Recorder.begin(archive, proposal)
+    sent = changes(proposal, "a")
+    record = proposal.records[0]
+    assert recorder.owes(record)
+    assert not recorder.is_half_done(record)
+    intent = recorder.intend(sent, [])
+    assert all(map(recorder.is_in_doubt, sent))
+    assert archive.journal(proposal.id).counts["unknown"] == len(sent)
+    recorder.settle(intent, told("written", sent))
+    assert not any(map(recorder.is_in_doubt, sent))
+    assert (recorder.owes(record), recorder.is_half_done(record)) == (True, True)
+    recorder.check(intent, [])
+    assert (recorder.owes(record), recorder.is_half_done(record)) == (False, False)
+    assert recorder.journal == archive.journal(proposal.id)
+
+
+@pytest.mark.parametrize(
+    ("state", "is_settled"),
+    [
+        ("rejected", True),
+        ("gone", True),
+        ("unknown", False),
+        ("not_sent", False),
+    ],
+)
+def test_only_what_may_still_change_is_owed(
+    archive: Archive, proposal: Plan, state: str, is_settled: bool
+) -> None:
+    recorder = Recorder.begin(archive, proposal)
+    sent = changes(proposal, "b")
+    recorder.settle(recorder.intend(sent, []), told(state, sent, code="X", field="F"))
+    assert [recorder.is_settled(change) for change in sent] == [is_settled] * len(sent)
+    (entry, *_) = archive.journal(proposal.id).entries
+    assert (entry.state, entry.code, entry.field) == (state, "X", "F")
+
+
+def test_a_later_word_stands_for_an_earlier_one(
+    archive: Archive, proposal: Plan
+) -> None:
+    recorder = Recorder.begin(archive, proposal)
+    sent = changes(proposal, "a")
+    first = recorder.intend(sent, [])
+    recorder.settle(first, told("not_sent", sent, code="LOCKED"))
+    assert recorder.journal.touched == ()
+    second = recorder.intend(sent, [])
+    recorder.settle(second, told("written", sent))
+    found = Entry(sent[0], "overwritten_in_window", found="D")
+    recorder.check(second, [found])
+    journal = archive.journal(proposal.id)
+    assert journal.counts == {
+        "not_sent": len(proposal.changes) - len(sent),
+        "overwritten_in_window": 1,
+        "written": len(sent) - 1,
+    }
+    assert journal.overwritten == {found.key: "D"}
+    assert set(journal.touched) == set(sent)
+
+
+def test_another_process_goes_on_where_the_first_was_cut_off(
+    archive: Archive, proposal: Plan
+) -> None:
+    first = Recorder.begin(archive, proposal)
+    sent = changes(proposal, "a")
+    first.intend(sent, told("stale", changes(proposal, "b"), found="C"))
+    second = Recorder.begin(archive, proposal)
+    assert [second.owes(record) for record in proposal.records] == [True, False, True]
+    assert second.is_half_done(proposal.records[0])
+    kinds = [segment.kind for segment in archive.segments(proposal.id)]
+    assert kinds == ["begin", "intent", "begin"]
+
+
+@pytest.mark.parametrize(
+    ("why", "is_over"), [("", True), ("canary", True), ("stopped", False)]
+)
+def test_a_run_is_over_when_it_came_to_its_end(
+    archive: Archive, proposal: Plan, why: str, is_over: bool
+) -> None:
+    recorder = Recorder.begin(archive, proposal)
+    assert not recorder.is_over
+    recorder.end(why)
+    again = Recorder.begin(archive, proposal)
+    assert again.is_over is is_over
+    assert len(archive.segments(proposal.id)) == (2 if is_over else 3)
+
+
+def test_what_moved_beside_the_first_slice_is_kept_without_its_values(
+    archive: Archive, proposal: Plan
+) -> None:
+    recorder = Recorder.begin(archive, proposal)
+    assert recorder.standing.unexpected is None
+    recorder.judge([("a", "segment")])
+    again = Recorder.begin(archive, proposal)
+    assert again.standing.unexpected == (("a", "segment"),)
+    again.judge([])
+    assert Recorder.begin(archive, proposal).standing.unexpected == ()
