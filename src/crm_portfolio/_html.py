@@ -19,7 +19,9 @@ from crm_portfolio.errors import MissingExtraError
 __all__ = ["csv", "definitions", "heading", "items", "page", "table", "text", "xlsx"]
 
 # A spreadsheet takes these for the start of a formula, blanks and controls before or not.
-_FORMULA = r"^([\s\x00-\x1f]*[=+\-@]|[\t\r\n])"
+# Those of full width begin one where such are typed.
+_WIDE = "\uff1d\uff0b\uff0d\uff20"
+_FORMULA = rf"^([\s\x00-\x1f]*[=+\-@{_WIDE}]|[\t\r\n])"
 _NOT_IN_EXCEL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 _STYLE = """

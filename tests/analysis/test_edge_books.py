@@ -13,10 +13,13 @@ from crm_portfolio.analysis import (
     Abc,
     Bands,
     ConcentrationSettings,
+    LossScenarioSettings,
     Quantiles,
+    Scenario,
     Slices,
     TiersSettings,
     concentration,
+    loss_scenario,
     tiers,
 )
 
@@ -103,6 +106,35 @@ EXPECTED = {  # codes of concentration, codes of tiers, the tiers of A, B, C, D
     "all new": (["n_lt_30", "young_accounts"], ["fewer_tiers"], {"A": "new"}),
 }
 
+# What losing the largest group leaves of the revenue, and what must be borne in mind;
+# the fixed costs are unknown in all of them.
+AFTER_LOSS = {
+    "no account": (0.0, ["non_positive_total"]),
+    "no line": (0.0, ["non_positive_total"]),
+    "one account": (0.0, ["margin_missing", "loss_of_everything", "not_reached"]),
+    "all equal": (15.0, ["margin_missing", "not_reached"]),
+    "all zero": (
+        0.0,
+        ["non_positive_total", "margin_missing", "loss_negative_excluded"],
+    ),
+    "all negative": (
+        -6.0,
+        ["non_positive_total", "margin_missing", "loss_negative_excluded"],
+    ),
+    "total zero": (-5.0, ["non_positive_total", "margin_missing", "not_reached"]),
+    "all amounts null": (None, ["amounts_unknown"]),
+    "some amounts null": (
+        0.0,
+        ["amounts_unknown", "margin_missing", "loss_of_everything", "not_reached"],
+    ),
+    "cyclic parents": (
+        0.0,
+        ["cycle_in_parents", "margin_missing", "loss_of_everything", "not_reached"],
+    ),
+    "at 10 and 20 %": (30.0, ["margin_missing", "not_reached"]),
+    "all new": (0.0, ["margin_missing", "loss_of_everything", "not_reached"]),
+}
+
 
 def codes(result) -> list[str]:
     return [warning.code for warning in result.warnings]
@@ -120,6 +152,10 @@ def test_no_book_breaks_an_analysis_and_each_is_warned_of(book):
     of_concentration, of_tiers, by_account = EXPECTED[name]
     assert codes(ranked) == of_concentration
     assert codes(tiered) == of_tiers
+    loss = loss_scenario(portfolio)
+    left, of_loss = AFTER_LOSS[name]
+    assert loss.summary["after"]["revenue"] == left
+    assert [code for code in codes(loss) if code != "fixed_costs_unknown"] == of_loss
     frame = to_arrow(tiered.frame)
     found = dict(
         zip(frame["account_id"].to_pylist(), frame["tier"].to_pylist(), strict=True)
@@ -134,6 +170,15 @@ def test_every_account_of_every_book_is_explained_in_every_language(book):
         concentration(portfolio),
         concentration(portfolio, ConcentrationSettings(population="all")),
         *(tiers(portfolio, TiersSettings(method=method)) for method in methods),
+        loss_scenario(portfolio),
+        loss_scenario(
+            portfolio,
+            LossScenarioSettings(
+                scenario=Scenario.tail(1.0, ramp_months=3),
+                fixed_costs=3,
+                variable_cost_share=0.4,
+            ),
+        ),
     ]
     for result in results:
         json.dumps(result.to_dict(), allow_nan=False)
@@ -147,9 +192,14 @@ def test_every_account_of_every_book_is_explained_in_every_language(book):
 def test_every_book_can_be_drawn_and_assigned(book):
     _, portfolio = book
     figure = pytest.importorskip("matplotlib.figure")
-    for result in (concentration(portfolio), tiers(portfolio)):
+    loss = loss_scenario(portfolio)
+    for result in (concentration(portfolio), tiers(portfolio), loss):
         ax = figure.Figure().subplots()
         assert result.plot(ax=ax) is ax
+    ax = figure.Figure().subplots()
+    assert loss.plot_recovery(ax=ax) is ax
+    assert loss.assignments() is None
+    for result in (concentration(portfolio), tiers(portfolio)):
         assert result.assignments().num_rows == to_arrow(result.frame).num_rows
 
 

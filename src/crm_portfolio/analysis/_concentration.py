@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import NativeFrame, from_arrow, to_arrow
+from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._methods import _indices as indices
 from crm_portfolio._methods._ranking import (
     League,
@@ -25,6 +25,7 @@ from crm_portfolio.analysis._facts import (
     Measure,
     RevenueFacts,
     echo,
+    parent_loops,
     partly_unknown,
     quarterly_revenue,
     revenue_facts,
@@ -249,13 +250,12 @@ def _warnings(
         total = facts.amount(facts.total)
         yield Reason("non_positive_total", {"total": total, "currency": facts.currency})
     yield from facts.warnings()
-    loops = pc.sum(pc.equal(to_arrow(portfolio.faults)["fault"], "parent_loop"))
     counts = {
         "negative_accounts": int((amounts < 0).sum()),
         "n_lt_30": amounts.size if amounts.size < _FEW else 0,
         "dormant": int((~accounts.of.has_lines).sum()),
         "young_accounts": int(facts.is_young.sum()),
-        "cycle_in_parents": loops.as_py() or 0,
+        "cycle_in_parents": parent_loops(portfolio),
     }
     yield from (Reason(code, {"n": n}) for code, n in counts.items() if n)
     if counts["negative_accounts"]:

@@ -83,7 +83,7 @@ def loss_scenario(
         summary=summary,
         params=echo(portfolio, facts, settings, population="with_lines"),
         coverage=significant(facts.coverage),
-        warnings=tuple(warnings(case, back, summary)),
+        warnings=tuple(warnings(portfolio, case, back, summary)),
         groups=groups.take(pa.array(by_group.order)),
         recovery=back.curve(),
     )

@@ -22,6 +22,7 @@ from crm_portfolio.analysis._facts._months import (
 )
 from crm_portfolio.analysis._facts._revenue import (
     RevenueFacts,
+    parent_loops,
     partly_unknown,
     revenue_facts,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "attached",
     "echo",
     "monthly_revenue",
+    "parent_loops",
     "partly_unknown",
     "quarterly_revenue",
     "revenue_facts",

@@ -25,7 +25,7 @@ from crm_portfolio.analysis._facts._lines import (
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Row
 
-__all__ = ["RevenueFacts", "partly_unknown", "revenue_facts"]
+__all__ = ["RevenueFacts", "parent_loops", "partly_unknown", "revenue_facts"]
 
 _YOUNG_MONTHS = 3
 
@@ -164,6 +164,12 @@ def partly_unknown(row: Row) -> list[Reason]:
         return []
     values = {"unknown": unknown, "lines": row["line_count"]}
     return [Reason("revenue_partly_unknown", values)]
+
+
+def parent_loops(portfolio: Portfolio) -> int:
+    """How many loops of parents were broken to find the groups."""
+    faults = to_arrow(portfolio.faults)["fault"]
+    return pc.sum(pc.equal(faults, "parent_loop")).as_py() or 0
 
 
 def _previous(span: Period) -> Period | None:

@@ -19,9 +19,12 @@ from crm_portfolio.analysis._loss._scenario import LossScenarioSettings
 from crm_portfolio.portfolio import Period
 from crm_portfolio.results import Json, significant
 
-__all__ = ["DAYS_A_MONTH", "Case", "months_of", "yearly"]
+__all__ = ["DAYS_A_MONTH", "FINE", "Case", "months_of", "yearly"]
 
 DAYS_A_MONTH: Final = 365.2425 / 12
+FINE: Final = 10_000
+"""Parts of a minor unit that contributions are kept in, so that a share of revenue is
+exact, and so is the comparison of a contribution with the profit."""
 
 
 @attrs.frozen(eq=False)
@@ -30,7 +33,8 @@ class Case:
 
     Attributes:
         is_taken: Who is in the scenario; ``is_excluded`` brings nothing to lose.
-        contribution: Revenue less variable and avoidable costs, where ``is_costed``.
+        contribution: Revenue less variable and avoidable costs, where ``is_costed``; it
+            and all that is made of it is in 1/10,000 of the minor unit.
         source: Where the variable costs come from: ``lines``, ``settings`` or nothing.
         lost, lost_contribution: In a full year after the ramp.
     """
@@ -108,7 +112,7 @@ class Case:
     @property
     def fixed(self) -> int | None:
         costs = self.settings.fixed_costs
-        return None if costs is None else round(costs * 10**self.facts.digits)
+        return None if costs is None else round(costs * 10**self.facts.digits) * FINE
 
     @property
     def profit(self) -> int | None:
@@ -120,7 +124,7 @@ class Case:
     @property
     def critical(self) -> tuple[Flags, Flags] | None:
         """Which accounts, and which groups, break the firm; None where it is unknown."""
-        ratio = formulas.ratio_of(self.total_contribution, self.total or 0)
+        ratio = formulas.ratio_of(self.total_contribution, (self.total or 0) * FINE)
         if self.profit is None or formulas.break_even(self.fixed, ratio) is None:
             return None
         of_groups = np.zeros(len(self.groups.ids), dtype=np.int64)
@@ -162,8 +166,8 @@ class Case:
         """Revenue, contribution, profit, and how near the edge is: sheet 4.2."""
         revenue = self.total_after if after else self.total
         contribution = self.contribution_after if after else self.total_contribution
-        fixed, unit = self.fixed, 10**self.facts.digits
-        ratio = formulas.ratio_of(contribution, revenue or 0)
+        fixed, unit = self.fixed, FINE * 10**self.facts.digits
+        ratio = formulas.ratio_of(contribution, (revenue or 0) * FINE)
         edge = formulas.break_even(fixed, ratio)
         profit = leverage = None
         if contribution is not None and fixed is not None:
@@ -171,13 +175,13 @@ class Case:
             leverage = formulas.operating_leverage(contribution, fixed)
         return {
             "revenue": self._amount(revenue),
-            "contribution": self._amount(contribution),
+            "contribution": self._fine(contribution),
             "contribution_ratio": significant(ratio),
-            "fixed_costs": self._amount(fixed),
-            "profit": self._amount(profit),
+            "fixed_costs": self._fine(fixed),
+            "profit": self._fine(profit),
             "break_even_revenue": None if edge is None else significant(edge / unit),
             "margin_of_safety": significant(
-                formulas.margin_of_safety(revenue or 0, edge)
+                formulas.margin_of_safety((revenue or 0) * FINE, edge)
             ),
             "operating_leverage": significant(leverage),
             "runway_months": significant(
@@ -186,6 +190,10 @@ class Case:
                 )
             ),
         }
+
+    def _fine(self, fine: int | None) -> float | None:
+        """As money, to the minor unit."""
+        return None if fine is None else self.facts.amount(round(fine / FINE))
 
     def _amount(self, minor: int | None) -> float | None:
         return None if minor is None else self.facts.amount(minor)
@@ -201,9 +209,9 @@ def _contributions(
     # Without a line there is nothing to cost, whatever the costs are.
     source = np.where(of.has_lines | is_costed, source, "no_lines")
     source[~of.is_known] = ""
-    by_share = formulas.scaled(of.revenue, share or 0.0)
-    variable = np.where(source == "lines", with_it.line_cost, by_share)
-    return of.revenue - variable - with_it.avoidable, source
+    by_share = formulas.scaled(of.revenue, FINE * (share or 0.0))
+    variable = np.where(source == "lines", FINE * with_it.line_cost, by_share)
+    return FINE * (of.revenue - with_it.avoidable) - variable, source
 
 
 def months_of(period: Period, begins_on: date | None) -> float:

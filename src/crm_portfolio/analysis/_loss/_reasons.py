@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crm_portfolio._wording import Reason, ReasonValue
-from crm_portfolio.analysis._facts import partly_unknown
+from crm_portfolio.analysis._facts import parent_loops, partly_unknown
 from crm_portfolio.analysis._loss._case import Case
 from crm_portfolio.analysis._loss._recovery import Recovery
+from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Row
 
 __all__ = ["of_account", "of_scenario", "warnings"]
@@ -127,13 +128,17 @@ def of_scenario(summary: Summary, money: Values) -> Iterator[Reason]:
         yield Reason(code, found)
 
 
-def warnings(case: Case, back: Recovery, summary: Summary) -> Iterator[Reason]:
+def warnings(
+    portfolio: Portfolio, case: Case, back: Recovery, summary: Summary
+) -> Iterator[Reason]:
     """What limits the answer."""
     facts, settings = case.facts, case.settings
     if case.total is not None and case.total <= 0:
         total = facts.amount(case.total)
         yield Reason("non_positive_total", {"total": total, "currency": facts.currency})
     yield from facts.warnings()
+    if loops := parent_loops(portfolio):
+        yield Reason("cycle_in_parents", {"n": loops})
     months = summary["loss"]["period_months"]
     if months != 12:
         yield Reason("loss_annualised", {"months": months})

@@ -15,7 +15,7 @@ from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._recovery import Openings, Wins, wins_by_month
 from crm_portfolio.analysis._facts import RevenueFacts, Sales
 from crm_portfolio.analysis._facts._attached import OVERDUE, UNDATED
-from crm_portfolio.analysis._loss._case import DAYS_A_MONTH, Case, months_of
+from crm_portfolio.analysis._loss._case import DAYS_A_MONTH, FINE, Case, months_of
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Json, significant
 
@@ -89,12 +89,15 @@ class Recovery:
     def rows(self) -> list[dict[str, Json]]:
         """One for revenue, one for contribution, one for the break-even."""
         case = self.case
-        ratio = formulas.ratio_of(case.total_contribution, case.total or 0)
-        before, after = case.total_contribution, case.contribution_after
+        before, after, fixed = (
+            None if fine is None else fine / FINE
+            for fine in (case.total_contribution, case.contribution_after, case.fixed)
+        )
+        ratio = formulas.ratio_of(before, case.total or 0)
         return [
             self._row("revenue", self.target, case.total_after, 1.0),
             self._row("contribution", before, after, ratio),
-            self._row("break_even", case.fixed, after, ratio),
+            self._row("break_even", fixed, after, ratio),
         ]
 
     def _row(

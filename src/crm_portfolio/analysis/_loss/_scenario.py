@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from math import floor
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import attrs
 import numpy as np
@@ -29,6 +29,15 @@ def _ids(accounts: Iterable[Any]) -> tuple[str, ...]:
     each = [accounts] if isinstance(accounts, str) else accounts
     plain = (one.as_py() if isinstance(one, pa.Scalar) else one for one in each)
     return tuple(dict.fromkeys(str(one) for one in plain))
+
+
+class _How(TypedDict, total=False):
+    """What every scenario may say beside its accounts."""
+
+    starts_on: date | None
+    lost_share: float
+    ramp_months: int
+    level: Literal["group", "account"] | None
 
 
 @attrs.frozen
@@ -81,27 +90,27 @@ class Scenario:
             raise SettingsError(f"largest_count={self.largest_count}: no less than 1")
 
     @classmethod
-    def group(cls, account_id: str, **how: Any) -> Scenario:
+    def group(cls, account_id: str, **how: Unpack[_How]) -> Scenario:
         """The whole group that this account belongs to."""
-        return cls((account_id,), level="group", **how)
+        return attrs.evolve(cls((account_id,), **how), level="group")
 
     @classmethod
-    def owner(cls, owner_id: str, **how: Any) -> Scenario:
+    def owner(cls, owner_id: str, **how: Unpack[_How]) -> Scenario:
         """The accounts of one of us, who may leave and take them along."""
         return cls(owner_id=owner_id, **how)
 
     @classmethod
-    def segment(cls, segment: str, **how: Any) -> Scenario:
+    def segment(cls, segment: str, **how: Unpack[_How]) -> Scenario:
         """The accounts of one segment."""
         return cls(segment_code=segment, **how)
 
     @classmethod
-    def tail(cls, share: float, **how: Any) -> Scenario:
+    def tail(cls, share: float, **how: Unpack[_How]) -> Scenario:
         """The smallest so many of those with revenue: what are the small 80 % worth?"""
         return cls(tail_share=share, **how)
 
     @classmethod
-    def largest(cls, count: int = 1, **how: Any) -> Scenario:
+    def largest(cls, count: int = 1, **how: Unpack[_How]) -> Scenario:
         """The largest ones."""
         return cls(largest_count=count, **how)
 

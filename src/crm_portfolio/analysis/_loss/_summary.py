@@ -13,7 +13,7 @@ from crm_portfolio._methods import _loss as formulas
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import League
 from crm_portfolio.analysis._facts import Attached
-from crm_portfolio.analysis._loss._case import Case, months_of
+from crm_portfolio.analysis._loss._case import FINE, Case, months_of
 from crm_portfolio.analysis._loss._recovery import Recovery, starts_on
 from crm_portfolio.analysis._loss._scenario import LossScenarioSettings
 from crm_portfolio.analysis._loss._tables import hours_freed
@@ -66,12 +66,15 @@ def _loss(calendar: Calendar, case: Case, with_it: Attached) -> dict[str, Json]:
     for name, share in parts.items():
         told[name] = significant(round(lost * share) / 10**facts.digits)
         told[f"contribution_{name}"] = (
-            significant(round(contribution * share) / 10**facts.digits)
+            significant(round(contribution * share / FINE) / 10**facts.digits)
             if is_costed
             else None
         )
     hours = hours_freed(case, with_it)
-    told["hours_freed"] = None if hours is None else significant(np.nansum(hours))
+    is_noted = bool((case.is_lost & with_it.has_effort).any())
+    told["hours_freed"] = (
+        None if hours is None or not is_noted else significant(float(np.nansum(hours)))
+    )
     owed = with_it.receivable
     told["receivable"] = (
         None if owed is None else facts.amount(int(owed[case.is_lost].sum()))

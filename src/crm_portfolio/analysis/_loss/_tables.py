@@ -10,7 +10,7 @@ from crm_portfolio._methods import _loss as formulas
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import League
 from crm_portfolio.analysis._facts import Attached
-from crm_portfolio.analysis._loss._case import Case
+from crm_portfolio.analysis._loss._case import FINE, Case
 from crm_portfolio.results import significant
 
 __all__ = ["account_table", "group_table", "hours_freed"]
@@ -39,8 +39,10 @@ def account_table(
         "revenue_lost": money(case.lost, unknown),
         "revenue_after": money(case.after, unknown),
         "share_after": later.shares(),
-        "contribution": money(case.contribution, uncosted),
-        "contribution_lost": money(case.lost_contribution, uncosted),
+        "contribution": money(formulas.scaled(case.contribution, 1 / FINE), uncosted),
+        "contribution_lost": money(
+            formulas.scaled(case.lost_contribution, 1 / FINE), uncosted
+        ),
         "margin_source": pa.array(case.source.tolist(), mask=case.source == ""),
         "is_critical": _flags(None if critical is None else critical[0], of.ids),
         "hours_freed": pa.nulls(len(of.ids), pa.float64())
