@@ -19,8 +19,10 @@ from typer.testing import CliRunner
 
 from crm_portfolio import Portfolio, analysis, samples
 from crm_portfolio._managed import FIELDS
+from crm_portfolio.archive import Entry
+from crm_portfolio.archive._failed import read_mended, save_failed
 from crm_portfolio.cli import app
-from crm_portfolio.protocols import Org, Quota
+from crm_portfolio.protocols import Change, Org, Quota
 from crm_portfolio.results import Result
 from crm_portfolio.schema import arrow_type
 from crm_portfolio.writeback import Plan, plan
@@ -217,6 +219,21 @@ def in_json(portfolio: Portfolio, folder: Path) -> None:
     assert not [name for name in NAMES if len(name) > 5 and name in kept]
 
 
+def in_the_file_to_mend(_portfolio: Portfolio, folder: Path) -> None:
+    """What a person typed into a field of ours is in it, and comes back as it was."""
+    entries = [
+        Entry(Change(f"A{n:02}", "tier", name, name), "rejected", found=name)
+        for n, name in enumerate(NAMES)
+    ]
+    file = folder / "failed.csv"
+    save_failed("0a1b", entries, file)
+    rows = list(csv.reader(io.StringIO(file.read_text("utf-8"), newline="")))
+    assert len(rows) == 1 + COUNT
+    assert not [cell for row in rows for cell in row if FORMULA.match(cell)]
+    kept = {line.account_id: line.after for line in read_mended(file)}
+    assert kept["A00"] == NAMES[0]
+
+
 def in_file_names(portfolio: Portfolio, folder: Path) -> None:
     portfolio.save(folder / "book")
     results, proposal = made(portfolio)
@@ -246,6 +263,7 @@ DOORS: Mapping[str, Callable[[Portfolio, Path], None]] = {
     "HTML": in_html,
     "Markdown": in_markdown,
     "JSON": in_json,
+    "file to mend": in_the_file_to_mend,
     "file names": in_file_names,
     "explanation": in_an_explanation,
 }

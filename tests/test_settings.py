@@ -12,7 +12,14 @@ import attrs
 import pytest
 
 from crm_portfolio import analyse, samples
-from crm_portfolio.analysis import Abc, Bands, Quantiles, Slices, Stability
+from crm_portfolio.analysis import (
+    Abc,
+    Bands,
+    Quantiles,
+    Scenario,
+    Slices,
+    Stability,
+)
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Calendar, Period
 from crm_portfolio.settings import Settings, SyncSettings
@@ -172,6 +179,28 @@ class TestWhatAFileSays:
         found = load(text).tiers
         assert found.stability == Stability(replay_from=date(2025, 1, 31))
         assert found.method == Slices(3)
+
+    def test_a_scenario_has_a_table_of_its_own(self, load) -> None:
+        text = """
+            [loss_scenario]
+            fixed_costs = 320_000
+            variable_cost_share = 0.6
+            [loss_scenario.scenario]
+            accounts = ["A01", "A02"]
+            starts_on = 2026-09-01
+            ramp_months = 6
+        """
+        found = load(text).loss_scenario
+        assert found.scenario == Scenario(
+            ["A01", "A02"], date(2026, 9, 1), ramp_months=6
+        )
+        assert (found.fixed_costs, found.variable_cost_share) == (320_000, 0.6)
+        by_owner = load('[loss_scenario]\nscenario = {owner_id = "U1"}').loss_scenario
+        assert by_owner.scenario == Scenario.owner("U1")
+
+    def test_a_scenario_that_takes_nobody_is_refused(self, load) -> None:
+        with pytest.raises(SettingsError, match="exactly one of accounts, owner_id"):
+            load("[loss_scenario]\nscenario = {ramp_months = 3}")
 
     @pytest.mark.parametrize(
         ("written", "period"),

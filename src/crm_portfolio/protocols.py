@@ -322,7 +322,7 @@ class Batching(Protocol):
         ...
 
     def write_forecast(self, count: int) -> Forecast:
-        """The calls that reading again and writing so many records should take."""
+        """The calls of reading so many again, writing them, and asking for `edits`."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -114,6 +115,27 @@ def test_a_night_that(
     assert "Traceback" not in result.stderr
     # What is refused or broken has written nothing.
     assert (ready.snapshot() == before) == (code not in (0, 3))
+
+
+def test_a_summary_that_cannot_be_written_is_told_and_stops_no_other_org(
+    ready: Salesforce, shell, settings_file, tmp_path: Path
+) -> None:
+    (tmp_path / "status").write_text("in the way", encoding="utf-8")
+    orgs = '[orgs.west]\nsummary = "status"\n[orgs.east]\nfolder = "books/east"\n'
+    file = settings_file(NIGHT.replace('folder = "books/only"\n', "") + orgs)
+    more = ("--all", "--settings", file, "--as-of", AS_OF, "--log", "json")
+    result = shell("sync", *more)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+    told = [json.loads(line) for line in result.stderr.splitlines()]
+    ended = {
+        each["name"]: each["exit_code"] for each in told if each["event"] == "ended"
+    }
+    assert ended == {"west": 0, "east": 0}
+    failed = [each for each in told if each["event"] == "failed"]
+    assert [(each["name"], each["error"]) for each in failed] == [
+        ("west", "SettingsError")
+    ]
 
 
 class Held:

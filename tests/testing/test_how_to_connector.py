@@ -30,7 +30,10 @@ def test_the_connector_of_the_page_keeps_the_contract(
     assert found is not None
     assert int(found[1]) > 70
     reasons = re.findall(r"SKIPPED \[\d+\] .*?\.py:\d+: (.*)", done.stdout)
-    assert set(reasons) <= {"this connector does not inspect its set-up"}
+    assert set(reasons) <= {
+        "this connector does not inspect its set-up",
+        "this connector does not say in what portions it is written",
+    }
 
 
 def test_it_is_shorter_than_three_hundred_lines_of_code(

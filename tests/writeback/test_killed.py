@@ -32,7 +32,7 @@ def deaths(way: str, place: Path, *, step: int) -> list[dict[str, Any]]:
     [
         ("rest", 1, {"gone": 6, "rejected": 6, "stale": 1, "written": 59}),
         ("hubspot", 1, {"gone": 6, "stale": 1, "written": 65}),
-        ("bulk", 5, {"gone": 6, "rejected": 6, "stale": 1, "written": 59}),
+        ("bulk", 11, {"gone": 6, "rejected": 6, "stale": 1, "written": 59}),
     ],
 )
 def test_killed_at_any_call_and_any_write_to_disk_it_ends_as_if_it_had_not_been(

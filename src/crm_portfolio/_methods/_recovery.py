@@ -18,7 +18,7 @@ from crm_portfolio._methods._indices import Amounts, Floats, part
 
 __all__ = ["Openings", "Wins", "wins_by_month"]
 
-_FULL, _LEAST = 200_000_000, 1_000
+_FULL, _LEAST = 50_000_000, 1_000
 
 
 @attrs.frozen(eq=False)

@@ -226,12 +226,14 @@ class Mirror:
 
     def _sorted_stream(self, files: Sequence[BatchFile], schema: pa.Schema) -> Stream:
         keys = sort_keys(self.spec, schema.names)
-        runs = [
-            run
+        found = [
+            (run, file)
             for file in files
             for run in file.ordered(keys[0], partial(file.tables, schema))
         ]
-        # Keys out of order within one batch are put in order when it is stored.
+        found.sort(key=lambda pair: pair[0].first)
+        runs = [run for run, _ in found]
+        # Within a file keys are in order; if no two overlap, one goes after the other.
         is_chain = all(
             one.last < other.first for one, other in itertools.pairwise(runs)
         )
@@ -239,7 +241,7 @@ class Mirror:
 
         def walk(names: Sequence[str] | None) -> Iterator[pa.Table]:
             if is_chain and not is_set:
-                yield from _one_by_one(files, schema, names)
+                yield from _one_by_one([file for _, file in found], schema, names)
                 return
             yield schema.empty_table().select(list(names or schema.names))
             tables = merged(self._room, runs, keys)
@@ -280,7 +282,9 @@ def _file_bytes(rows: pa.Table, keys: Sequence[str]) -> memoryview:
     if keys:
         rows = in_order_by_columns(rows, keys)
     with ipc.new_file(sink, rows.schema, options=options) as writer:
-        writer.write_table(rows, max_chunksize=most)
+        for batch in rows.to_batches(max_chunksize=most):
+            if batch.num_rows:  # the first and the last of a file tell its edges
+                writer.write_batch(batch)
     return sink.getbuffer()
 
 

@@ -43,7 +43,7 @@ _WHAT_TO_DO: Final[Mapping[str, str]] = {
     "gone": "restore the account in the CRM, or delete this line",
 }
 PERMANENT: Final = frozenset(_WHAT_TO_DO)
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "'")
+_FORMULA_STARTS: Final = (*"=+-@\t\r'", *"\uff1d\uff0b\uff0d\uff20")
 _LARGEST: Final = 64 * 1024 * 1024
 
 
@@ -69,7 +69,9 @@ def save_failed(run_id: str, entries: Iterable[Entry], path: Path | str) -> int:
         if entry.state in _WHAT_TO_DO and entry.change.column != STAMP
     ]
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    # All in quotes: else a carriage return in a text begins a line, and what follows it
+    # may be a formula.
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerows([_COLUMNS, *rows])
     try:
         _storage.write_atomically(

@@ -41,7 +41,8 @@ _WHOLE: Final = 1_000  # from here on, nobody reads the cents
 _MAY_BE_CUT: Final = ("name", "after")
 _NARROWEST: Final = 8
 _AROUND: Final = 2  # columns of padding beside each column
-_FORMULA_STARTS: Final = ("=", "+", "-", "@")
+# Those of full width begin a formula where such are typed.
+_FORMULA_STARTS: Final = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20")
 
 
 def say(message: str) -> None:

@@ -15,7 +15,7 @@ import typer
 from crm_portfolio.cli._options import AsOf, as_of_or_today
 from crm_portfolio.cli._print import listed, program, progress, say
 from crm_portfolio.cli._run import TERMINATED, Stopping, gravest
-from crm_portfolio.errors import CrmPortfolioError
+from crm_portfolio.errors import CrmPortfolioError, SettingsError
 
 if TYPE_CHECKING:
     from crm_portfolio._sync import Run
@@ -118,7 +118,15 @@ def _night(
         failure = error
         tell.failed(error)
     if settings is not None and settings.sync.summary:
-        _summarise(settings, org, tell, run, failure)
+        try:
+            _summarise(settings, org, tell, run, failure)
+        except OSError as error:  # what was written to the CRM is done all the same
+            unsaid = SettingsError(
+                f"the summary cannot be written to {settings.sync.summary!r}: "
+                f"{error.strerror}. Name a folder that this user may write."
+            )
+            tell.failed(unsaid)
+            failure = failure or unsaid
     if run is not None and log == "text":
         _say(run, settings)
     code = failure.exit_code if failure else run.exit_code if run else 0

@@ -216,7 +216,7 @@ class LossScenarioSettings:
         major_share: From this share of revenue on (inclusive) a client is major.
         dependent_share: Above this share (exclusive) we depend on it.
         seed: Of the draws of open sales.
-        draws: How many; over 20,000 different sales take fewer, never under 1,000.
+        draws: How many; over 5,000 different sales take fewer, never under 1,000.
     """
 
     period: Period = _LAST_YEAR

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from math import floor
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from crm_portfolio._methods import _loss as formulas
-from crm_portfolio._methods._indices import Amounts
+from crm_portfolio._methods._indices import Amounts, part
 from crm_portfolio._methods._ranking import League
 from crm_portfolio.analysis._facts import Attached
 from crm_portfolio.analysis._loss._case import FINE, Case
-from crm_portfolio.results import significant
 
 __all__ = ["account_table", "group_table", "hours_freed"]
 
@@ -97,30 +98,23 @@ def group_table(case: Case, now: League, later: League) -> pa.Table:
 
 def _elsewhere(league: League, case: Case) -> tuple[pa.Array, pa.Array]:
     """What the others must bring for each to come down to the line of dependence."""
-    total, share, count = (
-        league.total,
-        case.settings.dependent_share,
-        len(league.of.ids),
-    )
+    of, total, share = league.of, league.total, case.settings.dependent_share
     if total is None or total <= 0:
-        return pa.nulls(count, pa.float64()), pa.nulls(count, pa.float64())
-    amounts = [
-        int(amount) if known else None
-        for amount, known in zip(league.of.revenue, league.of.is_known, strict=True)
-    ]
-    missing = [
-        None
-        if each is None
-        else case.facts.amount(formulas.revenue_elsewhere(each, total, share))
-        for each in amounts
-    ]
-    growth = [
-        None
-        if each is None
-        else significant(formulas.growth_elsewhere(each, total, share))
-        for each in amounts
-    ]
-    return pa.array(missing, pa.float64()), pa.array(growth, pa.float64())
+        nothing = pa.nulls(of.revenue.size, pa.float64())
+        return nothing, nothing
+    missing = np.zeros(of.revenue.size)
+    growth = np.zeros(of.revenue.size)
+    # No more than 1/share of them can stand above the line.
+    for at in np.flatnonzero(of.revenue > floor(part(total, share))):
+        amount = int(of.revenue[at])
+        more = formulas.revenue_elsewhere(amount, total, share)
+        missing[at] = case.facts.amount(more)
+        grown = formulas.growth_elsewhere(amount, total, share)
+        growth[at] = np.nan if grown is None else float(f"{grown:.12g}")
+    return (
+        pa.array(missing, mask=~of.is_known),
+        pa.array(growth, mask=~of.is_known | np.isnan(growth)),
+    )
 
 
 def hours_freed(case: Case, with_it: Attached) -> npt.NDArray[np.float64] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
+from datetime import UTC, datetime
+from typing import Final, cast
 
 import pytest
 
@@ -16,6 +17,7 @@ from crm_portfolio.protocols import (
     Forecast,
     Metered,
     Source,
+    Tracing,
 )
 from crm_portfolio.schema import TableName
 from crm_portfolio.testing.contract._given import (
@@ -28,6 +30,8 @@ from crm_portfolio.testing.contract._given import (
 from crm_portfolio.testing.contract._pretend import Fallible, Pretend, Timed
 
 __all__ = ["Paced"]
+
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Paced(GivenCrm):
@@ -144,6 +148,8 @@ class Paced(GivenCrm):
             part = ids[start : start + size]
             crm.read("account", part, ["tier"])
             list(crm.write("account", [Change(one, "tier", None, "A") for one in part]))
+            if isinstance(crm, Tracing):
+                crm.edits("account", part, ["tier"], since=_LONG_AGO)
         self._near(told, crm, "reading again and writing")
 
     def _near(self, told: Forecast, source: Source, what: str) -> None:
