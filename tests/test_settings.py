@@ -98,6 +98,11 @@ class TestSeveralOrgs:
     def test_what_is_no_table_of_orgs_is_refused(self, refused, text, said) -> None:
         assert said in refused(text)
 
+    def test_an_address_is_no_folder(self, refused) -> None:
+        said = refused('[sync]\narchive = "ftp://me:secret@host/x"')
+        assert "sync.archive is a folder of this machine" in said
+        assert "secret" not in said
+
     def test_a_key_that_is_none_is_refused_in_an_org_too(self, file: Path) -> None:
         file.write_text(ORGS + "max_emtied = 2\n", encoding="utf-8")
         with pytest.raises(SettingsError, match="did you mean 'max_emptied'"):

@@ -128,6 +128,9 @@ class TestWhatIsTaken:
         assert lost(lose(yearly(eleven), Scenario.tail(0.8))) == set("DEFGHIJK")
         assert lost(lose(yearly(BASE), Scenario.tail(0.7))) == set("DEFGHIJ")
         assert lost(lose(yearly(BASE), Scenario.tail(1.0))) == set(BASE)
+        # 29 % of a hundred are 29, whatever .29 · 100 is in floating point.
+        hundred = {f"A{at:03}": 100 + at for at in range(100)}
+        assert len(lost(lose(yearly(hundred), Scenario.tail(0.29)))) == 29
 
     def test_groups_are_what_the_tail_and_the_largest_are_made_of(self, yearly):
         book = yearly(GROUP, C="D")
@@ -316,6 +319,15 @@ class TestMargins:
         assert result.summary["after"]["profit"] == 90
         assert result.summary["after"]["break_even_revenue"] == 280
 
+    def test_a_group_may_be_critical_where_none_of_its_members_is(self, yearly):
+        """Sheet 4.1: related accounts fall together."""
+        book = yearly({"A": 120, "B": 110, "C": 770}, B="A")
+        result = lose(book, Scenario(["C"]), **FIRM)
+        assert column(result, "is_critical") == {"A": False, "B": False, "C": True}
+        assert set(column(result, "is_group_critical").values()) == {True}
+        assert result.summary["critical"]["groups"] == ["C", "A"]
+        assert "Critical with its group A" in result.explain("B")
+
     def test_a_concession_need_not_say_its_cost(self):
         book = priced([("A", 100.0, 40.0), ("A", -10.0, None)])
         assert column(lose(book, Scenario(["A"])), "contribution") == {"A": 50}
@@ -428,6 +440,10 @@ class TestAfterwards:
         )
         assert "we depend on Borealis Holding (A02)" in result.explain("A03")
         told = {row["ultimate_parent_id"]: row for row in result.summary["dependence"]}
+        # 150 of 740: the others would have to bring 10 more for it to be 20 %.
+        assert told["A02"]["revenue_elsewhere"] == 0
+        assert told["A02"]["revenue_elsewhere_after"] == 10_000
+        assert told["A02"]["growth_elsewhere_share_after"] == pytest.approx(10 / 590)
         assert told["A02"]["dependence_after"] == "dependent"
         assert told["A05"]["dependence_after"] == "major"
 
@@ -439,6 +455,8 @@ class TestAfterwards:
         assert result.summary["after"]["margin_of_safety"] is None
         assert result.summary["concentration_after"]["by_group"]["hhi"] is None
         assert set(column(result, "share_after").values()) == {None}
+        told = [row["ultimate_parent_id"] for row in result.summary["dependence"]]
+        assert told == ["A", "B"]
         assert "loss_of_everything" in codes(result)
 
     def test_growth_elsewhere_would_end_the_dependence(self, yearly):

@@ -234,6 +234,21 @@ def test_rows_come_in_no_order_of_ids_unless_asked_for(raw_for):
     assert sorted(unordered, reverse=True) == ordered
 
 
+def test_rows_of_one_page_may_come_along_their_ids_and_the_pages_in_no_order(raw_for):
+    names = [f"Account {number}" for number in range(90)]
+    accounts = pa.table({"account_id": names, "name": names})
+    beliefs = Assumptions(bulk_rows_in_id_order=True)
+    with Salesforce({"account": accounts}, assumptions=beliefs) as crm:
+        jobs = Jobs(raw_for(crm))
+        pages = [
+            [row["Id"] for row in rows(page)]
+            for page in jobs.pages(jobs.finished(ACCOUNTS), maxRecords=30)
+        ]
+    assert len(pages) == 3
+    assert all(page == sorted(page) for page in pages)
+    assert pages != sorted(pages)
+
+
 def test_order_and_limit_are_allowed_and_turn_off_chunking(jobs):
     told = [
         jobs.create(ACCOUNTS + tail).json()["isPkChunkingSupported"]

@@ -19,8 +19,8 @@ CSV = b"".join(b'"%d","a row"\n' % number for number in range(200_000))
 
 
 @contextmanager
-def serving(answer) -> Iterator[str]:
-    server = Server(answer)
+def serving(answer, **more) -> Iterator[str]:
+    server = Server(answer, **more)
     server.start()
     try:
         yield f"http://127.0.0.1:{server.port}"
@@ -59,6 +59,13 @@ def test_a_body_is_packed_only_for_those_who_ask(asked: str, is_packed: bool) ->
     assert ("Content-Encoding" in answer.headers) is is_packed
     assert (gzip.decompress(content) if is_packed else content) == CSV
     assert len(content) == int(answer.headers["Content-Length"])
+
+
+def test_a_server_that_packs_nothing_does_not_where_it_is_asked() -> None:
+    with serving(lambda _: Reply(200, CSV), packs=False) as url:
+        answer = requests.get(url, headers={"Accept-Encoding": "gzip"}, timeout=10)
+    assert "Content-Encoding" not in answer.headers
+    assert answer.content == CSV
 
 
 def test_connections_are_answered_side_by_side() -> None:

@@ -53,6 +53,11 @@ class SyncSettings:
 
     def beside(self, file: Path) -> SyncSettings:
         """The same, with paths from where the settings file is."""
+        for name in ("folder", "archive", "summary"):
+            if "://" in getattr(self, name):
+                raise SettingsError(
+                    f"sync.{name} is a folder of this machine, not an address"
+                )
         here = file.parent
         return attrs.evolve(
             self,

@@ -116,6 +116,18 @@ def test_a_429_may_tell_less(talk):
     assert "policyName" not in answer.json()
 
 
+def test_a_portal_without_short_limits_tells_of_the_day_only(talk):
+    with HubSpot(limits_by="nothing") as portal:
+        raw = talk(portal)
+        answers = [_list(raw) for _ in range(200)]
+    assert {answer.status_code for answer in answers} == {200}
+    told = {name.lower() for answer in answers for name in answer.headers}
+    assert {name for name in told if "ratelimit" in name} == {
+        "x-hubspot-ratelimit-daily",
+        "x-hubspot-ratelimit-daily-remaining",
+    }
+
+
 def test_the_day_ends_at_midnight_where_the_portal_is(talk):
     zone = "America/New_York"  # the clock begins at 22:00 there
     with HubSpot(time_zone=zone, daily_limit=3, limits_by="nothing") as portal:

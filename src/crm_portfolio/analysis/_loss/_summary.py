@@ -151,7 +151,10 @@ def _dependence(groups: pa.Table) -> list[Json]:
         *("share_after", "dependence_after"),
         *("revenue_elsewhere_after", "growth_elsewhere_share_after"),
     ]
-    changes = pc.not_equal(groups["dependence"], groups["dependence_after"])
+    changes = pc.and_(
+        pc.not_equal(groups["dependence"], groups["dependence_after"]),
+        pc.not_equal(groups["dependence_after"], "unknown"),
+    )
     hangs = pc.or_(
         pc.fill_null(pc.greater(groups["revenue_elsewhere"], 0.0), fill_value=False),
         pc.fill_null(
@@ -160,4 +163,10 @@ def _dependence(groups: pa.Table) -> list[Json]:
     )
     found = groups.filter(pc.or_(changes, hangs)).select(columns)
     order = [("share", "descending"), ("ultimate_parent_id", "ascending")]
-    return [*json_rows(found.sort_by(order))]
+    return [
+        {
+            key: significant(value) if isinstance(value, float) else value
+            for key, value in row.items()
+        }
+        for row in json_rows(found.sort_by(order))
+    ]
