@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from crm_portfolio import analysis, samples
-from crm_portfolio._analyse import analyse
+from crm_portfolio._analyse import ASSIGNING, analyse
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.settings import Settings
@@ -50,3 +50,9 @@ def test_the_common_period_fills_those_that_have_no_own():
     names = {name: result.params["period"]["name"] for name, result in findings.items()}
     assert names.pop("tiers") == "last_6_months"
     assert set(names.values()) == {"all"}
+
+
+def test_those_that_assign_are_known_by_name() -> None:
+    found = analyse(samples.firm())
+    assigning = [name for name, each in found.items() if each.assignments() is not None]
+    assert assigning == list(ASSIGNING)

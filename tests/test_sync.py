@@ -7,10 +7,10 @@ from datetime import date, timedelta
 import attrs
 import pytest
 
-from crm_portfolio import Settings, connect, samples, setup, sync
-from crm_portfolio._sync import _Reader
+from crm_portfolio import Portfolio, Settings, connect, samples, setup, sync
+from crm_portfolio._sync import _READS, _Reader
 from crm_portfolio.analysis import Quantiles, Stability, TiersSettings
-from crm_portfolio.errors import SettingsError
+from crm_portfolio.errors import SettingsError, WrongOrgError
 from crm_portfolio.protocols import Connector, Metered, OfOrg
 from crm_portfolio.settings import SyncSettings
 from crm_portfolio.simulator import HubSpot, Salesforce
@@ -96,13 +96,34 @@ def test_a_run_says_all_that_monitoring_asks_for(settings):
 
 
 def test_what_only_reads_cannot_write(crm):
-    reader = _Reader(connect(crm[0]))
+    given = connect(crm[0])
+    reader, before = _Reader(given), crm[1].snapshot()
     assert isinstance(reader, OfOrg)
     assert isinstance(reader, Metered)
     assert not isinstance(reader, Connector)
-    for verb in ("write", "provision"):
+    public = {name for name in dir(type(given)) if not name.startswith("_")}
+    assert {"write", "write_once", "provision"} <= public
+    for verb in public & {"write", "write_once", "provision", "inspect"}:
         with pytest.raises(AttributeError, match="only reads"):
             getattr(reader, verb)
+    assert not [name for name in _READS if name.startswith(("provision", "write_once"))]
+    assert crm[1].snapshot() == before
+
+
+def test_another_org_than_last_night_is_refused(settings, crm, tmp_path):
+    sync(settings, as_of=CLOSE, dry_run=True)
+    file = tmp_path / "book" / "portfolio.json"
+    portfolio = Portfolio.load(tmp_path / "book")
+    attrs.evolve(portfolio, org="another org").save(tmp_path / "other")
+    file.write_bytes((tmp_path / "other" / "portfolio.json").read_bytes())
+    with pytest.raises(WrongOrgError, match="another org"):
+        sync(settings, as_of=CLOSE)
+
+
+def test_the_org_that_is_meant_can_be_said(settings):
+    meant = attrs.evolve(settings.sync, org_id="00Dnot-this-one")
+    with pytest.raises(WrongOrgError, match="00Dnot-this-one"):
+        sync(attrs.evolve(settings, sync=meant), as_of=CLOSE)
 
 
 def test_without_a_crm_there_is_nothing_to_do():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crm_portfolio.portfolio import Period, Portfolio
     from crm_portfolio.results import Result
 
-__all__ = ["Findings", "analyse"]
+__all__ = ["ASSIGNING", "Findings", "analyse"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -90,6 +90,9 @@ _NOUNS: Final[Mapping[str, Callable[[Portfolio, Settings], Result]]] = {
     "tiers": _tiers,
     "loss_scenario": _loss_scenario,
 }
+
+ASSIGNING: Final = ("concentration", "tiers")
+"""Those whose results say what should stand in the CRM."""
 
 _Own = TypeVar(
     "_Own",

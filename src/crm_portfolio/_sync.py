@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from crm_portfolio._analyse import Findings, analyse
+from crm_portfolio._analyse import ASSIGNING, Findings, analyse
 from crm_portfolio._pull import pull_into
 from crm_portfolio.archive import Archive, Journal, Lease
 from crm_portfolio.connectors import connect
-from crm_portfolio.errors import RefusedError, SettingsError
+from crm_portfolio.errors import RefusedError, SettingsError, WrongOrgError
+from crm_portfolio.portfolio import read_header
 from crm_portfolio.protocols import Connector, Metered, Org, Progress
 from crm_portfolio.settings import Settings
 from crm_portfolio.writeback import Plan, apply, plan
@@ -28,7 +29,14 @@ __all__ = ["Event", "Run", "sync"]
 Event = Callable[[str, Mapping[str, Any]], None]
 """Told what has just happened: a name, then counts, ids and codes, never values."""
 
-_WRITES: Final = frozenset({"write", "provision"})
+# All that a night asks of a connector before it writes, by the protocols' names.
+_READS: Final = frozenset(
+    {
+        *("name", "tables", "pull", "org", "read", "quota"),
+        *("present", "again", "calls", "forecast", "fingerprint"),
+        *("write_batch", "write_forecast", "edits", "fitted"),
+    }
+)
 
 
 @attrs.frozen(eq=False)
@@ -117,6 +125,8 @@ def sync(
 
     Raises:
         SettingsError: No CRM is named, or nothing is chosen that could be written.
+        WrongOrgError: The log-in reaches another org than the settings name, or than the
+            one in the folder.
         LockHeldError: Another run is at this org.
         CrmPortfolioError: Whatever the four steps raise.
 
@@ -157,8 +167,8 @@ class _Reader:
         self._crm = crm
 
     def __getattr__(self, name: str) -> Any:
-        if name in _WRITES:
-            raise AttributeError(f"this connector cannot {name}: it only reads")
+        if name not in _READS:
+            raise AttributeError(f"this connector has no {name!r}: it only reads")
         return getattr(self._crm, name)
 
 
@@ -181,6 +191,7 @@ class _Night:
 
     def spent(self, *, dry_run: bool) -> Run:
         org = self.reader.org()
+        self._must_be_meant(org)
         run_id = f"{self.as_of:%Y%m%d}-{secrets.token_hex(4)}"
         told = {"run_id": run_id, "org": str(org), "as_of": self.as_of.isoformat()}
         self.log("started", told)
@@ -200,6 +211,21 @@ class _Night:
         self.log("ended", {"calls": calls, "exit_code": run.exit_code})
         return run
 
+    def _must_be_meant(self, org: Org) -> None:
+        """Another org than last night is another log-in by mistake.
+
+        Raises:
+            WrongOrgError: It names both; nothing was read or written.
+        """
+        chosen = self.settings.sync
+        if chosen.org_id and chosen.org_id != org.org_id:
+            raise WrongOrgError(f"org {chosen.org_id}", str(org))
+        folder = Path(chosen.folder)
+        if (folder / "portfolio.json").is_file():
+            known = read_header(folder).org
+            if known != str(org):
+                raise WrongOrgError(known or "a folder of files", str(org))
+
     def _pulled(self) -> Portfolio:
         pulled = pull_into(
             self.reader,
@@ -216,7 +242,8 @@ class _Night:
         return pulled.portfolio
 
     def _found(self, portfolio: Portfolio) -> Findings:
-        findings = analyse(portfolio, self.settings, only=self.settings.sync.analyses)
+        only = self.settings.sync.analyses or ASSIGNING
+        findings = analyse(portfolio, self.settings, only=only)
         told = {"results": list(findings), "skipped": dict(findings.skipped)}
         self.log("analysed", told)
         return findings

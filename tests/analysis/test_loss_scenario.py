@@ -309,6 +309,10 @@ class TestMargins:
         assert column(result, "contribution") == {"A": 10, "B": 60}
         assert column(result, "margin_source") == {"A": "lines", "B": "settings"}
         assert result.summary["after"]["contribution_ratio"] == 0.6
+        assert result.summary["margins"] == {
+            "from_lines_share": 0.5,
+            "from_settings_share": 0.5,
+        }
         assert "after the costs of its own lines" in result.explain("A")
 
     def test_a_client_of_thin_margin_may_go_where_a_fat_one_may_not(self):
@@ -352,6 +356,8 @@ class TestMargins:
         assert result.summary["loss"]["contribution_full_year"] == 60
         assert column(result, "contribution") == {"A": 60, "B": None}
         assert column(result, "is_critical") == {"A": None, "B": None}
+        assert result.summary["margins"]["from_lines_share"] == pytest.approx(2 / 3)
+        assert result.summary["margins"]["from_settings_share"] == 0
         assert [w.values for w in result.warnings if w.code == "margin_missing"] == [
             {"n": 1}
         ]
@@ -687,6 +693,22 @@ class TestTheResult:
             json.dumps(loss_scenario(samples.firm(backend=backend), CHOSEN).to_dict())
             for backend in ("pandas", "polars", "pyarrow")
         }
+        assert len(told) == 1
+
+    @pytest.mark.parametrize("period", [Period.last_months(12), Period.all()])
+    def test_so_it_is_with_every_table_that_may_come(self, period):
+        told = set()
+        for backend in ("pandas", "polars", "pyarrow"):
+            book = priced(
+                [("A", 100.0, 40.0), ("A", -5.0, None), ("B", 50.0, None)],
+                costs=[("A", 15.0, True), ("B", 9.0, None)],
+                invoices=[("A", 120.0), ("B", 60.0)],
+                effort=[("A", 90.5), ("B", 30.0)],
+                backend=backend,
+            )
+            book = selling(book, [sale("A", 7, 9.5, 0.5), sale("B", 8, 7.0, None)])
+            result = lose(book, Scenario(["A"]), period=period, fixed_costs=9)
+            told.add(json.dumps(result.to_dict()))
         assert len(told) == 1
 
     def test_the_order_of_the_rows_changes_nothing(self):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -198,6 +200,16 @@ def test_a_log_of_json_holds_no_name_no_value_and_no_secret(night, ready):
     ids = ready.ids("account").values()
     names = [ready.record("Account", each)["Name"] for each in ids]
     assert not [name for name in names if name in said]
+
+
+def test_without_a_day_the_last_one_that_is_over_is_taken(ready, shell, settings_file):
+    zone = NIGHT.replace("[sync]", 'time_zone = "Pacific/Kiritimati"\n[sync]', 1)
+    file = settings_file(zone)
+    result = shell("sync", "--settings", file, "--dry-run", "--log", "json")
+    assert result.exit_code == 0, result.stderr
+    there = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()  # noqa: TID251 - now
+    told = date.fromisoformat(str(event(result, "started")["as_of"]))
+    assert there - told in (timedelta(days=1), timedelta(days=2))
 
 
 def test_the_gravest_code_is_the_one_a_person_must_see_to_first():

@@ -850,12 +850,12 @@ MUST_BE_SEEN = {
     "resumed",
     "edits reported",
     "undone",
-    "restored exactly",
     "written",
     "stale",
 }
 # What chance brings in more stories than there is time for every day.
 RARE = {
+    "restored exactly",
     "away before the first batch",
     "stopped by the canary",
     "edits overwritten",

@@ -23,11 +23,13 @@ __all__ = [
     "SettingsFile",
     "as_of_or_today",
     "open_crm",
+    "read_day",
     "read_settings",
 ]
 
 
-def _day(text: str) -> date:
+def read_day(text: str) -> date:
+    """A day as a person writes it."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -46,7 +48,7 @@ SettingsFile = Annotated[
 AsOf = Annotated[
     date | None,
     typer.Option(
-        parser=_day, metavar="DAY", help="The last day known, such as 2026-06-30."
+        parser=read_day, metavar="DAY", help="The last day known, such as 2026-06-30."
     ),
 ]
 OutputOption = Annotated[

@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import typer
 
-from crm_portfolio.cli._options import AsOf, as_of_or_today
+from crm_portfolio.cli._options import read_day
 from crm_portfolio.cli._print import listed, program, progress, say
 from crm_portfolio.cli._run import TERMINATED, Stopping, gravest
 from crm_portfolio.errors import CrmPortfolioError, SettingsError
@@ -40,7 +41,14 @@ def sync(
             help="What to do, and where; no secret stands in it.",
         ),
     ],
-    as_of: AsOf = None,
+    as_of: Annotated[
+        date | None,
+        typer.Option(
+            parser=read_day,
+            metavar="DAY",
+            help="The last day known; without it, yesterday, the last that is over.",
+        ),
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Every org of the settings file.")
     ] = False,
@@ -61,17 +69,19 @@ def sync(
     crm-portfolio sync europe asia --settings portfolio.toml --dry-run
     """
     chosen = _chosen(settings, orgs or [], every=every)
-    day = as_of_or_today(as_of) if log == "text" else as_of or _today()
     codes: list[int] = []
     for org, own in chosen:
-        codes.append(_night(org, own, day, dry_run=dry_run, log=log))
+        codes.append(_night(org, own, as_of, dry_run=dry_run, log=log))
         if codes[-1] == TERMINATED:
             break
     return gravest(codes)
 
 
-def _today() -> date:
-    return datetime.now(UTC).astimezone().date()  # noqa: TID251 - chosen here
+def _last_day_over(settings: Settings) -> date:
+    """Yesterday: at night the day that has just begun is not known yet."""
+    zone = settings.calendar.time_zone if settings.calendar else None
+    now = datetime.now(UTC).astimezone(ZoneInfo(zone) if zone else None)  # noqa: TID251
+    return now.date() - timedelta(days=1)
 
 
 def _chosen(
@@ -95,7 +105,7 @@ def _chosen(
 
 
 def _night(
-    org: str, own: Callable[[], Settings], day: date, *, dry_run: bool, log: Log
+    org: str, own: Callable[[], Settings], day: date | None, *, dry_run: bool, log: Log
 ) -> int:
     """One org's night, told as it goes; what one org refuses does not stop the others."""
     from crm_portfolio._sync import sync as spend
@@ -108,7 +118,7 @@ def _night(
             tell.once("planned", lambda: until.enter_context(stop))
             run = spend(
                 settings,
-                as_of=day,
+                as_of=day or _last_day_over(settings),
                 dry_run=dry_run,
                 progress=bar if log == "text" else None,
                 log=tell,

@@ -32,6 +32,8 @@ class SyncSettings:
     Attributes:
         org: Its name in the file; empty where the file has one org only.
         crm: ``salesforce``, ``hubspot``, or a connector of your own.
+        org_id: The org that the log-in must reach; empty: the one in the folder, once
+            there is one.
         environment: The org's log-in variables begin with this, so that one job can reach
             several orgs: ``EUROPE_`` looks for ``EUROPE_HUBSPOT_ACCESS_TOKEN``.
         folder: Where the pulled books are kept, each org in a folder of its name.
@@ -45,6 +47,7 @@ class SyncSettings:
 
     org: str = ""
     crm: str = ""
+    org_id: str = ""
     environment: str = attrs.field(default="", validator=_is_prefix)
     folder: str = "book"
     archive: str = "archive"

@@ -32,6 +32,7 @@ def summary_of(
         "loss": _loss(calendar, case, with_it),
         "before": case.figures(after=False),
         "after": case.figures(after=True),
+        "margins": _margins(case),
         "critical": _critical(groups),
         "tail": _tail(case, now[1]),
         "concentration_before": _concentration(now, case),
@@ -94,6 +95,19 @@ def _months_left(day: date, year_starts: int) -> float:
     following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
     days = (following - day.replace(day=1)).days
     return whole - (day.day - 1) / days
+
+
+def _margins(case: Case) -> dict[str, Json]:
+    """How much of the positive revenue has a margin, and what tells it."""
+    revenue = np.maximum(case.facts.by_account.revenue, 0)
+    total = int(revenue.sum())
+    shares = {
+        f"from_{source}_share": int(revenue[case.source == source].sum()) / total
+        if total
+        else None
+        for source in ("lines", "settings")
+    }
+    return {name: significant(share) for name, share in shares.items()}
 
 
 def _critical(groups: pa.Table) -> dict[str, Json]:
