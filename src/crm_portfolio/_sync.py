@@ -82,6 +82,10 @@ class Run:
             "changes": len(self.plan.changes),
             "accounts": len(self.plan.records),
             "refusals": [str(refusal) for refusal in self.plan.refusals],
+            "edited": [edited.record_id for edited in self.plan.edited],
+            "pinned": len(self.plan.pinned),
+            "pins_ended": [ended.record_id for ended in self.plan.ended],
+            "missing": len(self.plan.missing),
             "skipped": dict(self.findings.skipped),
             "plan_file": None if self.plan_file is None else str(self.plan_file),
             "counts": dict(self.journal.counts) if self.journal else {},
@@ -264,6 +268,7 @@ class _Night:
             "refusals": [refusal.rule for refusal in proposal.refusals],
             "edited": len(proposal.edited),
             "pinned": len(proposal.pinned),
+            "pins_ended": len(proposal.ended),
             "missing": len(proposal.missing),
             "call_estimate": proposal.call_estimate,
         }

@@ -142,6 +142,21 @@ class TestOneOrg:
         assert result.exit_code == 2
         assert "crm =" in result.stderr
 
+    def test_what_people_did_is_told_on_a_quiet_night_too(self, night, ready, tmp_path):
+        night()
+        record_id = ready.ids("account")["A0000007"]
+        ready.edit("Account", record_id, {"Portfolio_Tier__c": "D"})
+        result = night()
+        assert f"{record_id}: edited by a person" in result.stderr
+        assert status(tmp_path)["edited"] == [record_id]
+
+    def test_what_nobody_expected_has_its_own_line_and_code(self, night, tmp_path):
+        (tmp_path / "books").write_text("a file where a folder should be")
+        result = night("--log", "json")
+        assert result.exit_code in (1, 2)
+        assert all(line.startswith("{") for line in result.stderr.splitlines())
+        assert status(tmp_path)["exit_code"] == result.exit_code
+
 
 class TestSeveralOrgs:
     ORGS = NIGHT + '[orgs.west]\nenvironment = "WEST_"\n[orgs.east]\n'

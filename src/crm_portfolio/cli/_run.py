@@ -20,13 +20,21 @@ import typer
 from crm_portfolio.cli._print import say
 from crm_portfolio.errors import CrmPortfolioError
 
-__all__ = ["TERMINATED", "Stopping", "gravest", "guarded", "stop_on_sigterm"]
+__all__ = [
+    "TERMINATED",
+    "UNEXPECTED",
+    "Stopping",
+    "gravest",
+    "guarded",
+    "stop_on_sigterm",
+    "unexpected",
+]
 
-_UNEXPECTED: Final = 1
+UNEXPECTED: Final = 1
 _INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 # Broken, then what only a person can mend, then what mends itself on the next night.
-_GRAVEST_FIRST: Final = (TERMINATED, _INTERRUPTED, _UNEXPECTED, 7, 2, 4, 6, 5, 3)
+_GRAVEST_FIRST: Final = (TERMINATED, _INTERRUPTED, UNEXPECTED, 7, 2, 4, 6, 5, 3)
 _ASKS_FOR_TRACEBACK: Final = "CRM_PORTFOLIO_TRACEBACK"
 
 Arguments = ParamSpec("Arguments")
@@ -114,11 +122,11 @@ def _code_of(call: Callable[[], int | None]) -> int:
     except (typer.BadParameter, BrokenPipeError):  # typer knows what to do with these
         raise
     except Exception as error:  # noqa: BLE001 - the last door before the user
-        say(_unexpected(error))
-        return _UNEXPECTED
+        say(unexpected(error))
+        return UNEXPECTED
 
 
-def _unexpected(error: Exception) -> str:
+def unexpected(error: Exception) -> str:
     """Where it broke, without its message: that may hold names or secrets."""
     if os.environ.get(_ASKS_FOR_TRACEBACK):
         return "".join(traceback.format_exception(error))

@@ -8,23 +8,31 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import typer
 
 from crm_portfolio.cli._options import read_day
 from crm_portfolio.cli._print import listed, program, progress, say
-from crm_portfolio.cli._run import TERMINATED, Stopping, gravest
+from crm_portfolio.cli._run import (
+    TERMINATED,
+    UNEXPECTED,
+    Stopping,
+    gravest,
+    unexpected,
+)
 from crm_portfolio.errors import CrmPortfolioError, SettingsError
 
 if TYPE_CHECKING:
     from crm_portfolio._sync import Run
     from crm_portfolio.settings import Settings
+    from crm_portfolio.writeback import Plan
 
 __all__ = ["sync"]
 
 Log = Literal["text", "json"]
+_TOLD_IN_WORDS: Final = (2, 6)
 
 
 def sync(
@@ -111,7 +119,8 @@ def _night(
     from crm_portfolio._sync import sync as spend
 
     tell, stop = _Told(org, is_json=log == "json"), Stopping()
-    run, failure, settings = None, None, None
+    run, settings = None, None
+    failure: Exception | None = None
     try:
         settings = own()
         with ExitStack() as until, progress() as bar:
@@ -124,7 +133,7 @@ def _night(
                 log=tell,
                 stop=stop,
             )
-    except CrmPortfolioError as error:
+    except Exception as error:  # noqa: BLE001 - the other orgs have their night
         failure = error
         tell.failed(error)
     if settings is not None and settings.sync.summary:
@@ -139,8 +148,14 @@ def _night(
             failure = failure or unsaid
     if run is not None and log == "text":
         _say(run, settings)
-    code = failure.exit_code if failure else run.exit_code if run else 0
+    code = _code(failure) if failure else run.exit_code if run else 0
     return stop.code(code)
+
+
+def _code(failure: Exception) -> int:
+    if isinstance(failure, CrmPortfolioError):
+        return failure.exit_code
+    return UNEXPECTED
 
 
 class _Told:
@@ -176,17 +191,23 @@ class _Told:
         }
         typer.echo(json.dumps(line, default=str), err=True)
 
-    def failed(self, error: CrmPortfolioError) -> None:
-        """What went wrong: all of it to a person, its kind and code to a log."""
-        code = getattr(error, "code", "")
+    def failed(self, error: Exception) -> None:
+        """What went wrong: all of it to a person, its kind and code to a log.
+
+        What the settings or the log-in lack is said to both: no value is in that.
+        """
         told = {
             "error": type(error).__name__,
-            "code": code,
-            "exit_code": error.exit_code,
+            "code": getattr(error, "code", ""),
+            "exit_code": _code(error),
         }
+        if _code(error) in _TOLD_IN_WORDS:
+            told["message"] = str(error)
         self("failed", told)
         if not self._is_json:
-            say(f"{self._org + ': ' if self._org else ''}{error}")
+            is_ours = isinstance(error, CrmPortfolioError)
+            said = str(error) if is_ours else unexpected(error)
+            say(f"{self._org + ': ' if self._org else ''}{said}")
 
 
 def _summarise(
@@ -194,7 +215,7 @@ def _summarise(
     org: str,
     told: _Told,
     run: Run | None,
-    failure: CrmPortfolioError | None,
+    failure: Exception | None,
 ) -> None:
     """The state of the last run of this org, for monitoring; ids, counts, codes."""
     from crm_portfolio import _storage
@@ -206,7 +227,7 @@ def _summarise(
         "name": org,
         "began_at": told.began_at.isoformat(timespec="seconds"),
         "seconds": told.seconds,
-        "exit_code": failure.exit_code if failure else 0,
+        "exit_code": _code(failure) if failure else 0,
     }
     if failure is not None:
         state["error"] = type(failure).__name__
@@ -219,6 +240,8 @@ def _summarise(
 
 def _say(run: Run, settings: Settings | None) -> None:
     typer.echo(f"{run.org}: {_came_to(run)}")
+    for what in _of_people(run.plan):
+        say(f"  {what}")
     if run.plan_file is None or settings is None:
         return
     for refusal in run.plan.refusals:
@@ -229,6 +252,15 @@ def _say(run: Run, settings: Settings | None) -> None:
         f"The plan is kept in {run.plan_file}. Look at it; this writes it: {program()} "
         f"apply {run.plan_file} --archive {settings.sync.archive}{accepts}"
     )
+
+
+def _of_people(plan: Plan) -> Iterator[str]:
+    """What people did that a night must not pass over in silence."""
+    for one in plan.edited:
+        columns = f" ({', '.join(one.columns)})" if one.columns else ""
+        yield f"{one.record_id}: edited by a person{columns}"
+    for pin in plan.ended:
+        yield f"{pin.record_id}: its pin to tier {pin.tier} ended on {pin.until_on}"
 
 
 def _came_to(run: Run) -> str:

@@ -106,6 +106,10 @@ def of_org(written: Mapping[str, Any], org: str | None, file: str) -> Mapping[st
         raise SettingsError(f"{file} has no org {org!r}{hint}")
     own = dict(orgs[org])
     sync = {"org": org} | {key: own.pop(key) for key in _OWN & own.keys()}
+    common = shared.get("sync", {})
+    if "folder" not in sync and isinstance(common, Mapping):
+        # One org's book never lies in another's folder.
+        sync["folder"] = f"{common.get('folder', SyncSettings().folder)}/{org}"
     return _laid_over(_laid_over(shared, {"sync": sync}), own)
 
 
