@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -27,25 +27,40 @@ def deaths(way: str, place: Path, *, step: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("way", "step", "counts"),
-    [
-        ("rest", 1, {"gone": 6, "rejected": 6, "stale": 1, "written": 59}),
-        ("hubspot", 1, {"gone": 6, "stale": 1, "written": 65}),
-        ("bulk", 11, {"gone": 6, "rejected": 6, "stale": 1, "written": 59}),
-    ],
-)
-def test_killed_at_any_call_and_any_write_to_disk_it_ends_as_if_it_had_not_been(
-    way: str, step: int, counts: dict[str, int], tmp_path: Path
-) -> None:
-    unbroken, *killed = deaths(way, tmp_path, step=step)
-    assert (unbroken["codes"], unbroken["interrupted"]) == ([0], "")
-    assert unbroken["counts"] == counts
-    *dead, survived = killed
-    print(f"{way}: killed at {len(dead)} of {survived['count']} points")
-    assert [death["at"] for death in dead] == [*range(1, survived["count"] + 1, step)]
-    assert survived["count"] > 80
-    for death in killed:
-        assert death["codes"] == ([0] if death is survived else [-9, 0]), death
-        for told in ("org", "states", "counts", "interrupted"):
-            assert death[told] == unbroken[told], (told, death)
+class Killed:
+    """Each way is a class of its own, so that they can run side by side."""
+
+    way: str
+    step = 1
+    counts: ClassVar[dict[str, int]]
+
+    def test_killed_at_any_call_and_any_write_to_disk_it_ends_as_if_it_had_not_been(
+        self, tmp_path: Path
+    ) -> None:
+        unbroken, *killed = deaths(self.way, tmp_path, step=self.step)
+        assert (unbroken["codes"], unbroken["interrupted"]) == ([0], "")
+        assert unbroken["counts"] == self.counts
+        *dead, survived = killed
+        print(f"{self.way}: killed at {len(dead)} of {survived['count']} points")
+        points = range(1, survived["count"] + 1, self.step)
+        assert [death["at"] for death in dead] == [*points]
+        assert survived["count"] > 80
+        for death in killed:
+            assert death["codes"] == ([0] if death is survived else [-9, 0]), death
+            for told in ("org", "states", "counts", "interrupted"):
+                assert death[told] == unbroken[told], (told, death)
+
+
+class TestByRest(Killed):
+    way = "rest"
+    counts: ClassVar = {"gone": 6, "rejected": 6, "stale": 1, "written": 59}
+
+
+class TestByBulk(Killed):
+    way, step = "bulk", 11
+    counts: ClassVar = {"gone": 6, "rejected": 6, "stale": 1, "written": 59}
+
+
+class TestOfHubSpot(Killed):
+    way = "hubspot"
+    counts: ClassVar = {"gone": 6, "stale": 1, "written": 65}
