@@ -295,6 +295,8 @@ def test_an_index_that_was_taken_away_is_not_begun_anew(
     (copied.folder / "index.jsonl").unlink()
     with pytest.raises(DamagedFileError, match="index of the runs is missing"):
         short_run(copied, "next")
+    with pytest.raises(DamagedFileError, match="index of the runs is missing"):
+        copied.runs()  # or a plan would take this org for a new one
 
 
 def test_an_index_that_was_altered_is_refused_with_a_way_to_mend_it(

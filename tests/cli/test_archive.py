@@ -122,7 +122,7 @@ class TestResend:
     ) -> None:
         failed = tmp_path / "failed.csv"
         shell("history", run, "--archive", runs, "--failed", failed)
-        failed.write_text(failed.read_text().replace(",portfolio_rank,", ",rank,"))
+        failed.write_text(failed.read_text().replace('"portfolio_rank"', '"rank"'))
         to = tmp_path / "again.jsonl"
         result = shell("resend", failed, "--archive", runs, "-o", to)
         assert result.exit_code == 7

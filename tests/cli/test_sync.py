@@ -62,6 +62,7 @@ class TestOneOrg:
         first = night("--log", "json")
         assert first.exit_code == 0, first.stderr
         assert event(first, "applied")["counts"]["written"] > 60
+        assert event(first, "ended")["plan_id"] == event(first, "planned")["plan_id"]
         held = ready.snapshot()
         second = night("--log", "json")
         assert second.exit_code == 0

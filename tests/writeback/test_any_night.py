@@ -47,6 +47,8 @@ ANYTHING_GOES = Limits(
     max_share=1,
     max_share_by_field=dict.fromkeys(VALUES, 1.0),
     max_emptied=250,
+    max_unknown_share=1,
+    max_missing_share=1,
     settle_seconds=0,
 )
 IN_A_MODULE = [HealthCheck.function_scoped_fixture]

@@ -365,6 +365,25 @@ class TestRefused:
             assert apply(old, crm, archive=archive).exit_code == 0
             self.runs += 1
 
+    def test_a_plan_that_is_yet_to_be_made(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        header: Header,
+        plan_of: Callable[..., Plan],
+    ) -> None:
+        def made_in(minutes: int) -> Plan:
+            made_at = now() + timedelta(minutes=minutes)
+            told = attrs.evolve(header, org=crm.org(), made_at=made_at)
+            return plan_of({}, header=told)
+
+        self.now(archive)
+        with pytest.raises(PlanTooOldError, match=r"yet to come.* Set the clock"):
+            apply(made_in(62), crm, archive=archive)
+        # The clocks of two machines are never quite the same.
+        assert apply(made_in(58), crm, archive=archive).exit_code == 0
+        self.runs += 1
+
     def test_a_plan_beyond_its_limits(
         self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
     ) -> None:

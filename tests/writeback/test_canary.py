@@ -12,7 +12,7 @@ import pytest
 from crm_portfolio import simulator
 from crm_portfolio.archive import Archive, Journal
 from crm_portfolio.connectors.salesforce import Salesforce
-from crm_portfolio.errors import UnexpectedChangeError
+from crm_portfolio.errors import LimitExceededError, UnexpectedChangeError
 from crm_portfolio.protocols import Change
 from crm_portfolio.simulator import Fault
 from crm_portfolio.writeback import Limits, Plan, apply, plan, undo
@@ -270,3 +270,48 @@ def test_every_column_that_the_login_sees_is_looked_at_for_no_call(
     assert {"segment", "account_turnover", "owner_id", "parent_id"} <= set(columns)
     assert not {"tier", "tier_pinned", "portfolio_stamp"} & set(columns)
     assert sim.api_calls == calls
+
+
+class TestTheNightAfter:
+    @pytest.fixture
+    def stopped(
+        self,
+        crm: Salesforce,
+        sim: simulator.Salesforce,
+        archive: Archive,
+        proposal: Plan,
+    ) -> Plan:
+        """A plan whose first slice an automation of the org moved."""
+        automation(sim, sliced(proposal)[0], Industry="Mining")
+        with pytest.raises(UnexpectedChangeError):
+            apply(proposal, crm, archive=archive, sleep=lambda _seconds: None)
+        return proposal
+
+    def test_the_next_slice_is_not_written_unseen(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        ids: list[str],
+        wanted: Wanted,
+        stopped: Plan,
+    ) -> None:
+        values = {each: {"tier": "A", "portfolio_rank": 1} for each in ids}
+        again = plan([wanted(values)], crm, archive=archive)
+        assert again.header.stopped_by == stopped.id
+        assert "canary" in {refusal.rule for refusal in again.refusals}
+        with pytest.raises(LimitExceededError, match="stopped at its first slice"):
+            apply(again, crm, archive=archive)
+
+    def test_who_has_looked_at_it_may_go_on(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        ids: list[str],
+        wanted: Wanted,
+        stopped: Plan,
+    ) -> None:
+        back = undo(archive.journal(stopped.id), crm)
+        apply(back, crm, archive=archive, sleep=lambda _seconds: None)
+        values = {each: {"tier": "A"} for each in ids}
+        again = plan([wanted(values)], crm, archive=archive)
+        assert (again.header.stopped_by, again.refusals) == ("", ())

@@ -172,6 +172,80 @@ def test_a_plan_edited_with_its_checksum_is_found_by_its_id(saved: Path) -> None
         Plan.load(saved)
 
 
+HAND = "v1:0a1b2c3d4e5f:0123456789abcdef"
+
+
+@pytest.fixture
+def line(plan_of: MakePlan, tmp_path: Path) -> Callable[[Callable[[Any], None]], Path]:
+    """A saved plan whose account line, or header, was edited with its checksum."""
+    row = {"tier": "A", "portfolio_stamp": stamp("r", {"tier": "A"})}
+    path = tmp_path / "plan.jsonl"
+    plan_of({"001A": (row, {"tier": "B"})}).save(path)
+
+    def edited(edit: Callable[[Any], None]) -> Path:
+        *lines, _ = map(json.loads, path.read_text().splitlines())
+        edit(lines)
+        body = b"".join(canonical_json(each) + b"\n" for each in lines)
+        path.write_bytes(body + canonical_json({"sha256": digest(body)}) + b"\n")
+        return path
+
+    assert Plan.load(edited(lambda _lines: None))
+    return edited
+
+
+def set_stamp(value: object, at: int = 2) -> Callable[[Any], None]:
+    def edit(lines: Any) -> None:
+        (change,) = (c for c in lines[1]["changes"] if c[0] == "portfolio_stamp")
+        change[at] = value
+
+    return edit
+
+
+EDITS: dict[str, Callable[[Any], Any]] = {
+    "stamp of words": set_stamp("a rude word"),
+    "stamp of another run": set_stamp(HAND),
+    "stamp without a run": set_stamp("v1:new:0123456789abcdef"),
+    "no stamp": set_stamp(None),
+    "stamp before": set_stamp(HAND, at=1),
+    "stamp left out": lambda lines: lines[1]["changes"].pop(0),
+    "rank": lambda lines: lines[1].update(rank=1),
+    "code of a reason": lambda lines: lines[1]["reasons"][-1][0].update(code="dormant"),
+    "value in a reason": lambda lines: lines[1]["reasons"][-1][0]["values"].update(
+        revenue=9.5
+    ),
+    "reasons left out": lambda lines: lines[1].update(reasons=[[], []]),
+    "counts": lambda lines: lines[0]["counts"].update(tier=0),
+    "first fills": lambda lines: lines[0]["first_fills"].update(tier=1),
+    "key of the header": lambda lines: lines[0].update(note="mine"),
+    "key of an account": lambda lines: lines[1].update(name="Secret Name"),
+    "older results": lambda lines: lines[0].update(previous_as_of="2026-01-01"),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_no_part_of_a_plan_can_be_edited_with_its_checksum(
+    line: Callable[..., Path], what: str
+) -> None:
+    with pytest.raises(PlanAlteredError):
+        Plan.load(line(EDITS[what]))
+
+
+def test_the_hash_in_a_new_stamp_is_covered_too(line: Callable[..., Path]) -> None:
+    def edit(lines: Any) -> None:
+        set_stamp(f"v1:{lines[0]['id']}:0123456789abcdef")(lines)
+
+    with pytest.raises(PlanAlteredError, match="altered after it was made"):
+        Plan.load(line(edit))
+
+
+def test_what_is_no_stamp_is_written_only_where_it_stood(header: Header) -> None:
+    record = PlannedRecord("001A", HAND, (None, None, None), 1, ())
+    draft = Draft(record, {}, restores=("mine",))
+    with pytest.raises(PlanAlteredError):
+        Plan.of(header, [draft]).verify()
+    Plan.of(attrs.evolve(header, undoes="0a1b"), [draft]).verify()
+
+
 def test_what_is_reported_cannot_be_taken_out(
     plan_of: MakePlan, tmp_path: Path
 ) -> None:
@@ -272,6 +346,9 @@ def test_settings_that_nest_come_back(plan_of: MakePlan, header: Header) -> None
         ),
         policy=Policy("report", {"tier": "overwrite"}),
         previous=3,
+        previous_as_of=date(2026, 6, 29),
+        stopped_by="0a1b2c3d4e5f",
+        resends="0a1b2c3d4e5e",
         unknown={"tier": 1},
         tiers=("A", "none"),
     )

@@ -209,9 +209,10 @@ class TestWhatWentIn:
         assert about(80, missing_count=20) == []
         assert about(80, missing_count=21) == [("missing", "", 21, 20, 101)]
 
-    def test_ten_accounts_may_always_be_lacking(self) -> None:
-        assert about(1, missing_count=10) == []
-        assert about(1, missing_count=11) == [("missing", "", 11, 10, 12)]
+    def test_ten_accounts_may_be_lacking_unless_they_are_most_of_all(self) -> None:
+        assert about(10, missing_count=10) == []
+        assert about(10, missing_count=11) == [("missing", "", 11, 10, 21)]
+        assert about(1, missing_count=10) == [("missing", "", 10, 6, 11)]
 
     def test_another_share_may_be_lacking(self) -> None:
         limits = Limits(max_missing_share=0.5)
@@ -223,9 +224,11 @@ class TestWhatWentIn:
         assert about(180, previous=200) == []
         assert about(179, previous=200) == [("shrunk", "", 21, 20, 200)]
 
-    def test_ten_accounts_may_always_have_gone(self) -> None:
+    def test_ten_accounts_may_have_gone_unless_they_were_most_of_all(self) -> None:
         assert about(10, previous=20) == []
         assert about(9, previous=20) == [("shrunk", "", 11, 10, 20)]
+        assert about(6, previous=12) == []
+        assert about(2, previous=12) == [("shrunk", "", 10, 6, 12)]
 
     def test_growth_is_never_refused(self) -> None:
         assert about(10_000, previous=1) == []
@@ -241,6 +244,13 @@ class TestWhatWentIn:
     def test_ten_values_may_always_be_unknown(self) -> None:
         assert about(11, unknown={"tier": 10}) == []
         assert about(11, unknown={"tier": 11}) == [("unknown", "tier", 11, 10, 11)]
+
+    def test_results_that_know_less_than_the_last_run_did(self) -> None:
+        assert about(10, older_by=0) == about(10, older_by=-1) == []
+        assert about(10, older_by=1) == [("older", "", 1, 0, 10)]
+
+    def test_a_run_that_its_first_slice_ended(self) -> None:
+        assert about(10, has_moved=True) == [("canary", "", 0, 0, 10)]
 
     def test_all_that_is_wrong_is_told(self) -> None:
         found = about(
@@ -457,14 +467,21 @@ class TestSettings:
         with pytest.raises(SettingsError) as refusal:
             Limits(expected_changes=("last_activity_on", "nme"))
         assert str(refusal.value) == (
-            "limits.expected_changes names 'nme', which is no column of an account"
+            "limits.expected_changes names 'nme', which is no column of an account besides ours"
             "; did you mean 'name'?"
         )
 
     def test_columns_from_a_file_become_a_tuple(self) -> None:
-        limits = Limits(expected_changes=["name", "tier"])  # type: ignore[arg-type]
-        assert limits.expected_changes == ("name", "tier")
-        assert hash(limits) == hash(Limits(expected_changes=("name", "tier")))
+        limits = Limits(expected_changes=["name", "segment"])  # type: ignore[arg-type]
+        assert limits.expected_changes == ("name", "segment")
+        assert hash(limits) == hash(Limits(expected_changes=("name", "segment")))
+
+    @pytest.mark.parametrize("column", ["tier", "portfolio_stamp", "tier_pinned"])
+    def test_a_field_of_ours_is_not_expected_to_move(self, column: str) -> None:
+        with pytest.raises(
+            SettingsError, match=f"names '{column}', which is no column"
+        ):
+            Limits(expected_changes=(column,))
 
     def test_the_defaults_are_those_the_documentation_tells(self) -> None:
         assert attrs.asdict(Limits()) == {

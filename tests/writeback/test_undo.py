@@ -18,7 +18,7 @@ from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import SettingsError, WrongOrgError
 from crm_portfolio.protocols import Org, Quota
 from crm_portfolio.simulator import Fault
-from crm_portfolio.writeback import Edited, Limits, Plan, plan, undo
+from crm_portfolio.writeback import Edited, Limits, Plan, Policy, plan, undo
 
 Wanted = Callable[..., Any]
 # Nothing settles by itself here.
@@ -374,6 +374,106 @@ class TestAPart:
         apply(undo(journal, crm, columns=["tier"]), crm, archive=archive)
         (edited,) = plan([wanted({ids[0]: FIRST})], crm).edited
         assert "portfolio_rank" in edited.columns
+
+    @pytest.mark.parametrize("then", ["nothing", "the rest", "another night"])
+    def test_what_a_person_had_set_comes_back_as_theirs(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        ids: list[str],
+        wanted: Wanted,
+        edit: Edit,
+        held: Held,
+        then: str,
+    ) -> None:
+        results = [wanted({ids[0]: FIRST})]
+        edit(ids[0], tier="D", portfolio_rank=77)
+        over = plan(results, crm, policy=Policy("overwrite"), archive=archive)
+        journal = apply(over, crm, archive=archive)
+        if then == "another night":
+            later = plan([wanted({ids[0]: {"portfolio_rank": 2}})], crm)
+            apply(later, crm, archive=archive)
+        apply(undo(journal, crm, columns=["tier"]), crm, archive=archive)
+        if then == "the rest":
+            apply(undo(journal, crm), crm, archive=archive)
+            assert held(ids[0])["portfolio_rank"] == 77
+        assert held(ids[0])["tier"] == "D"
+        for again in (plan(results, crm), plan(results, crm, archive=archive)):
+            assert [each.record_id for each in again.edited] == ids[:1]
+            assert again.changes == ()
+
+    def test_a_later_night_leaves_a_whole_undo_to_people_too(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        ids: list[str],
+        wanted: Wanted,
+        edit: Edit,
+        held: Held,
+    ) -> None:
+        results = [wanted({ids[0]: FIRST})]
+        edit(ids[0], tier="D")
+        over = plan(results, crm, policy=Policy("overwrite"))
+        journal = apply(over, crm, archive=archive)
+        apply(
+            plan([wanted({ids[0]: {"portfolio_rank": 2}})], crm), crm, archive=archive
+        )
+        apply(undo(journal, crm), crm, archive=archive)
+        assert held(ids[0])["tier"] == "D"
+        assert plan(results, crm, archive=archive).edited
+
+    def test_what_a_person_had_set_is_theirs_after_any_number_of_undos(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        ids: list[str],
+        wanted: Wanted,
+        edit: Edit,
+        held: Held,
+    ) -> None:
+        results = [wanted({ids[0]: FIRST})]
+        edit(ids[0], tier="D", portfolio_rank=77)
+        run = apply(
+            plan(results, crm, policy=Policy("overwrite")), crm, archive=archive
+        )
+        for _ in range(2):
+            run = apply(undo(run, crm), crm, archive=archive)
+        assert held(ids[0])["tier"] == "A"
+        apply(undo(run, crm, columns=["tier"]), crm, archive=archive)
+        assert held(ids[0])["tier"] == "D"
+        assert plan(results, crm).edited
+
+    def test_beside_what_a_person_had_set_ours_comes_back_as_ours(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        ids: list[str],
+        wanted: Wanted,
+        edit: Edit,
+    ) -> None:
+        apply(plan([wanted({ids[0]: FIRST})], crm), crm, archive=archive)
+        edit(ids[0], tier="D")
+        results = [wanted({ids[0]: SECOND})]
+        over = plan(results, crm, policy=Policy("overwrite"), archive=archive)
+        journal = apply(over, crm, archive=archive)
+        assert journal.edited == {ids[0]: ("tier",)}
+        apply(undo(journal, crm, columns=["portfolio_rank"]), crm, archive=archive)
+        # The person's tier is overwritten still, and the rank was ours before.
+        assert plan(results, crm).edited == ()
+
+    def test_what_was_set_in_the_window_comes_back_as_theirs(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        ids: list[str],
+        night: Callable[..., Journal],
+        wanted: Wanted,
+        held: Held,
+    ) -> None:
+        journal = with_overwritten(night(ids[:1], FIRST), ids[0], "tier", "C")
+        apply(undo(journal, crm, columns=["tier"]), crm, archive=archive)
+        assert held(ids[0])["tier"] == "C"
+        assert plan([wanted({ids[0]: FIRST})], crm).edited
 
     def test_what_the_run_did_not_write_is_refused_with_a_suggestion(
         self, crm: Salesforce, ids: list[str], night: Callable[..., Journal]

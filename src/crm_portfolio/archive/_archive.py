@@ -18,6 +18,7 @@ from crm_portfolio.archive._index import (
     add_listing,
     indexed,
     read_index,
+    sound_index,
 )
 from crm_portfolio.archive._journal import Journal
 from crm_portfolio.archive._lease import LEASE_SECONDS, Lease, folder_name, take
@@ -60,13 +61,11 @@ class Archive:
         A run that was killed before it did anything is not in it.
 
         Raises:
-            DamagedFileError: The index was altered; it names the first such line.
+            DamagedFileError: The index was altered, or taken away; it names the first
+                such line.
         """
         with usable(self.folder):
-            listings, damage = read_index(self.folder)
-        if damage:
-            raise damage
-        runs = indexed(listings)
+            runs = indexed(sound_index(self.folder))
         if org is None:
             return runs
         return tuple(run for run in runs if folder_name(run.org) == folder_name(org))

@@ -36,6 +36,7 @@ __all__ = [
     "altered",
     "indexed",
     "read_index",
+    "sound_index",
 ]
 
 INDEX: Final = "index.jsonl"
@@ -44,7 +45,15 @@ _MEND: Final = (
     "Restore the archive from a backup; or keep it aside for `undo` and `history`, and "
     "give the next run another folder."
 )
-_TOLD: Final = ("org", "as_of", "population", "change_count", "undoes", "interrupted")
+_TOLD: Final = (
+    "org",
+    "as_of",
+    "population",
+    "change_count",
+    "undoes",
+    "resends",
+    "interrupted",
+)
 
 
 @attrs.frozen
@@ -67,6 +76,7 @@ class IndexedRun:
 
     Attributes:
         undoes: The run it takes back, or nothing.
+        resends: The run whose failures it sends again, or nothing.
         interrupted: Why it stopped too early, as a code; ``stopped`` when it never said
             that it ended.
     """
@@ -78,6 +88,7 @@ class IndexedRun:
     population: int
     change_count: int
     undoes: str
+    resends: str
     interrupted: str
 
 
@@ -89,7 +100,7 @@ def add_listing(folder: Path, run_id: str, segment: Segment) -> Listing:
     """
     path = folder / INDEX
     if segment.kind == "begin":
-        _refuse_if_altered(folder)
+        sound_index(folder)
     # Runs at several orgs share the index.
     with open_private(path) as file, waited_for(file.fileno()):
         before = last_line(file)
@@ -131,6 +142,20 @@ def read_index(folder: Path) -> tuple[list[Listing], DamagedFileError | None]:
     return found, None
 
 
+def sound_index(folder: Path) -> list[Listing]:
+    """The lines of the index.
+
+    Raises:
+        DamagedFileError: One was altered, or there are runs and no index.
+    """
+    listings, damage = read_index(folder)
+    if damage:
+        raise damage
+    if not listings and any(map(is_listed, folder.glob("runs/*"))):
+        raise DamagedFileError(INDEX, "the index of the runs is missing", _MEND)
+    return listings
+
+
 def altered(number: int, problem: str) -> DamagedFileError:
     """The error that names a line of the index."""
     return DamagedFileError(f"{INDEX} line {number}", f"this line {problem}", _MEND)
@@ -154,17 +179,10 @@ def indexed(listings: Iterable[Listing]) -> tuple[IndexedRun, ...]:
                 population=told["population"],
                 change_count=told["change_count"],
                 undoes=told["undoes"],
+                resends=told["resends"] or "",
                 interrupted="stopped",
             )
     return tuple(found.values())
-
-
-def _refuse_if_altered(folder: Path) -> None:
-    listings, damage = read_index(folder)
-    if damage:
-        raise damage
-    if not listings and any(map(is_listed, folder.glob("runs/*"))):
-        raise DamagedFileError(INDEX, "the index of the runs is missing", _MEND)
 
 
 def _listing(body: Mapping[str, Any], line: bytes) -> Listing:
@@ -175,7 +193,7 @@ def _listing(body: Mapping[str, Any], line: bytes) -> Listing:
         at=body["at"],
         segments=body["segments"],
         last=body["last"],
-        told={name: body[name] for name in _TOLD},
+        told={name: body.get(name) for name in _TOLD},
         digest=_storage.digest(line),
     )
 

@@ -61,6 +61,8 @@ class Journal:
         overwritten: What people set in the window between our re-read and our read-back,
             by account and column.
         unexpected: Accounts and columns that moved in the canary, and should not have.
+        edited: Accounts it wrote though people had edited them, and which fields; none:
+            nobody could tell which.
     """
 
     run_id: str
@@ -75,6 +77,9 @@ class Journal:
     interrupted: str
     overwritten: Mapping[Key, Value] = attrs.field(factory=dict, repr=False, hash=False)
     unexpected: tuple[Key, ...] = ()
+    edited: Mapping[str, Sequence[str]] = attrs.field(
+        factory=dict, repr=False, hash=False
+    )
 
     @cached_property
     def counts(self) -> Mapping[ChangeState, int]:
@@ -131,6 +136,7 @@ class Journal:
             else "stopped",
             overwritten=standing.overwritten,
             unexpected=standing.unexpected or (),
+            edited={key: tuple(told) for key, told in begun.get("edited", {}).items()},
         )
 
 

@@ -165,7 +165,7 @@ class _Told:
         self._org, self._is_json = org, is_json
         self._begun = self._last = time.monotonic()
         self.began_at = datetime.now(UTC)  # noqa: TID251 - the log has the time
-        self._run_id = ""
+        self._run_id = self.plan_id = ""
         self._hooks: dict[str, Callable[[], object]] = {}
         self.seconds: dict[str, float] = {}
 
@@ -175,6 +175,7 @@ class _Told:
 
     def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
         self._run_id = facts.get("run_id", self._run_id)
+        self.plan_id = facts.get("plan_id", self.plan_id)
         now = time.monotonic()
         took, self._last = round(now - self._last, 3), now
         self.seconds[event] = took
@@ -186,6 +187,7 @@ class _Told:
             "event": event,
             "name": self._org,
             "run_id": self._run_id,
+            "plan_id": self.plan_id,
             "seconds": took,
             **facts,
         }
@@ -225,6 +227,7 @@ def _summarise(
     state: dict[str, Any] = {
         "version": 1,
         "name": org,
+        "plan_id": told.plan_id,
         "began_at": told.began_at.isoformat(timespec="seconds"),
         "seconds": told.seconds,
         "exit_code": _code(failure) if failure else 0,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Final
 
 from crm_portfolio._storage import now
 from crm_portfolio.archive import CANARY, Archive, Journal, Lease
@@ -30,6 +31,8 @@ from crm_portfolio.writeback._sending import Sending, Sleep, Stop, StoppedError
 __all__ = ["STOPPED", "apply", "same_org"]
 
 STOPPED = "stopped"
+# By how much the clocks of two machines may differ.
+_CLOCKS_APART_HOURS: Final = 1
 
 
 def _never() -> bool:
@@ -145,7 +148,13 @@ def _check(plan: Plan, crm: Connector, accept_changes: int | None) -> None:
     plan.verify()
     same_org(plan.header.org, crm.org())
     made_at, limits = plan.header.made_at, plan.header.limits
-    if (now() - made_at) / timedelta(hours=1) > limits.max_age_hours:
+    age_hours = (now() - made_at) / timedelta(hours=1)
+    if age_hours < -_CLOCKS_APART_HOURS:
+        raise PlanTooOldError(
+            f"plan {plan.id} was made at {made_at:%Y-%m-%d %H:%M} UTC, which is yet to "
+            "come; nothing was written. Set the clock, or make a new plan."
+        )
+    if age_hours > limits.max_age_hours:
         raise PlanTooOldError(
             f"plan {plan.id} was made at {made_at:%Y-%m-%d %H:%M} UTC and holds for "
             f"{limits.max_age_hours:g} hours; nothing was written. Make a new plan."

@@ -109,6 +109,8 @@ def plan(
         policy=policy,
         quota=crm.quota(),
         previous=memory.population,
+        previous_as_of=memory.as_of,
+        stopped_by=memory.stopped_by,
         unknown=dict(sorted(found.unknown.items())),
         tiers=ladder(found.tiers),
         call_estimate=calls_to_apply(crm, limits, len(found.drafts)),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from crm_portfolio._managed import PIN, canonical
+from crm_portfolio._managed import PIN, STAMP, canonical, run_of
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio._wording import Reason, ReasonValue
 from crm_portfolio.errors import DamagedFileError, PlanAlteredError
@@ -29,7 +29,16 @@ from crm_portfolio.writeback._planned import (
     PlannedRecord,
 )
 
-__all__ = ["Json", "Line", "read_header", "read_line", "seal", "to_line", "unseal"]
+__all__ = [
+    "Json",
+    "Line",
+    "covered",
+    "read_header",
+    "read_line",
+    "seal",
+    "to_line",
+    "unseal",
+]
 
 Json = Mapping[str, Any]
 Line = Pinned | Ended | Edited | Bordering | PlannedRecord | str
@@ -83,6 +92,7 @@ def _parsed(raw: bytes) -> Json:
 def read_header(head: Json) -> Header:
     """The header of a plan from its first line."""
     told = {field.name: head[field.name] for field in attrs.fields(Header)}
+    previous = head["previous_as_of"]
     return Header(
         **{
             **told,
@@ -91,6 +101,7 @@ def read_header(head: Json) -> Header:
             "made_at": datetime.fromisoformat(head["made_at"]),
             "limits": Limits(**head["limits"]),
             "policy": Policy(**head["policy"]),
+            "previous_as_of": date.fromisoformat(previous) if previous else None,
             "tiers": tuple(head["tiers"]),
             "quota": Quota(**head["quota"]) if head["quota"] else None,
         }
@@ -155,6 +166,22 @@ def _record_line(record: PlannedRecord) -> Json:
             for c in record.changes
         ],
     }
+
+
+def covered(record: PlannedRecord, run_id: str) -> Json:
+    """What the plan's id covers of an account: all, but for that id in its new stamp."""
+    line = to_line(record)
+    changes = [
+        [column, before, _unmarked(column, after, run_id), *reasons]
+        for column, before, after, *reasons in line["changes"]
+    ]
+    return {**line, "changes": changes}
+
+
+def _unmarked(column: str, after: Any, run_id: str) -> Any:
+    if column != STAMP or run_of(after) != run_id:
+        return after
+    return {"new": after.rpartition(":")[2]}
 
 
 def _read_record(line: Json) -> PlannedRecord:

@@ -59,6 +59,8 @@ class Recorder:
                 "library_version": header.library_version,
                 "population": header.population,
                 "undoes": header.undoes,
+                "resends": header.resends,
+                "edited": _overwritten(plan),
                 "change_count": len(plan.changes),
             },
         )
@@ -133,6 +135,14 @@ class Recorder:
         self._segments.append(segment)
         self.standing.take(segment)
         return segment.number
+
+
+def _overwritten(plan: Plan) -> Mapping[str, Sequence[str]]:
+    """Accounts the plan changes though people had edited them, and which fields."""
+    if plan.header.undoes or plan.header.resends:  # these leave alone what was edited
+        return {}
+    changed = {record.record_id for record in plan.records}
+    return {e.record_id: e.edited for e in plan.edited if e.record_id in changed}
 
 
 def _told(change: Change) -> list[object]:

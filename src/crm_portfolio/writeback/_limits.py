@@ -59,9 +59,15 @@ def _are_shares(
 def _are_columns(
     _: object, attribute: attrs.Attribute[Any], value: Iterable[str]
 ) -> None:
-    known = schema.TABLES["account"].names
+    # Of ours none is to be expected: the canary is there to find what moves in them.
+    known = [name for name in schema.TABLES["account"].names if name not in FIELDS]
     for column in value:
-        _is_named(f"limits.{attribute.name}", column, known, "column of an account")
+        _is_named(
+            f"limits.{attribute.name}",
+            column,
+            known,
+            "column of an account besides ours",
+        )
 
 
 def _is_named(setting: str, name: str, known: Iterable[str], what: str) -> None:
@@ -88,7 +94,8 @@ class Limits:
         max_changes: Accounts on which one field may change, however many the shares allow;
             None: as many as they do.
         min_changes: So many are always allowed, however small the portfolio is: accounts
-            on which a field changes or is unknown, that the CRM lacks, or that have gone.
+            on which a field changes or is unknown; that the CRM lacks or that have gone,
+            of these only up to half of all.
         max_two_tier_jumps: Accounts whose tier may move by two tiers or more at once;
             None: one in fifty, and at least ``min_changes``.
         max_emptied: Accounts on which one field may lose its value.
@@ -142,6 +149,11 @@ class Limits:
     def at_least(self, share: float, population: int) -> int:
         """The share of so many accounts, or the number that is always allowed."""
         return max(int(share * population + _ROUNDING), self.min_changes)
+
+    def input_of(self, share: float, population: int) -> int:
+        """The same for accounts that lack: more than half never goes unseen."""
+        floor = min(self.min_changes, (population + 1) // 2)
+        return max(int(share * population + _ROUNDING), floor)
 
 
 Treatment = Literal["keep", "report", "overwrite"]
@@ -200,7 +212,15 @@ class Refusal:
     """One limit that a plan exceeds; as text, a sentence that says so."""
 
     rule: Literal[
-        "empty", "shrunk", "missing", "unknown", "changed", "jumped", "emptied"
+        "empty",
+        "older",
+        "canary",
+        "shrunk",
+        "missing",
+        "unknown",
+        "changed",
+        "jumped",
+        "emptied",
     ]
     column: str
     count: int
@@ -211,6 +231,16 @@ class Refusal:
         match self.rule:
             case "empty":
                 return "no account of the results is in the CRM: the input is empty."
+            case "older":
+                return (
+                    f"the results are {self.count:,} day(s) older than those of the last "
+                    "run: they would replace what is newer."
+                )
+            case "canary":
+                return (
+                    "the last run stopped at its first slice, where something moved that "
+                    "nobody planned: mend that, or take the run back, before the next."
+                )
             case "shrunk":
                 what = f"{self.count:,} accounts fewer than at the last run"
             case "missing":
@@ -235,12 +265,16 @@ class Ground:
         missing_count: Accounts of the results that it lacks.
         previous: The population of the run before; None where that is not known.
         unknown: Accounts for which the results do not know the value, per field.
+        older_by: Days by which the results know less than those of the run before.
+        has_moved: Whether the newest run ended because its first slice moved.
     """
 
     population: int
     missing_count: int = 0
     previous: int | None = None
     unknown: Mapping[str, int] = attrs.field(factory=dict)
+    older_by: int = 0
+    has_moved: bool = False
 
 
 def refused_input(ground: Ground, limits: Limits) -> Iterator[Refusal]:
@@ -248,13 +282,17 @@ def refused_input(ground: Ground, limits: Limits) -> Iterator[Refusal]:
     population = ground.population
     if not population:
         yield Refusal("empty", "", 0, 0, 0)
+    if ground.older_by > 0:
+        yield Refusal("older", "", ground.older_by, 0, population)
+    if ground.has_moved:
+        yield Refusal("canary", "", 0, 0, population)
     if ground.previous is not None:
         lost = ground.previous - population
-        allowed = limits.at_least(limits.max_shrunk_share, ground.previous)
+        allowed = limits.input_of(limits.max_shrunk_share, ground.previous)
         if lost > allowed:
             yield Refusal("shrunk", "", lost, allowed, ground.previous)
     expected = population + ground.missing_count
-    allowed = limits.at_least(limits.max_missing_share, expected)
+    allowed = limits.input_of(limits.max_missing_share, expected)
     if ground.missing_count > allowed:
         yield Refusal("missing", "", ground.missing_count, allowed, expected)
     allowed = limits.at_least(limits.max_unknown_share, population)

@@ -6,16 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from crm_portfolio import _storage
-from crm_portfolio._managed import STAMP, VALUES
+from crm_portfolio._managed import STAMP, VALUES, run_of
 from crm_portfolio.errors import PlanAlteredError, SettingsError
 from crm_portfolio.writeback import _pages, _summary
 from crm_portfolio.writeback._document import (
     Line,
+    covered,
     read_header,
     read_line,
     seal,
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from crm_portfolio.portfolio import Portfolio
 
 __all__ = ["Plan"]
+
+# Stands in new stamps while the id, which covers them, is made; no id is like it.
+_UNNAMED: Final = "new"
 
 
 @attrs.frozen(slots=False)
@@ -86,9 +90,9 @@ class Plan:
         """The plan of these drafts, stamped with its id."""
         drafts = sorted(drafts, key=lambda draft: draft.record.record_id)
         bare = cls(
-            "",
+            _UNNAMED,
             header,
-            tuple(draft.record for draft in drafts),
+            tuple(draft.stamped(_UNNAMED) for draft in drafts),
             tuple(pinned),
             tuple(edited),
             tuple(missing),
@@ -133,8 +137,14 @@ class Plan:
     @property
     def _ground(self) -> Ground:
         header = self.header
+        newest = header.previous_as_of or header.as_of
         return Ground(
-            header.population, len(self.missing), header.previous, header.unknown
+            header.population,
+            len(self.missing),
+            header.previous,
+            header.unknown,
+            older_by=(newest - header.as_of).days,
+            has_moved=bool(header.stopped_by),
         )
 
     @property
@@ -149,7 +159,7 @@ class Plan:
             PlanAlteredError: Something in it was replaced, or is no field of ours.
         """
         columns = {planned.change.column for planned in self.changes}
-        is_ours = columns <= {*VALUES, STAMP}
+        is_ours = columns <= {*VALUES, STAMP} and self._has_sound_stamps
         if not is_ours or self.id != self._content_id:
             raise PlanAlteredError(
                 f"plan {self.id} was altered after it was made; nothing was written. "
@@ -157,8 +167,17 @@ class Plan:
             )
 
     @property
+    def _has_sound_stamps(self) -> bool:
+        """Whether what it writes as stamps are some, or stood there before."""
+        if self.header.undoes:
+            return True
+        marks = [c.change.after for c in self.changes if c.change.column == STAMP]
+        return all(mark is None or run_of(str(mark)) for mark in marks)
+
+    @property
     def _content_id(self) -> str:
-        return identify(self.header, self.records, map(to_line, self._reported))
+        records = (covered(record, self.id) for record in self.records)
+        return identify(self.header, (*map(to_line, self._reported), *records))
 
     @property
     def _reported(self) -> tuple[Line, ...]:
@@ -227,6 +246,12 @@ class Plan:
                 f"{name} holds what no plan holds; nothing was written. Make a new plan."
             ) from error
         plan.verify()
+        # Counts that disagree, keys nobody knows, values in another spelling.
+        if plan.to_bytes().rstrip() != content.rstrip():
+            raise PlanAlteredError(
+                f"{name} tells more than its plan, or otherwise; nothing was written. Make "
+                "a new plan."
+            )
         return plan
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from typing import Any
 
 import attrs
 
@@ -142,9 +143,12 @@ class Header:
         settings_digest: Stands for every parameter of every result.
         population: Accounts that were compared.
         undoes: The run this plan takes back, or nothing.
+        resends: The run whose failures this plan sends again, or nothing.
         accepted: Changes per field that no limit refuses: those of the run to undo.
         quota: Calls left when the plan was made.
         previous: The population of the run before, where the archive knows one.
+        previous_as_of: The last day known to that run.
+        stopped_by: The newest run, where something moved in its first slice.
         unknown: Accounts for which the results do not know the value, per field.
         tiers: The tiers that occur, best first: a jump is counted on them.
         call_estimate: The calls that `apply` should take.
@@ -160,36 +164,22 @@ class Header:
     limits: Limits
     policy: Policy
     undoes: str = ""
+    resends: str = ""
     accepted: Mapping[str, int] = attrs.field(factory=dict, hash=False)
     quota: Quota | None = None
     previous: int | None = None
+    previous_as_of: date | None = None
+    stopped_by: str = ""
     unknown: Mapping[str, int] = attrs.field(factory=dict, hash=False)
     tiers: tuple[str, ...] = ()
     call_estimate: int = 0
 
 
-def identify(
-    header: Header, records: Iterable[PlannedRecord], reported: Iterable[object]
-) -> str:
-    """The id of the plan with this content.
-
-    The stamps it writes are left out, because they carry the id.
-    """
+def identify(header: Header, lines: Iterable[Mapping[str, Any]]) -> str:
+    """The id of the plan with this header and these lines, which hold no id of it."""
+    # Digests of lines, for a plan of 100,000 accounts must not stand in memory twice.
     content = {
         "header": attrs.asdict(header),
-        "records": [
-            [
-                record.record_id,
-                record.stamp,
-                record.pin,
-                [
-                    (c.change.column, c.change.before, c.change.after)
-                    for c in record.changes
-                    if c.change.column != STAMP
-                ],
-            ]
-            for record in records
-        ],
-        "reported": list(reported),
+        "lines": [digest(canonical_json(line)) for line in lines],
     }
     return digest(canonical_json(content))[:12]

@@ -7,7 +7,7 @@ from datetime import date
 
 import attrs
 
-from crm_portfolio.archive import Archive
+from crm_portfolio.archive import CANARY, Archive
 from crm_portfolio.protocols import Org, Value
 from crm_portfolio.writeback._last_written import last_values
 
@@ -21,20 +21,24 @@ class Memory:
     Attributes:
         population: How many accounts the last run compared.
         as_of: The last day that run knew.
+        stopped_by: The newest run, if its canary ended it and nothing was done since.
     """
 
     population: int | None
     as_of: date | None
+    stopped_by: str
     _archive: Archive | None
     _org: Org
 
     @classmethod
     def of(cls, archive: Archive | None, org: Org) -> Memory:
-        """The memory of the runs at this org, those left out that took back others."""
-        for run in reversed(archive.index(org) if archive else ()):
-            if not run.undoes:
-                return cls(run.population, run.as_of, archive, org)
-        return cls(None, None, archive, org)
+        """The memory of the runs at this org that wrote what was computed anew."""
+        runs = archive.index(org) if archive else ()
+        stopped_by = "".join(r.run_id for r in runs[-1:] if r.interrupted == CANARY)
+        for run in reversed(runs):
+            if not run.undoes and not run.resends:
+                return cls(run.population, run.as_of, stopped_by, archive, org)
+        return cls(None, None, stopped_by, archive, org)
 
     def left(self, ids: Collection[str]) -> Mapping[str, Mapping[str, Value]] | None:
         """What our runs last wrote on these accounts, by column; None: no archive."""

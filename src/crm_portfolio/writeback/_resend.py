@@ -97,6 +97,7 @@ def resend(
         population=journal.population,
         limits=limits,
         policy=Policy(),
+        resends=journal.run_id,
         quota=crm.quota(),
         tiers=kept.header.tiers,
         call_estimate=calls_to_apply(crm, limits, len(found.drafts)),

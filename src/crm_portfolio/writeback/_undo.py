@@ -16,7 +16,7 @@ from crm_portfolio.writeback._apply import same_org
 from crm_portfolio.writeback._compare import draft, made_now
 from crm_portfolio.writeback._held import Readable, Row, as_text, read_rows
 from crm_portfolio.writeback._limits import Limits, Policy
-from crm_portfolio.writeback._people import valid_pin
+from crm_portfolio.writeback._people import is_edited, valid_pin
 from crm_portfolio.writeback._plan import Plan
 from crm_portfolio.writeback._planned import (
     Draft,
@@ -60,7 +60,7 @@ def undo(
     same_org(journal.org, org)
     chosen = _chosen(journal, accounts, columns)
     rows = read_rows(crm, sorted(chosen))
-    found = _Found(journal.overwritten)
+    found = _Found(journal.overwritten, journal.edited)
     for record_id in sorted(chosen.keys() & rows.keys()):
         found.take_back(chosen[record_id], rows[record_id], columns)
     pins = (
@@ -138,6 +138,7 @@ class _Found:
     """What can be taken back, and what people changed since."""
 
     overwritten: Mapping[Key, Value]
+    edited_before: Mapping[str, Sequence[str]]
     drafts: list[Draft] = attrs.field(factory=list)
     edited: list[Edited] = attrs.field(factory=list)
 
@@ -165,7 +166,26 @@ class _Found:
             self.edited.append(Edited(record_id, tuple(sorted(edited))))
         if ours:
             restores = _old_stamp(written, row, is_whole=not rest)
-            self.drafts.append(draft(record_id, row, ours, restores=restores))
+            # What people had set there is theirs again: a new stamp must not fit it.
+            theirs = self._set_by_people(written, row)
+            back_to = {c.change.column: c.change.before for c in ours}
+            left = {c: back_to[c] for c in back_to.keys() & theirs}
+            self.drafts.append(
+                draft(record_id, row, ours, ours=left, restores=restores)
+            )
+
+    def _set_by_people(self, written: Sequence[Change], row: Row) -> set[str]:
+        """The fields that held, or may have held, a person's value before the run."""
+        record_id = written[0].record_id
+        columns = {change.column for change in written}
+        found = {c for c in columns if (record_id, c) in self.overwritten}
+        stood = {**row, **{change.column: change.before for change in written}}
+        marks = {change.after for change in written if change.column == STAMP}
+        if record_id in self.edited_before:
+            found |= set(self.edited_before[record_id]) or columns
+        elif row[STAMP] in marks and is_edited(stood):
+            found |= columns  # the run took back a run that had taken back such values
+        return found
 
     def _stood(self, change: Change) -> tuple[Value, bool]:
         """What stood in the field when the run wrote, and whether a person set it then."""
