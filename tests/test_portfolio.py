@@ -230,7 +230,10 @@ def test_what_was_left_out_at_first_is_still_told_after_a_table_is_added() -> No
 def test_a_replaced_table_brings_its_own_faults_and_balance() -> None:
     fixed = TABLES_GIVEN["opportunity"].filter(pa.array([True, False, False]))
     after = make().with_tables(opportunity=fixed)
-    assert not len(to_arrow(after.faults))
+    told = to_arrow(after.faults)
+    assert "opportunity" not in told["table"].to_pylist()
+    # What named an opportunity that is no longer there is told of the other table.
+    assert told["fault"].to_pylist() == ["dangling_opportunity_id"]
     assert to_arrow(after.balance)["came_in"].to_pylist() == [102]
 
 
