@@ -15,6 +15,7 @@ __all__ = ["SyncSettings", "of_org", "orgs_of"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _VARIABLES: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+_CONNECTOR: Final = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 
 
 def _is_prefix(_: object, __: attrs.Attribute[str], value: str) -> None:
@@ -22,6 +23,13 @@ def _is_prefix(_: object, __: attrs.Attribute[str], value: str) -> None:
         raise SettingsError(
             "sync.environment is what the names of an org's log-in variables begin with, "
             f"such as 'EUROPE_', not {value!r}"
+        )
+
+
+def _is_connector(_: object, __: attrs.Attribute[str], value: str) -> None:
+    if value and not _CONNECTOR.fullmatch(value):  # not shown: it may be anything
+        raise SettingsError(
+            "sync.crm is the name of a connector in small letters, such as salesforce"
         )
 
 
@@ -46,7 +54,7 @@ class SyncSettings:
     """
 
     org: str = ""
-    crm: str = ""
+    crm: str = attrs.field(default="", validator=_is_connector)
     org_id: str = ""
     environment: str = attrs.field(default="", validator=_is_prefix)
     folder: str = "book"

@@ -83,6 +83,10 @@ def test_nothing_else_in_the_org_changes(org, crm) -> None:
     after = org.snapshot()
     assert after["Account"][ids["A1"]].pop("Portfolio_Tier__c") == "A"
     assert after["Account"][ids["A2"]].pop("Portfolio_Tier__c") == "C"
+    # The history that Salesforce keeps of our own fields, and of nothing else.
+    told = after.pop("AccountHistory").values()
+    assert {row["Field"] for row in told} == {"Portfolio_Tier__c"}
+    assert not before.pop("AccountHistory")
     assert after == before
 
 
