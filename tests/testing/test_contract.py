@@ -70,6 +70,7 @@ FAULTS: Mapping[str, Fault] = {
         (
             "test_it_goes_on_behind_every_batch",
             "test_behind_the_last_batch_there_is_nothing_more",
+            "test_behind_its_last_batch_no_table_gives_a_row_again",
         ),
     ),
     "never_says_which_batch_is_the_last": Fault(
