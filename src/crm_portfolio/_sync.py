@@ -66,11 +66,7 @@ class Run:
         """0 done, 3 some changes failed, 4 refused by a limit, 5 interrupted."""
         if self.journal is not None:
             return self.journal.exit_code
-        return RefusedError.exit_code if self._is_refused else 0
-
-    @property
-    def _is_refused(self) -> bool:
-        return bool(self.plan.refusals)
+        return RefusedError.exit_code if self.plan.refusals else 0
 
     def to_dict(self) -> dict[str, Any]:
         """What monitoring wants to know; ids, counts and codes only."""

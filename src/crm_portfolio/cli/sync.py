@@ -163,7 +163,7 @@ class _Told:
 
     def __init__(self, org: str, *, is_json: bool) -> None:
         self._org, self._is_json = org, is_json
-        self._begun = self._last = time.monotonic()
+        self._last = time.monotonic()
         self.began_at = datetime.now(UTC)  # noqa: TID251 - the log has the time
         self._run_id = self.plan_id = ""
         self._hooks: dict[str, Callable[[], object]] = {}
