@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from crm_portfolio.simulator._store import quoted
+from crm_portfolio.simulator._store import SqlType, quoted
 from crm_portfolio.simulator.hubspot._time import iso
 
 if TYPE_CHECKING:
     from crm_portfolio.simulator.hubspot._portal import Portal
 
-__all__ = ["first_values", "histories"]
+__all__ = ["COLUMNS", "first_values", "histories"]
 
 History = dict[int, dict[str, list[dict[str, Any]]]]
 _TABLE: Final = '"$history"'
+COLUMNS: Final[Mapping[str, SqlType]] = {
+    "object": "VARCHAR",
+    "id": "BIGINT",
+    "property": "VARCHAR",
+    "value": "VARCHAR",
+    "at": "TIMESTAMP",
+    "source_type": "VARCHAR",
+    "user_id": "VARCHAR",
+}
 
 
 def histories(

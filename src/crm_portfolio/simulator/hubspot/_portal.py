@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from crm_portfolio.simulator._store import SqlType, Store, quoted
 from crm_portfolio.simulator.hubspot._assumptions import Assumptions
 from crm_portfolio.simulator.hubspot._export_jobs import Exports
-from crm_portfolio.simulator.hubspot._history import first_values
+from crm_portfolio.simulator.hubspot._history import COLUMNS, first_values
 from crm_portfolio.simulator.hubspot._implied import implied
 from crm_portfolio.simulator.hubspot._kinds import KINDS, Kind, LinkType, kind_named
 from crm_portfolio.simulator.hubspot._links import Links
@@ -43,15 +43,6 @@ Recalculate = Callable[
 
 PORTAL_ID: Final = 147_893_286
 HISTORY: Final = "$history"
-_HISTORY: Final[Mapping[str, SqlType]] = {
-    "object": "VARCHAR",
-    "id": "BIGINT",
-    "property": "VARCHAR",
-    "value": "VARCHAR",
-    "at": "TIMESTAMP",
-    "source_type": "VARCHAR",
-    "user_id": "VARCHAR",
-}
 MERGED: Final = "hs_merged_object_ids"
 LIVE: Final = 'NOT "$archived" AND "$merged_into" IS NULL'
 _FIRST_MADE: Final = 400_000_000_001
@@ -103,7 +94,7 @@ class Portal:
         self._columns: dict[str, dict[str, None]] = {}
         self._hidden: set[tuple[str, str]] = set()
         self._made = _FIRST_MADE
-        self.store.create(HISTORY, _HISTORY)
+        self.store.create(HISTORY, COLUMNS)
         for name in self.kinds:
             self._add_table(name)
 
