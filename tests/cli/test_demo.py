@@ -41,8 +41,8 @@ def test_it_fits_eighty_columns_and_no_name_breaks_it(
     result = shell("demo", "--data", data, "--keep", tmp_path / "kept")
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
-    path_line = f"analyse {tmp_path}"
-    assert max(cell_len(line) for line in lines if path_line not in line) <= 80
+    # Paths are there to be pasted, so they are not broken.
+    assert max(cell_len(line) for line in lines if str(tmp_path) not in line) <= 80
     assert any(line.startswith("   10  ") for line in lines)
     assert "\x1b" not in result.stdout
     assert "\u202e" not in result.stdout

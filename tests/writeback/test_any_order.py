@@ -47,6 +47,7 @@ from crm_portfolio.connectors.salesforce import (
 from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
 from crm_portfolio.errors import (
     CrmPortfolioError,
+    LimitExceededError,
     TransientError,
     UnexpectedChangeError,
 )
@@ -590,6 +591,7 @@ class Story(RuleBasedStateMachine):
         asked = iter(range(batches))
         more: Any = {
             "archive": self.archive,
+            "accept_changes": self.looked_at(chosen),
             "sleep": lambda _: None,
             "stop": lambda: next(asked, None) is None,
         }
@@ -608,6 +610,18 @@ class Story(RuleBasedStateMachine):
             self.seen["away before the first batch"] += 1
         except UnexpectedChangeError:
             self.seen["stopped by the canary"] += 1
+
+    def looked_at(self, chosen: Plan) -> int | None:
+        """How many changes a person accepts after a run that its first slice stopped."""
+        if not chosen.refusals:
+            return None
+        assert {refusal.rule for refusal in chosen.refusals} == {"canary"}
+        with pytest.raises(LimitExceededError):
+            self.reading(
+                lambda: apply(chosen, self.stage.reach(), archive=self.archive)
+            )
+        self.seen["accepted after a stop"] += 1
+        return len(chosen.changes)
 
     def use_up(self, until: int) -> None:
         """Let happen what was to happen at a later call than the last."""
@@ -729,6 +743,8 @@ class Story(RuleBasedStateMachine):
         reported = {each.record_id: each.columns for each in chosen.edited}
         met = {record_id for record_id, _ in meanwhile}
         overwritten = journal.overwritten if journal else {}
+        entries = journal.entries if journal else ()
+        unchanged = {entry.key for entry in entries if entry.state == "unchanged"}
         for (record_id, column), value in tuple(self.theirs.items()):
             stands = now[record_id][column]
             if stands != value and (record_id, column) not in meanwhile:
@@ -744,7 +760,9 @@ class Story(RuleBasedStateMachine):
             elif not is_theirs(now[record_id]):
                 # Or an old stamp of ours is back, by an undo or by the person's hand.
                 is_back = bool(chosen.header.undoes) or record_id in met
-                assert record_id in reported or is_back, (record_id, column)
+                # Or the person set just what the plan holds, and its journal says so.
+                is_same = (record_id, column) in unchanged and stands == value
+                assert record_id in reported or is_back or is_same, (record_id, column)
                 del self.theirs[record_id, column]
         back = self.brought_back(chosen, now)
         self.theirs |= back
@@ -861,6 +879,7 @@ RARE = {
     "restored exactly",
     "away before the first batch",
     "stopped by the canary",
+    "accepted after a stop",
     "edits overwritten",
     "found in the window",
     "overwritten_in_window",
