@@ -25,6 +25,6 @@ pages = Sybil(
     fixtures=["in_a_folder"],
 )
 docstrings = Sybil(
-    parsers=[DocTestParser()], patterns=["src/**/*.py"], fixtures=["in_a_folder"]
+    parsers=[DocTestParser()], path="src", patterns=["*.py"], fixtures=["in_a_folder"]
 )
 pytest_collect_file = (pages + docstrings).pytest()

@@ -1,4 +1,4 @@
-"""All of it in one table: python -m benchmarks [crm | memory | users | write] [--records N]."""
+"""All of it in one table: python -m benchmarks [GROUP …] [--records N]."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Final
 
 import attrs
 
+from benchmarks._analyses import measured_in_turn
+from benchmarks._draws import DRAWS, at_risk_and_floor
 from benchmarks._stage import Measured, measured, quickest, served
 from benchmarks._write import ratios
 
@@ -104,6 +106,53 @@ def write(records: int) -> Iterator[Row]:
             )
 
 
+def analyses(records: int) -> Iterator[Row]:
+    """Concentration, tiers and allocation against scripts that give the same frames."""
+    accounts = max(records // 10, 1_000)
+    ours, polars, pandas = measured_in_turn(
+        accounts, "ours", "polars", "pandas", times=TIMES
+    )
+    what = f"three analyses of {records:,} lines"
+    yield _wall(f"{what} / Polars by hand", ours, polars, 2.0)
+    ratio = ours.peak_mb / polars.peak_mb
+    shown = f"{ours.peak_mb:.0f} MB", f"{polars.peak_mb:.0f} MB"
+    yield Row(f"{what} / Polars by hand", *shown, ratio, "≤ 1.5", ratio <= 1.5)
+    ratio = pandas.wall_seconds / ours.wall_seconds
+    shown = f"{ours.wall_seconds:.1f} s", f"{pandas.wall_seconds:.1f} s"
+    yield Row(f"pandas by hand / {what}", *shown, ratio, "≥ 2", ratio >= 2)
+    built, by_hand = measured_in_turn(accounts, "book", "book_by_hand", times=TIMES)
+    yield _wall(f"a portfolio of {records:,} lines / by hand", built, by_hand, 1.5)
+    tenth, *_ = measured_in_turn(max(accounts // 10, 100), "ours", times=TIMES)
+    ratio = ours.wall_seconds / tenth.wall_seconds
+    shown = f"{ours.wall_seconds:.1f} s", f"{tenth.wall_seconds:.1f} s"
+    yield Row(f"{what} / of a tenth", *shown, ratio, "≤ 12", ratio <= 12)
+
+
+def draws(records: int) -> Iterator[Row]:
+    """Years drawn with a common factor against numpy's own normal values, one core."""
+    accounts = max(records // 100, 100)
+    ours, floor = at_risk_and_floor(accounts)
+    what = f"{DRAWS:,} draws of {accounts:,} accounts"
+    for unit, mine, other, limit in (
+        ("s", ours.cpu_seconds, floor.cpu_seconds, 20.0),
+        ("MB", ours.peak_mb, ours.baseline_mb, 1024.0),
+    ):
+        yield Row(
+            f"{what} / {'as many normals' if unit == 's' else 'before'}",
+            f"{mine:.1f} {unit}",
+            f"{other:.1f} {unit}",
+            mine / other,
+            f"≤ {limit:g} {unit}" + (", ratio ≤ 1" if unit == "s" else ""),
+            mine <= limit and (unit != "s" or mine <= other),
+        )
+
+
+def _wall(what: str, mine: Measured, base: Measured, limit: float) -> Row:
+    ratio = mine.wall_seconds / base.wall_seconds
+    shown = f"{mine.wall_seconds:.1f} s", f"{base.wall_seconds:.1f} s"
+    return Row(what, *shown, ratio, f"≤ {limit}", ratio <= limit)
+
+
 def _at_most(what: str, mine: Measured, base: Measured, limit: float) -> Row:
     ratio = mine.cpu_seconds / base.cpu_seconds
     return Row(
@@ -121,6 +170,8 @@ GROUPS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
     "users": users,
     "memory": memory,
     "write": write,
+    "analyses": analyses,
+    "draws": draws,
 }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import resource
 import sys
 import tempfile
@@ -228,9 +230,12 @@ def _warm() -> None:
     import pyarrow.parquet  # noqa: F401
     import simple_salesforce  # noqa: F401
 
-    import crm_portfolio._pull
-    import crm_portfolio.connectors.hubspot
-    import crm_portfolio.connectors.salesforce  # noqa: F401
+    import crm_portfolio._pull  # noqa: F401
+
+    for crm in ("hubspot", "salesforce"):  # what a connector loads when it is used
+        connector = importlib.import_module(f"crm_portfolio.connectors.{crm}")
+        for module in pkgutil.iter_modules(connector.__path__):
+            importlib.import_module(f"{connector.__name__}.{module.name}")
 
 
 def _used() -> tuple[float, float]:

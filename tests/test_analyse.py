@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from crm_portfolio import analysis, samples
-from crm_portfolio._analyse import ASSIGNING, analyse
+from crm_portfolio._analyse import _NOUNS, ASSIGNING, analyse
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.settings import Settings
@@ -15,10 +15,13 @@ from crm_portfolio.settings import Settings
 
 def test_all_analyses_are_made():
     findings = analyse(samples.firm())
-    assert list(findings) == ["concentration", "tiers", "loss_scenario"]
-    assert findings.skipped == {}
+    made = [name for name in _NOUNS if name != "freed_capacity"]
+    assert list(findings) == made
+    assert set(_NOUNS) <= set(analysis.__all__)
+    assert findings.skipped == {"freed_capacity": "effort"}
     assert findings["tiers"].to_dict() == analysis.tiers(samples.firm()).to_dict()
-    assert repr(findings) == "<Findings: concentration, tiers, loss_scenario>"
+    told = f"{', '.join(made)}, skipped: freed_capacity"
+    assert repr(findings) == f"<Findings: {told}>"
 
 
 @pytest.mark.parametrize("only", [["tiers"], "tiers", ("tiers", "tiers")])
@@ -37,9 +40,8 @@ def test_what_lacks_its_table_is_skipped_and_says_which():
     )
     findings = analyse(portfolio)
     assert len(findings) == 0
-    nouns = ["concentration", "tiers", "loss_scenario"]
-    assert findings.skipped == dict.fromkeys(nouns, "opportunity")
-    assert f"skipped: {', '.join(nouns)}" in repr(findings)
+    assert findings.skipped == dict.fromkeys(_NOUNS, "opportunity")
+    assert f"skipped: {', '.join(_NOUNS)}" in repr(findings)
 
 
 def test_the_common_period_fills_those_that_have_no_own():
@@ -49,6 +51,8 @@ def test_the_common_period_fills_those_that_have_no_own():
     findings = analyse(samples.firm(), settings)
     names = {name: result.params["period"]["name"] for name, result in findings.items()}
     assert names.pop("tiers") == "last_6_months"
+    # It goes from year to year, back from the end of the period.
+    assert names.pop("succession") == "last_12_months"
     assert set(names.values()) == {"all"}
 
 

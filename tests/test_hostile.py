@@ -116,6 +116,13 @@ def firm(names: tuple[str, ...]) -> Portfolio:
         currency="EUR",
         account=pa.table({"account_id": ids, "name": names, **nothing}),
         revenue_line=line,
+        effort=pa.table(
+            {
+                "account_id": ids,
+                "worked_on": pa.array([date(2026, 1, 5)] * COUNT),
+                "minutes": [60.0] * COUNT,
+            }
+        ),
     )
 
 
@@ -145,6 +152,24 @@ def in_the_terminal(portfolio: Portfolio, folder: Path) -> None:
         told = terminal(folder, *arguments)
         assert "A0" in told or "A1" in told
         assert controls(told) == set()
+
+
+def in_a_comparison(portfolio: Portfolio, folder: Path) -> None:
+    """Of two rules, by which nearly everyone moves and is told why."""
+    portfolio.save(folder / "book")
+    new, old = folder / "new.toml", folder / "old.toml"
+    new.write_text("[tiers]\ncount = 2\n", encoding="utf-8")
+    old.write_text("[tiers]\ncount = 5\n", encoding="utf-8")
+    asked = ("analyse", "BOOK", "tiers", "--settings", new, "--against", old)
+    told = terminal(folder, *asked)
+    assert "A13: Tier B" in told
+    assert controls(told) == set()
+    shown = terminal(folder, *asked, "--output", "csv")
+    rows = list(csv.reader(io.StringIO(shown, newline="")))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    texts = [cell for row in rows for cell in row if not _is_number(cell)]
+    assert not [cell for cell in texts if FORMULA.match(cell)]
+    assert json.loads(terminal(folder, *asked, "--output", "json"))
 
 
 def in_csv(portfolio: Portfolio, folder: Path) -> None:
@@ -258,6 +283,7 @@ def in_an_explanation(portfolio: Portfolio, _folder: Path) -> None:
 
 DOORS: Mapping[str, Callable[[Portfolio, Path], None]] = {
     "terminal": in_the_terminal,
+    "comparison": in_a_comparison,
     "CSV": in_csv,
     "workbook": in_a_workbook,
     "HTML": in_html,

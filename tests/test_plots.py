@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from datetime import date
+
+import pyarrow as pa
 import pytest
 
-from crm_portfolio import analysis, samples
+from crm_portfolio import _plots, analysis, samples
 from crm_portfolio._plots import as_svg
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -39,21 +42,47 @@ def test_the_ranking_has_a_bar_for_each_account_and_a_curve(ax):
     assert ax.get_xlabel() == "Accounts, largest first"
 
 
-def test_tiers_show_revenue_and_accounts_side_by_side(ax):
-    analysis.tiers(samples.firm()).plot(ax=ax, lang="fr")
-    many = ax.figure.axes[1]
+@pytest.fixture(scope="module")
+def timed():
+    """The firm, with time sheets of some accounts."""
+    effort = pa.table(
+        {
+            "account_id": ["A01", "A05", "A07", "A11"],
+            "worked_on": pa.array([date(2025, 9, 1)] * 4, pa.date32()),
+            "minutes": [600.0, 300.0, 60.0, 90.0],
+        }
+    )
+    return samples.firm().with_tables(effort=effort)
+
+
+def test_tiers_show_revenue_and_hours_side_by_side(ax, timed):
+    analysis.tiers(timed).plot(ax=ax, lang="fr")
+    hours = ax.figure.axes[1]
     assert [bar.get_height() for bar in ax.patches][:4] == [260e3, 194e3, 264e3, 230e3]
-    assert [bar.get_height() for bar in many.patches] == [1, 2, 3, 4, 1, 2]
-    assert all(bar.get_hatch() for bar in many.patches)
+    assert [bar.get_height() for bar in hours.patches] == [10, 5, 1, 0, 1.5, 0]
+    assert all(bar.get_hatch() for bar in hours.patches)
     assert ax.get_ylabel() == "Chiffre d'affaires (EUR)"
-    assert many.get_ylabel() == "Nombre de comptes"
+    assert hours.get_ylabel() == "Heures"
+    assert texts(ax)[0] == "A\n1 compte"
+    assert texts(ax)[1] == "B\n2 comptes\n(heures de 1)"
+    # Nobody noted hours for tier D: that is no bar and no nought.
+    said = [text.get_text() for text in hours.texts]
+    assert said == ["10", "5", "1", "?", "1,5", "?"]
 
 
-def test_zero_is_at_the_same_height_on_both_axes(ax):
+def test_tiers_without_hours_show_revenue_alone_and_say_so(ax):
+    analysis.tiers(samples.firm()).plot(ax=ax)
+    assert ax.figure.axes == [ax]
+    assert [bar.get_height() for bar in ax.patches][:4] == [260e3, 194e3, 264e3, 230e3]
+    assert ax.get_title(loc="left") == "Revenue by tier"
+    assert "nobody noted the time" in ax.get_xlabel()
+
+
+def test_zero_is_at_the_same_height_on_both_axes(ax, timed):
     for result in (analysis.concentration, analysis.tiers):
         ax.figure.clear()
         own = ax.figure.subplots()
-        result(samples.firm()).plot(ax=own)
+        result(timed).plot(ax=own)
         heights = [
             -each.get_ylim()[0] / (each.get_ylim()[1] - each.get_ylim()[0])
             for each in own.figure.axes
@@ -100,3 +129,70 @@ def test_any_name_can_be_drawn(name):
     assert picture.startswith("<svg")
     assert "\x1b" not in picture
     assert "a" * 30 not in picture
+
+
+WORDS = _plots.Words("", "", "", "", "nothing", lang="fr")
+
+
+def test_a_matrix_has_its_numbers_in_its_cells_and_leaves_the_unknown_empty(ax):
+    shares = [[1.0, 0.125, 0.0004], [0.9996, float("nan"), 0.0]]
+    _plots.matrix(
+        ax, rows=["A", "B"], columns=["1", "2", "3"], shares=shares, words=WORDS
+    )
+    assert [text.get_text() for text in ax.texts] == [
+        "100",
+        "12,5",
+        "<0,1",
+        "100,0",
+        "0",
+    ]
+
+
+def test_many_columns_have_whole_numbers(ax):
+    columns = [str(at) for at in range(9)]
+    shares = [[0.126] * 8 + [0.004]]
+    _plots.matrix(ax, rows=["A"], columns=columns, shares=shares, words=WORDS)
+    assert [text.get_text() for text in ax.texts] == ["13"] * 8 + ["<1"]
+
+
+def test_a_matrix_of_nothing_says_so(ax):
+    _plots.matrix(ax, rows=["A"], columns=["1"], shares=None, words=WORDS)
+    assert [text.get_text() for text in ax.texts] == ["nothing"]
+
+
+@pytest.fixture
+def at_risk():
+    odds = dict.fromkeys([f"A{at:02}" for at in range(1, 14)], 0.1)
+    few = analysis.RevenueAtRiskSettings(draws=2_000)
+    return analysis.revenue_at_risk(samples.firm(), few, odds=odds)
+
+
+def test_a_distribution_has_bars_that_are_all_years_and_says_its_axes(ax, at_risk):
+    assert at_risk.plot(ax=ax, lang="fr") is ax
+    bars = ax.containers[0]
+    assert sum(bar.get_height() for bar in bars) == pytest.approx(100, abs=0.1)
+    assert ax.get_xlabel() == "Chiffre d'affaires perdu dans l'année (EUR)"
+    assert ax.get_ylabel() == "Part des années (%)"
+    named = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert named == [
+        "Chaque client indépendant des autres",
+        "Avec un facteur commun de 0,20",
+    ]
+
+
+def test_the_odds_of_losing_more_fall_to_nothing(ax, at_risk):
+    at_risk.plot_odds(ax=ax)
+    for curve in ax.lines[:2]:
+        odds = list(curve.get_ydata())
+        assert odds == sorted(odds, reverse=True)
+        assert odds[0] > 50
+        assert odds[-1] < 0.1
+    assert ax.get_ylabel() == "Odds of losing more (%)"
+
+
+def test_marks_at_one_place_share_their_line(ax):
+    words = _plots.Words("", "", "", "", "", lang="en")
+    series = {"one": [50.0, 50.0], "other": [40.0, 60.0]}
+    marks = {"VaR 90": 3.0, "VaR 95": 3.0, "VaR 99": 4.0}
+    _plots.distribution(ax, edges=[0.0, 5.0], series=series, marks=marks, words=words)
+    assert [text.get_text() for text in ax.texts] == ["VaR 90, VaR 95", "VaR 99"]

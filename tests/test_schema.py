@@ -102,6 +102,9 @@ def test_the_account_table_holds_every_managed_and_human_field() -> None:
         "portfolio_rank",
         "revenue_share",
         "dependence",
+        "rising",
+        "risk_level",
+        "risk_reasons",
         "portfolio_stamp",
     }
 

@@ -15,8 +15,12 @@ from crm_portfolio import analyse, samples
 from crm_portfolio.analysis import (
     Abc,
     Bands,
+    NaturalBreaks,
+    Potential,
+    PotentialWeights,
     Quantiles,
     Scenario,
+    ServiceLevel,
     Slices,
     Stability,
 )
@@ -168,6 +172,12 @@ class TestWhatAFileSays:
                 "ABC",
             ),
             ('method = "abc"\na_share = 0.7', Abc(0.7, 0.95), "ABC"),
+            ('method = "natural_breaks"', NaturalBreaks(4, "log"), "ABCD"),
+            (
+                'method = "natural_breaks"\ncount = 3\nscale = "raw"',
+                NaturalBreaks(3, "raw"),
+                "ABC",
+            ),
             ("", Slices(4), "ABCD"),
         ],
     )
@@ -184,6 +194,39 @@ class TestWhatAFileSays:
         found = load(text).tiers
         assert found.stability == Stability(replay_from=date(2025, 1, 31))
         assert found.method == Slices(3)
+
+    def test_potential_has_a_table_of_its_own(self, load) -> None:
+        text = """
+            [tiers.potential]
+            wallet_share = 0.02
+            core_segments = ["food", "retail"]
+            high_from = 0.75
+            weights = { size = 0.5, growth = 0 }
+        """
+        assert load(text).tiers.potential == Potential(
+            wallet_share=0.02,
+            core_segments=("food", "retail"),
+            high_from=0.75,
+            weights=PotentialWeights(size=0.5, growth=0),
+        )
+        assert load("[tiers.potential]").tiers.potential == Potential()
+        assert load("[tiers]").tiers.potential is None
+
+    def test_each_tier_has_a_service_level_of_its_own(self, load) -> None:
+        text = """
+            [allocation]
+            hours = 1600
+            [allocation.service.A]
+            contact_days = 14
+            [allocation.service.new]
+            channel = "visit"
+        """
+        found = load(text).allocation
+        assert found.hours == 1600
+        assert found.service == {
+            "A": ServiceLevel(contact_days=14),
+            "new": ServiceLevel(channel="visit"),
+        }
 
     def test_a_scenario_has_a_table_of_its_own(self, load) -> None:
         text = """
@@ -232,7 +275,20 @@ class TestWhatAFileSays:
             name: result.params["period"]["start"] for name, result in findings.items()
         }
         assert starts.pop("tiers") == "2025-07-01"
+        assert starts.pop("succession") == "2025-07-01"  # always the last year
         assert set(starts.values()) == {"0001-01-01"}
+
+    def test_the_rule_of_the_tiers_is_that_of_the_succession_too(self, load) -> None:
+        rule = 'method = "quantiles"\ncount = 3'
+        written = f"[tiers]\n{rule}\n[succession]\nsmoothing = 2"
+        found = analyse(samples.firm(), load(written), only=["succession"])
+        told = found["succession"].params["settings"]
+        assert told["method"] == {"kind": "Quantiles", "count": 3}
+        assert told["smoothing"] == 2
+
+    def test_a_rule_of_its_own_is_refused_with_its_place(self, load) -> None:
+        with pytest.raises(SettingsError, match=r"it stands in \[tiers\]"):
+            load('[succession]\nmethod = "quantiles"')
 
     def test_each_connector_finds_its_part(self, load) -> None:
         settings = load("[salesforce]\npage_size = 500")
@@ -312,7 +368,45 @@ class TestWhatAFileMayNotSay:
 
     def test_an_unknown_method_is_told_the_known_ones(self, refused) -> None:
         said = refused('[tiers]\nmethod = "slice"')
-        assert "[tiers] method must be one of abc, bands, quantiles, slices" in said
+        known = "abc, bands, natural_breaks, quantiles, slices"
+        assert f"[tiers] method must be one of {known}" in said
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("weights = { sise = 1 }", "[tiers.potential.weights] sise is no setting"),
+            ("weights = { size = -1 }", "weights are no less than 0"),
+            ("high_from = 0.3", "high_from is above potential.medium_from"),
+            ("least_coverage = 0", "potential.least_coverage is a share above 0"),
+            ("recent_days = 0", "potential.recent_days is no less than 1, not 0"),
+        ],
+    )
+    def test_what_is_wrong_with_the_potential_is_told(
+        self, refused, text: str, told: str
+    ) -> None:
+        assert told in refused(f"[tiers.potential]\n{text}")
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("floor_hours = -1", "floor_hours is no less than 0"),
+            ('new_accounts = "none"', "must be 'by_revenue' or 'own_group'"),
+            ("service = { A = { chanel = 1 } }", "chanel is no setting"),
+            ('service = { A = { channel = "fax" } }', "'visit' or 'call' or 'online'"),
+            (
+                "service = { A = { contact_days = 0 } }",
+                "contact_days is no less than 1",
+            ),
+        ],
+    )
+    def test_what_is_wrong_with_the_allocation_is_told(
+        self, refused, text: str, told: str
+    ) -> None:
+        assert told in refused(f"[allocation]\n{text}")
+
+    def test_an_unknown_scale_is_told_the_known_ones(self, refused) -> None:
+        said = refused('[tiers]\nmethod = "natural_breaks"\nscale = "logs"')
+        assert "[tiers] scale: this must be 'log' or 'raw', not 'logs'" in said
 
     def test_a_method_that_lacks_its_setting_says_which(self, refused) -> None:
         said = refused('[tiers]\nmethod = "bands"')

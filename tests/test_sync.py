@@ -7,9 +7,20 @@ from datetime import date, timedelta
 import attrs
 import pytest
 
-from crm_portfolio import Portfolio, Settings, connect, samples, setup, sync
+from crm_portfolio import (
+    Archive,
+    Limits,
+    Portfolio,
+    Settings,
+    connect,
+    samples,
+    setup,
+    sync,
+)
+from crm_portfolio._frames import to_arrow
 from crm_portfolio._sync import _READS, _Reader
 from crm_portfolio.analysis import Quantiles, Stability, TiersSettings
+from crm_portfolio.analysis._dangers import COMPONENTS
 from crm_portfolio.errors import SettingsError, WrongOrgError
 from crm_portfolio.protocols import Connector, Metered, OfOrg
 from crm_portfolio.settings import SyncSettings
@@ -49,15 +60,115 @@ def settings(crm, tmp_path) -> Settings:
     )
 
 
-def test_thirty_nights_without_a_new_event_write_nothing(settings, crm):
-    _, pretend = crm
-    assert sync(settings, as_of=CLOSE).journal.counts["written"] > 20
-    held = pretend.snapshot()
+OF_RISK = {"risk_level", "risk_reasons", "portfolio_stamp"}
+ACCOUNTS = {"salesforce": "Account", "hubspot": "companies"}
+
+
+def dangers(run) -> dict[str, tuple[str | None, ...]]:
+    """The level of each component, by account."""
+    frame = to_arrow(run.findings["risk"].frame)
+    columns = [frame[f"{name}_level"].to_pylist() for name in COMPONENTS]
+    return dict(zip(frame["account_id"].to_pylist(), zip(*columns)))
+
+
+def written_by(run) -> set[tuple[str, str]]:
+    changes = [planned.change for planned in run.plan.changes]
+    return {(change.record_id, change.column) for change in changes}
+
+
+def test_thirty_nights_without_an_event_write_only_a_risk_that_time_carries_over(
+    settings, crm
+):
+    vendor, pretend = crm
+    first = sync(settings, as_of=CLOSE)
+    assert first.journal.counts["written"] > 20
+    assert {column for _, column in written_by(first)} >= OF_RISK
+    held, before = pretend.snapshot()[ACCOUNTS[vendor]], dangers(first)
+    touched: set[str] = set()
     for night in range(1, 31):
         run = sync(settings, as_of=CLOSE + timedelta(days=night))
-        assert run.journal is None
-        assert run.plan.changes == ()
-    assert pretend.snapshot() == held
+        now = dangers(run)
+        crossed = {each for each in now if now[each] != before[each]}
+        wanted = written_by(run)
+        assert {record_id for record_id, _ in wanted} <= crossed
+        assert {column for _, column in wanted} <= OF_RISK
+        assert (run.journal is None) == (not wanted)
+        touched |= {record_id for record_id, _ in wanted}
+        before = now
+    assert 0 < len(touched) < 10
+    after = pretend.snapshot()[ACCOUNTS[vendor]]
+    assert {each for each in held if after[each] != held[each]} == touched
+
+
+PINNED = {
+    "salesforce": (
+        "Account",
+        "Portfolio_Tier__c",
+        "Portfolio_Tier_Pinned__c",
+        "Portfolio_Tier_Pinned_Until__c",
+    ),
+    "hubspot": (
+        "companies",
+        "portfolio_tier",
+        "portfolio_tier_pinned",
+        "portfolio_tier_pinned_until",
+    ),
+}
+
+
+@pytest.fixture
+def calm(settings) -> Settings:
+    """Settings of which nothing is written between two closes, whatever time does."""
+    sync_settings = attrs.evolve(settings.sync, analyses=("tiers", "concentration"))
+    return attrs.evolve(settings, sync=sync_settings)
+
+
+def test_the_end_of_a_pin_is_told_once_though_the_nights_are_quiet(calm, crm):
+    vendor, pretend = crm
+    first = sync(calm, as_of=CLOSE)
+    kind, tier, pinned, until = PINNED[vendor]
+    record_id = first.plan.records[0].record_id
+    last_day = CLOSE + timedelta(days=2)
+    held = pretend.record(kind, record_id)[tier]
+    pretend.edit(kind, record_id, {pinned: held, until: last_day.isoformat()})
+    nights = [CLOSE + timedelta(days=n) for n in (1, 2, 3, 3, 4, 7)]
+    runs = [sync(calm, as_of=night) for night in nights]
+    assert [run.journal for run in runs] == [None] * 6
+    told = [[ended.record_id for ended in run.plan.ended] for run in runs]
+    assert told == [[], [], [record_id], [], [], []]
+
+
+def test_each_night_compares_with_the_one_before_whether_or_not_it_wrote(calm):
+    archive = Archive(calm.sync.archive)
+    first = sync(calm, as_of=CLOSE)
+    files = {path for path in archive.folder.rglob("*") if path.suffix != ".lock"}
+    for night in range(1, 4):
+        before = CLOSE + timedelta(days=night - 1)
+        run = sync(calm, as_of=CLOSE + timedelta(days=night))
+        assert run.plan.header.previous_as_of == before
+        assert run.plan.header.previous == first.plan.header.population
+    last = archive.index()[-1]
+    assert (last.run_id, last.is_quiet) == (run.run_id, True)
+    # The last run is the one that wrote, and no night leaves a file of its own.
+    assert archive.runs() == (first.plan.id,)
+    left = {path for path in archive.folder.rglob("*") if path.suffix != ".lock"}
+    assert {p for p in left - files if "locks" not in p.parts} == set()
+    assert archive.verify().exit_code == 0
+
+
+def test_a_night_that_was_refused_or_dry_is_not_compared_with(calm, crm):
+    vendor, pretend = crm
+    first = sync(calm, as_of=CLOSE)
+    later = CLOSE + timedelta(days=5)
+    assert sync(calm, as_of=later, dry_run=True).plan.changes == ()
+    pretend.delete(PINNED[vendor][0], first.plan.records[-1].record_id)
+    tight = attrs.evolve(calm, limits=Limits(max_shrunk_share=0, min_changes=0))
+    for _ in range(2):
+        run = sync(tight, as_of=CLOSE + timedelta(days=1))
+        assert "shrunk" in {refusal.rule for refusal in run.plan.refusals}
+        header = run.plan.header
+        assert (header.previous_as_of, header.previous) == (CLOSE, 40)
+    assert len(Archive(calm.sync.archive).index()) == 1
 
 
 def test_our_own_writes_do_not_come_back_as_changes(settings, crm):

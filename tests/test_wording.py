@@ -271,3 +271,16 @@ def test_a_catalogue_that_is_not_plain_is_refused(text: str):
 
 def test_a_catalogue_may_continue_its_lines():
     assert read_po('msgid "a"\nmsgstr ""\n"one "\n"\\"two\\""') == {"a": 'one "two"'}
+
+
+@pytest.mark.parametrize(
+    ("index", "english", "french"),
+    [
+        *((0.05, "0.05", "0,05"), (5.0, "5", "5"), (2, "2", "2"), (7.5, "7.5", "7,5")),
+        *((0.080603, "0.0806", "0,0806"), (0.00001, "0.0000", "0,0000")),
+    ],
+)
+def test_an_index_has_the_decimals_it_needs_up_to_four(index, english, french):
+    reason = Reason("risk_silence", {"on": date(2026, 3, 12), "threshold": index})
+    assert sentence(reason).endswith(f"(silence index under {english}).")
+    assert sentence(reason, "fr").endswith(f"(indice de silence sous {french}).")

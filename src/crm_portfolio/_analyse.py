@@ -56,8 +56,8 @@ def analyse(
 
     Example:
         >>> from crm_portfolio import analyse, samples
-        >>> analyse(samples.firm())
-        <Findings: concentration, tiers, loss_scenario>
+        >>> analyse(samples.firm(), only=["tiers", "concentration"])
+        <Findings: concentration, tiers>
     """
     results: dict[str, Result] = {}
     skipped: dict[str, str] = {}
@@ -79,26 +79,81 @@ def _tiers(portfolio: Portfolio, settings: Settings) -> Result:
     return analysis.tiers(portfolio, _with_period(settings.tiers, settings.period))
 
 
+def _succession(portfolio: Portfolio, settings: Settings) -> Result:
+    # Tiers have one rule, wherever they are told of.
+    own = attrs.evolve(settings.succession, method=settings.tiers.method)
+    return analysis.succession(portfolio, _with_period(own, settings.period))
+
+
+def _allocation(portfolio: Portfolio, settings: Settings) -> Result:
+    own = _with_period(settings.allocation, settings.period)
+    tiered = analysis.tiers(portfolio, _with_period(settings.tiers, settings.period))
+    return analysis.allocation(portfolio, own, tiers=tiered)
+
+
 def _loss_scenario(portfolio: Portfolio, settings: Settings) -> Result:
     return analysis.loss_scenario(
         portfolio, _with_period(settings.loss_scenario, settings.period)
     )
 
 
+def _revenue_at_risk(portfolio: Portfolio, settings: Settings) -> Result:
+    own, costs = settings.revenue_at_risk, settings.loss_scenario
+    # What the firm costs is said once, with the loss scenario.
+    if own.fixed_costs is None:
+        own = attrs.evolve(own, fixed_costs=costs.fixed_costs)
+    if own.variable_cost_share is None:
+        own = attrs.evolve(own, variable_cost_share=costs.variable_cost_share)
+    rule = attrs.evolve(settings.succession, method=settings.tiers.method)
+    rates = analysis.succession(portfolio, _with_period(rule, settings.period))
+    own = _with_period(own, settings.period)
+    return analysis.revenue_at_risk(portfolio, own, succession=rates)
+
+
+def _freed_capacity(portfolio: Portfolio, settings: Settings) -> Result:
+    own, loss = settings.freed_capacity, settings.loss_scenario
+    # Who is supposed to be lost, and what the firm costs, is said once.
+    if own.scenario == type(own)().scenario:
+        own = attrs.evolve(own, scenario=loss.scenario)
+    if own.variable_cost_share is None:
+        own = attrs.evolve(own, variable_cost_share=loss.variable_cost_share)
+    rule = attrs.evolve(settings.succession, method=settings.tiers.method)
+    rising = analysis.succession(portfolio, _with_period(rule, settings.period))
+    own = _with_period(own, settings.period)
+    return analysis.freed_capacity(portfolio, own, succession=rising)
+
+
+def _risk(portfolio: Portfolio, settings: Settings) -> Result:
+    own = _with_period(settings.risk, settings.period)
+    own = attrs.evolve(own, language=own.language or settings.language)
+    tiered = analysis.tiers(portfolio, _with_period(settings.tiers, settings.period))
+    return analysis.risk(portfolio, own, tiers=tiered)
+
+
 _NOUNS: Final[Mapping[str, Callable[[Portfolio, Settings], Result]]] = {
     "concentration": _concentration,
     "tiers": _tiers,
+    "allocation": _allocation,
+    "succession": _succession,
     "loss_scenario": _loss_scenario,
+    "freed_capacity": _freed_capacity,
+    "revenue_at_risk": _revenue_at_risk,
+    "risk": _risk,
 }
 
-ASSIGNING: Final = ("concentration", "tiers")
+ASSIGNING: Final = ("concentration", "tiers", "succession", "risk")
 """Those whose results say what should stand in the CRM."""
 
 _Own = TypeVar(
     "_Own",
+    analysis.AllocationSettings,
     analysis.ConcentrationSettings,
     analysis.TiersSettings,
+    analysis.SuccessionSettings,
     analysis.LossScenarioSettings,
+    analysis.FreedCapacitySettings,
+    analysis.RevenueAtRiskSettings,
+    analysis.RiskSettings,
 )
 
 

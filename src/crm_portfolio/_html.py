@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from html import escape
-from typing import Any
+from math import isfinite
+from typing import Any, Final
 
+import attrs
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from crm_portfolio._inert import inert
-from crm_portfolio.errors import MissingExtraError
+from crm_portfolio.errors import MissingExtraError, SettingsError
 
-__all__ = ["csv", "definitions", "heading", "items", "page", "table", "text", "xlsx"]
+__all__ = [
+    "Lines",
+    "csv",
+    "definitions",
+    "heading",
+    "items",
+    "page",
+    "table",
+    "text",
+    "xlsx",
+]
 
 # A spreadsheet takes these for the start of a formula, blanks and controls before or not.
 # Those of full width begin one where such are typed.
 _WIDE = "\uff1d\uff0b\uff0d\uff20"
 _FORMULA = rf"^([\s\x00-\x1f]*[=+\-@{_WIDE}]|[\t\r\n])"
+_SHEET_ROWS: Final = 1_048_576
+_WIDE_COLUMNS: Final = {"reason": 90, "warning": 90, "value": 40, "name": 30}
+_NARROWEST: Final = 12
 _NOT_IN_EXCEL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 _STYLE = """
@@ -115,21 +130,76 @@ def csv(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def xlsx(sheets: Mapping[str, pa.Table]) -> bytes:
-    """A workbook, one sheet a table, without formulas."""
+@attrs.frozen
+class Lines:
+    """A sheet of lines that are not all of one kind."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def xlsx(sheets: Mapping[str, pa.Table | Lines]) -> bytes:
+    """A workbook without formulas, one sheet a table: the header stays, shares are in %.
+
+    Raises:
+        SettingsError: A table has more rows than a sheet can have.
+    """
     try:
         from openpyxl import Workbook
     except ImportError as error:
         raise MissingExtraError("openpyxl", "excel") from error
     book = Workbook(write_only=True)
-    for title, table in sheets.items():
-        sheet = book.create_sheet(title)
-        sheet.append(table.column_names)
-        for row in without_formulas(table).to_pylist():
-            sheet.append([_for_excel(value) for value in row.values()])
+    for title, content in sheets.items():
+        _fill(book.create_sheet(title), title, content)
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
+
+
+def _fill(sheet: Any, title: str, content: pa.Table | Lines) -> None:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    columns, rows = _lines(content)
+    count = content.num_rows if isinstance(content, pa.Table) else len(content.rows)
+    if count >= _SHEET_ROWS:
+        raise SettingsError(
+            f"{title} has {count:,} rows, more than a sheet can have; "
+            "save it as .csv or .parquet"
+        )
+    sheet.freeze_panes = "A2"
+    for at, name in enumerate(columns, 1):
+        wide = _WIDE_COLUMNS.get(name, max(_NARROWEST, len(name) + 3))
+        sheet.column_dimensions[get_column_letter(at)].width = wide
+    heads = [WriteOnlyCell(sheet, value=name) for name in columns]
+    for head in heads:
+        head.font = Font(bold=True)
+    sheet.append(heads)
+    shares = {at for at, name in enumerate(columns) if name.endswith("share")}
+    for row in rows:
+        cells = [_for_excel(value) for value in row]
+        for at in shares & set(range(len(cells))):
+            cells[at] = WriteOnlyCell(sheet, value=cells[at])
+            cells[at].number_format = "0.0 %"
+        sheet.append(cells)
+
+
+def _lines(content: pa.Table | Lines) -> tuple[Sequence[str], Iterator[Sequence[Any]]]:
+    if isinstance(content, Lines):
+        return content.columns, (list(map(_guarded, row)) for row in content.rows)
+    table = without_formulas(content)
+    batches = table.to_batches(max_chunksize=10_000)
+    rows = (
+        row
+        for batch in batches
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    )
+    return table.column_names, rows
+
+
+def _guarded(value: Any) -> Any:
+    return re.sub(_FORMULA, r"'\1", value) if isinstance(value, str) else value
 
 
 def without_formulas(table: pa.Table) -> pa.Table:
@@ -142,4 +212,13 @@ def without_formulas(table: pa.Table) -> pa.Table:
 
 
 def _for_excel(value: Any) -> Any:
-    return _NOT_IN_EXCEL.sub("", value) if isinstance(value, str) else value
+    """A value a cell can hold: moments without their zone, which is UTC; lists as text."""
+    if isinstance(value, str):
+        return _NOT_IN_EXCEL.sub("", value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    if isinstance(value, list | dict):
+        return _for_excel(_guarded(str(value)))
+    return value

@@ -204,6 +204,8 @@ class _Night:
             journal = None
             if proposal.changes and not is_kept:
                 journal = self._applied(proposal, lease)
+            elif not is_kept:
+                self._noted(run_id, proposal)
         calls = self.crm.calls if isinstance(self.crm, Metered) else None
         run = Run(
             run_id, org, self.as_of, findings, proposal, plan_file, journal, calls
@@ -278,6 +280,13 @@ class _Night:
         proposal.save(file)
         self.log("kept", {"plan_id": proposal.id})
         return file
+
+    def _noted(self, run_id: str, proposal: Plan) -> None:
+        """A quiet night, for the next one to go on from: what it told is not told again."""
+        header = proposal.header
+        self.archive.note_quiet(
+            run_id, header.org, as_of=header.as_of, population=header.population
+        )
 
     def _applied(self, proposal: Plan, lease: Lease) -> Journal:
         journal = apply(

@@ -162,6 +162,8 @@ class _Words(string.Formatter):
                 return self._limit(value)
             case "ordinal":
                 return _ordinal(int(value), self.lang)
+            case "decimal":
+                return self._decimal(value)
             case "":
                 return number(
                     value, self.lang, digits=0 if isinstance(value, int) else 2
@@ -189,6 +191,10 @@ class _Words(string.Formatter):
     def _limit(self, value: float) -> str:
         digits = next((d for d in (0, 1) if round(100 * value, d) == 100 * value), 2)
         return f"{number(100 * value, self.lang, digits=digits)}{_NBSP}%"
+
+    def _decimal(self, value: float) -> str:
+        digits = next((d for d in range(4) if round(value, d) == value), 4)
+        return number(value, self.lang, digits=digits)
 
     def _share_digits(self, value: float) -> int:
         """As many as tell the share from the limit it is held against, one at least."""

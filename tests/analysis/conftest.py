@@ -59,6 +59,11 @@ def opportunity_table(lines: Iterable[Line], status: str = "won") -> pa.Table:
     )
 
 
+def turned(table: pa.Table) -> pa.Table:
+    """The same rows, the last one first."""
+    return table.take(pa.array(range(table.num_rows)[::-1], pa.int64()))
+
+
 @pytest.fixture
 def invoiced() -> Callable[..., Portfolio]:
     """A portfolio of revenue lines: ``invoiced(accounts, lines)``."""
@@ -92,12 +97,16 @@ def booked() -> Callable[..., Portfolio]:
         as_of: date = AS_OF,
         backend: Backend = "pyarrow",
         status: str = "won",
+        is_turned: bool = False,
     ) -> Portfolio:
+        tables = [account_table(accounts), opportunity_table(lines, status)]
+        if is_turned:
+            tables = [turned(each) for each in tables]
         return Portfolio.from_frames(
             as_of=as_of,
             currency="EUR",
-            account=from_arrow(account_table(accounts), backend),
-            opportunity=from_arrow(opportunity_table(lines, status), backend),
+            account=from_arrow(tables[0], backend),
+            opportunity=from_arrow(tables[1], backend),
         )
 
     return make

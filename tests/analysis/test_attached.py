@@ -152,6 +152,102 @@ def test_hours_are_summed_in_seconds(engine):
     assert scanned == {account: tuple(own) for account, own in sums.items()}
 
 
+def test_without_time_sheets_hours_are_those_of_meetings_that_were_held(engine):
+    """Days begin where the clocks of the org stand: Paris, an hour or two before UTC."""
+    draw, n, zone = chance(), 300, "Europe/Paris"
+    first = datetime(2025, 6, 28, tzinfo=UTC)
+    edges = (datetime(2025, 6, 30, 22), datetime(2026, 6, 30, 22))
+    start, end = (each.replace(tzinfo=UTC) for each in edges)
+    moments = [first + timedelta(hours=draw.randrange(370 * 24)) for _ in range(n)]
+    moments += [start, start - timedelta(seconds=1), end - timedelta(seconds=1), end]
+    held = ["held", "cancelled", "open", None]
+    activity = pa.table(
+        {
+            "account_id": [draw.choice(ACCOUNTS) for _ in range(n)] + ["D"] * 4,
+            "occurred_at": pa.array(moments, pa.timestamp("us", "UTC")),
+            "minutes": pa.array(
+                [draw.choice([15.0, 30.5, None]) for _ in range(n)] + [1, 2, 4, 8],
+                pa.float64(),
+            ),
+            "status": [draw.choice(held) for _ in range(n)] + ["held"] * 4,
+        }
+    )
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in activity.to_pylist():
+        if row["minutes"] is None or row["status"] in {"cancelled", "open"}:
+            continue
+        if row["account_id"] and start <= row["occurred_at"] < end:
+            sums[row["account_id"]][0] += round(row["minutes"] * 60)
+            sums[row["account_id"]][1] += 1
+    assert sums["D"] == [5 * 60, 2]
+    scanned = found(_attached.seconds_met(engine(activity), SPAN, zone))
+    assert scanned == {account: tuple(own) for account, own in sums.items()}
+    everything = _attached.seconds_met(
+        engine(activity), Period.all().at(date(2026, 7, 1)), zone
+    )
+    assert found(everything)["D"] == (15 * 60, 4)
+
+
+@pytest.mark.parametrize("columns", [("minutes",), ("status",), ("account_id",)])
+def test_meetings_are_scanned_where_the_source_lacks_a_column(engine, columns):
+    day = datetime(2026, 1, 5, tzinfo=UTC)
+    activity = pa.table(
+        {
+            "account_id": ["A"],
+            "occurred_at": pa.array([day], pa.timestamp("us", "UTC")),
+            "minutes": [30.0],
+            "status": ["held"],
+        }
+    ).drop_columns(list(columns))
+    scanned = _attached.seconds_met(engine(activity), SPAN, "UTC")
+    assert scanned.num_rows == (1 if columns == ("status",) else 0)
+
+
+def test_time_that_nobody_noted_is_unknown_and_time_sheets_win():
+    day = datetime(2026, 1, 5, tzinfo=UTC)
+    tables = {
+        "account": pa.table({"account_id": ["A", "B"]}),
+        "revenue_line": pa.table(
+            {
+                "line_id": ["1"],
+                "account_id": ["A"],
+                "booked_on": pa.array([date(2026, 1, 5)]),
+                "amount": [5.0],
+            }
+        ),
+        "activity": pa.table(
+            {
+                "activity_id": ["1", "2"],
+                "account_id": ["A", "B"],
+                "occurred_at": pa.array([day] * 2, pa.timestamp("us", "UTC")),
+                "minutes": pa.array([30.0, None]),
+            }
+        ),
+    }
+    effort = pa.table(
+        {
+            "account_id": ["B"],
+            "worked_on": pa.array([date(2026, 1, 5)]),
+            "minutes": [90.0],
+        }
+    )
+
+    def hours(**more: pa.Table) -> tuple[str | None, list[float | None]]:
+        portfolio = Portfolio.from_frames(
+            as_of=AS_OF, currency="EUR", **(tables | more)
+        )
+        facts = _facts.revenue_facts(
+            portfolio, Period.last_months(12), None, needed_by="a test"
+        )
+        worked = _facts.worked(portfolio, facts)
+        return worked.source, pa.array(worked.hours(), from_pandas=True).to_pylist()
+
+    assert hours() == ("activity", [0.5, None])
+    assert hours(effort=effort) == ("effort", [None, 1.5])
+    silent = tables["activity"].slice(1)
+    assert hours(activity=silent) == (None, [None, None])
+
+
 def test_equal_open_sales_are_counted_together(engine):
     draw, n = chance(), 400
     sales = pa.table(

@@ -47,6 +47,34 @@ def test_the_base_vector_goes_through_whole(base):
     assert column(base, "cum_share")["E"] == 0.93
 
 
+def test_the_base_vector_is_not_80_to_20_but_74_to_26(base):
+    """[H] sheet 1.5 (a) to (c): top 20 % hold .65, x = .26, alpha 1.365487."""
+    found = base.summary["by_account"]["pareto"]
+    assert (found["n"], found["top_k"], found["top_share"]) == (10, 2, 0.2)
+    assert found["held_share"] == 0.65
+    assert found["share_for_target"] == 0.3
+    assert (found["joint_share"], found["joint_ratio"]) == (0.26, "74/26")
+    assert round(found["implied_alpha"], 6) == 1.365487
+    assert found["implied_gini"] == pytest.approx(1 / (2 * 1.365487 - 1), abs=1e-6)
+
+
+def test_what_is_said_of_80_to_20_is_said_of_positive_accounts_only(yearly):
+    """Amendment 11: q is k/n of the positive ones, and shares are of theirs."""
+    amounts = {"A": 6, "B": 2, "C": 1, "D": 1, "E": 0, "F": -5}
+    found = concentration(yearly(amounts)).summary["by_account"]
+    assert (found["n"], found["top_k"]) == (6, 2)
+    assert found["share_of_top_20pct"] == 8 / 5
+    own = found["pareto"]
+    assert (own["n"], own["top_k"], own["top_share"]) == (4, 1, 0.25)
+    assert (own["held_share"], own["share_for_target"]) == (0.6, 0.5)
+    nobody = concentration(yearly({"A": -6})).summary["by_account"]["pareto"]
+    assert nobody == {
+        **dict.fromkeys(nobody),
+        "n": 0,
+        "top_k": 0,
+    }
+
+
 def test_groups_change_who_is_major(yearly):
     """[H] sheet 1.4, GROUP: 15, 10 and 8 under one parent, and 67 accounts of 1."""
     amounts = {"A": 15, "B": 10, "C": 8} | {f"Z{at:02}": 1 for at in range(67)}
@@ -152,6 +180,40 @@ def test_a_major_is_shown_with_its_age_and_its_trend(invoiced):
     assert major["share_by_quarter"] == [0.25, *[None] * 6, 0.75]
     assert major["first_revenue_on"] == "2024-07-01"
     assert major["years_of_relationship"] == 2.0
+    quarters = result.summary["quarters"]
+    assert len(quarters) == 8
+    assert quarters[0] == {"from_on": "2024-07-01", "to_on": "2024-09-30"}
+    assert quarters[-1] == {"from_on": "2026-04-01", "to_on": "2026-06-30"}
+
+
+def test_a_major_says_whether_more_and_more_hangs_on_it(invoiced):
+    lines = [("A", date(2024, 7, 1), 10.0), ("A", date(2025, 7, 1), 30.0)]
+    lines += [("B", date(2025, 6, 30), 30.0), ("B", date(2026, 6, 30), 10.0)]
+    lines += [("C", date(2026, 6, 30), 0.5)]
+    result = concentration(invoiced([*"ABC"], lines))
+    major = result.summary["majors"][0]
+    assert (major["share_year_before"], major["share_last_year"]) == (
+        0.25,
+        pytest.approx(30 / 40.5),
+    )
+    assert major["share_change"] == pytest.approx(30 / 40.5 - 0.25)
+    trend = result.reasons("A")[-1]
+    assert trend.code == "dependence_trend"
+    assert trend.values["first_on"] == "2024-07-01"
+    assert (trend.values["before"], trend.values["group_id"]) == (0.25, "A")
+    assert result.reasons("C")[-1].code == "dependence_none"
+    said = result.explain("A", lang="fr")
+    assert "depuis le 1er juillet 2024" in said
+
+
+def test_without_a_year_before_there_is_no_trend(yearly, invoiced):
+    book = invoiced(["A"], [("A", date(2025, 7, 1), 10.0)])
+    (major,) = concentration(book).summary["majors"]
+    assert major["share_year_before"] is major["share_change"] is None
+    assert major["share_last_year"] == 1
+    assert "dependence_trend" not in [
+        reason.code for reason in concentration(book).reasons("A")
+    ]
 
 
 def test_dependence_names_the_group_and_its_share(yearly):
@@ -344,3 +406,28 @@ def test_row_order_and_backend_change_no_byte(invoiced, lines, random):
     assert (
         all_of_it(mixed, accounts[::-1], random.choice(["pandas", "polars"])) == first
     )
+
+
+@settings(
+    deadline=None,
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.lists(st.tuples(st.integers(1, 900), st.integers(0, 4)), min_size=2, max_size=12)
+)
+def test_groups_are_never_less_concentrated_than_their_accounts(yearly, accounts):
+    """Sheet 11.2, through the whole: HHI and effective numbers, and CC below the HHI."""
+    amounts = {f"A{at:02}": amount for at, (amount, _) in enumerate(accounts)}
+    parents = {
+        f"A{at:02}": f"A{up:02}" for at, (_, up) in enumerate(accounts) if up < at
+    }
+    summary = concentration(yearly(amounts, **parents)).summary
+    alone, together = summary["by_account"], summary["by_group"]
+    assert together["hhi"] >= alone["hhi"] - 1e-9
+    assert together["total"] == alone["total"]
+    for side in (alone, together):
+        assert side["effective_number"] <= side["n"] + 1e-9
+        assert side["effective_number_entropy"] >= side["effective_number"] - 1e-9
+        assert side["customer_concentration"] <= side["hhi"] + 1e-9
+        assert 0 < side["pareto"]["joint_share"] <= 0.5

@@ -5,25 +5,40 @@ from __future__ import annotations
 import json
 from datetime import date
 
+import pyarrow as pa
 import pytest
 
+from crm_portfolio import analysis
 from crm_portfolio._frames import to_arrow
-from crm_portfolio._wording import LANGS
+from crm_portfolio._wording import LANGS, sentence
 from crm_portfolio.analysis import (
     Abc,
+    AllocationSettings,
     Bands,
     ConcentrationSettings,
+    FreedCapacitySettings,
     LossScenarioSettings,
+    NaturalBreaks,
+    Potential,
     Quantiles,
+    RevenueAtRiskSettings,
+    RiskSettings,
     Scenario,
     Slices,
+    SuccessionSettings,
     TiersSettings,
+    allocation,
     concentration,
+    freed_capacity,
     loss_scenario,
+    revenue_at_risk,
+    risk,
+    succession,
     tiers,
 )
 
 NOW, OLD = date(2026, 1, 15), date(2024, 1, 5)
+_FREED = FreedCapacitySettings()
 LOOP = [
     {"account_id": "A", "parent_id": "C"},
     {"account_id": "B", "parent_id": "A"},
@@ -135,6 +150,151 @@ AFTER_LOSS = {
     "all new": (0.0, ["margin_missing", "loss_of_everything", "not_reached"]),
 }
 
+# What a year must be expected to cost if everyone leaves at even odds; nothing is known of
+# the fixed costs in any of them.
+AT_EVEN_ODDS = {
+    "no account": (0.0, ["non_positive_total"]),
+    "no line": (0.0, ["non_positive_total"]),
+    "one account": (2.5, []),
+    "all equal": (10.0, []),
+    "all zero": (0.0, ["non_positive_total", "var_negative_excluded"]),
+    "all negative": (0.0, ["non_positive_total", "var_negative_excluded"]),
+    "total zero": (2.5, ["non_positive_total", "var_negative_excluded"]),
+    "all amounts null": (None, ["amounts_unknown", "var_partly_unknown"]),
+    "some amounts null": (1.0, ["amounts_unknown", "var_partly_unknown"]),
+    "cyclic parents": (7.5, ["cycle_in_parents"]),
+    "at 10 and 20 %": (50.0, []),
+    "all new": (2.5, []),
+}
+
+
+def at_even_odds(portfolio):
+    ids = to_arrow(portfolio["account"])["account_id"].to_pylist()
+    few = RevenueAtRiskSettings(draws=800)
+    return revenue_at_risk(portfolio, few, odds=dict.fromkeys(ids, 0.5))
+
+
+# Whom a year's moves put on the list, and what must be borne in mind.
+RISING = {
+    "no account": ({}, ["no_year_before"]),
+    "no line": (dict.fromkeys("AB", "no"), ["no_year_before"]),
+    "one account": ({"A": "no"}, ["left_truncated", "half_life_not_reached"]),
+    "all equal": (
+        dict.fromkeys("ABCD", "no"),
+        ["left_truncated", "half_life_not_reached"],
+    ),
+    "all zero": (dict.fromkeys("AB", "no"), ["left_truncated"]),
+    "all negative": (dict.fromkeys("AB", "no"), ["left_truncated"]),
+    "total zero": (
+        dict.fromkeys("AB", "no"),
+        ["left_truncated", "half_life_not_reached"],
+    ),
+    "all amounts null": (
+        dict.fromkeys("AB", "unknown"),
+        ["amounts_unknown", "no_year_before", "unknown_history"],
+    ),
+    "some amounts null": (
+        {"A": "unknown", "B": "no"},
+        [
+            *("amounts_unknown", "unknown_history"),
+            *("left_truncated", "half_life_not_reached"),
+        ],
+    ),
+    "cyclic parents": (
+        dict.fromkeys("ABC", "no"),
+        ["cycle_in_parents", "left_truncated", "half_life_not_reached"],
+    ),
+    "at 10 and 20 %": (
+        dict.fromkeys("ABC", "no"),
+        ["left_truncated", "half_life_not_reached"],
+    ),
+    "all new": ({"A": "unknown"}, ["no_year_before", "unknown_history"]),
+}
+
+# With ten hours and a floor of two: what must be borne in mind, and the minutes of A, B, C, D.
+TEN_HOURS = {
+    "no account": ([], {}),
+    "no line": ([], {"A": 0, "B": 0}),
+    "one account": (["effort_unknown"], {"A": 600}),
+    "all equal": (["effort_unknown"], dict.fromkeys("ABCD", 150)),
+    "all zero": ([], {"A": 0, "B": 0}),
+    "all negative": ([], {"A": 0, "B": 0}),
+    "total zero": (["effort_unknown"], {"A": 600, "B": 0}),
+    "all amounts null": (
+        ["amounts_unknown", "alloc_tier_unknown"],
+        dict.fromkeys("AB"),
+    ),
+    "some amounts null": (
+        ["amounts_unknown", "alloc_tier_unknown", "effort_unknown"],
+        {"A": None, "B": 600},
+    ),
+    "cyclic parents": (["effort_unknown"], dict.fromkeys("ABC", 200)),
+    "at 10 and 20 %": (["effort_unknown"], dict.fromkeys("ABC", 200)),
+    "all new": (["effort_unknown"], {"A": 600}),
+}
+
+
+# The silence of A, B, C, D where one gap makes a rhythm; no period before has revenue.
+SILENT = {
+    "no account": {},
+    "no line": dict.fromkeys("AB"),
+    "one account": {"A": "low"},
+    "all equal": dict.fromkeys("ABCD", "low"),
+    "all zero": dict.fromkeys("AB"),
+    "all negative": dict.fromkeys("AB"),
+    "total zero": {"A": "low", "B": None},
+    "all amounts null": dict.fromkeys("AB"),
+    "some amounts null": {"A": None, "B": "low"},
+    "cyclic parents": dict.fromkeys("ABC", "low"),
+    "at 10 and 20 %": dict.fromkeys("ABC", "low"),
+    "all new": {"A": None},
+}
+
+
+def of_one_gap(portfolio):
+    return risk(portfolio, RiskSettings(own_rhythm_gaps=1, language="fr"))
+
+
+# The hours that losing the largest group frees, where A alone takes any, and what must be
+# borne in mind of them.
+NO_HOURS = ["hours_missing", "freed_without_roles"]
+TEN_FREED = {
+    "no account": (None, ["freed_without_roles"]),
+    "no line": (None, ["freed_without_roles"]),
+    "one account": (10.0, ["freed_without_roles"]),
+    "all equal": (10.0, ["freed_without_roles"]),
+    "all zero": (10.0, ["freed_without_roles"]),
+    "all negative": (None, NO_HOURS),
+    "total zero": (10.0, ["freed_without_roles"]),
+    "all amounts null": (None, ["amounts_unknown", "freed_without_roles"]),
+    "some amounts null": (None, ["amounts_unknown", *NO_HOURS]),
+    "cyclic parents": (10.0, ["cycle_in_parents", *NO_HOURS]),
+    "at 10 and 20 %": (None, [*NO_HOURS, "freed_value_missing"]),
+    "all new": (10.0, ["freed_without_roles"]),
+}
+
+
+def of_ten_hours(portfolio, settings=_FREED):
+    """The time of the first account and a project to give it to."""
+    ids = sorted(to_arrow(portfolio["account"])["account_id"].to_pylist())[:1]
+    effort = pa.table(
+        {
+            "account_id": pa.array(ids, pa.string()),
+            "worked_on": pa.array([NOW] * len(ids), pa.date32()),
+            "minutes": pa.array([600.0] * len(ids)),
+        }
+    )
+    project = pa.table(
+        {
+            "project_id": ["P"],
+            "status": ["parked"],
+            "hours_to_finish": [3.0],
+            "expected_contribution": [5.0],
+        }
+    )
+    with_hours = portfolio.with_tables(effort=effort, project=project)
+    return freed_capacity(with_hours, settings)
+
 
 def codes(result) -> list[str]:
     return [warning.code for warning in result.warnings]
@@ -156,6 +316,30 @@ def test_no_book_breaks_an_analysis_and_each_is_warned_of(book):
     left, of_loss = AFTER_LOSS[name]
     assert loss.summary["after"]["revenue"] == left
     assert [code for code in codes(loss) if code != "fixed_costs_unknown"] == of_loss
+    at_risk = at_even_odds(portfolio)
+    expected, of_risk = AT_EVEN_ODDS[name]
+    figures = at_risk.summary["independent"]
+    assert (figures and figures["mean"]) == expected
+    assert [code for code in codes(at_risk) if code[:9] != "var_fixed"] == of_risk
+    endangered = of_one_gap(portfolio)
+    assert codes(endangered)[0] == "index_not_probability"
+    rows = to_arrow(endangered.frame).to_pylist()
+    assert {row["account_id"]: row["silence_level"] for row in rows} == SILENT[name]
+    assert all(row["erosion_level"] is None for row in rows)
+    assert all(row["risk_level"] == (row["silence_level"] or "unknown") for row in rows)
+    followed = succession(portfolio)
+    who, of_succession = RISING[name]
+    assert codes(followed) == of_succession
+    rows = to_arrow(followed.frame).to_pylist()
+    assert {row["account_id"]: row["rising"] for row in rows} == who
+    shared = allocation(portfolio, AllocationSettings(hours=10, floor_hours=2))
+    of_allocation, minutes = TEN_HOURS[name]
+    assert codes(shared) == of_allocation
+    frame = to_arrow(shared.frame)
+    given = zip(
+        frame["account_id"].to_pylist(), frame["minutes"].to_pylist(), strict=True
+    )
+    assert dict(given) == minutes
     frame = to_arrow(tiered.frame)
     found = dict(
         zip(frame["account_id"].to_pylist(), frame["tier"].to_pylist(), strict=True)
@@ -163,44 +347,139 @@ def test_no_book_breaks_an_analysis_and_each_is_warned_of(book):
     assert found == by_account
 
 
-def test_every_account_of_every_book_is_explained_in_every_language(book):
-    _, portfolio = book
-    methods = (Slices(4), Abc(), Quantiles(2), Bands((9, 3)))
-    results = [
-        concentration(portfolio),
-        concentration(portfolio, ConcentrationSettings(population="all")),
-        *(tiers(portfolio, TiersSettings(method=method)) for method in methods),
-        loss_scenario(portfolio),
-        loss_scenario(
-            portfolio,
+def test_the_hours_of_every_book_are_known_or_unknown_never_zero(book):
+    name, portfolio = book
+    result = of_ten_hours(portfolio)
+    hours, of_hours = TEN_FREED[name]
+    assert (result.summary["freed"]["hours"], codes(result)) == (hours, of_hours)
+    rows = to_arrow(result.candidates).to_pylist()
+    (row,) = [row for row in rows if row["candidate_id"] == "project:P"]
+    assert row["status"] == ("not_weighed" if hours is None else "chosen")
+
+
+# Every analysis, with the settings that lead it down another way.
+NOUNS = {
+    "concentration": [
+        concentration,
+        lambda book: concentration(book, ConcentrationSettings(population="all")),
+    ],
+    "tiers": [
+        *(
+            lambda book, method=method: tiers(book, TiersSettings(method=method))
+            for method in (Slices(4), Abc(), Quantiles(2), Bands((9, 3)))
+        ),
+        lambda book: tiers(book, TiersSettings(method=NaturalBreaks(3))),
+        lambda book: tiers(
+            book, TiersSettings(potential=Potential(core_segments=("food",)))
+        ),
+    ],
+    "allocation": [
+        allocation,
+        lambda book: allocation(book, AllocationSettings(hours=10, floor_hours=2)),
+        lambda book: allocation(book, AllocationSettings(hours=1, floor_hours=2)),
+        lambda book: allocation(
+            book, AllocationSettings(hours=0.05, new_accounts="own_group")
+        ),
+    ],
+    "succession": [
+        succession,
+        lambda book: succession(
+            book,
+            SuccessionSettings(cohort_months=5, smoothing=0, method=Bands((9, 3))),
+        ),
+    ],
+    "risk": [risk, of_one_gap],
+    "loss_scenario": [
+        loss_scenario,
+        lambda book: loss_scenario(
+            book,
             LossScenarioSettings(
                 scenario=Scenario.tail(1.0, ramp_months=3),
                 fixed_costs=3,
                 variable_cost_share=0.4,
             ),
         ),
+    ],
+    "freed_capacity": [
+        of_ten_hours,
+        lambda book: of_ten_hours(
+            book,
+            FreedCapacitySettings(
+                scenario=Scenario.tail(1.0, ramp_months=3),
+                reserve_share=0.0,
+                hours_per_sale={"sales": 1.0},
+                variable_cost_share=0.4,
+            ),
+        ),
+    ],
+    "revenue_at_risk": [
+        at_even_odds,
+        lambda book: revenue_at_risk(book, RevenueAtRiskSettings(draws=800)),
+    ],
+}
+MADE = {}
+
+
+@pytest.fixture(
+    params=[
+        pytest.param((noun, at), id=f"{noun}-{at}")
+        for noun, ways in NOUNS.items()
+        for at in range(len(ways))
     ]
-    for result in results:
-        json.dumps(result.to_dict(), allow_nan=False)
-        for account_id in to_arrow(result.frame)["account_id"].to_pylist():
-            for lang in LANGS:
-                said = result.explain(account_id, lang=lang)
-                assert "None" not in said
-                assert "nan" not in said.lower().split()
+)
+def found(request, book):
+    """The name of a book, and what an analysis finds in it; made once for all tests."""
+    (name, portfolio), (noun, at) = book, request.param
+    if (name, noun, at) not in MADE:
+        MADE[name, noun, at] = NOUNS[noun][at](portfolio)
+    result = MADE[name, noun, at]
+    assert result.name == noun
+    return name, result, NOUNS[noun][at]
 
 
-def test_every_book_can_be_drawn_and_assigned(book):
-    _, portfolio = book
+def test_no_analysis_is_left_out():
+    nouns = {name for name in analysis.__all__ if name.islower()}
+    assert nouns == set(NOUNS)
+
+
+def test_every_account_of_every_book_is_explained_in_every_language(found):
+    _, result, _ = found
+    json.dumps(result.to_dict(), allow_nan=False)
+    for warning in result.warnings:
+        assert all(sentence(warning, lang) for lang in LANGS)
+    for account_id in to_arrow(result.frame)["account_id"].to_pylist():
+        for lang in LANGS:
+            said = result.explain(account_id, lang=lang)
+            assert "None" not in said
+            assert "nan" not in said.lower().split()
+
+
+def test_every_account_of_every_book_stands_in_the_frame_once(found):
+    name, result, _ = found
+    ids = sorted(to_arrow(result.frame)["account_id"].to_pylist())
+    assert ids == [
+        each if isinstance(each, str) else each["account_id"] for each in BOOKS[name][0]
+    ]
+    assigned = result.assignments()
+    assert assigned is None or sorted(assigned["account_id"].to_pylist()) == ids
+
+
+def test_the_order_of_rows_makes_no_difference_in_any_book(found, booked):
+    """Sheet 11.1: a ranking does not depend on the order of rows; nor does all else."""
+    name, result, way = found
+    again = way(booked(*BOOKS[name], is_turned=True))
+    assert json.dumps(again.to_dict()) == json.dumps(result.to_dict())
+    assert not again.compared_with(result).moves
+
+
+def test_every_book_can_be_drawn(found):
     figure = pytest.importorskip("matplotlib.figure")
-    loss = loss_scenario(portfolio)
-    for result in (concentration(portfolio), tiers(portfolio), loss):
+    _, result, _ = found
+    pictures = [name for name in dir(result) if name.startswith("plot")]
+    assert "plot" in pictures
+    for picture in pictures:
         ax = figure.Figure().subplots()
-        assert result.plot(ax=ax) is ax
-    ax = figure.Figure().subplots()
-    assert loss.plot_recovery(ax=ax) is ax
-    assert loss.assignments() is None
-    for result in (concentration(portfolio), tiers(portfolio)):
-        assert result.assignments().num_rows == to_arrow(result.frame).num_rows
+        assert getattr(result, picture)(ax=ax) is ax
 
 
 def test_exactly_ten_is_major_and_exactly_twenty_is_not_dependent(booked):

@@ -6,12 +6,20 @@ import pytest
 
 from crm_portfolio._frames import to_arrow
 from crm_portfolio._managed import stamp
-from crm_portfolio.analysis import Bands, Stability, TiersSettings, tiers
+from crm_portfolio.analysis import (
+    Bands,
+    NaturalBreaks,
+    Slices,
+    Stability,
+    TiersSettings,
+    tiers,
+)
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
 
 # One line in each month from January 2024 on; the period is that month alone.
 MONTH = Period.last_months(1)
+HUNDRED = Bands((100,))
 WAVERING = [95, 101, 99, 102, 98, 111, 95, 92, 89, 95]
 
 
@@ -32,10 +40,10 @@ def lines(**paths):
     ]
 
 
-def ruled(**stability) -> TiersSettings:
+def ruled(method=HUNDRED, **stability) -> TiersSettings:
     own = {"band_share": 0.1, "closes": 1, "dwell_months": 0}
     own |= {"replay_from": day(0)} | stability
-    return TiersSettings(period=MONTH, method=Bands((100,)), stability=Stability(**own))
+    return TiersSettings(period=MONTH, method=method, stability=Stability(**own))
 
 
 def row(result, account: str = "X"):
@@ -160,14 +168,17 @@ def test_a_pin_stands_above_all(invoiced):
     assert (found["tier"], found["is_pinned"]) == ("B", True)
 
 
-def test_a_fresh_machine_finds_the_same_as_one_that_ran_each_night(invoiced):
+@pytest.mark.parametrize("method", [HUNDRED, Slices(2), NaturalBreaks(2)])
+def test_a_fresh_machine_finds_the_same_as_one_that_ran_each_night(invoiced, method):
     """What each night left in the CRM changes nothing against a start from nothing."""
     paths = {"X": WAVERING, "Y": [120, 60, 60, 130, 130, 80, 80, 120, 40, 40]}
-    state: list[object] = ["X", "Y"]
+    paths |= {"Z": [400, 40, 400, 400, 90, 110, 90, 110, 400, 400]}
+    state: list[object] = [*paths]
+    rule = ruled(method, closes=2)
     for month in range(10):
         given = lines(**{who: path[: month + 1] for who, path in paths.items()})
-        nightly = tiers(invoiced(state, given, as_of=close(month)), ruled(closes=2))
-        fresh = tiers(invoiced(["X", "Y"], given, as_of=close(month)), ruled(closes=2))
+        nightly = tiers(invoiced(state, given, as_of=close(month)), rule)
+        fresh = tiers(invoiced([*paths], given, as_of=close(month)), rule)
         for who in paths:
             assert row(nightly, who)["tier"] == row(fresh, who)["tier"]
         state = [

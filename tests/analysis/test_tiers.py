@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pytest
@@ -9,8 +9,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_portfolio import samples
-from crm_portfolio._frames import to_arrow
-from crm_portfolio.analysis import Abc, Bands, Quantiles, Slices, TiersSettings, tiers
+from crm_portfolio._frames import from_arrow, to_arrow
+from crm_portfolio.analysis import (
+    Abc,
+    Bands,
+    NaturalBreaks,
+    Potential,
+    Quantiles,
+    Slices,
+    TiersSettings,
+    tiers,
+)
+from crm_portfolio.errors import SettingsError
+from crm_portfolio.portfolio import Portfolio
 
 BASE = dict(zip("ABCDEFGHIJ", [400, 250, 150, 80, 50, 30, 20, 10, 6, 4], strict=True))
 CLOSE = date(2026, 6, 30)
@@ -319,7 +330,7 @@ def test_the_firm_has_four_tiers_one_new_and_two_without_revenue():
     assert (found["A11"], found["A12"], found["A13"]) == ("new", "none", "none")
 
 
-METHODS = [Slices(4), Slices(2), Abc(), Quantiles(3), Bands((5, 2))]
+METHODS = [Slices(4), Slices(2), Abc(), Quantiles(3), Bands((5, 2)), NaturalBreaks(3)]
 lines_of_five = st.lists(
     st.tuples(st.sampled_from("ABCDE"), st.integers(-500, 900), st.integers(0, 700)),
     max_size=25,
@@ -372,3 +383,266 @@ def test_tiers_follow_revenue_and_keep_equals_together(yearly, amounts, method):
                 assert tier[one] <= tier[other]
     held_by_tiers = sum(row["revenue"] for row in to_arrow(result.tiers).to_pylist())
     assert held_by_tiers == pytest.approx(sum(amounts))
+
+
+@pytest.mark.parametrize(
+    ("method", "letters"),
+    [
+        (NaturalBreaks(3, scale="raw"), "ABBCCCCCCC"),
+        (NaturalBreaks(4, scale="raw"), "ABCCDDDDDD"),
+        (NaturalBreaks(4), "AAABBCCDDD"),
+    ],
+)
+def test_natural_breaks_cut_the_base_vector_as_printed(yearly, method, letters):
+    """[H] sheet 2.3, raw: breaks 4|80|250|400 and 4|50|150|250|400; by ratios below."""
+    result = tiers(yearly(BASE), by(method))
+    assert word(result) == letters
+    assert 0 < result.summary["goodness_of_fit"] < 1
+    assert result.params["settings"]["method"] == {
+        "kind": "NaturalBreaks",
+        "count": method.count,
+        "scale": method.scale,
+    }
+    code = {"raw": "tier_natural_raw", "log": "tier_natural_log"}[method.scale]
+    assert codes(result.reasons("A"))[0] == code
+
+
+def test_natural_breaks_are_told_with_how_many_there_can_be(yearly):
+    result = tiers(yearly(dict.fromkeys("ABCD", 50.0)), by(NaturalBreaks(2)))
+    assert word(result) == "AAAA"
+    assert codes(result.warnings) == ["fewer_tiers"]
+    assert result.summary["goodness_of_fit"] is None
+    assert tiers(yearly(BASE)).summary["goodness_of_fit"] is None
+
+
+WORKED = date(2026, 2, 2)
+
+
+def with_effort(portfolio, minutes: dict[str, float]):
+    effort = pa.table(
+        {
+            "account_id": [*minutes],
+            "worked_on": pa.array([WORKED] * len(minutes), pa.date32()),
+            "minutes": pa.array([*minutes.values()], pa.float64()),
+        }
+    )
+    return portfolio.with_tables(effort=effort)
+
+
+def test_each_tier_says_what_is_known_of_its_hours(yearly):
+    book = with_effort(yearly(BASE | {"Z": -1}), {"A": 90, "D": 60, "E": 30, "Z": 6})
+    result = tiers(book)
+    rows = {row["tier"]: row for row in to_arrow(result.tiers).to_pylist()}
+    told = {
+        name: (row["hours"], row["hours_known_count"]) for name, row in rows.items()
+    }
+    assert told == {
+        "A": (1.5, 1),
+        "B": (None, 0),
+        "C": (None, 0),
+        "D": (1.5, 2),
+        "new": (None, 0),
+        "none": (0.1, 1),
+    }
+    assert column(result, "hours")["B"] is None
+    assert column(result, "hours")["E"] == 0.5
+    assert result.summary["hours"] == {
+        "source": "effort",
+        "known_count": 4,
+        "total": 3.1,
+    }
+
+
+def test_without_notes_of_time_no_hours_are_known(yearly):
+    result = tiers(yearly(BASE))
+    assert set(column(result, "hours").values()) == {None}
+    assert result.summary["hours"] == {"source": None, "known_count": 0, "total": None}
+
+
+PROMISING = [  # revenue, turnover, employees, segment
+    ("A", 1000, 900, 90, "food"),
+    ("B", 400, 5_000, None, "steel"),
+    ("C", 300, None, 10, "food"),
+    ("D", 20, 100_000, 500, "food"),
+    ("E", 10, None, None, None),
+    ("F", 5, 10, 1, "steel"),
+]
+
+
+def promising(**more: pa.Table):
+    """A big value and five smaller ones, of known and unknown size."""
+    ids, amounts, turnover, employees, segment = zip(*PROMISING, strict=True)
+    return Portfolio.from_frames(
+        as_of=CLOSE,
+        currency="EUR",
+        account=pa.table(
+            {
+                "account_id": ids,
+                "account_turnover": pa.array(turnover, pa.float64()),
+                "employee_count": pa.array(employees, pa.int64()),
+                "segment": pa.array(segment, pa.string()),
+            }
+        ),
+        revenue_line=pa.table(
+            {
+                "line_id": ids,
+                "account_id": ids,
+                "booked_on": pa.array([date(2025, 8, 1)] * 6),
+                "amount": pa.array(amounts, pa.float64()),
+            }
+        ),
+        **more,
+    )
+
+
+def valued(method=Slices(2), *, growth=None, tables=None, **potential):
+    settings = TiersSettings(method=method, potential=Potential(**potential))
+    return tiers(promising(**(tables or {})), settings, growth=growth)
+
+
+def test_the_size_is_a_percentile_of_turnover_and_of_headcount():
+    """By hand: of 900, 5000, 100,000 and 10 the first is third; of 90, 10, 500, 1 second."""
+    size = column(valued(), "potential_size")
+    assert size["A"] == (0.375 + 0.625) / 2
+    assert size["B"] == 0.625  # its headcount is unknown, which pulls nowhere
+    assert size["D"] == 0.875
+    assert size["E"] is None
+
+
+def test_too_little_known_is_unknown_and_not_low():
+    """Sheet 2.4: size weighs .4, and below .5 the class is unknown."""
+    result = valued()
+    assert set(column(result, "potential").values()) == {"unknown"}
+    assert column(result, "potential_coverage")["A"] == 0.4
+    assert column(result, "potential_coverage")["E"] == 0
+    assert column(result, "potential_score")["E"] is None
+    assert {each.code: each.values for each in result.warnings}[
+        "potential_unknown"
+    ] == {"n": 6, "of": 6}
+
+
+def test_size_and_fit_make_a_potential():
+    """By hand: D .4·.875 + .1·1 over .5 = .9, high; F .4·.125 + 0 over .5 = .1, low."""
+    result = valued(core_segments=("food",))
+    assert column(result, "potential") == {
+        "A": "medium",
+        "B": "medium",
+        "C": "medium",
+        "D": "high",
+        "E": "unknown",
+        "F": "low",
+    }
+    assert column(result, "potential_score")["D"] == 0.9
+    assert column(result, "potential_score")["F"] == 0.1
+    assert column(result, "potential_fit") == {
+        **dict.fromkeys("ACD", 1.0),
+        **dict.fromkeys("BF", 0.0),
+        "E": None,
+    }
+
+
+def test_potential_moves_no_tier_and_is_not_there_unless_asked():
+    plain = tiers(promising(), by(Slices(2)))
+    assert "potential" not in to_arrow(plain.frame).column_names
+    assert plain.summary["potential"] is None
+    assert column(plain) == column(valued(core_segments=("food",)))
+
+
+def test_high_or_unknown_potential_is_looked_at_before_it_gets_the_least():
+    """Sheet 2.4: D and E of the last tier; F there is low, A is in the first."""
+    result = valued(core_segments=("food",))
+    assert word(result) == "ABBBBB"
+    assert [k for k, needs in column(result, "needs_review").items() if needs] == [
+        *"DE"
+    ]
+    assert "potential_review" in codes(result.reasons("D"))
+    assert "potential_review" not in codes(result.reasons("F"))
+    told = result.summary["potential"]
+    assert told["grid"][:2] == [
+        {"tier": "A", "low": 0, "medium": 1, "high": 0, "unknown": 0},
+        {"tier": "B", "low": 1, "medium": 2, "high": 1, "unknown": 1},
+    ]
+    assert (told["unknown_count"], told["review_count"]) == (1, 2)
+    assert told["known_counts"] == {
+        "size": 5,
+        "headroom": 0,
+        "growth": 0,
+        "engagement": 0,
+        "fit": 5,
+    }
+
+
+def test_the_room_in_a_wallet_comes_from_its_turnover_or_from_a_judgement():
+    """By hand: D spends 1 % of 100,000 here, 20 of 1000; of A we have 7 tenths."""
+    rating = pa.table(
+        {
+            "account_id": ["A"],
+            "criterion": ["share_of_wallet"],
+            "value": [7.0],
+            "rated_by": ["U1"],
+            "rated_on": pa.array([date(2026, 3, 1)]),
+        }
+    )
+    result = valued(wallet_share=0.01, tables={"rating": rating})
+    headroom = column(result, "potential_headroom")
+    assert headroom["D"] == 0.98
+    assert headroom["A"] == 0.3
+    assert headroom["B"] == 0  # it spends more here than the share says
+    assert headroom["C"] is None
+    wallet = next(r for r in result.reasons("A") if r.code == "potential_wallet")
+    assert wallet.values == {"by": "U1", "rated_on": date(2026, 3, 1)}
+    assert "potential_wallet" not in codes(result.reasons("D"))
+
+
+def test_the_growth_of_another_analysis_counts_where_it_is_given():
+    """By hand: F .4·.125 + .2·1 over .6 = .416667."""
+    result = valued(growth={"F": 1.0})
+    assert column(result, "potential_score")["F"] == pytest.approx(0.25 / 0.6)
+    assert column(result, "potential")["F"] == "medium"
+    assert column(result, "potential_growth")["A"] is None
+    with pytest.raises(SettingsError, match="growth names 'X', which is no account"):
+        valued(growth={"X": 0.5})
+    with pytest.raises(SettingsError, match="probability"):
+        valued(growth={"A": 1.5})
+
+
+def test_calls_from_their_side_count_by_their_rank():
+    day = datetime(2026, 6, 1, tzinfo=UTC)
+    calls = pa.table(
+        {
+            "activity_id": ["1", "2", "3"],
+            "account_id": ["E", "E", "F"],
+            "occurred_at": pa.array([day] * 3, pa.timestamp("us", "UTC")),
+            "direction": ["in", "in", "in"],
+        }
+    )
+    engagement = column(valued(tables={"activity": calls}), "potential_engagement")
+    assert engagement["E"] == pytest.approx(5.5 / 6, abs=1e-12)
+    assert engagement["F"] == pytest.approx(4.5 / 6, abs=1e-12)
+    assert engagement["A"] == pytest.approx(2 / 6, abs=1e-12)
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_the_potential_is_said_in_words(lang):
+    result = valued(core_segments=("food",), wallet_share=0.01)
+    said = {each: result.explain(each, lang=lang) for each in "DEF"}
+    words = {
+        "en": ("Potential: high, 0.91", "unknown, which is not low", "Potential: low"),
+        "fr": ("Potentiel : élevé, 0,91", "inconnu, ce qui", "Potentiel : faible"),
+    }
+    for each, expected in zip("DEF", words[lang], strict=True):
+        assert expected in said[each]
+
+
+def test_potential_is_the_same_to_the_byte_whatever_the_frames_are():
+    growth = {"F": 0.25, "A": 0.5}
+
+    def told(backend: str) -> str:
+        book = promising()
+        tables = {name: from_arrow(book[name], backend) for name in book.tables}
+        again = Portfolio.from_frames(as_of=CLOSE, currency="EUR", **tables)
+        own = TiersSettings(potential=Potential(core_segments=("food",)))
+        found = tiers(again, own, growth=growth).to_dict()
+        return json.dumps({k: v for k, v in found.items() if k != "params"})
+
+    assert told("pandas") == told("polars") == told("pyarrow")

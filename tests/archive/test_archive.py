@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from crm_portfolio.errors import (
     RefusedError,
     SettingsError,
 )
-from crm_portfolio.protocols import Change
+from crm_portfolio.protocols import Change, Org
 
 RUN = "0a1b2c3d4e5f"
 BEGIN = {
@@ -148,6 +149,49 @@ def test_runs_are_listed_oldest_first(tmp_path: Path) -> None:
         a_run(archive, run)
     assert archive.runs() == ("ffff", "aaaa", "cccc")
     assert Archive(tmp_path / "none").runs() == ()
+
+
+ORG = Org("salesforce", "00D1", True, "EUR", "UTC")
+
+
+def quiet(archive: Archive, *days: int) -> None:
+    for day in days:
+        told = {"as_of": date(2026, 7, day), "population": day}
+        archive.note_quiet(f"202607{day:02}-0a1b", ORG, **told)
+
+
+def test_a_night_that_wrote_nothing_is_a_line_and_no_run(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    quiet(archive, 1)
+    a_run(archive)
+    quiet(archive, 2, 3)
+    assert archive.runs() == archive.runs(ORG) == (RUN,)
+    found = archive.index(ORG)
+    assert [run.is_quiet for run in found] == [True, False, True, True]
+    last = found[-1]
+    assert (last.as_of, last.population) == (date(2026, 7, 3), 3)
+    assert (last.change_count, last.interrupted, last.undoes) == (0, "", "")
+    assert archive.index(attrs.evolve(ORG, is_sandbox=False)) == ()
+    # Whoever asks for a run that is not there is told of the last one that wrote.
+    with pytest.raises(SettingsError, match=f"its latest is '{RUN}'"):
+        archive.journal("20260703-0a1b")
+
+
+def test_a_year_of_quiet_nights_is_one_small_file(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    a_run(archive)
+    files = set(tmp_path.rglob("*"))
+    size = (archive.folder / "index.jsonl").stat().st_size
+    quiet(archive, *range(1, 32))
+    assert set(tmp_path.rglob("*")) == files
+    grown = (archive.folder / "index.jsonl").stat().st_size - size
+    assert grown / 31 * 365 < 256 * 1024
+
+
+def test_where_the_disk_refuses_a_quiet_night_says_so(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_text("a file")
+    with pytest.raises(SettingsError, match="cannot be used"):
+        quiet(Archive(tmp_path / "archive"), 1)
 
 
 @given(data=st.data())

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import attrs
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from crm_portfolio.archive import Archive
 from crm_portfolio.errors import DamagedFileError, SettingsError
+from crm_portfolio.protocols import Org
 
 INDEX = "index.jsonl"
 RUNS = ("ffff", "aaaa", "cccc")
@@ -202,6 +204,84 @@ def test_the_last_lines_of_the_index_dropped_are_found(copied: Archive) -> None:
         "index.jsonl line 4",
         "this line is missing",
     )
+
+
+class TestQuietNights:
+    """They have a line of the index each, and nothing else."""
+
+    @pytest.fixture
+    def calm(self, copied: Archive, short_run: Callable[..., None]) -> Archive:
+        """The three runs, two quiet nights, a run, and a quiet night."""
+        self.rest(copied, 1, 2)
+        short_run(copied, "next")
+        self.rest(copied, 3)
+        return copied
+
+    @staticmethod
+    def rest(archive: Archive, *days: int) -> None:
+        org = archive.index()[0].org
+        for day in days:
+            told = {"as_of": date(2026, 7, day), "population": 10}
+            archive.note_quiet(f"2026070{day}-0a1b", org, **told)
+
+    def test_are_counted(self, calm: Archive) -> None:
+        report = calm.verify()
+        assert report.exit_code == 0
+        assert [run.run_id for run in report.runs] == [*RUNS, "next"]
+        assert str(report).startswith(
+            "4 run(s), 24 segment(s), 3 quiet night(s) read\nall"
+        )
+        assert calm.verify("next").quiet_nights == 0
+
+    def test_alone_are_an_archive_too(self, calm: Archive, tmp_path: Path) -> None:
+        fresh = Archive(tmp_path / "fresh")
+        org = calm.index()[0].org
+        fresh.note_quiet("20260701-0a1b", org, as_of=date(2026, 7, 1), population=1)
+        assert fresh.verify().exit_code == 0
+        assert (fresh.runs(), len(fresh.index())) == ((), 1)
+
+    def test_changed_dropped_or_swapped_are_found(self, calm: Archive) -> None:
+        index = calm.folder / INDEX
+        lines = index.read_bytes().splitlines(keepends=True)
+        first = next(n for n, line in enumerate(lines) if b'"quiet"' in line)
+        other = lines[first].replace(b'"population":10', b'"population":90')
+        for spoiled in (
+            [*lines[:first], other, *lines[first + 1 :]],
+            [*lines[:first], *lines[first + 1 :]],
+            [*lines[:first], lines[first + 1], lines[first], *lines[first + 2 :]],
+        ):
+            index.write_bytes(b"".join(spoiled))
+            (damaged,) = calm.verify().damaged
+            assert damaged.file == f"{INDEX} line {first + 1}"
+            with pytest.raises(DamagedFileError, match="another folder"):
+                self.rest_after(calm)
+
+    @staticmethod
+    def rest_after(archive: Archive) -> None:
+        org = Archive(archive.folder).segments(RUNS[0])[0].content["org"]
+        told = {"as_of": date(2026, 7, 9), "population": 10}
+        archive.note_quiet("20260709-0a1b", Org(**org), **told)
+
+    def test_do_not_begin_an_index_anew(self, calm: Archive) -> None:
+        (calm.folder / INDEX).unlink()
+        with pytest.raises(DamagedFileError, match="index of the runs is missing"):
+            self.rest_after(calm)
+
+    def test_a_crash_in_their_line_is_no_alarm(self, calm: Archive) -> None:
+        index = calm.folder / INDEX
+        content = index.read_bytes()
+        last = content[:-1].rfind(b"\n") + 1
+        for length in (1, 40, len(content) - last - 1):
+            index.write_bytes(content[: last + length])
+            assert calm.verify().exit_code == 0
+            self.rest(calm, 4)
+            assert calm.verify().quiet_nights == 3
+
+    def test_are_of_a_version_that_older_libraries_refuse(self, calm: Archive) -> None:
+        """They would take the line for a run without a folder, and so for damage."""
+        lines = (calm.folder / INDEX).read_bytes().splitlines()
+        versions = {(b'"quiet"' in line, b'"version":2' in line) for line in lines}
+        assert versions == {(True, True), (False, False)}
 
 
 def test_two_swapped_runs_are_found(copied: Archive) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crm_portfolio import samples
+from crm_portfolio._analyse import analyse as analyse_portfolio
 from crm_portfolio.portfolio import Portfolio
 
 
@@ -24,7 +25,7 @@ def test_json_is_one_object_by_the_name_of_the_analysis(shell, firm) -> None:
     result = shell("analyse", firm, "--output", "json")
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
-    assert list(found) == ["concentration", "tiers", "loss_scenario"]
+    assert list(found) == list(analyse_portfolio(samples.firm()))
     keys = {"summary", "params", "coverage", "warnings", "rejected", "frame"}
     assert all(keys <= set(each) for each in found.values())
     tiers = {row["account_id"]: row["tier"] for row in found["tiers"]["frame"]}
@@ -121,3 +122,52 @@ def test_hostile_names_are_inert(shell, tmp_path, output: str) -> None:
         assert not any(
             cell.startswith("=") for row in rows for cell in row.values() if cell
         )
+
+
+@pytest.fixture
+def two_rules(tmp_path) -> tuple[Path, Path]:
+    new, old = tmp_path / "new.toml", tmp_path / "old.toml"
+    new.write_text('[tiers]\nmethod = "quantiles"\n', encoding="utf-8")
+    old.write_text('[tiers]\nmethod = "slices"\n', encoding="utf-8")
+    return new, old
+
+
+def test_against_other_settings_it_says_who_moves_and_why(shell, firm, two_rules):
+    new, old = two_rules
+    result = shell("analyse", firm, "tiers", "--settings", new, "--against", old)
+    assert result.exit_code == 0, result.stderr
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["settings.method.kind", "Slices", "Quantiles"] in lines
+    assert ["A", "1", "3", "260,000", "454,000"] in lines
+    assert ["B", "A", "2"] in lines
+    assert ["A05", "Cobalt", "Machines", "B", "A", "98,000"] in lines
+    why = next(line for line in result.stdout.splitlines() if line.startswith("A05: "))
+    assert why.endswith("2nd of 10 accounts, in 4 groups of about equal number.")
+    assert "nobody noted hours" in result.stderr
+    tables = result.stdout.split("A05: ")[0].splitlines()
+    assert max(map(len, tables)) <= 80
+
+
+def test_the_comparison_comes_as_csv_and_as_json_too(shell, firm, two_rules):
+    new, old = two_rules
+    asked = ("analyse", firm, "tiers", "--settings", new, "--against", old, "--output")
+    rows = list(csv.DictReader(io.StringIO(shell(*asked, "csv").stdout)))
+    assert [row["account_id"] for row in rows] == [
+        *("A03", "A05", "A06", "A07", "A08", "A10")
+    ]
+    assert (rows[1]["before"], rows[1]["after"]) == ("B", "A")
+    assert rows[1]["why"].startswith("Tier A: 98,000")
+    found = json.loads(shell(*asked, "json").stdout)["tiers"]
+    assert found["groups"][0]["revenue_after"] == 454_000
+    assert found["changed"]["settings.method.kind"]["before"] == "Slices"
+
+
+def test_the_same_settings_on_both_sides_move_nobody(shell, firm, two_rules):
+    new, _ = two_rules
+    asked = ("analyse", firm, "--settings", new, "--against", new)
+    result = shell(*asked, "concentration", "tiers")
+    assert result.exit_code == 0, result.stderr
+    assert "tiers: the two files of settings say the same about it." in result.stderr
+    found = json.loads(shell(*asked, "--output", "json").stdout)
+    assert {"concentration", "tiers"} <= set(found)
+    assert not any(each["frame"] for each in found.values())

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from crm_portfolio import connect, setup
 from crm_portfolio.cli._run import gravest
-from crm_portfolio.simulator import Fault
+from crm_portfolio.simulator import Fault, Salesforce
 
 AS_OF = "2026-06-30"
 NIGHT = """
@@ -168,18 +169,51 @@ class TestSeveralOrgs:
             monkeypatch.setenv(f"WEST_{name}", value)
         return ready
 
-    def test_each_named_org_has_its_night(self, west, night, tmp_path):
+    def test_each_named_org_has_its_night(
+        self, west, night, tmp_path, book, monkeypatch
+    ):
         text = self.ORGS.replace('folder = "books/only"\n', "").replace(
-            "[orgs.east]\n", '[orgs.east]\nfolder = "books/east"\n'
+            "[orgs.east]\n",
+            '[orgs.east]\nfolder = "books/east"\nenvironment = "EAST_"\n',
         )
-        result = night("west", "east", "--log", "json", text=text)
+        with Salesforce(book.tables, currency="EUR", is_sandbox=False) as east:
+            setup(connect("salesforce", environment=east.environment), dry_run=False)
+            for name, value in east.environment.items():
+                monkeypatch.setenv(f"EAST_{name}", value)
+            before = west.snapshot(), east.snapshot()
+            result = night("west", "east", "--log", "json", text=text)
+            assert before[0] != west.snapshot()
+            assert before[1] != east.snapshot()
         assert result.exit_code == 0, result.stderr
         assert [e["name"] for e in events(result) if e["event"] == "ended"] == [
             "west",
             "east",
         ]
         assert status(tmp_path, "west")["plan_id"]
-        assert status(tmp_path, "east")["changes"] == 0
+        assert status(tmp_path, "east")["counts"]["written"] > 60
+
+    @pytest.mark.parametrize("log", ["json", "text"])
+    def test_two_names_of_one_org_have_one_night(self, west, night, tmp_path, log):
+        result = night("west", "east", "--log", log, text=self.ORGS)
+        assert result.exit_code == 2
+        said = " ".join(result.stderr.split())
+        assert "[orgs.east] reaches salesforce org 00D" in said
+        assert "so does [orgs.west]" in said
+        west_told, east_told = status(tmp_path, "west"), status(tmp_path, "east")
+        assert (west_told["exit_code"], east_told["exit_code"]) == (0, 2)
+        assert east_told["error"] == "SettingsError"
+        assert not (tmp_path / "books" / "only" / "east").exists()
+        if log == "json":
+            told = [e["event"] for e in events(result) if e["name"] == "east"]
+            assert told == ["failed"]
+
+    def test_the_org_of_a_night_that_failed_is_not_visited_by_its_other_name(
+        self, west, night, ready, tmp_path
+    ):
+        ready.fault(Fault(at_call=ready.api_calls + 6, kind="over_quota"))
+        result = night("west", "east", "--log", "json", text=self.ORGS)
+        codes = [status(tmp_path, name)["exit_code"] for name in ("west", "east")]
+        assert (codes, result.exit_code) == ([5, 2], 2)
 
     def test_an_org_that_fails_does_not_stop_the_others(
         self, west, night, monkeypatch, tmp_path

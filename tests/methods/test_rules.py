@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from crm_portfolio._methods import _rules
-from crm_portfolio._methods._rules import Abc, Bands, Quantiles, Slices
+from crm_portfolio._methods._rules import (
+    Abc,
+    Bands,
+    NaturalBreaks,
+    Quantiles,
+    Slices,
+)
 from crm_portfolio.errors import SettingsError
 
 BASE = np.array([400, 250, 150, 80, 50, 30, 20, 10, 6, 4])
@@ -30,6 +36,33 @@ def test_the_imbalance_is_the_furthest_slice_from_an_equal_part():
 def test_slices_make_fewer_tiers_where_there_are_too_few_amounts():
     assert cut(Slices(4), [50, 50, 30]).made == 2
     assert cut(Slices(4), []).made == 0
+
+
+def test_natural_breaks_say_how_well_they_fit():
+    """[H] sheet 2.3, BASE on the raw scale, k = 4: edges 400, 250, 80 and 4."""
+    found = cut(NaturalBreaks(4, scale="raw"))
+    assert found.edge == (400, 250, 80, 4)
+    within = 70**2 / 2 + sum((each - 20) ** 2 for each in (50, 30, 20, 10, 6, 4))
+    assert found.fit == pytest.approx(1 - within / 155_352)
+    assert cut(Slices(4)).fit is None
+
+
+def test_natural_breaks_go_by_ratios_unless_told_otherwise():
+    amounts = [1000, 600, 100, 90, 10, 9]
+    assert cut(NaturalBreaks(3), amounts).group.tolist() == [0, 0, 1, 1, 2, 2]
+    raw = cut(NaturalBreaks(3, scale="raw"), amounts)
+    assert raw.group.tolist() == [0, 1, 2, 2, 2, 2]
+
+
+def test_natural_breaks_make_fewer_tiers_where_there_are_too_few_amounts():
+    assert cut(NaturalBreaks(4), [50, 50, 30]).made == 2
+    assert cut(NaturalBreaks(4), [5, 5]).fit is None
+    assert cut(NaturalBreaks(4), []).made == 0
+
+
+def test_a_scale_nobody_knows_is_told_the_known_ones():
+    with pytest.raises(SettingsError, match="'log' or 'raw', not 'linear'"):
+        NaturalBreaks(scale="linear")  # type: ignore[arg-type]
 
 
 def test_quantiles_may_leave_a_tier_empty():

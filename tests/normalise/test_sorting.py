@@ -19,6 +19,7 @@ from crm_portfolio._normalise import (
     hashed,
     in_order_by_columns,
 )
+from crm_portfolio._normalise._keys import SortedHashes
 
 WORD = st.none() | st.text(max_size=3) | st.sampled_from(["a", "b", "c"])
 
@@ -97,6 +98,31 @@ def test_a_column_at_a_time_gives_the_same_order(
     assert both.combine_chunks().equals(wanted.combine_chunks())
 
 
+@given(
+    count=st.integers(2, 300),
+    places=st.lists(st.integers(0, 17), min_size=1, max_size=10, unique=True),
+    odd=st.integers(0, 299),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=100)
+def test_ids_of_which_one_alone_differs_early_are_in_order(
+    count: int, places: list[int], odd: int, seed: int
+) -> None:
+    chance = random.Random(seed)
+    ids = [
+        "".join("bm"[n >> p & 1] for p in range(10)).ljust(18, "b")
+        for n in range(count)
+    ]
+    chance.shuffle(ids)
+    letters = list(ids[odd % count])
+    for place in places:
+        letters[place] = "a"
+    ids[odd % count] = "".join(letters)
+    found = in_order_by_columns(rows(ids), ["key"])
+    assert found["key"].to_pylist() == sorted(ids)
+    assert [ids[row] for row in found["row"].to_pylist()] == sorted(ids)
+
+
 def test_a_hash_knows_neither_where_a_text_stands_nor_what_is_beside_it() -> None:
     texts = ["", "a", "a\0", "aa", "abcdefgh", "abcdefghi", "é", "x" * 1_000, "a"]
     whole = hashed(pa.array(texts))
@@ -105,6 +131,27 @@ def test_a_hash_knows_neither_where_a_text_stands_nor_what_is_beside_it() -> Non
     assert hashed(pieces).tolist() == whole.tolist()
     assert len(set(whole.tolist())) == len(texts) - 1
     assert whole[1] == whole[8]
+
+
+@given(st.integers(1, 30).flatmap(lambda n: st.lists(st.text("aé0", min_size=n))))
+def test_texts_of_one_length_have_the_hashes_they_have_among_others(
+    texts: list[str],
+) -> None:
+    alike = [text for text in texts if len(text.encode()) == len(texts[0].encode())]
+    among = hashed(pa.array(["", *alike, None, "another"]))
+    assert hashed(pa.array(alike, pa.string())).tolist() == among[1:-2].tolist()
+
+
+@given(
+    known=st.lists(st.integers(0, 40) | st.integers(0, 2**64 - 1), max_size=50),
+    asked=st.lists(st.integers(0, 40) | st.just(2**64 - 1), max_size=50),
+)
+def test_a_hash_is_found_where_it_stands(known: list[int], asked: list[int]) -> None:
+    hashes = np.array(known, np.uint64)
+    wanted = np.array([*asked, *known], np.uint64)
+    found = SortedHashes(hashes).places_of(wanted).tolist()
+    for hash_, place in zip(wanted.tolist(), found, strict=True):
+        assert known[place] == hash_ if place >= 0 else hash_ not in known
 
 
 def test_ids_that_differ_a_little_have_hashes_that_differ_a_lot() -> None:

@@ -46,7 +46,12 @@ WON: Mapping[str, Mapping[str, Any]] = {
         "closedate": "2017-12-27T12:00:00Z",
     },
 }
-OURS = ("tier", "tier_since_on", "portfolio_rank", "revenue_share", "dependence")
+# What changes when the books close, and not before: risk is told of as time goes by.
+AT_A_CLOSE = ("concentration", "tiers", "succession")
+OURS = (
+    *("tier", "tier_since_on", "portfolio_rank", "revenue_share", "dependence"),
+    "rising",
+)
 EDITED, PINNED, DELETED = "Acme Corporation", "Bioholding", "Cancity"
 WINNER, LOSER = "Codehow", "Conecom"
 
@@ -130,7 +135,10 @@ def firm(
     folder = maven_folder(source, place / "maven")
     settings = Settings(
         sync=SyncSettings(
-            crm=vendor, folder=str(place / "book"), archive=str(place / "runs")
+            crm=vendor,
+            folder=str(place / "book"),
+            archive=str(place / "runs"),
+            analyses=AT_A_CLOSE,
         ),
         limits=Limits(settle_seconds=0),
     )
@@ -207,7 +215,7 @@ def test_the_first_night_fills_our_fields_of_every_account(
     first = nights["first"]
     assert first.written == dict.fromkeys((*OURS, "portfolio_stamp"), 85)
     assert first.run.journal is not None
-    assert first.run.journal.counts == {"written": 6 * 85}
+    assert first.run.journal.counts == {"written": 7 * 85}
 
 
 @pytest.mark.parametrize("name", QUIET)
@@ -310,6 +318,7 @@ def test_the_books_close_with_what_was_won_before_the_last_day_of_the_year(
         "portfolio_rank": 77,
         "portfolio_stamp": 84,
         "revenue_share": 84,
+        "rising": 4,  # into the lower half of the tiers, or out of it
         "tier": 9,
         "tier_since_on": 9,
     }

@@ -33,6 +33,9 @@ VALUE: dict[str, st.SearchStrategy[Any]] = {
     "portfolio_rank": st.sampled_from([None, 1, 2]),
     "revenue_share": st.sampled_from([None, 0.25, 0.5]),
     "dependence": st.sampled_from([None, "none", "major"]),
+    "rising": st.sampled_from([None, "yes", "no"]),
+    "risk_level": st.sampled_from([None, "low", "critical"]),
+    "risk_reasons": st.sampled_from([None, "Silent since 1 May 2026."]),
 }
 OURS = st.fixed_dictionaries(VALUE)
 EDITS = st.fixed_dictionaries({}, optional={**VALUE, STAMP: st.none()})

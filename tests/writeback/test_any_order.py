@@ -12,7 +12,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -156,6 +156,7 @@ EDIT = st.one_of(
     st.fixed_dictionaries({"portfolio_rank": st.none() | st.integers(1_000, 9_999)}),
     st.just({"tier_since_on": date(2020, 2, 29), "tier": "D"}),
     st.just({STAMP: None}),
+    st.just(dict.fromkeys(MANAGED)),
 )
 DEED = st.one_of(
     st.sampled_from(["delete", "merge"]),
@@ -380,9 +381,12 @@ class Story(RuleBasedStateMachine):
         doings: Who changed accounts, in order: a plan's id, or nothing for people.
         began: The org before the first apply of each run, and its place in the doings.
         whole: The plans that take back all of a run.
+        made: The place in the doings where each plan that takes back was made.
         unsaid: What people set while a plan was applied, and it has yet to report.
         replaced: What people had set where a plan wrote, by the plan's id.
         brought: Where a plan, by its id, brought back what people had set.
+        left: Whether our runs have left something on an account; None: nobody can tell.
+        left_before: The same before each run, by the plan's id.
     """
 
     stage: ClassVar[Stage]
@@ -405,9 +409,12 @@ class Story(RuleBasedStateMachine):
         self.doings: list[str] = []
         self.began: dict[str, tuple[Any, int]] = {}
         self.whole: set[str] = set()
+        self.made: dict[str, int] = {}
         self.unsaid: dict[tuple[str, Key], Value] = {}
         self.replaced: dict[tuple[str, Key], Value] = {}
         self.brought: set[tuple[str, Key]] = set()
+        self.left: dict[str, bool | None] = {}
+        self.left_before: dict[tuple[str, str], bool | None] = {}
 
     # People
 
@@ -445,8 +452,16 @@ class Story(RuleBasedStateMachine):
         self.theirs = {
             (record_id, column): value
             for (record_id, column), value in self.theirs.items()
-            if record_id in now and is_theirs(now[record_id])
+            if record_id in now and self.is_theirs(record_id, now[record_id])
         }
+
+    def is_theirs(self, record_id: str, row: Mapping[str, Value]) -> bool:
+        """Whether it can be seen that a person was here, from the archive if need be."""
+        if is_bare(row):
+            return self.left.get(record_id, False) is True
+        if row[STAMP] is None:
+            return True
+        return not is_own(str(row[STAMP]), row)
 
     @property
     def alive(self) -> set[str]:
@@ -504,8 +519,13 @@ class Story(RuleBasedStateMachine):
         reported = {each.record_id for each in made.edited}
         self.seen["edits reported"] += len(reported)
         if book is None:
+            rows = self.stage.rows(self.stage.snapshot())
             edited = {record_id for record_id, _ in self.theirs}
-            assert edited & {self.ids[n] for n in values} <= reported
+            for record_id in edited & {self.ids[n] for n in values}:
+                is_emptied = is_bare(rows[record_id])
+                is_left = set(values[self.ids.index(record_id)].values()) <= {None}
+                assert record_id in reported or (is_emptied and is_left)
+                self.seen["emptied and reported"] += is_emptied and not is_left
         if is_applied:
             self.applied(made, trouble)
 
@@ -539,6 +559,7 @@ class Story(RuleBasedStateMachine):
         made = self.reading(lambda: undo(journal, self.stage.reach(), **more))
         self.plans.append(made)
         self.whole |= {made.id} if columns is None else set()
+        self.made.setdefault(made.id, len(self.doings))
         self.takes_back(journal, made, columns)
         if is_applied:
             self.applied(made, trouble)
@@ -656,6 +677,7 @@ class Story(RuleBasedStateMachine):
         self.doings += [""] if meanwhile else []
         if was != now:
             self.doings.append(chosen.id)
+        self.leaves(chosen, journal)
         self.people_hear_of(chosen, journal, was, now, meanwhile)
         if journal is not None and journal.exit_code == 0:
             self.exactly_restored(chosen, after)
@@ -757,7 +779,7 @@ class Story(RuleBasedStateMachine):
                 self.seen["edits overwritten"] += 1
                 self.replaced[chosen.id, (record_id, column)] = value
                 del self.theirs[record_id, column]
-            elif not is_theirs(now[record_id]):
+            elif not self.is_theirs(record_id, now[record_id]):
                 # Or an old stamp of ours is back, by an undo or by the person's hand.
                 is_back = bool(chosen.header.undoes) or record_id in met
                 # Or the person set just what the plan holds, and its journal says so.
@@ -770,6 +792,29 @@ class Story(RuleBasedStateMachine):
         self.people_were_there(chosen, was, now, meanwhile)
         self.nothing_is_left_unsaid(chosen, journal)
 
+    def leaves(self, chosen: Plan, journal: Journal | None) -> None:
+        """Remember on which accounts something of ours now is, as far as that is sure."""
+        states = {e.key: e.state for e in journal.entries} if journal else {}
+        wrote: defaultdict[str, list[Change]] = defaultdict(list)
+        for change in journal.touched if journal else ():
+            wrote[change.record_id].append(change)
+        for record_id, changes in wrote.items():
+            known = self.left.get(record_id, False)
+            self.left_before.setdefault((chosen.id, record_id), known)
+            keys = {(change.record_id, change.column) for change in changes}
+            if not {states[key] for key in keys} <= {
+                "written",
+                "overwritten_in_window",
+            }:
+                self.left[record_id] = None
+            elif chosen.header.undoes:
+                back_to = self.left_before.get((chosen.header.undoes, record_id))
+                self.left[record_id] = back_to if chosen.id in self.whole else None
+            elif any(change.after is not None for change in changes):
+                self.left[record_id] = True
+            elif (record_id, STAMP) in keys:  # our own results emptied it
+                self.left[record_id] = False
+
     def brought_back(self, chosen: Plan, now: Rows) -> dict[Key, Value]:
         """What people had set before the run that this plan takes back."""
         return {
@@ -778,7 +823,7 @@ class Story(RuleBasedStateMachine):
             if plan_id == chosen.header.undoes
             and key[0] in now
             and now[key[0]][key[1]] == value
-            and is_theirs(now[key[0]])
+            and self.is_theirs(key[0], now[key[0]])
         }
 
     def people_were_there(
@@ -790,7 +835,7 @@ class Story(RuleBasedStateMachine):
                 continue
             if now[record_id][column] != value:
                 self.unsaid[chosen.id, key] = value
-            elif is_theirs(now[record_id]):
+            elif self.is_theirs(record_id, now[record_id]):
                 self.theirs[key] = value
 
     def nothing_is_left_unsaid(self, chosen: Plan, journal: Journal | None) -> None:
@@ -843,7 +888,8 @@ class Story(RuleBasedStateMachine):
     def exactly_restored(self, chosen: Plan, after: Mapping[str, Any]) -> None:
         """Where nobody came between, the org is as it was before the run."""
         undone = chosen.header.undoes
-        if not undone or chosen.edited:
+        # The run may have gone on since the plan that takes it back was made.
+        if not undone or chosen.edited or undone in self.doings[self.made[chosen.id] :]:
             return
         before, place = self.began[undone]
         if chosen.id in self.whole and set(self.doings[place:]) <= {undone, chosen.id}:
@@ -851,11 +897,8 @@ class Story(RuleBasedStateMachine):
             self.seen["restored exactly"] += 1
 
 
-def is_theirs(row: Mapping[str, Value]) -> bool:
-    """Whether anybody can see that a person was here; an emptied account is a new one."""
-    if row[STAMP] is None:
-        return any(row[column] is not None for column in VALUES)
-    return not is_own(str(row[STAMP]), row)
+def is_bare(row: Mapping[str, Value]) -> bool:
+    return all(row[column] is None for column in MANAGED)
 
 
 MUST_BE_SEEN = {
@@ -870,6 +913,7 @@ MUST_BE_SEEN = {
     "killed",
     "resumed",
     "edits reported",
+    "emptied and reported",
     "undone",
     "written",
     "stale",

@@ -312,7 +312,7 @@ def test_fields_the_org_lacks_are_named_with_the_way_to_get_them(
             as_of=date(2026, 6, 30), currency="EUR", account=tables["account"]
         )
         with pytest.raises(
-            FieldNotFoundError, match=r"'tier'.*8 more are missing.*setup"
+            FieldNotFoundError, match=r"'tier'.*11 more are missing.*setup"
         ):
             plan([result], crm, held=portfolio)
 

@@ -56,6 +56,7 @@ TEXTS = st.one_of(
 VALUE: Mapping[str, st.SearchStrategy[Any]] = {
     "tier": TEXTS,
     "dependence": TEXTS,
+    "risk_reasons": TEXTS,
     "tier_since_on": st.dates(date(1990, 1, 1), date(2099, 12, 31)),
     "portfolio_rank": st.integers(0, 10**6),
     "revenue_share": st.one_of(

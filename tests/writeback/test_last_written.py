@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -8,10 +8,13 @@ import attrs
 import pytest
 
 from crm_portfolio import writeback
-from crm_portfolio.archive import Archive
+from crm_portfolio.archive import Archive, Journal
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import DamagedFileError, SettingsError
-from crm_portfolio.writeback import last_values, last_written, plan
+from crm_portfolio.protocols import Value
+from crm_portfolio.writeback import last_values, last_written, plan, undo
+from crm_portfolio.writeback._held import read_rows
+from crm_portfolio.writeback._journal import Recorder
 
 Wanted = Callable[..., Any]
 # Nothing settles by itself here.
@@ -60,7 +63,8 @@ class TestLastValues:
         )
         for night in nights:
             last = apply(plan([wanted(night)], crm), crm, archive=archive).run_id
-        found = last_values(archive, crm.org(), ids[:2] + ids[5:6])
+        rows = read_rows(crm, ids[:2] + ids[5:6])
+        found = last_values(archive, crm.org(), rows)
         assert {k: v for k, v in found[ids[0]].items() if k != "portfolio_stamp"} == {
             "tier": "B",
             "portfolio_rank": 1,
@@ -74,16 +78,75 @@ class TestLastValues:
     ) -> None:
         apply(plan([wanted({ids[0]: {"tier": "A"}})], crm), crm, archive=archive)
         other = attrs.evolve(crm.org(), is_sandbox=not crm.org().is_sandbox)
-        assert last_values(archive, other, ids[:1]) == {ids[0]: {}}
+        assert last_values(archive, other, read_rows(crm, ids[:1])) == {ids[0]: {}}
 
-    def test_runs_before_the_first_fill_of_all_of_them_are_not_read(
+    def test_only_runs_that_wrote_one_of_them_are_read_back_to_their_first_fill(
         self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
     ) -> None:
-        early = apply(
-            plan([wanted({ids[0]: {"tier": "A"}})], crm), crm, archive=archive
+        nights = (ids[0], "A"), (ids[1], "A"), (ids[0], "B"), (ids[1], "B")
+        early, first, other, second = (
+            apply(plan([wanted({one: {"tier": tier}})], crm), crm, archive=archive)
+            for one, tier in nights
         )
-        apply(plan([wanted({ids[1]: {"tier": "A"}})], crm), crm, archive=archive)
-        (archive.folder / "runs" / early.run_id / "000002.json").write_bytes(b"{}")
-        assert last_values(archive, crm.org(), ids[1:2])[ids[1]]["tier"] == "A"
+        for run in (early, other):
+            (archive.folder / "runs" / run.run_id / "000002.json").write_bytes(b"{}")
+        rows = read_rows(crm, ids)
+        left = last_values(archive, crm.org(), {ids[1]: rows[ids[1]]})
+        assert left[ids[1]]["tier"] == "B"
+        assert archive.runs()[-1] == second.run_id != first.run_id
         with pytest.raises(DamagedFileError):
-            last_values(archive, crm.org(), ids[:1])
+            last_values(archive, crm.org(), {ids[0]: rows[ids[0]]})
+        # Who was never written is in no plan: nothing is read for them.
+        assert last_values(archive, crm.org(), {ids[5]: rows[ids[5]]}) == {ids[5]: {}}
+
+    def test_a_plan_that_was_altered_is_not_passed_over(
+        self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
+    ) -> None:
+        run = apply(plan([wanted({ids[0]: {"tier": "A"}})], crm), crm, archive=archive)
+        kept = archive.folder / "runs" / run.run_id / "plan.jsonl"
+        kept.write_bytes(kept.read_bytes().replace(b'"record_id":"', b'"record_id":'))
+        with pytest.raises(DamagedFileError):
+            last_values(archive, crm.org(), read_rows(crm, ids[:1]))
+
+    def test_what_may_never_have_arrived_counts_only_where_it_stands(
+        self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
+    ) -> None:
+        def cut_off(tier: str) -> None:
+            proposal = plan([wanted({ids[0]: {"tier": tier}})], crm)
+            recorder = Recorder.begin(archive, proposal)
+            recorder.intend([planned.change for planned in proposal.changes], [])
+
+        cut_off("A")
+        empty = read_rows(crm, ids[:1])
+        assert last_values(archive, crm.org(), empty) == {ids[0]: {}}
+        apply(plan([wanted({ids[0]: {"tier": "B"}})], crm), crm, archive=archive)
+        cut_off("C")
+        (row,) = read_rows(crm, ids[:1]).values()
+        for stands, ours in (("B", "B"), ("C", "C"), ("D", "B"), (None, "B")):
+            left = last_values(archive, crm.org(), {ids[0]: {**row, "tier": stands}})
+            assert left[ids[0]]["tier"] == ours
+
+    def test_what_was_taken_back_is_as_before_and_brought_again_as_after(
+        self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
+    ) -> None:
+        def left() -> Mapping[str, Value]:
+            return last_values(archive, crm.org(), read_rows(crm, ids[:1]))[ids[0]]
+
+        def back(run: Journal) -> Journal:
+            return apply(undo(run, crm), crm, archive=archive)
+
+        both = {ids[0]: {"tier": "A", "portfolio_rank": 1}}
+        first = apply(plan([wanted(both)], crm), crm, archive=archive)
+        after_first = left()
+        second = apply(
+            plan([wanted({ids[0]: {"tier": "B"}})], crm), crm, archive=archive
+        )
+        after_second = left()
+        undone = back(second)
+        assert left() == after_first
+        again = back(undone)
+        assert left() == after_second
+        back(again)
+        assert left() == after_first
+        back(first)
+        assert left() == {}

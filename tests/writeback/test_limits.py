@@ -241,6 +241,12 @@ class TestWhatWentIn:
             ("unknown", "tier", 51, 50, 100)
         ]
 
+    def test_nothing_needs_to_be_known_of_the_risk_of_who_never_bought(self) -> None:
+        assert about(100, unknown={"risk_level": 100}) == []
+
+    def test_what_a_young_book_cannot_know_may_be_unknown_of_all(self) -> None:
+        assert about(100, unknown={"rising": 100}) == []
+
     def test_ten_values_may_always_be_unknown(self) -> None:
         assert about(11, unknown={"tier": 10}) == []
         assert about(11, unknown={"tier": 11}) == [("unknown", "tier", 11, 10, 11)]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
 
 from crm_portfolio import simulator
 from crm_portfolio._managed import STAMP, VALUES, is_own, run_of, stamp
-from crm_portfolio.archive import Archive
+from crm_portfolio._pull import PullSettings, pull_into
+from crm_portfolio.archive import Archive, Journal
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.protocols import Change, Value
 from crm_portfolio.writeback import (
@@ -26,6 +27,7 @@ from crm_portfolio.writeback import (
     undo,
 )
 from crm_portfolio.writeback._held import Row
+from crm_portfolio.writeback._journal import Recorder
 from crm_portfolio.writeback._people import (
     Edits,
     ended_pin,
@@ -50,6 +52,9 @@ BLANK: dict[str, Value] = dict.fromkeys(
         "portfolio_rank",
         "revenue_share",
         "dependence",
+        "rising",
+        "risk_level",
+        "risk_reasons",
         STAMP,
         "tier_pinned",
         "tier_pinned_until_on",
@@ -365,6 +370,182 @@ class TestPolicies:
         now = held(account)
         assert is_own(now.pop(STAMP), now)
         assert night(THEN).edited == ()
+
+
+class TestAnEmptiedAccount:
+    """On the account nothing stands; only the archive knows that something did."""
+
+    COLUMNS = ("dependence", "portfolio_rank", "portfolio_stamp", "tier")
+    EMPTY: ClassVar = dict.fromkeys(COLUMNS)
+
+    def test_it_is_edited_and_kept(
+        self, account: str, night: Callable[..., Plan], edit: Edit, held: Held
+    ) -> None:
+        night(FIRST)
+        edit(account, **self.EMPTY)
+        proposal = night(THEN)
+        differing = ("dependence", "portfolio_rank", "tier")
+        assert proposal.edited == (Edited(account, differing, self.COLUMNS),)
+        assert proposal.changes == ()
+        assert "portfolio_rank portfolio_stamp tier kept)" in str(proposal)
+        assert held(account) == {}
+
+    def test_without_the_archive_it_is_a_new_one(
+        self,
+        crm: Salesforce,
+        wanted: Wanted,
+        account: str,
+        night: Callable[..., Plan],
+        edit: Edit,
+    ) -> None:
+        night(FIRST)
+        edit(account, **self.EMPTY)
+        proposal = plan([wanted({account: THEN})], crm)
+        assert proposal.edited == ()
+        assert proposal.counts == {}
+        assert sum(proposal.first_fills.values()) == 4
+
+    def test_overwriting_it_is_no_first_fill_and_the_limits_hold(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        wanted: Wanted,
+        ids: list[str],
+        account: str,
+        night: Callable[..., Plan],
+        edit: Edit,
+    ) -> None:
+        night(FIRST)
+        edit(account, **self.EMPTY)
+        given = {"archive": archive, "policy": OVERWRITE}
+        result = wanted({ids[1]: FIRST, account: THEN})
+        proposal = plan([result], crm, limits=Limits(max_changes=0), **given)
+        assert dict(proposal.counts) == dict.fromkeys(self.COLUMNS, 1)
+        assert dict(proposal.first_fills) == dict.fromkeys(self.COLUMNS, 1)
+        assert {refusal.rule for refusal in proposal.refusals} == {"changed"}
+        assert Plan.from_bytes(proposal.to_bytes(), "plan") == proposal
+
+    def test_once_overwritten_it_is_ours_again(
+        self, account: str, night: Callable[..., Plan], edit: Edit, held: Held
+    ) -> None:
+        night(FIRST)
+        edit(account, **self.EMPTY)
+        night(THEN, OVERWRITE)
+        now = held(account)
+        assert is_own(now.pop(STAMP), now)
+        assert (night(THEN).edited, night(FIRST).edited) == ((), ())
+
+    def test_a_field_written_beside_it_leaves_the_others_to_the_person(
+        self, account: str, night: Callable[..., Plan], edit: Edit, held: Held
+    ) -> None:
+        night(FIRST)
+        edit(account, **self.EMPTY)
+        assert changed(night({"tier": "B"}, OVERWRITE)) == {"tier": "B"}
+        (found,) = night(THEN).edited
+        assert found.edited == ("dependence", "portfolio_rank")
+        assert held(account)["tier"] == "B"
+
+    def test_a_run_that_is_taken_back_leaves_a_new_account(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        account: str,
+        night: Callable[..., Plan],
+    ) -> None:
+        run = night(FIRST)
+        apply(undo(archive.journal(run.id), crm, limits=AT_ONCE), crm, archive=archive)
+        proposal = night(THEN)
+        assert proposal.edited == ()
+        assert changed(proposal) == THEN
+
+    def test_what_a_person_emptied_is_theirs_again_when_its_overwriting_is_undone(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        account: str,
+        night: Callable[..., Plan],
+        edit: Edit,
+        held: Held,
+    ) -> None:
+        night(FIRST)
+        edit(account, **self.EMPTY)
+        run = night(THEN, OVERWRITE)
+        apply(undo(archive.journal(run.id), crm, limits=AT_ONCE), crm, archive=archive)
+        assert held(account) == {}
+        proposal = night(THEN)
+        assert proposal.changes == ()
+        assert proposal.edited[0].edited == self.COLUMNS
+
+    def test_a_fill_that_never_arrived_was_emptied_by_nobody(
+        self, crm: Salesforce, archive: Archive, wanted: Wanted, account: str
+    ) -> None:
+        result = wanted({account: FIRST})
+        killed = plan([result], crm, archive=archive)
+        recorder = Recorder.begin(archive, killed)
+        recorder.intend([planned.change for planned in killed.changes], [])
+        proposal = plan([result], crm, archive=archive)
+        assert proposal.edited == ()
+        assert changed(proposal) == FIRST
+
+    def test_a_book_from_before_the_run_is_not_taken_for_a_person(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        wanted: Wanted,
+        account: str,
+        night: Callable[..., Plan],
+        tmp_path: Path,
+    ) -> None:
+        pulled = pull_into(
+            crm,
+            tmp_path / "book",
+            as_of=date(2026, 6, 30),
+            currency="EUR",
+            settings=PullSettings(at_once=1),
+        ).portfolio
+        night(FIRST)
+        given = {"held": pulled, "archive": archive}
+        again = plan([wanted({account: FIRST})], crm, **given)
+        assert (again.edited, again.changes) == ((), ())
+
+    def test_the_archive_is_asked_once_and_only_where_there_is_doubt(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        wanted: Wanted,
+        ids: list[str],
+        night: Callable[..., Plan],
+        edit: Edit,
+    ) -> None:
+        read: list[str] = []
+
+        class Counted(Archive):
+            def journal(self, run_id: str) -> Journal:
+                read.append(run_id)
+                return super().journal(run_id)
+
+            def plan(self, run_id: str) -> bytes:
+                read.append("plan")
+                return super().plan(run_id)
+
+        def asked(values: dict[str, dict[str, Value]]) -> list[str]:
+            read.clear()
+            plan([wanted(values)], crm, archive=Counted(archive.folder))
+            return [*read]
+
+        one, two, new = ids
+        for values in ({one: FIRST}, {two: FIRST}, {one: THEN}):
+            proposal = plan([wanted(values)], crm, archive=archive, limits=AT_ONCE)
+            apply(proposal, crm, archive=archive)
+        first, second, third = archive.runs()
+        assert asked({one: THEN, two: FIRST}) == []  # a quiet night
+        assert asked({new: {"tier": None}}) == []  # nothing to write
+        # A new account: the plans are looked through, no journal is read.
+        assert asked({one: THEN, two: FIRST, new: FIRST}) == ["plan"] * 3
+        edit(one, **self.EMPTY)
+        edit(two, **self.EMPTY)
+        told = asked({one: THEN, two: FIRST})
+        assert told == ["plan", third, "plan", second, "plan", first]
 
 
 class TestPins:

@@ -103,6 +103,32 @@ def test_what_is_sent_again_does_not_turn_the_day_back(
     assert memory.as_of == date(2026, 6, 30)
 
 
+def test_a_quiet_night_is_what_the_next_one_compares_with(
+    crm: Salesforce, archive: Archive, night: Night
+) -> None:
+    apply(night("2026-06-30", "A"), crm, archive=archive)
+    org = crm.org()
+    archive.note_quiet("20260705-0a1b", org, as_of=date(2026, 7, 5), population=40)
+    after = night("2026-07-04", "B")
+    assert rules(after) == ["older", "shrunk"]
+    assert (after.header.previous, after.header.previous_as_of) == (
+        40,
+        date(2026, 7, 5),
+    )
+    other = attrs.evolve(org, is_sandbox=not org.is_sandbox)
+    archive.note_quiet("20260706-0a1b", other, as_of=date(2026, 7, 6), population=90)
+    assert Memory.of(archive, org).as_of == date(2026, 7, 5)
+
+
+def test_a_quiet_night_does_not_clear_a_run_that_its_first_slice_stopped(
+    archive: Archive, header: Header, plan_of: Callable[..., Plan]
+) -> None:
+    stopped = plan_of({}, header=header)
+    Recorder.begin(archive, stopped).end("canary")
+    archive.note_quiet("20260701-0a1b", header.org, as_of=header.as_of, population=100)
+    assert Memory.of(archive, header.org).stopped_by == stopped.id
+
+
 def test_runs_of_another_org_and_no_archive_tell_nothing(
     archive: Archive, header: Header, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "Amounts",
     "Floats",
     "all_indices",
+    "area_below",
     "concentration_ratio",
     "customer_concentration",
     "effective_number",
@@ -24,7 +25,6 @@ __all__ = [
     "evenness",
     "gini",
     "gini_ctr",
-    "gini_interval",
     "gini_normalised",
     "gini_rsv",
     "hhi",
@@ -38,8 +38,6 @@ __all__ = [
 
 Amounts: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
-
-_DRAWS_MAX = 20_000_000
 
 
 def lorenz(amounts: Amounts) -> tuple[Floats, Floats] | None:
@@ -81,51 +79,18 @@ def gini_ctr(amounts: Amounts) -> float | None:
     if curve is None:
         return None
     left, right = curve[1][:-1], curve[1][1:]
-    width = 1 / amounts.size
-    between = 0.5 - width * float(((left + right) / 2).sum())
+    between = 0.5 - float(((left + right) / 2).sum()) / amounts.size
+    return between / (0.5 + area_below(curve[1]))
+
+
+def area_below(held: Floats) -> float:
+    """The area between the x axis and the part of a Lorenz curve that lies below it."""
+    left, right = held[:-1], held[1:]
     # Of a step that crosses the axis only the triangle before the crossing is below it.
     step = np.where(right > left, right - left, 1.0)
     crossing = np.where(left < 0, left**2 / step / 2, 0.0)
     below = np.where(right <= 0, -(left + right) / 2, crossing)
-    return between / (0.5 + width * float(below.sum()))
-
-
-def gini_interval(
-    amounts: Amounts, *, form: str, seed: int, draws: int, level: float = 0.95
-) -> tuple[float, float] | None:
-    """Percentile interval of the plain or ``rsv`` index; None under 30 accounts.
-
-    Draws are reduced, to 100 at the least, where all of them together would exceed
-    twenty million amounts.
-    """
-    n = amounts.size
-    if n < 30 or form not in ("plain", "rsv"):
-        return None
-    generator = np.random.default_rng(seed)
-    ordered = np.sort(amounts).astype(np.float64)
-    draws = max(min(draws, 100), min(draws, _DRAWS_MAX // n))
-    found = [_drawn_gini(ordered, generator, form) for _ in range(draws)]
-    defined = [each for each in found if each is not None]
-    if not defined:
-        return None
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _drawn_gini(
-    ordered: Floats, generator: np.random.Generator, form: str
-) -> float | None:
-    n = ordered.size
-    counts = np.bincount(generator.integers(0, n, n), minlength=n)
-    last = np.cumsum(counts)
-    ranks = counts * (2 * last - counts + 1) / 2
-    ranked, total = float(ranks @ ordered), float(counts @ ordered)
-    mass = float(counts @ np.abs(ordered))
-    if mass == 0 or (form == "plain" and total <= 0):
-        return None
-    if form == "plain":
-        return 2 * ranked / (n * total) - (n + 1) / n
-    return (2 * ranked - (n + 1) * total) / ((n - 1) * mass)
+    return float(below.sum()) / left.size
 
 
 def hhi(amounts: Amounts) -> float | None:

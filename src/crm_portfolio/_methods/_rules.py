@@ -7,19 +7,28 @@ from __future__ import annotations
 
 from decimal import Decimal
 from string import ascii_uppercase
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from crm_portfolio._methods import _cuts
+from crm_portfolio._methods import _breaks, _cuts
 from crm_portfolio._methods._cuts import Groups
-from crm_portfolio._methods._indices import Amounts
-from crm_portfolio.errors import SettingsError
+from crm_portfolio._methods._indices import Amounts, Floats
+from crm_portfolio.errors import SettingsError, did_you_mean
 
-__all__ = ["Abc", "Bands", "Cut", "Method", "Quantiles", "Slices", "cut"]
+__all__ = [
+    "Abc",
+    "Bands",
+    "Cut",
+    "Method",
+    "NaturalBreaks",
+    "Quantiles",
+    "Slices",
+    "cut",
+]
 
 
 LETTERS = np.array([*ascii_uppercase], dtype=object)
@@ -110,7 +119,44 @@ class Quantiles:
         return _cuts.by_rank(descending, self.count)
 
 
-Method: TypeAlias = Slices | Bands | Abc | Quantiles
+Scale: TypeAlias = Literal["log", "raw"]
+
+
+def _is_scale(_: object, __: attrs.Attribute[str], value: str) -> None:
+    if value not in get_args(Scale):
+        hint = did_you_mean(value, get_args(Scale))
+        raise SettingsError(f"scale is 'log' or 'raw', not {value!r}{hint}")
+
+
+@attrs.frozen
+class NaturalBreaks:
+    """Tiers as revenue falls apart by itself: as little scatter within each as can be.
+
+    Attributes:
+        scale: ``log``: an account that brings twice as much is as far away wherever it
+            stands. ``raw``: distances are amounts, and the largest often stand alone.
+    """
+
+    count: int = attrs.field(default=4, validator=_is_count)
+    scale: Scale = attrs.field(default="log", validator=_is_scale)
+
+    @property
+    def tier_count(self) -> int:
+        return self.count
+
+    def cut(self, descending: Amounts) -> Groups:
+        return _breaks.natural_breaks(self._scaled(descending), self.count)
+
+    def goodness_of_fit(self, descending: Amounts, group: Groups) -> float | None:
+        """The part of all scatter that lies between the tiers; None without scatter."""
+        return _breaks.goodness_of_fit(self._scaled(descending), group)
+
+    def _scaled(self, descending: Amounts) -> Floats:
+        amounts = descending.astype(np.float64)
+        return np.log(amounts) if self.scale == "log" else amounts
+
+
+Method: TypeAlias = Slices | Bands | Abc | Quantiles | NaturalBreaks
 
 
 @attrs.frozen(eq=False)
@@ -122,12 +168,14 @@ class Cut:
         group: The tier of each, 0 for the best.
         edge: Where each tier begins; None where it has no account, or no beginning.
         is_fixed: Whether the edges were given, not found.
+        fit: How much of the scatter lies between tiers; None where that is no aim.
     """
 
     amounts: Amounts
     group: Groups
     edge: tuple[int | None, ...]
     is_fixed: bool
+    fit: float | None = None
 
     @property
     def made(self) -> int:
@@ -223,12 +271,15 @@ def cut(method: Method, descending: Amounts, digits: int) -> Cut:
             descending, _cuts.bands(descending, edges), (*edges, None), is_fixed=True
         )
     group = method.cut(descending)
-    # Slices make no empty tier, but may make fewer; other rules say how many there are.
-    is_open = isinstance(method, Slices)
+    # These make no empty tier, but may make fewer; other rules say how many there are.
+    is_open = isinstance(method, Slices | NaturalBreaks)
     filled = int(group.max()) + 1 if group.size else 0
     made = filled if is_open else method.tier_count
     lowest = {
         int(each): int(descending[group == each][-1]) for each in np.unique(group)
     }
     edge = tuple(lowest.get(each) for each in range(made))
-    return Cut(descending, group, edge, is_fixed=False)
+    fit = None
+    if isinstance(method, NaturalBreaks):
+        fit = method.goodness_of_fit(descending, group)
+    return Cut(descending, group, edge, is_fixed=False, fit=fit)

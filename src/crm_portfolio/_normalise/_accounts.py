@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._normalise._closing import without_later
-from crm_portfolio._normalise._keys import Hashes, hashed
+from crm_portfolio._normalise._keys import Hashes, SortedHashes, hashed
 from crm_portfolio._normalise._rows import null, report, set_column
 from crm_portfolio._normalise._runs import Run
 from crm_portfolio.schema import ACCOUNT
@@ -51,8 +51,7 @@ class Accounts:
         self._later: list[Mask] = []
         self._children: list[Places] = []
         self._parents: list[Hashes] = []
-        self._order: Places = np.empty(0, np.int64)
-        self._known: Hashes = np.empty(0, np.uint64)
+        self._known = SortedHashes(np.empty(0, np.uint64))
         self._named: Mask = np.empty(0, np.bool_)
 
     def add(self, numbered: pa.Table, later: pa.ChunkedArray) -> None:
@@ -71,23 +70,15 @@ class Accounts:
         """All have come; from now on they can be found."""
         hashes = np.concatenate([np.empty(0, np.uint64), *self._hashes])
         self._hashes = []
-        self._order = np.argsort(hashes)
-        self._known = hashes[self._order]
+        self._known = SortedHashes(hashes)
         self._named = np.zeros(self._count, np.bool_)
 
     def places_of(self, ids: pa.ChunkedArray) -> Places:
         """Where each account stands; -1 where there is none of that id, or no id."""
-        places = self._found(hashed(ids))
+        places = self._known.places_of(hashed(ids))
         if ids.null_count:
             places[np.asarray(ids.is_null())] = -1
         return places
-
-    def _found(self, hashes: Hashes) -> Places:
-        if not self._count:
-            return np.full(len(hashes), -1, np.int64)
-        at = np.searchsorted(self._known, hashes)
-        at[at == self._count] = 0
-        return np.where(self._known[at] == hashes, self._order[at], -1)
 
     def name(self, places: Places) -> None:
         """Rows that stay name these."""
@@ -97,7 +88,8 @@ class Accounts:
         """The rows again, with what is wrong with them; ultimate parents are filled in."""
         later = np.concatenate([np.empty(0, np.bool_), *self._later])
         children = np.concatenate([np.empty(0, np.int64), *self._children])
-        parents = self._found(np.concatenate([np.empty(0, np.uint64), *self._parents]))
+        above = np.concatenate([np.empty(0, np.uint64), *self._parents])
+        parents = self._known.places_of(above)
         goes = later & ~self._kept(children, parents) if later.any() else later
         tree = self._hierarchy(children, parents, goes)
         tops = self._ids_at(np.unique(tree.roots))

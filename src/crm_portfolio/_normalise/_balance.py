@@ -82,6 +82,8 @@ class Balance:
                 line.left_out += int(minor_units(amounts, digits).sum())
 
     def _in(self, table: pa.Table, code: str) -> pa.Table:
+        if "currency" not in table.column_names:
+            return table if code == self._currency else table.slice(0, 0)
         mine = pc.equal(currency_codes(table, self._currency), code)
         return table if pc.all(mine).as_py() else table.filter(mine)
 

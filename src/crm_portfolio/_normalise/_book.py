@@ -6,7 +6,7 @@ accounts are written last, for by then it is known which of them other rows name
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final, Protocol
 
@@ -247,22 +247,20 @@ def _left_unsaid(table: pa.Table, spec: Table) -> Iterator[pa.Table]:
     """Opportunities that are counted, although what they are worth is unknown."""
     if spec.name != "opportunity" or not len(table):
         return
-    for status, code in (
-        ("open", "open_without_amount"),
-        ("won", "won_without_amount"),
-    ):
-        its = pc.equal(table["status"], status)
-        yield from _reported(table, its, "amount", code)
-    its = pc.not_equal(table["status"], "open")
-    yield from _reported(table, its, "closed_on", "closed_without_day")
+    yield from _reported(table, ["open"], "amount", "open_without_amount")
+    yield from _reported(table, ["won"], "amount", "won_without_amount")
+    yield from _reported(table, ["won", "lost"], "closed_on", "closed_without_day")
 
 
 def _reported(
-    table: pa.Table, mask: pa.ChunkedArray, column: str, code: str
+    table: pa.Table, statuses: Sequence[str], column: str, code: str
 ) -> Iterator[pa.Table]:
+    if column in table.column_names and not table[column].null_count:
+        return
+    its = pc.is_in(table["status"], value_set=pa.array(statuses))
     if column not in table.column_names:
-        if pc.any(mask).as_py():
+        if pc.any(its).as_py():
             yield faults_of("opportunity", column, code)
         return
-    mask = pc.and_(mask, table[column].is_null())
+    mask = pc.and_(its, table[column].is_null())
     yield report(table, OPPORTUNITY, column, code, mask, shown="opportunity_id")

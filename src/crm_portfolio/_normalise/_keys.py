@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from crm_portfolio._normalise._rows import ROW
 from crm_portfolio.schema import Table, key_faults
 
-__all__ = ["Hashes", "KeyCheck", "hashed"]
+__all__ = ["Hashes", "KeyCheck", "SortedHashes", "hashed"]
 
 Hashes = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
 
 _WORD: Final = 8
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -38,6 +39,9 @@ def hashed(texts: pa.Array | pa.ChunkedArray) -> Hashes:
     places = held.astype(np.int64)
     base = int(places[0])
     used = np.frombuffer(data, np.uint8)[base : int(places[-1])]
+    width = int(places[1]) - base
+    if width and len(used) == width * len(texts) and (np.diff(held) == width).all():
+        return _digested_even(used.reshape(-1, width))
     padded = np.concatenate([used, np.zeros(_WORD, np.uint8)])
     # Every byte begins a word of eight, read without regard to alignment.
     words = np.ndarray((len(padded) - _WORD + 1,), _LITTLE, padded, 0, (1,))
@@ -61,11 +65,56 @@ def _digested(
     return made
 
 
+def _digested_even(letters: npt.NDArray[np.uint8]) -> Hashes:
+    """The same of texts of one length, as a CRM's ids are, in a fraction of the time."""
+    count, width = letters.shape
+    whole = (width - 1) // _WORD * _WORD
+    cells = np.zeros((count, whole + _WORD), np.uint8)
+    cells[:, :whole] = letters[:, :whole]
+    cells[:, whole - width :] = letters[:, whole:]
+    words = cells.view(_LITTLE)
+    made = np.full(count, width, np.uint64) * _ODD
+    for at in range(words.shape[1]):
+        made = _mixed((made ^ words[:, at]) + _ODD)
+    return made
+
+
 def _mixed(values: Hashes) -> Hashes:
     values = (values ^ (values >> np.uint64(30))) * _MIX[0]
     values = (values ^ (values >> np.uint64(27))) * _MIX[1]
     mixed: Hashes = values ^ (values >> np.uint64(31))
     return mixed
+
+
+class SortedHashes:
+    """Hashes in order, each once, and where it stood before.
+
+    They are looked up by their first bits, as words in a dictionary by their first
+    letter: to halve all of them again and again takes many times as long.
+    """
+
+    def __init__(self, hashes: Hashes) -> None:
+        order = np.argsort(hashes)
+        known = hashes[order]
+        if (known[1:] == known[:-1]).any():
+            known, first_of = np.unique(known, return_index=True)
+            order = order[first_of]
+        # Behind the last one stands what no hash is beyond, and it is no row.
+        self._known = np.append(known, ~np.uint64(0))
+        self._order: Places = np.append(order, -1)
+        bits = max(len(known).bit_length() - 1, 1)
+        self._shift = np.uint64(64 - bits)
+        edges = np.arange(1 << bits, dtype=np.uint64) << self._shift
+        self._first: Places = np.searchsorted(known, edges)
+
+    def places_of(self, asked: Hashes) -> Places:
+        """Where each stood; -1 where it is none of them."""
+        at = self._first[asked >> self._shift]
+        behind = np.flatnonzero(self._known[at] < asked)
+        while len(behind):
+            at[behind] += 1
+            behind = behind[self._known[at[behind]] < asked[behind]]
+        return np.where(self._known[at] == asked, self._order[at], -1)
 
 
 class KeyCheck:

@@ -278,14 +278,19 @@ def _with_amounts(
     table: pa.Table, amount: pa.Array, said: pa.Array, currency: str
 ) -> pa.Table:
     original = _column(table, "original_amount")
-    foreign = pc.not_equal(currency_codes(table, currency), currency).combine_chunks()
-    altered = pc.or_(foreign, pc.not_equal(said, amount))
+    altered = pc.or_(_is_foreign(table, currency), pc.not_equal(said, amount))
     original = pc.coalesce(original, pc.if_else(altered, said, null(pa.float64())))
     if "amount" in table.column_names or original.null_count < len(original):
         table = set_column(table, "amount", amount)
     if "original_amount" in table.column_names or original.null_count < len(original):
         table = set_column(table, "original_amount", original)
     return table
+
+
+def _is_foreign(table: pa.Table, currency: str) -> pa.Array:
+    if "currency" not in table.column_names:
+        return pa.repeat(pa.scalar(value=False), len(table))
+    return pc.not_equal(currency_codes(table, currency), currency).combine_chunks()
 
 
 def _unlike_home(table: pa.Table, spec: Table, currency: str) -> Iterator[pa.Table]:
@@ -302,7 +307,7 @@ def _unlike_home(table: pa.Table, spec: Table, currency: str) -> Iterator[pa.Tab
     apart = _applied(pc.abs(pc.subtract(ours, theirs)), _to_money(digits))
     share = pc.multiply(pc.abs(ours), HOME_TOLERANCE)
     differs = pc.greater(apart, pc.max_element_wise(share, 10.0**-digits))
-    foreign = pc.not_equal(currency_codes(table, currency), currency).combine_chunks()
+    foreign = _is_foreign(table, currency)
     is_closed = _column(table, spec.rate_day).is_valid()
     mask = pc.and_(pc.and_(foreign, is_closed), differs)
     yield report(table, spec, "home_amount", "home_amount_differs", mask)

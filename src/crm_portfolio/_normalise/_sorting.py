@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +23,7 @@ __all__ = ["Ordered", "Sorter", "in_order", "in_order_by_columns", "merged"]
 _AT_ONCE: Final = 16  # runs that are read side by side
 _RANGE_ROWS: Final = 1 << 16  # of all of them together, in one step
 _WORD: Final = 8  # bytes that are compared at once
+_MANY: Final = 64
 Bound: TypeAlias = tuple[bool, Any]  # whether it is null, which comes last; the value
 
 
@@ -114,7 +116,8 @@ def in_order_by_columns(table: pa.Table, keys: Sequence[str]) -> pa.Table:
     columns = [
         pa.nulls(len(table), column.type)
         if column.null_count == len(table)
-        else column.combine_chunks().take(order)
+        # An order names each row once: to check its bounds costs as much as to take.
+        else pc.take(column.combine_chunks(), order, boundscheck=False)
         for column in table.columns
     ]
     return pa.Table.from_arrays(columns, schema=table.schema)
@@ -134,13 +137,25 @@ def _order_of_even_texts(column: pa.ChunkedArray) -> pa.Array | None:
     if not width or (np.diff(ends) != width).any():
         return None
     letters = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].reshape(-1, width)
-    telling = np.flatnonzero((letters != letters[0]).any(axis=0))[:_WORD]
+    telling = _telling(letters)[:_WORD]
     words = np.zeros((len(texts), _WORD), np.uint8)
     words[:, : len(telling)] = letters[:, telling]
     numbers = words.view(">u8").ravel().astype(np.uint64)
     order = np.argsort(numbers)
     ordered = numbers[order]
-    return None if (ordered[1:] == ordered[:-1]).any() else pa.array(order)
+    if (ordered[1:] == ordered[:-1]).any():
+        return None
+    return pa.array(order.astype(np.uint32))
+
+
+def _telling(letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Where texts of one length differ, many of them in one step: each is but short."""
+    width, end = letters.shape[1], len(letters) // _MANY * _MANY
+    differs = np.zeros(width, np.bool_)
+    for rows in (letters[:end].reshape(-1, _MANY * width), letters[end:]):
+        first = np.resize(letters[0], rows.shape[1])
+        differs |= (rows != first).any(axis=0).reshape(-1, width).any(axis=0)
+    return np.flatnonzero(differs)
 
 
 def _ascends(values: pa.ChunkedArray) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import attrs
 import pyarrow as pa
@@ -31,7 +31,7 @@ from crm_portfolio.analysis._loss import (
     yearly,
 )
 from crm_portfolio.portfolio import Portfolio
-from crm_portfolio.results import Result, Row, json_rows, significant
+from crm_portfolio.results import Result, Row, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,6 +102,7 @@ class LossScenarioResult(Result):
     name: ClassVar[str] = "loss_scenario"
     title: ClassVar[str] = "heading_loss_scenario"
     compared: ClassVar[str] = "dependence_after"
+    further: ClassVar[tuple[str, ...]] = ("groups", "recovery")
 
     _groups: pa.Table
     _recovery: pa.Table
@@ -120,10 +121,6 @@ class LossScenarioResult(Result):
         """What the loss does to the firm as a whole, in sentences, one a line."""
         said = (*of_scenario(self.summary, self._money()), *self._measured())
         return "\n".join(sentence(reason, lang) for reason in said)
-
-    def to_dict(self) -> dict[str, Any]:
-        more = {"groups": self._groups, "recovery": self._recovery}
-        return super().to_dict() | {key: json_rows(each) for key, each in more.items()}
 
     def plot(self, *, ax: Axes | None = None, lang: Lang = "en") -> Axes:
         lost = self._table.filter(self._table["is_lost"])

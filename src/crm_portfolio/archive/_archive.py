@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from crm_portfolio.archive._index import (
     IndexedRun,
     Listing,
     add_listing,
+    add_quiet,
     indexed,
     read_index,
     sound_index,
@@ -52,11 +54,14 @@ class Archive:
     folder: Path = attrs.field(converter=Path)
 
     def runs(self, org: Org | None = None) -> tuple[str, ...]:
-        """The ids of all runs, or of those at one org, oldest first."""
-        return tuple(run.run_id for run in self.index(org))
+        """The ids of all runs, or of those at one org, oldest first.
+
+        Nights that found nothing to write are none.
+        """
+        return tuple(run.run_id for run in self.index(org) if not run.is_quiet)
 
     def index(self, org: Org | None = None) -> tuple[IndexedRun, ...]:
-        """What the index tells of the runs, oldest first; no run is read for it.
+        """What the index tells of runs and quiet nights, oldest first; reads no run.
 
         A run that was killed before it did anything is not in it.
 
@@ -105,7 +110,7 @@ class Archive:
             self._run(run_id)
         with usable(self.folder):
             report = verified(self.folder, run_id)
-        if not report.runs:
+        if not report.runs and not report.quiet_nights:
             if run_id is not None:
                 raise self._unknown(run_id)
             raise SettingsError(
@@ -133,6 +138,28 @@ class Archive:
                     f"the archive holds another plan under the id {run_id}; nothing was "
                     "written. Make a new plan."
                 )
+
+    def note_quiet(
+        self, night_id: str, org: Org, *, as_of: date, population: int
+    ) -> None:
+        """Note that a night compared so many accounts and found nothing to write.
+
+        It takes a line of the index and no run: there is nothing to take back.
+
+        Raises:
+            DamagedFileError: The index was altered, or taken away.
+        """
+        told = {
+            "org": attrs.asdict(org),
+            "as_of": as_of.isoformat(),
+            "population": population,
+            "change_count": 0,
+            "undoes": "",
+            "interrupted": "",
+        }
+        with usable(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            add_quiet(self.folder, night_id, told)
 
     def append(
         self, run_id: str, kind: SegmentKind, content: Json, *, after: Segment | None

@@ -1,7 +1,8 @@
 """Which runs were there, in which order, and has one been taken out?
 
-One file for the whole archive, a line when a run begins and a line when it ends. Each
-line holds the digest of the one before, so that the last one stands for all.
+One file for the whole archive, a line when a run begins, a line when it ends, and a line
+for a night that found nothing to write. Each line holds the digest of the one before, so
+that the last one stands for all.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ __all__ = [
     "IndexedRun",
     "Listing",
     "add_listing",
+    "add_quiet",
     "altered",
     "indexed",
     "read_index",
@@ -40,7 +42,10 @@ __all__ = [
 ]
 
 INDEX: Final = "index.jsonl"
-VERSION: Final = 1
+# Version 2 has quiet nights; a line of them only is of it.
+VERSION: Final = 2
+_FIRST_VERSION: Final = 1
+_VERSIONS: Final = frozenset({_FIRST_VERSION, VERSION})
 _MEND: Final = (
     "Restore the archive from a backup; or keep it aside for `undo` and `history`, and "
     "give the next run another folder."
@@ -58,10 +63,13 @@ _TOLD: Final = (
 
 @attrs.frozen
 class Listing:
-    """One line of the index: so many segments the run had when it began, or ended."""
+    """One line of the index: so many segments the run had when it began, or ended.
+
+    A quiet night has none.
+    """
 
     number: int
-    kind: Literal["begin", "end"]
+    kind: Literal["begin", "end", "quiet"]
     run_id: str
     at: str
     segments: int
@@ -75,6 +83,7 @@ class IndexedRun:
     """What the index tells of a run, without a look into its folder.
 
     Attributes:
+        is_quiet: It is a night that found nothing to write, and has no folder.
         undoes: The run it takes back, or nothing.
         resends: The run whose failures it sends again, or nothing.
         interrupted: Why it stopped too early, as a code; ``stopped`` when it never said
@@ -90,6 +99,7 @@ class IndexedRun:
     undoes: str
     resends: str
     interrupted: str
+    is_quiet: bool = False
 
 
 def add_listing(folder: Path, run_id: str, segment: Segment) -> Listing:
@@ -98,28 +108,52 @@ def add_listing(folder: Path, run_id: str, segment: Segment) -> Listing:
     Raises:
         DamagedFileError: The index was altered, or taken away.
     """
-    path = folder / INDEX
     if segment.kind == "begin":
         sound_index(folder)
+    body = {
+        "version": _FIRST_VERSION,
+        "kind": segment.kind,
+        "run": run_id,
+        "at": segment.at,
+        "segments": segment.number,
+        "last": segment.digest,
+    }
+    return _added(folder, body, segment.content)
+
+
+def add_quiet(folder: Path, night_id: str, told: Mapping[str, Any]) -> Listing:
+    """List a night that found nothing to write.
+
+    Raises:
+        DamagedFileError: The index was altered, or taken away.
+    """
+    sound_index(folder)
+    body = {
+        "version": VERSION,
+        "kind": "quiet",
+        "run": night_id,
+        "at": _storage.now().isoformat(),
+        "segments": 0,
+        "last": "",
+    }
+    return _added(folder, body, told)
+
+
+def _added(folder: Path, body: Mapping[str, Any], told: Mapping[str, Any]) -> Listing:
     # Runs at several orgs share the index.
-    with open_private(path) as file, waited_for(file.fileno()):
+    with open_private(folder / INDEX) as file, waited_for(file.fileno()):
         before = last_line(file)
         previous = _read(before, INDEX) if before else None
-        body = {
+        whole = {
+            **body,
             "format": "crm-portfolio index",
-            "version": VERSION,
             "number": previous["number"] + 1 if previous else 1,
             "previous": _storage.digest(before) if before else "",
-            "kind": segment.kind,
-            "run": run_id,
-            "at": segment.at,
-            "segments": segment.number,
-            "last": segment.digest,
-            **{name: segment.content.get(name) for name in _TOLD},
+            **{name: told.get(name) for name in _TOLD},
         }
-        line = to_line(body)
+        line = to_line(whole)
         append_line(file, line)
-    return _listing(body, line)
+    return _listing(whole, line)
 
 
 def read_index(folder: Path) -> tuple[list[Listing], DamagedFileError | None]:
@@ -169,7 +203,8 @@ def indexed(listings: Iterable[Listing]) -> tuple[IndexedRun, ...]:
         if listing.kind == "end" and known:
             ended = attrs.evolve(known, interrupted=told["interrupted"])
             found[listing.run_id] = ended
-        elif listing.kind == "begin":
+        elif listing.kind != "end":
+            is_quiet = listing.kind == "quiet"
             began = datetime.fromisoformat(listing.at)
             found[listing.run_id] = IndexedRun(
                 listing.run_id,
@@ -180,7 +215,8 @@ def indexed(listings: Iterable[Listing]) -> tuple[IndexedRun, ...]:
                 change_count=told["change_count"],
                 undoes=told["undoes"],
                 resends=told["resends"] or "",
-                interrupted="stopped",
+                interrupted="" if is_quiet else "stopped",
+                is_quiet=is_quiet,
             )
     return tuple(found.values())
 
@@ -211,6 +247,6 @@ def _read(line: bytes, name: str) -> Mapping[str, Any]:
             "Upgrade crm-portfolio.",
         )
     body.pop("line_sha256", None)
-    if line != to_line(body) or version != VERSION:
+    if line != to_line(body) or version not in _VERSIONS:
         raise DamagedFileError(name, "this line was changed", _MEND)
     return body

@@ -47,9 +47,14 @@ class VerifiedRun:
 
 @attrs.frozen
 class Verification:
-    """What was verified, the index first, then the runs, oldest first."""
+    """What was verified, the index first, then the runs, oldest first.
+
+    Attributes:
+        quiet_nights: How many nights the index tells of that found nothing to write.
+    """
 
     runs: tuple[VerifiedRun, ...]
+    quiet_nights: int = 0
 
     @property
     def damaged(self) -> tuple[VerifiedRun, ...]:
@@ -63,7 +68,8 @@ class Verification:
     def __str__(self) -> str:
         segments = sum(run.segments for run in self.runs)
         count = sum(1 for run in self.runs if run.run_id)
-        told = [f"{count:,} run(s), {segments:,} segment(s) read"]
+        quiet = f", {self.quiet_nights:,} quiet night(s)" if self.quiet_nights else ""
+        told = [f"{count:,} run(s), {segments:,} segment(s){quiet} read"]
         told += [f"{run.file}: {run.problem}. {run.hint}" for run in self.damaged]
         if not self.damaged:
             told.append("all as they were written")
@@ -81,7 +87,8 @@ def verified(folder: Path, run_id: str | None) -> Verification:
     listings, damage = read_index(folder)
     told: defaultdict[str, list[Listing]] = defaultdict(list)
     for listing in listings:
-        told[listing.run_id].append(listing)
+        if listing.kind != "quiet":
+            told[listing.run_id].append(listing)
     there = sorted(path.name for path in folder.glob("runs/*") if path.is_dir())
     names = dict.fromkeys([*told, *there])
     judged: list[VerifiedRun] = []
@@ -97,7 +104,8 @@ def verified(folder: Path, run_id: str | None) -> Verification:
         damage = min(missing, key=_line_number)
     if damage:
         judged.insert(0, _damaged("", "", 0, damage))
-    return Verification(tuple(judged))
+    quiet_nights = sum(listing.kind == "quiet" for listing in listings)
+    return Verification(tuple(judged), 0 if run_id else quiet_nights)
 
 
 def _read(folder: Path, told: Sequence[Listing]) -> Chain | VerifiedRun:

@@ -78,8 +78,9 @@ def sync(
     """
     chosen = _chosen(settings, orgs or [], every=every)
     codes: list[int] = []
+    visited: dict[str, str] = {}
     for org, own in chosen:
-        codes.append(_night(org, own, as_of, dry_run=dry_run, log=log))
+        codes.append(_night(org, own, as_of, visited, dry_run=dry_run, log=log))
         if codes[-1] == TERMINATED:
             break
     return gravest(codes)
@@ -113,7 +114,13 @@ def _chosen(
 
 
 def _night(
-    org: str, own: Callable[[], Settings], day: date | None, *, dry_run: bool, log: Log
+    org: str,
+    own: Callable[[], Settings],
+    day: date | None,
+    visited: dict[str, str],
+    *,
+    dry_run: bool,
+    log: Log,
 ) -> int:
     """One org's night, told as it goes; what one org refuses does not stop the others."""
     from crm_portfolio._sync import sync as spend
@@ -124,7 +131,8 @@ def _night(
     try:
         settings = own()
         with ExitStack() as until, progress() as bar:
-            tell.once("planned", lambda: until.enter_context(stop))
+            tell.once("started", lambda facts: _must_be_new(org, facts, visited))
+            tell.once("planned", lambda _: until.enter_context(stop))
             run = spend(
                 settings,
                 as_of=day or _last_day_over(settings),
@@ -152,6 +160,22 @@ def _night(
     return stop.code(code)
 
 
+def _must_be_new(org: str, started: Mapping[str, Any], visited: dict[str, str]) -> None:
+    """Two names may reach one org: it has one night, whichever settings came first.
+
+    Raises:
+        SettingsError: It names both; nothing was read or written for the second.
+    """
+    reached = str(started["org"])
+    other = visited.setdefault(reached, org)
+    if other != org:
+        raise SettingsError(
+            f"[orgs.{org}] reaches {reached}, and so does [orgs.{other}], whose night it "
+            "was: nothing was done for the second. Give each the log-in of its own org "
+            "(`environment`), or take one of the two tables away."
+        )
+
+
 def _code(failure: Exception) -> int:
     if isinstance(failure, CrmPortfolioError):
         return failure.exit_code
@@ -166,11 +190,11 @@ class _Told:
         self._last = time.monotonic()
         self.began_at = datetime.now(UTC)  # noqa: TID251 - the log has the time
         self._run_id = self.plan_id = ""
-        self._hooks: dict[str, Callable[[], object]] = {}
+        self._hooks: dict[str, Callable[[Mapping[str, Any]], object]] = {}
         self.seconds: dict[str, float] = {}
 
-    def once(self, event: str, hook: Callable[[], object]) -> None:
-        """Do this when the event comes."""
+    def once(self, event: str, hook: Callable[[Mapping[str, Any]], object]) -> None:
+        """Do this when the event comes; what it raises ends the night."""
         self._hooks[event] = hook
 
     def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
@@ -179,7 +203,8 @@ class _Told:
         now = time.monotonic()
         took, self._last = round(now - self._last, 3), now
         self.seconds[event] = took
-        self._hooks.pop(event, lambda: None)()
+        if hook := self._hooks.pop(event, None):
+            hook(facts)
         if not self._is_json:
             return
         line = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -22,39 +23,49 @@ def content_id(
 
     The rows must be in canonical order.
     """
-    columns = {
-        name: [[column, _column_digest(table[column])] for column in table.column_names]
-        for name, table in tables.items()
-    }
+    named = [(name, column) for name in tables for column in tables[name].column_names]
+    columns: dict[str, list[list[str]]] = {name: [] for name in tables}
+    # Hashing lets other threads work beside it.
+    with ThreadPoolExecutor() as pool:
+        hashed = pool.map(lambda one: _column_digest(tables[one[0]][one[1]]), named)
+        for (name, column), of_column in zip(named, hashed, strict=True):
+            columns[name].append([column, of_column])
     return digest(canonical_json({**header, "tables": columns}))
 
 
 def _column_digest(column: pa.ChunkedArray) -> str:
-    values = pa.concat_arrays(column.chunks) if column.num_chunks else None
+    values = column.combine_chunks()
     hasher = hashlib.sha256(f"{column.type} {len(column)} ".encode())
-    if values is None or not len(values):
+    if not len(values):
         return hasher.hexdigest()
-    hasher.update(np.packbits(np.asarray(values.is_valid())).tobytes())
+    hasher.update(_is_valid(values))
     if pa.types.is_string(values.type):
-        filled = pa.concat_arrays([values.fill_null("")])
-        hasher.update(np.asarray(pc.binary_length(filled)).tobytes())
+        filled = values.fill_null("")
+        hasher.update(np.asarray(pc.binary_length(filled)).data)
         hasher.update(_text_bytes(filled))
     else:
         hasher.update(_fixed_bytes(values))
     return hasher.hexdigest()
 
 
-def _text_bytes(texts: pa.Array) -> bytes:
+def _is_valid(values: pa.Array) -> bytes | memoryview:
+    """A bit for each value, the first one highest; padded with zeros."""
+    if values.null_count:
+        return np.packbits(np.asarray(values.is_valid())).data
+    full, rest = divmod(len(values), 8)
+    return b"\xff" * full + bytes([0xFF00 >> rest & 0xFF] if rest else [])
+
+
+def _text_bytes(texts: pa.Array) -> pa.Buffer | bytes:
     _, offsets, data = texts.buffers()
     if data is None:
         return b""
     places = np.frombuffer(offsets, dtype=np.int32)
     start, end = int(places[texts.offset]), int(places[texts.offset + len(texts)])
-    text: bytes = data.slice(start, end - start).to_pybytes()
-    return text
+    return data.slice(start, end - start)
 
 
-def _fixed_bytes(values: pa.Array) -> bytes:
+def _fixed_bytes(values: pa.Array) -> memoryview:
     if pa.types.is_boolean(values.type):
         plain = values.cast(pa.uint8())
     elif pa.types.is_date(values.type):
@@ -63,4 +74,4 @@ def _fixed_bytes(values: pa.Array) -> bytes:
         plain = values.cast(pa.int64())
     else:
         plain = values
-    return np.asarray(plain.fill_null(0)).tobytes()
+    return np.ascontiguousarray(plain.fill_null(0)).data

@@ -26,11 +26,17 @@ from crm_portfolio._pull import PullSettings
 from crm_portfolio._wording import Lang
 from crm_portfolio.analysis import (
     Abc,
+    AllocationSettings,
     Bands,
     ConcentrationSettings,
+    FreedCapacitySettings,
     LossScenarioSettings,
+    NaturalBreaks,
     Quantiles,
+    RevenueAtRiskSettings,
+    RiskSettings,
     Slices,
+    SuccessionSettings,
     TiersSettings,
 )
 from crm_portfolio.connectors.files import FilesSettings
@@ -57,12 +63,14 @@ _LOOKS_SECRET = re.compile(
 _METHODS: Final[Mapping[str, type[Any]]] = {
     "abc": Abc,
     "bands": Bands,
+    "natural_breaks": NaturalBreaks,
     "quantiles": Quantiles,
     "slices": Slices,
 }
 _CONNECTORS: Final = ("salesforce", "hubspot", "files")
 _TABLES: Final = (
-    *("concentration", "tiers", "loss_scenario"),
+    *("concentration", "tiers", "allocation", "succession", "loss_scenario"),
+    *("freed_capacity", "revenue_at_risk", "risk"),
     *("limits", "policy", "pull", "sync"),
     *_CONNECTORS,
 )
@@ -74,6 +82,10 @@ _KINDS: Final[Mapping[type[Any], str]] = {
     list: "a list",
     str: "a text in quotes",
 }
+_WITH_PERIOD: Final = (
+    *("concentration", "tiers", "allocation", "succession"),
+    *("loss_scenario", "freed_capacity", "revenue_at_risk", "risk"),
+)
 ConnectorSettings: TypeAlias = SalesforceSettings | HubSpotSettings | FilesSettings
 _CALENDAR: Final = tuple(field.name for field in attrs.fields(Calendar))
 _LAST_MONTHS = re.compile(r"last (\d{1,3}) months?")
@@ -97,7 +109,12 @@ class Settings:
     period: Period | None = None
     concentration: ConcentrationSettings = attrs.field(factory=ConcentrationSettings)
     tiers: TiersSettings = attrs.field(factory=TiersSettings)
+    allocation: AllocationSettings = attrs.field(factory=AllocationSettings)
+    succession: SuccessionSettings = attrs.field(factory=SuccessionSettings)
     loss_scenario: LossScenarioSettings = attrs.field(factory=LossScenarioSettings)
+    freed_capacity: FreedCapacitySettings = attrs.field(factory=FreedCapacitySettings)
+    revenue_at_risk: RevenueAtRiskSettings = attrs.field(factory=RevenueAtRiskSettings)
+    risk: RiskSettings = attrs.field(factory=RiskSettings)
     limits: Limits = attrs.field(factory=Limits)
     policy: Policy = attrs.field(factory=Policy)
     pull: PullSettings = attrs.field(factory=PullSettings)
@@ -167,7 +184,7 @@ def _by_layer(written: Mapping[str, Any]) -> dict[str, Any]:
     if calendar:
         layers["calendar"] = calendar
     if _is_period(written.get("period")):
-        for name in ("concentration", "tiers", "loss_scenario"):
+        for name in _WITH_PERIOD:
             table = layers.get(name, {})
             if isinstance(table, Mapping):
                 layers[name] = {"period": written["period"], **table}
@@ -239,6 +256,8 @@ def _step(error: Exception) -> Iterator[str]:
 def _keys(layer: type[Any]) -> set[str]:
     """What may stand in the table of the file that fills this class."""
     keys = {field.name for field in attrs.fields(layer)}
+    if layer is SuccessionSettings:
+        keys -= {"method"}  # there is one rule for tiers, in [tiers]
     return (keys | set(_CALENDAR)) - {"calendar"} if layer is Settings else keys
 
 
@@ -365,4 +384,13 @@ _rest_of_tiers = make_dict_structure_fn(
     _converter,
     _cattrs_forbid_extra_keys=True,
     method=override(omit=True),
+)
+_converter.register_structure_hook(
+    SuccessionSettings,
+    make_dict_structure_fn(
+        SuccessionSettings,
+        _converter,
+        _cattrs_forbid_extra_keys=True,
+        method=override(omit=True),
+    ),
 )

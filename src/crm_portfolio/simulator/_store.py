@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -43,6 +44,8 @@ ARROW_TYPES: Final[Mapping[SqlType, pa.DataType]] = {
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
+    # Large tables spill; without a place for it they would do so where the user works.
+    "temp_directory": tempfile.gettempdir(),
     "threads": 1,
 }
 _MANY: Final = 50_000  # rows, from where more threads and no copies are the quicker way

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -31,6 +32,7 @@ from crm_portfolio.writeback._people import (
     Edits,
     ended_pin,
     find_edits,
+    is_bare,
     is_edited,
     valid_pin,
 )
@@ -56,6 +58,8 @@ __all__ = ["draft", "made_now", "plan", "valid_pin"]
 # What a pin holds fast: the tier, and with it the day since when.
 _PINNED: Final = frozenset({"tier", "tier_since_on"})
 _UNKNOWN: Final = frozenset({None, "unknown"})
+# What our runs left on some accounts, by column; None: no archive.
+_Left = Mapping[str, Mapping[str, Value]] | None
 
 
 def plan(
@@ -96,7 +100,10 @@ def plan(
     rows = _current(sorted(assigned.values), crm, held)
     assigned = attrs.evolve(assigned, values=fitted(crm, assigned.values))
     memory = Memory.of(archive, org)
-    found = _compared(assigned, rows, memory, policy)
+    left = memory.left(_unexplained(assigned, rows))
+    if held is not None:  # it may be older than the run that filled them
+        rows = _seen_again(rows, _emptied(rows, left), crm)
+    found = _compared(assigned, rows, left, _Found(assigned, policy, memory.as_of))
     header = Header(
         org=org,
         as_of=assigned.as_of,
@@ -126,20 +133,54 @@ def plan(
     )
 
 
+def _unexplained(assigned: Assigned, rows: Mapping[str, Row]) -> Mapping[str, Row]:
+    """The accounts on which people may have been, so that the archive must be asked.
+
+    One on which nothing stands is asked for only where something is to be written.
+    """
+    return {
+        record_id: rows[record_id]
+        for record_id, wanted in assigned.values.items()
+        if record_id in rows
+        and (
+            is_edited(rows[record_id])
+            or (
+                is_bare(rows[record_id]) and any(v is not None for v in wanted.values())
+            )
+        )
+    }
+
+
+def _emptied(rows: Mapping[str, Row], left: _Left) -> frozenset[str]:
+    """The accounts on which nothing stands, though our runs left something there."""
+    return frozenset(
+        record_id
+        for record_id, ours in (left or {}).items()
+        if record_id in rows
+        and is_bare(rows[record_id])
+        and any(value is not None for value in ours.values())
+    )
+
+
+def _seen_again(
+    rows: dict[str, Row], ids: frozenset[str], crm: Readable
+) -> dict[str, Row]:
+    """The rows with those of some accounts as they stand now."""
+    others = {one: row for one, row in rows.items() if one not in ids}
+    return others | read_rows(crm, sorted(ids)) if ids else rows
+
+
 def _compared(
-    assigned: Assigned, rows: Mapping[str, Row], memory: Memory, policy: Policy
+    assigned: Assigned, rows: Mapping[str, Row], left: _Left, found: _Found
 ) -> _Found:
     """Every account of the results that the CRM has, set against what it holds."""
-    found = _Found(assigned, policy, memory.as_of)
-    known = sorted(assigned.values.keys() & rows.keys())
-    edited = {record_id for record_id in known if is_edited(rows[record_id])}
-    left = memory.left(edited)
-    for record_id in known:
-        edits = None
-        if record_id in edited:
-            ours = None if left is None else left[record_id]
-            edits = find_edits(rows[record_id], ours)
-        found.compare(record_id, rows[record_id], edits)
+    emptied = _emptied(rows, left)
+    for record_id in sorted(assigned.values.keys() & rows.keys()):
+        row, edits = rows[record_id], None
+        if record_id in emptied or is_edited(row):
+            ours = None if left is None else left.get(record_id)
+            edits = find_edits(row, ours)
+        found.compare(record_id, row, edits)
     return found
 
 
@@ -155,12 +196,14 @@ def draft(
     *,
     ours: Mapping[str, Value] | None = None,
     restores: tuple[str | None] | None = None,
+    is_new: bool = True,
 ) -> Draft:
     """These changes of an account that now holds this row.
 
     Args:
         ours: What a new stamp covers in place of what people set in these fields.
         restores: A stamp that stands after the plan, in place of a new one.
+        is_new: Whether the account, if it carries no stamp, never did.
     """
     planned = tuple(sorted(changes, key=lambda c: c.change.column))
     after = {column: row[column] for column in VALUES}
@@ -173,7 +216,7 @@ def draft(
         rank=rank if isinstance(rank, int) else None,
         changes=planned,
     )
-    return Draft(record, {**after, **(ours or {})}, restores)
+    return Draft(record, {**after, **(ours or {})}, restores, is_new)
 
 
 def _current(
@@ -210,7 +253,7 @@ class _Found:
             column for column in sorted(wanted) if row[column] != wanted[column]
         ]
         if edits is None:
-            changes = self._changes(record_id, row, differing)
+            changes = self._changes(record_id, row, differing, is_new=True)
             self.drafts += [draft(record_id, row, changes)] if changes else []
             return
         known = tuple(sorted(edits.columns or ()))
@@ -218,19 +261,20 @@ class _Found:
         standing = edits.standing(row, wanted, self.policy)
         if standing:
             differing = [c for c in differing if edits.may_change(c, self.policy)]
-        changes = self._changes(record_id, row, differing)
+        is_new = not edits.is_unstamped
+        changes = self._changes(record_id, row, differing, is_new=is_new)
         if changes:
             self.drafts.append(_beside(edits, standing, record_id, row, changes))
 
     def _changes(
-        self, record_id: str, row: Row, columns: Sequence[str]
+        self, record_id: str, row: Row, columns: Sequence[str], *, is_new: bool
     ) -> list[PlannedChange]:
         wanted = self.assigned.values[record_id]
         told = self.assigned.reasons(record_id, columns)
         return [
             PlannedChange(
                 Change(record_id, column, row[column], wanted[column]),
-                is_first_fill=row[column] is None and row[STAMP] is None,
+                is_first_fill=is_new and row[column] is None and row[STAMP] is None,
                 reasons=told[column],
             )
             for column in columns
@@ -261,10 +305,10 @@ def _beside(
     changes: Sequence[PlannedChange],
 ) -> Draft:
     """Changes beside a person's edits, which tomorrow's plan must see as edits still."""
+    made = partial(draft, record_id, row, changes, is_new=not edits.is_unstamped)
     if not standing:
-        return draft(record_id, row, changes)
+        return made()
     if edits.columns is None or STAMP in standing:
         # What the edits replaced is not known, or the stamp itself is one of them.
-        return draft(record_id, row, changes, restores=(as_text(row[STAMP]),))
-    ours = {column: edits.ours.get(column) for column in standing}
-    return draft(record_id, row, changes, ours=ours)
+        return made(restores=(as_text(row[STAMP]),))
+    return made(ours={column: edits.ours.get(column) for column in standing})

@@ -7,7 +7,7 @@ the SHA-256 of all lines before it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -32,9 +32,10 @@ from crm_portfolio.writeback._planned import (
 __all__ = [
     "Json",
     "Line",
+    "accounts_in",
     "covered",
     "read_header",
-    "read_line",
+    "read_lines",
     "seal",
     "to_line",
     "unseal",
@@ -46,6 +47,10 @@ Line = Pinned | Ended | Edited | Bordering | PlannedRecord | str
 FORMAT: Final = "crm-portfolio plan"
 VERSION: Final = 1
 _AGAIN: Final = "Make a new plan."
+# How the line of an account begins, and what stands around its id.
+_ACCOUNT: Final = b'{"changes":'
+_ID: Final = b',"record_id":'
+_STAMPED: Final = b',"stamp":'
 
 
 def seal(header: Json, lines: Iterable[Json]) -> bytes:
@@ -126,8 +131,17 @@ def to_line(part: Line) -> Json:
             return {"kind": "missing", "record_id": part}
 
 
-def read_line(line: Json) -> Line:
-    """The part of a plan that `to_line` made into this line."""
+def read_lines(lines: Iterable[Json]) -> Iterator[Line]:
+    """The parts of a plan that `to_line` made into these lines."""
+    unstamped: set[str] = set()  # those from which people took our stamp, told first
+    for line in lines:
+        part = _read_line(line, unstamped)
+        if isinstance(part, Edited) and STAMP in part.edited:
+            unstamped.add(part.record_id)
+        yield part
+
+
+def _read_line(line: Json, unstamped: Collection[str]) -> Line:
     told = {key: value for key, value in line.items() if key != "kind"}
     match line["kind"]:
         case "pinned":
@@ -142,7 +156,7 @@ def read_line(line: Json) -> Line:
         case "border":
             return Bordering(line["record_id"], _read_reason(line["reason"]))
         case "account":
-            return _read_record(line)
+            return _read_record(line, is_new=line["record_id"] not in unstamped)
         case "missing":
             return str(line["record_id"])
         case kind:
@@ -168,6 +182,18 @@ def _record_line(record: PlannedRecord) -> Json:
     }
 
 
+def accounts_in(content: bytes) -> Iterator[str]:
+    """The accounts that a plan on file changes, without parsing the rest of it.
+
+    Raises:
+        ValueError: It is not as it was written.
+    """
+    for line in content.split(b"\n"):
+        if line.startswith(_ACCOUNT):
+            found = line.rpartition(_ID)[2].rpartition(_STAMPED)[0]
+            yield str(json.loads(found))
+
+
 def covered(record: PlannedRecord, run_id: str) -> Json:
     """What the plan's id covers of an account: all, but for that id in its new stamp."""
     line = to_line(record)
@@ -184,7 +210,7 @@ def _unmarked(column: str, after: Any, run_id: str) -> Any:
     return {"new": after.rpartition(":")[2]}
 
 
-def _read_record(line: Json) -> PlannedRecord:
+def _read_record(line: Json, *, is_new: bool) -> PlannedRecord:
     told = [tuple(map(_read_reason, reasons)) for reasons in line["reasons"]]
     changes = []
     for column, before, after, reasons in line["changes"]:
@@ -194,7 +220,7 @@ def _read_record(line: Json) -> PlannedRecord:
             canonical(column, before),
             canonical(column, after),
         )
-        is_first_fill = before is None and line["stamp"] is None
+        is_first_fill = is_new and before is None and line["stamp"] is None
         changes.append(PlannedChange(change, is_first_fill, told[reasons]))
     return PlannedRecord(
         record_id=line["record_id"],

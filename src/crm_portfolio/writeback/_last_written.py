@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Final
 
 import attrs
 
-from crm_portfolio._managed import STAMP, VALUES
+from crm_portfolio._managed import STAMP, VALUES, run_of
 from crm_portfolio._storage import canonical_json
-from crm_portfolio.archive import Archive, Journal
+from crm_portfolio.archive import Archive, Journal, Key
 from crm_portfolio.errors import SettingsError
-from crm_portfolio.protocols import Org, Value
+from crm_portfolio.protocols import Change, Org, Value
+from crm_portfolio.writeback._document import accounts_in
+from crm_portfolio.writeback._held import Row, as_text
 from crm_portfolio.writeback._plan import Plan
 from crm_portfolio.writeback._planned import PlannedChange
 
 __all__ = ["Written", "last_values", "last_written", "may_name"]
 
 _ALL: Final = frozenset({*VALUES, STAMP})
+# In these states our value did stand there, whoever came after.
+_ARRIVED: Final = frozenset({"written", "overwritten_in_window"})
 
 
 @attrs.frozen
@@ -60,29 +64,30 @@ def last_written(archive: Archive, record_id: str) -> tuple[Written, ...]:
 
 
 def last_values(
-    archive: Archive, org: Org, ids: Collection[str]
+    archive: Archive, org: Org, rows: Mapping[str, Row]
 ) -> Mapping[str, Mapping[str, Value]]:
-    """What our runs last wrote on these accounts, by column; costs no call.
+    """What our runs last left on these accounts, by column; costs no call.
 
-    One pass over the journals of the org, from the newest back to the first fill of the
-    last of these accounts. An account that no run wrote is empty.
+    One pass over the runs at the org, from the newest back to the first fill of the last
+    of these accounts; a journal is read only where its plan names one. An account that no
+    run wrote is empty. What a run took back is as before the run that it took back.
+
+    Args:
+        rows: The accounts as they stand: what may never have arrived counts only where
+            it stands there.
 
     Raises:
         DamagedFileError: A journal, or the archive's index, was altered.
     """
-    found: dict[str, dict[str, Value]] = {record_id: {} for record_id in ids}
-    sought = set(found)
-    journals = _newest_first(archive, org)
-    while sought and (journal := next(journals, None)):
-        filled = set[str]()
-        for change in journal.touched:
-            if change.record_id in sought:
-                found[change.record_id].setdefault(change.column, change.after)
-                if change.column == STAMP and change.before is None:
-                    filled.add(change.record_id)
-        # Nothing of ours was there before the run that filled and stamped it.
-        sought -= filled - _had_values(journal)
-    return found
+    found = _Left(rows)
+    for run in reversed(archive.index(org)):
+        if not found.sought:
+            break
+        if run.is_quiet:
+            continue
+        if _names_any(archive.plan(run.run_id), found.sought):
+            found.take(archive.journal(run.run_id), run.undoes)
+    return found.values
 
 
 def may_name(plan: bytes, record_id: str) -> bool:
@@ -90,9 +95,64 @@ def may_name(plan: bytes, record_id: str) -> bool:
     return canonical_json(record_id) in plan
 
 
-def _newest_first(archive: Archive, org: Org) -> Iterator[Journal]:
-    return map(archive.journal, reversed(archive.runs(org)))
+def _names_any(plan: bytes, ids: Collection[str]) -> bool:
+    try:
+        return any(record_id in ids for record_id in accounts_in(plan))
+    except ValueError:  # the journal will say that its plan was altered
+        return True
 
 
-def _had_values(journal: Journal) -> set[str]:
-    return {c.record_id for c in journal.touched if c.before is not None}
+@attrs.define(eq=False)
+class _Left:
+    """What was left in each field, as runs tell it, the newest first.
+
+    Attributes:
+        sought: Accounts of which older runs may tell more.
+    """
+
+    rows: Mapping[str, Row]
+    values: dict[str, dict[str, Value]] = attrs.field(init=False)
+    sought: set[str] = attrs.field(init=False)
+    _taken_back: dict[Key, str] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.values = {record_id: {} for record_id in self.rows}
+        self.sought = set(self.rows)
+
+    def take(self, journal: Journal, undoes: str) -> None:
+        """Go on with the next older run."""
+        states = {entry.key: entry.state for entry in journal.entries}
+        filled, had_values = set[str](), set[str]()
+        for change in journal.touched:
+            record_id = change.record_id
+            if record_id not in self.sought:
+                continue
+            if change.before is not None:
+                had_values.add(record_id)
+            elif change.column == STAMP and not undoes:
+                filled.add(record_id)
+            key = record_id, change.column
+            stands = self.rows[record_id][change.column] == change.after
+            is_past = self._passed(key, journal.run_id)
+            if not is_past and (stands or states.get(key) in _ARRIVED):
+                self._note(change, journal.run_id, undoes)
+        # Nothing of ours was there before the run that filled and stamped it, unless
+        # people had emptied it.
+        self.sought -= filled - had_values - journal.edited.keys()
+
+    def _passed(self, key: Key, run_id: str) -> bool:
+        """Whether a later run took back what this one did to the field, and more."""
+        taken_back = self._taken_back.get(key)
+        if taken_back == run_id:
+            del self._taken_back[key]
+        return taken_back is not None
+
+    def _note(self, change: Change, run_id: str, undoes: str) -> None:
+        left, column, after = self.values[change.record_id], change.column, change.after
+        is_new_stamp = column == STAMP and run_of(as_text(after)) == run_id
+        if column in left:
+            return
+        if undoes and not is_new_stamp:
+            self._taken_back[change.record_id, column] = undoes
+        else:
+            left[column] = after

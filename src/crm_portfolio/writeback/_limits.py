@@ -28,6 +28,9 @@ __all__ = [
 # When the books close, every account's share of the total moves a little, and one large
 # order can shift every rank: only decisions are held to `max_share` by default.
 _MEASURES: Final[Mapping[str, float]] = {"portfolio_rank": 1.0, "revenue_share": 1.0}
+# Most accounts of a CRM may never have bought: nothing is known of their danger. In a
+# book of a year no trend is: nothing is known of who rises.
+_OFTEN_UNKNOWN: Final = frozenset({"risk_level", "rising"})
 _JUMPS_SHARE: Final = 0.02
 _JUMP: Final = 2
 # Shares are decimal fractions: 0.29 of 100 accounts are 29, not 28.999….
@@ -100,14 +103,15 @@ class Limits:
             None: one in fifty, and at least ``min_changes``.
         max_emptied: Accounts on which one field may lose its value.
         max_unknown_share: Share of the accounts for which the results may not know the
-            value of a field.
-        max_shrunk_share: By how much fewer accounts there may be than at the last run.
+            value of a field; the risk level of accounts that never bought is free.
+        max_shrunk_share: By how much fewer accounts there may be than last night.
         max_missing_share: Share of the accounts in the results that the CRM may not have.
         max_age_hours: A plan older than this is not applied.
         canary_share: Share of the accounts to change that are written first and looked at
             before the rest is.
         canary_count: So many are in that first slice at least.
-        settle_seconds: What the CRM's own automation is given before they are looked at.
+        settle_seconds: What the CRM's own automation is given before they are looked at,
+            where others are to follow.
         expected_changes: Columns which that automation may change when we write.
     """
 
@@ -297,7 +301,7 @@ def refused_input(ground: Ground, limits: Limits) -> Iterator[Refusal]:
         yield Refusal("missing", "", ground.missing_count, allowed, expected)
     allowed = limits.at_least(limits.max_unknown_share, population)
     for column, count in sorted(ground.unknown.items()):
-        if count > allowed:
+        if count > allowed and column not in _OFTEN_UNKNOWN:
             yield Refusal("unknown", column, count, allowed, population)
 
 

@@ -13,7 +13,7 @@ from crm_portfolio.writeback._held import Row, as_text
 from crm_portfolio.writeback._limits import Policy
 from crm_portfolio.writeback._planned import Ended, Pinned
 
-__all__ = ["Edits", "ended_pin", "find_edits", "is_edited", "valid_pin"]
+__all__ = ["Edits", "ended_pin", "find_edits", "is_bare", "is_edited", "valid_pin"]
 
 
 def valid_pin(record_id: str, row: Row, as_of: date) -> Pinned | None:
@@ -37,8 +37,16 @@ def ended_pin(
     return Ended(record_id, str(tier), until_on, as_text(by))
 
 
+def is_bare(row: Row) -> bool:
+    """Whether nothing of ours stands there: the account is new, or was emptied."""
+    return all(row[column] is None for column in (*VALUES, STAMP))
+
+
 def is_edited(row: Row) -> bool:
-    """Whether the managed values are not as a run of ours left them."""
+    """Whether the managed values are not as a run of ours left them.
+
+    Of an account on which nothing stands only the archive can tell.
+    """
     if row[STAMP] is None:
         return any(row[column] is not None for column in VALUES)
     return not is_own(as_text(row[STAMP]), row)
@@ -56,6 +64,11 @@ class Edits:
 
     columns: frozenset[str] | None
     ours: Mapping[str, Value]
+
+    @property
+    def is_unstamped(self) -> bool:
+        """Whether a person took a stamp of ours away, alone or with all else."""
+        return self.columns is not None and STAMP in self.columns
 
     def standing(
         self, row: Row, wanted: Mapping[str, Value], policy: Policy
@@ -86,7 +99,7 @@ class Edits:
 
 
 def find_edits(row: Row, ours: Mapping[str, Value] | None) -> Edits:
-    """What was edited on an account whose stamp does not fit.
+    """What was edited on an account whose stamp does not fit, or is gone.
 
     Args:
         ours: What our last run left there, the stamp included; None without an archive.

@@ -18,7 +18,7 @@ from crm_portfolio.writeback._document import (
     Line,
     covered,
     read_header,
-    read_line,
+    read_lines,
     seal,
     to_line,
     unseal,
@@ -230,7 +230,7 @@ class Plan:
         """The plan of a file's content; the file's name is for messages."""
         head, lines = unseal(content, name)
         try:
-            parts = [read_line(line) for line in lines]
+            parts = list(read_lines(lines))
             plan = cls(
                 head["id"],
                 read_header(head),

@@ -31,7 +31,8 @@ __all__ = [
 class PlannedChange:
     """One field of one account, with the reasons of the result that assigned it.
 
-    A first fill writes into an empty field of an account that carries no stamp.
+    A first fill writes into an empty field of an account that carries no stamp, unless a
+    person is known to have taken it away.
     """
 
     change: Change
@@ -66,11 +67,13 @@ class Draft:
         after: The managed values that a new stamp covers.
         restores: The stamp that stands after the plan, an old one or none, in a 1-tuple;
             None: a new one is made.
+        is_new: Whether the account, if it carries no stamp, never did.
     """
 
     record: PlannedRecord
     after: Mapping[str, Value]
     restores: tuple[str | None] | None = None
+    is_new: bool = True
 
     def stamped(self, plan_id: str) -> PlannedRecord:
         """The account's changes with that of its stamp, sorted by column."""
@@ -79,7 +82,8 @@ class Draft:
         if mark == record.stamp:
             return record
         change = Change(record.record_id, STAMP, record.stamp, mark)
-        changes = (*record.changes, PlannedChange(change, record.stamp is None))
+        is_first = record.stamp is None and self.is_new
+        changes = (*record.changes, PlannedChange(change, is_first))
         return attrs.evolve(
             record, changes=tuple(sorted(changes, key=lambda c: c.change.column))
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date
 
 import attrs
 
 from crm_portfolio.archive import CANARY, Archive
 from crm_portfolio.protocols import Org, Value
+from crm_portfolio.writeback._held import Row
 from crm_portfolio.writeback._last_written import last_values
 
 __all__ = ["Memory"]
@@ -19,8 +20,8 @@ class Memory:
     """What an archive knows of one org; nothing without one.
 
     Attributes:
-        population: How many accounts the last run compared.
-        as_of: The last day that run knew.
+        population: How many accounts the last night compared, whether or not it wrote.
+        as_of: The last day that night knew.
         stopped_by: The newest run, if its canary ended it and nothing was done since.
     """
 
@@ -32,16 +33,17 @@ class Memory:
 
     @classmethod
     def of(cls, archive: Archive | None, org: Org) -> Memory:
-        """The memory of the runs at this org that wrote what was computed anew."""
+        """The memory of the nights at this org that compared what was computed anew."""
         runs = archive.index(org) if archive else ()
-        stopped_by = "".join(r.run_id for r in runs[-1:] if r.interrupted == CANARY)
+        written = [run for run in runs if not run.is_quiet]
+        stopped_by = "".join(r.run_id for r in written[-1:] if r.interrupted == CANARY)
         for run in reversed(runs):
             if not run.undoes and not run.resends:
                 return cls(run.population, run.as_of, stopped_by, archive, org)
         return cls(None, None, stopped_by, archive, org)
 
-    def left(self, ids: Collection[str]) -> Mapping[str, Mapping[str, Value]] | None:
-        """What our runs last wrote on these accounts, by column; None: no archive."""
-        if self._archive is None or not ids:
+    def left(self, rows: Mapping[str, Row]) -> Mapping[str, Mapping[str, Value]] | None:
+        """What our runs last left on these accounts, by column; None: no archive."""
+        if self._archive is None or not rows:
             return None
-        return last_values(self._archive, self._org, ids)
+        return last_values(self._archive, self._org, rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import attrs
@@ -15,7 +15,6 @@ from crm_portfolio.writeback._batch import Batch, Guard
 from crm_portfolio.writeback._canary import unexpected
 from crm_portfolio.writeback._held import mapped_columns, read_rows
 from crm_portfolio.writeback._journal import Recorder
-from crm_portfolio.writeback._limits import Limits
 from crm_portfolio.writeback._planned import PlannedRecord
 from crm_portfolio.writeback._portions import portion
 
@@ -61,7 +60,10 @@ class Sending:
     _failure: TransientError | None = None
 
     def send_first(
-        self, records: Sequence[PlannedRecord], limits: Limits
+        self,
+        records: Sequence[PlannedRecord],
+        settle_seconds: float,
+        expected_changes: Collection[str],
     ) -> tuple[Key, ...] | None:
         """Write these, let the CRM settle, look at all of them, and say what moved.
 
@@ -70,7 +72,7 @@ class Sending:
         batch = self._begun(records, also=mapped_columns(self.crm))
         self._send(batch)
         if batch.sent:
-            self._pause(limits.settle_seconds)
+            self._pause(settle_seconds)
         standing = self.recorder.standing
         confirmed = set(standing.unchecked)
         after = batch.check()
@@ -83,8 +85,7 @@ class Sending:
             return None
         ids = {change.record_id for change in written}
         before = {one: row for one, row in batch.before.items() if one in ids}
-        allowed = limits.expected_changes
-        return tuple(unexpected(written, before, after, expected=allowed))
+        return tuple(unexpected(written, before, after, expected=expected_changes))
 
     def send(self, records: Sequence[PlannedRecord]) -> None:
         """Write these; what was refused for the moment goes again, later and in less.

@@ -538,6 +538,34 @@ def test_a_page_may_be_packed(strange) -> None:
     assert page.rows.to_pylist() == [{"Id": "a", "Amount": 2.0}]
 
 
+def test_a_packed_page_of_many_blocks_and_several_files_comes_whole(strange) -> None:
+    lines = [f'"{n:07d}","{n}"\n'.encode() for n in range(200_000)]
+    body, headers = page_of('"Id","Amount"\n', len(lines))
+    parts = b"".join([body, *lines[:123_456]]), b"".join(lines[123_456:])
+    packed = b"".join(map(gzip.compress, parts))
+    reply = packed, {**headers, "content-encoding": "gzip"}
+    (page,) = told(strange, reply, total=len(lines)).pages(TWO, kinds=MONEY)
+    assert page.rows["Amount"].to_pylist() == [float(n) for n in range(len(lines))]
+
+
+def _cut(packed: bytes) -> bytes:
+    return packed[:-12]
+
+
+def _altered(packed: bytes) -> bytes:
+    return packed[:40] + b"\xff" * 8 + packed[48:]
+
+
+@pytest.mark.parametrize("harm", [_cut, _altered])
+def test_a_packed_page_that_is_not_whole_is_asked_for_again(strange, harm) -> None:
+    lines = "".join(f'"{n:09d}","2"\n' for n in range(500))
+    body, headers = page_of(f'"Id","Amount"\n{lines}', 500)
+    reply = harm(gzip.compress(body)), {**headers, "content-encoding": "gzip"}
+    with pytest.raises(TransientError, match="Bulk query"):
+        list(told(strange, reply, total=500).pages(TWO, kinds=MONEY))
+    assert sum("/results" in path for path in strange.paths) == 3
+
+
 @pytest.mark.parametrize(
     "listing",
     [{}, [], {"resultPages": []}, {"resultPages": [1]}, {"resultPages": [{"x": 1}]}],

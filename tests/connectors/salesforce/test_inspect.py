@@ -21,7 +21,7 @@ def test_a_set_up_that_is_whole_lacks_nothing(crm) -> None:
     assert isinstance(crm, Inspectable)
     assert missing(crm) == []
     assert found(crm)["API version 66.0"] == ("good", "")
-    assert "table account: 20 columns" in found(crm)
+    assert "table account: 23 columns" in found(crm)
 
 
 def test_fields_that_setup_makes_are_named(org, connected) -> None:

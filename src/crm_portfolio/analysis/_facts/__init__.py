@@ -10,11 +10,28 @@ from __future__ import annotations
 from crm_portfolio.analysis._facts._attached import (
     Attached,
     Sales,
+    Worked,
     attached,
     sales,
+    worked,
+)
+from crm_portfolio.analysis._facts._candidates import (
+    RoleTime,
+    SaleTime,
+    open_business,
+    parked_projects,
+    role_time,
+    sale_time,
+)
+from crm_portfolio.analysis._facts._dangers import (
+    bought_again,
+    contracts,
+    open_renewals,
+    payments,
+    ratings,
 )
 from crm_portfolio.analysis._facts._echo import echo
-from crm_portfolio.analysis._facts._lines import Measure
+from crm_portfolio.analysis._facts._lines import Measure, placed, revenue_lines
 from crm_portfolio.analysis._facts._months import (
     MonthlyRevenue,
     monthly_revenue,
@@ -24,21 +41,58 @@ from crm_portfolio.analysis._facts._revenue import (
     RevenueFacts,
     parent_loops,
     partly_unknown,
+    previous,
     revenue_facts,
+)
+from crm_portfolio.analysis._facts._signals import (
+    Purchases,
+    Twice,
+    inbound,
+    products,
+    purchases,
+)
+from crm_portfolio.analysis._facts._workload import (
+    begins_before,
+    hours_in,
+    quarterly_workload,
 )
 
 __all__ = [
     "Attached",
     "Measure",
     "MonthlyRevenue",
+    "Purchases",
     "RevenueFacts",
+    "RoleTime",
+    "SaleTime",
     "Sales",
+    "Twice",
+    "Worked",
     "attached",
+    "begins_before",
+    "bought_again",
+    "contracts",
     "echo",
+    "hours_in",
+    "inbound",
     "monthly_revenue",
+    "open_business",
+    "open_renewals",
     "parent_loops",
+    "parked_projects",
     "partly_unknown",
+    "payments",
+    "placed",
+    "previous",
+    "products",
+    "purchases",
     "quarterly_revenue",
+    "quarterly_workload",
+    "ratings",
     "revenue_facts",
+    "revenue_lines",
+    "role_time",
+    "sale_time",
     "sales",
+    "worked",
 ]

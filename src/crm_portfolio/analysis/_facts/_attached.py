@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any, Final
+from datetime import UTC, date, datetime, time
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 import attrs
 import numpy as np
@@ -19,7 +20,7 @@ from crm_portfolio.analysis._facts._lines import collected, completed, placed
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Period, Portfolio
 
-__all__ = ["Attached", "Sales", "attached", "sales"]
+__all__ = ["Attached", "Sales", "Worked", "attached", "sales", "worked"]
 
 UNDATED: Final = -1
 """The month of a sale that nobody expects on any day."""
@@ -27,6 +28,8 @@ OVERDUE: Final = -2
 """The month of a sale that was expected before the as-of day, and is still open."""
 UNRATED: Final = -1.0
 """The odds of a sale whose own record says none."""
+
+SECONDS_AN_HOUR: Final = 3600
 
 _TEXT, _DAY, _NUMBER, _FLAG = pa.string(), pa.date32(), pa.float64(), pa.bool_()
 
@@ -53,6 +56,28 @@ class Attached:
 
 
 @attrs.frozen(eq=False)
+class Worked:
+    """Time given to each account in the period, in the order of the facts.
+
+    Attributes:
+        source: The table that says it: time sheets, else the length of calls and meetings;
+            None where neither does.
+        is_known: Not so where nobody noted any time: that is not zero.
+    """
+
+    source: Literal["effort", "activity"] | None
+    seconds: Groups
+    is_known: Flags
+
+    def hours(self) -> npt.NDArray[np.float64]:
+        """Of each account; NaN where it is unknown."""
+        found: npt.NDArray[np.float64] = np.where(
+            self.is_known, self.seconds / SECONDS_AN_HOUR, np.nan
+        )
+        return found
+
+
+@attrs.frozen(eq=False)
 class Sales:
     """What the opportunities say.
 
@@ -74,26 +99,39 @@ def attached(portfolio: Portfolio, facts: RevenueFacts) -> Attached:
         found = _by_account(
             ids, line_costs(portfolio["revenue_line"], span, digits), found
         )
-    avoidable = receivable = seconds = None
-    has_effort = np.zeros(len(ids), dtype=bool)
+    avoidable = receivable = None
     if "cost" in portfolio:
         scan = avoidable_costs(portfolio["cost"], span, digits)
         avoidable = _by_account(ids, scan, ("minor",))["minor"]
     if "invoice" in portfolio:
         scan = open_invoices(portfolio["invoice"], digits)
         receivable = _by_account(ids, scan, ("minor",))["minor"]
-    if "effort" in portfolio:
-        scan = seconds_worked(portfolio["effort"], span)
-        effort = _by_account(ids, scan, ("seconds", "rows"))
-        seconds, has_effort = effort["seconds"], effort["rows"] > 0
+    time_given = worked(portfolio, facts)
     return Attached(
         line_cost=found["line_cost"],
         is_costed=(found["sold"] > 0) & (found["costed"] == found["sold"]),
         avoidable=zeros if avoidable is None else avoidable,
         receivable=receivable,
-        seconds=seconds,
-        has_effort=has_effort,
+        seconds=time_given.seconds if time_given.source else None,
+        has_effort=time_given.is_known,
     )
+
+
+def worked(portfolio: Portfolio, facts: RevenueFacts) -> Worked:
+    """Time given to each account: the only place that says where hours come from."""
+    ids, span = facts.by_account.ids, facts.period
+    source: Literal["effort", "activity"] | None = None
+    zeros = np.zeros(len(ids), dtype=np.int64)
+    found = {"seconds": zeros, "rows": zeros}
+    if "effort" in portfolio:
+        source, scan = "effort", seconds_worked(portfolio["effort"], span)
+        found = _by_account(ids, scan, found)
+    elif "activity" in portfolio:
+        zone = portfolio.calendar.time_zone
+        scan = seconds_met(portfolio["activity"], span, zone)
+        found = _by_account(ids, scan, found)
+        source = "activity" if found["rows"].any() else None
+    return Worked(source, found["seconds"], found["rows"] > 0)
 
 
 def sales(portfolio: Portfolio, facts: RevenueFacts) -> Sales | None:
@@ -162,6 +200,23 @@ def seconds_worked(frame: NativeFrame, span: Period) -> pa.Table:
     )
 
 
+def seconds_met(frame: NativeFrame, span: Period, zone: str) -> pa.Table:
+    """Time of the calls and meetings that were held, where they say how long they took."""
+    return _summed(
+        held(frame).filter(moment_in(span, "occurred_at", zone)),
+        seconds=(nw.col("minutes") * 60.0).round(0).cast(nw.Int64),
+        rows=nw.lit(1, dtype=nw.Int64),
+    )
+
+
+def held(frame: NativeFrame) -> Any:
+    """The activities that took place and say how long they were."""
+    kinds = {"account_id": _TEXT, "minutes": _NUMBER, "status": _TEXT}
+    return nw.from_native(completed(frame, kinds)).filter(
+        (nw.col("status").fill_null("held") == "held") & ~nw.col("minutes").is_null()
+    )
+
+
 def open_sales(frame: NativeFrame, as_of: date, digits: int) -> pa.Table:
     """Open sales by account, stage, kind, odds, month expected and amount."""
     kinds = {"account_id": _TEXT, "pipeline": _TEXT, "stage": _TEXT, "kind": _TEXT}
@@ -207,6 +262,20 @@ def first_won(frame: NativeFrame) -> pa.Table:
 
 def _in(span: Period, column: str) -> Any:
     return (nw.col(column) >= span.start) & (nw.col(column) < span.end)
+
+
+def moment_in(span: Period, column: str, zone: str) -> Any:
+    """Whether a moment lies in the span, whose days begin where the clocks stand."""
+    assert span.start is not None
+    assert span.end is not None
+    is_before = nw.col(column) < _midnight(span.end, zone)
+    if span.start == date.min:
+        return is_before
+    return (nw.col(column) >= _midnight(span.start, zone)) & is_before
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def _minor(amount: Any, digits: int) -> Any:

@@ -32,11 +32,11 @@ TABLE_OF: Mapping[Measure, TableName] = {
 
 
 def revenue_lines(portfolio: Portfolio, measure: Measure, needed_by: str) -> Any:
-    """The long table of the measure, or the error that names it."""
+    """The long table of the measure, to be scanned, or the error that names it."""
     table = TABLE_OF[measure]
     if table not in portfolio:
         raise MissingTableError(table, needed_by)
-    return as_lines(portfolio[table], measure, portfolio.minor_digits)
+    return as_lines(portfolio[table], measure, portfolio.minor_digits).lazy()
 
 
 def as_lines(frame: NativeFrame, measure: Measure, digits: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import attrs
 import numpy as np
@@ -25,7 +26,13 @@ from crm_portfolio.analysis._facts._lines import (
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Row
 
-__all__ = ["RevenueFacts", "parent_loops", "partly_unknown", "revenue_facts"]
+__all__ = [
+    "RevenueFacts",
+    "parent_loops",
+    "partly_unknown",
+    "previous",
+    "revenue_facts",
+]
 
 _YOUNG_MONTHS = 3
 
@@ -93,8 +100,10 @@ class RevenueFacts:
         """The column of names of these accounts, where the portfolio has one."""
         if "name" not in self.account.column_names:
             return {}
-        at = pc.index_in(ids, self.by_account.ids)
-        return {"name": self.account["name"].combine_chunks().take(at)}
+        names = self.account["name"].combine_chunks()
+        if ids is self.by_account.ids:
+            return {"name": names}
+        return {"name": names.take(pc.index_in(ids, self.by_account.ids))}
 
     def warnings(self) -> list[Reason]:
         """What the lines themselves call for."""
@@ -133,7 +142,21 @@ def revenue_facts(
     """
     measure = measure or ("net_revenue" if "revenue_line" in portfolio else "booked")
     span = period.at(portfolio.as_of)
-    before = _previous(span)
+    known = _KNOWN.setdefault(portfolio, {})
+    if (span, measure) not in known:
+        known[span, measure] = _found(portfolio, span, measure, needed_by)
+    return known[span, measure]
+
+
+# Every analysis of a portfolio begins with the same scan: it is made once.
+_KNOWN: WeakKeyDictionary[Portfolio, dict[tuple[Period, Measure], RevenueFacts]]
+_KNOWN = WeakKeyDictionary()
+
+
+def _found(
+    portfolio: Portfolio, span: Period, measure: Measure, needed_by: str
+) -> RevenueFacts:
+    before = previous(span)
     lines = revenue_lines(portfolio, measure, needed_by)
     found = _by_account(lines, span, before)
     account = to_arrow(portfolio["account"]).sort_by("account_id").combine_chunks()
@@ -146,7 +169,7 @@ def revenue_facts(
         by_account=Revenue(
             ids=account["account_id"].combine_chunks(),
             first_on=placed(found["first_on"], at).astype("datetime64[D]"),
-            **{name: placed(found[name], at) for name in _SUMS},
+            **{name: placed(found[name], at) for name in (*_SUMS, "months")},
         ),
         has_previous=before is not None and book_begins < span.start,
         account=account,
@@ -172,7 +195,7 @@ def parent_loops(portfolio: Portfolio) -> int:
     return pc.sum(pc.equal(faults, "parent_loop")).as_py() or 0
 
 
-def _previous(span: Period) -> Period | None:
+def previous(span: Period) -> Period | None:
     """The period of the same length just before; None where no days are left for it."""
     assert span.start is not None
     assert span.end is not None
@@ -184,18 +207,11 @@ def _previous(span: Period) -> Period | None:
     return Period.between(span.start - length, span.start)
 
 
-_SUMS = (
-    "revenue",
-    "lines",
-    "known_lines",
-    "months",
-    "revenue_previous",
-    "lines_previous",
-)
+_SUMS = ("revenue", "lines", "known_lines", "revenue_previous", "lines_previous")
 
 
 def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
-    """Two group-bys: by account and month, then by account."""
+    """Sums, months and first day of each account, in one group-by."""
     day = nw.col("day")
     # A line without a day may belong to the period: one more whose amount is unknown.
     is_dated = ~day.is_null()
@@ -207,29 +223,32 @@ def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
         else nw.lit(0, dtype=nw.Int64)
     )
     is_known = (is_dated & ~nw.col("minor").is_null()).cast(nw.Int64)
+    in_month = is_dated & (day >= span.start)
     month = day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64)
-    by_month = (
+    by_account = (
         lines.filter(~nw.col("account_id").is_null() & (~is_dated | (day < span.end)))
-        .with_columns(
-            month=nw.when(is_dated).then(month).otherwise(0),
+        .select(
+            "account_id",
+            "day",
+            month=nw.when(in_month).then(month).otherwise(0),
+            has_others=(~in_month).cast(nw.Int64),
             revenue=minor * is_now,
             lines=is_now,
             known_lines=is_now * is_known,
             revenue_previous=minor * is_before,
             lines_previous=is_before,
         )
-        .group_by("account_id", "month")
+        .group_by("account_id")
         .agg(
-            *(nw.col(name).sum() for name in _SUMS if name != "months"),
+            *(nw.col(name).sum() for name in _SUMS),
+            months=nw.col("month").n_unique(),
+            has_others=nw.col("has_others").max(),
             first_on=nw.col("day").min(),
         )
-        .with_columns(
-            months=((nw.col("lines") > 0) & (nw.col("month") > 0)).cast(nw.Int64)
-        )
-        .group_by("account_id")
-        .agg(*(nw.col(name).sum() for name in _SUMS), nw.col("first_on").min())
+        # The lines of no month of the period share one value, which is no month.
+        .with_columns(months=nw.col("months").cast(nw.Int64) - nw.col("has_others"))
     )
-    return collected(by_month)
+    return collected(by_account)
 
 
 def _left_out(portfolio: Portfolio, measure: Measure) -> tuple[Reason, ...]:

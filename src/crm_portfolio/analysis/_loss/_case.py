@@ -19,7 +19,7 @@ from crm_portfolio.analysis._loss._scenario import LossScenarioSettings
 from crm_portfolio.portfolio import Period
 from crm_portfolio.results import Json, significant
 
-__all__ = ["DAYS_A_MONTH", "FINE", "Case", "months_of", "yearly"]
+__all__ = ["DAYS_A_MONTH", "FINE", "Case", "months_in", "months_of", "yearly"]
 
 DAYS_A_MONTH: Final = 365.2425 / 12
 FINE: Final = 10_000
@@ -234,11 +234,16 @@ def months_of(period: Period, begins_on: date | None) -> float:
     return (period.end - period.start) / timedelta(days=1) / DAYS_A_MONTH
 
 
+def months_in(facts: RevenueFacts) -> float:
+    """How many months the period of these facts has."""
+    first = facts.by_account.first_on
+    known = first[~np.isnat(first)]
+    return months_of(facts.period, known.min().item() if known.size else None)
+
+
 def yearly(facts: RevenueFacts, with_it: Attached) -> tuple[RevenueFacts, Attached]:
     """The same brought to a year."""
-    of = facts.by_account
-    first = of.first_on[~np.isnat(of.first_on)]
-    months = months_of(facts.period, first.min().item() if first.size else None)
+    of, months = facts.by_account, months_in(facts)
     if months == 12:
         return facts, with_it
     factor = float(Fraction(12) / Fraction(months))

@@ -19,7 +19,7 @@ from crm_portfolio.analysis._loss._case import DAYS_A_MONTH, FINE, Case, months_
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Json, significant
 
-__all__ = ["Recovery", "starts_on"]
+__all__ = ["Recovery", "has_whole_previous", "odds_of", "starts_on"]
 
 _HALF, _SAFE = 0.5, 0.8
 # Books that are invoiced by the quarter may begin a quarter late.
@@ -219,7 +219,7 @@ def _growth(case: Case) -> float | None:
     if case.settings.growth_per_month is not None:
         return case.settings.growth_per_month
     of, span = case.facts.by_account, case.facts.period
-    if not _has_whole_previous(case):
+    if not has_whole_previous(case):
         return None
     stays = ~case.is_lost
     now = int(of.revenue[stays].sum())
@@ -229,7 +229,7 @@ def _growth(case: Case) -> float | None:
     return float((now / before) ** (1 / months_of(span, None)) - 1)
 
 
-def _has_whole_previous(case: Case) -> bool:
+def has_whole_previous(case: Case) -> bool:
     """Whether the book reaches back to the beginning of the period before."""
     first = case.facts.by_account.first_on
     first = first[~np.isnat(first)]
@@ -247,7 +247,7 @@ def _won_per_month(case: Case) -> float | None:
     own, of = case.settings.won_per_month, case.facts.by_account
     if own is not None:
         return own * float(10**case.facts.digits)
-    if not _has_whole_previous(case):
+    if not has_whole_previous(case):
         return None
     is_new = (of.first_on >= np.datetime64(case.facts.period.start)) & ~case.is_lost
     return float(np.maximum(of.revenue[is_new], 0).sum()) / 12
@@ -263,7 +263,7 @@ def _openings(
     portfolio: Portfolio, case: Case, found: pa.Table
 ) -> tuple[Openings, dict[str, int]]:
     """The open sales that say enough to be counted on, and why the others do not."""
-    odds = _odds(portfolio, found)
+    odds = odds_of(portfolio, found)
     at = pc.fill_null(pc.index_in(found["account_id"], case.facts.by_account.ids), -1)
     place = at.to_numpy()
     is_lost = np.append(case.is_lost, values=False)[place]
@@ -296,7 +296,7 @@ def _openings(
     return counted, left_out
 
 
-def _odds(portfolio: Portfolio, found: pa.Table) -> Floats:
+def odds_of(portfolio: Portfolio, found: pa.Table) -> Floats:
     """Each sale's own, else its stage's; NaN where neither says."""
     odds: Floats = found["odds"].to_numpy().copy()
     odds[odds < 0] = np.nan

@@ -13,7 +13,7 @@ from crm_portfolio._methods import _loss as formulas
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import League
 from crm_portfolio.analysis._facts import Attached
-from crm_portfolio.analysis._loss._case import FINE, Case, months_of
+from crm_portfolio.analysis._loss._case import FINE, Case, months_in
 from crm_portfolio.analysis._loss._recovery import Recovery, starts_on
 from crm_portfolio.analysis._loss._scenario import LossScenarioSettings
 from crm_portfolio.analysis._loss._tables import hours_freed
@@ -60,7 +60,7 @@ def _loss(calendar: Calendar, case: Case, with_it: Attached) -> dict[str, Json]:
         "group_count": int(np.unique(case.group_of[case.is_lost]).size),
         "excluded": facts.by_account.ids.filter(pa.array(case.is_excluded)).to_pylist(),
         "starts_on": begins.isoformat(),
-        "period_months": significant(months_of(facts.period, _first(case))),
+        "period_months": significant(months_in(facts)),
         "months_left_this_year": significant(left),
         "share": significant(lost / total) if total > 0 else None,
     }
@@ -81,12 +81,6 @@ def _loss(calendar: Calendar, case: Case, with_it: Attached) -> dict[str, Json]:
         None if owed is None else facts.amount(int(owed[case.is_lost].sum()))
     )
     return told
-
-
-def _first(case: Case) -> date | None:
-    first = case.facts.by_account.first_on
-    known = first[~np.isnat(first)]
-    return known.min().item() if known.size else None
 
 
 def _months_left(day: date, year_starts: int) -> float:

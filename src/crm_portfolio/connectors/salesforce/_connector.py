@@ -83,7 +83,7 @@ class Salesforce:
 
     Example:
         >>> from crm_portfolio.connectors.salesforce import Salesforce, SessionToken
-        >>> Salesforce(SessionToken("https://acme.my.salesforce.com", "00D…"))
+        >>> Salesforce(SessionToken("https://acme.my.salesforce.com", "00D..."))
         Salesforce(SessionToken, https://acme.my.salesforce.com)
     """
 

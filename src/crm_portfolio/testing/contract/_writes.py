@@ -21,6 +21,7 @@ __all__ = ["Writes", "written"]
 _SAMPLES: dict[str, tuple[Value, ...]] = {
     "tier": ("A", "none"),
     "dependence": ("major",),
+    "risk_level": ("critical",),
     "integer": (1, 123_456),
     "share": (0.0, 0.123456, 1.0),
     "day": (date(2024, 2, 29),),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import attrs
 import pyarrow as pa
@@ -20,17 +20,14 @@ from crm_portfolio._plots import as_svg
 from crm_portfolio._storage import write_atomically
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.errors import MissingExtraError, SettingsError, did_you_mean
+from crm_portfolio.results._comparison import Comparison, compared
+from crm_portfolio.results._values import Json, Row, json_rows
+from crm_portfolio.results._workbook import workbook
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Comparison", "Json", "Result", "Row", "json_rows", "significant"]
-
-Json: TypeAlias = (
-    str | int | float | bool | Sequence["Json"] | Mapping[str, "Json"] | None
-)
-Row: TypeAlias = Mapping[str, Any]
-"""One line of a result's frame, by column."""
+__all__ = ["Result"]
 
 _HTML_ROWS = 1000
 _NOTEBOOK_ROWS = 20
@@ -54,6 +51,12 @@ class Result(ABC):
     key: ClassVar[str] = "account_id"
     compared: ClassVar[str]
     """The column that `compared_with` compares."""
+    summed: ClassVar[Mapping[str, int]] = {"revenue": 10_000}
+    """Columns whose sums a comparison tells, each with the parts of one that it holds."""
+    rows: ClassVar[str] = "accounts"
+    """What the lines of the frame are, as a sheet is called."""
+    further: ClassVar[tuple[str, ...]] = ()
+    """The tables beside the frame that are told with it, by their names."""
 
     _table: pa.Table
     _rejected: pa.Table
@@ -109,18 +112,22 @@ class Result(ABC):
             "warnings": [warning.to_dict() for warning in self.warnings],
             "rejected": json_rows(self._rejected),
             "frame": json_rows(self._table),
+            **{name: json_rows(table) for name, table in self._further().items()},
         }
 
     def save(self, path: Path | str, *, lang: Lang = "en") -> None:
         """Write it for people, in the format its name ends in.
 
-        ``.csv`` and ``.parquet`` hold the frame, ``.xlsx`` and ``.html`` all of it. Text that a spreadsheet would take for a formula is made inert in CSV and XLSX.
+        ``.csv`` and ``.parquet`` hold the frame, ``.xlsx`` and ``.html`` all of it: a
+        workbook has a sheet for each table, the warnings and reasons in sentences, and what
+        it takes to compute the same again. Text that a spreadsheet would take for a formula
+        is made inert in CSV and XLSX.
         """
         path = Path(path)
         writers: Mapping[str, Callable[[], bytes]] = {
             ".csv": lambda: _html.csv(self._table),
             ".parquet": self._parquet,
-            ".xlsx": self._xlsx,
+            ".xlsx": lambda: workbook(self, lang),
             ".html": lambda: self.to_html(lang=lang).encode(),
         }
         writer = writers.get(path.suffix.lower())
@@ -133,10 +140,13 @@ class Result(ABC):
         write_atomically(path, writer())
 
     def compared_with(self, other: Result) -> Comparison:
-        """Who moved, from where in ``other`` (before) to where in this one (after)."""
+        """Who moved, from where in ``other`` (before) to where in this one (after).
+
+        With the same portfolio and other settings it answers: what if the rules changed?
+        """
         if other.name != self.name:
             raise SettingsError(f"{self.name} cannot be compared with {other.name}")
-        return _comparison(self, other)
+        return compared(self, other)
 
     def to_html(self, *, lang: Lang = "en") -> str:
         """A self-contained page: picture, warnings, figures, settings, accounts."""
@@ -173,6 +183,9 @@ class Result(ABC):
                 _html.table(shown.column_names, shown.to_pylist()),
             ]
         )
+
+    def _further(self) -> dict[str, pa.Table]:
+        return {name: getattr(self, f"_{name}") for name in self.further}
 
     def _warned(self, lang: Lang) -> list[str]:
         if not self.warnings:
@@ -242,112 +255,3 @@ class Result(ABC):
         buffer = io.BytesIO()
         pq.write_table(self._table, buffer)
         return buffer.getvalue()
-
-    def _xlsx(self) -> bytes:
-        sheets = {self.name: self._table}
-        for title, values in (("summary", self.summary), ("params", self.params)):
-            pairs = list(_leaves(values, ""))
-            texts = [
-                ["" if each is None else str(each) for each in pair] for pair in pairs
-            ]
-            sheets[title] = pa.table(
-                list(zip(*texts, strict=True)), names=["name", "value"]
-            )
-        return _html.xlsx(sheets)
-
-
-@attrs.frozen(eq=False, repr=False)
-class Comparison:
-    """Who moved between two results of the same analysis.
-
-    Attributes:
-        column: What is compared.
-        moves: How many went from which value to which, most frequent first.
-        came: Accounts only the later result knows.
-        left: Accounts only the earlier one knows.
-    """
-
-    column: str
-    moves: Mapping[tuple[Json, Json], int]
-    came: tuple[str, ...]
-    left: tuple[str, ...]
-    _table: pa.Table
-    _after: Result
-
-    @property
-    def frame(self) -> NativeFrame:
-        """``account_id``, ``before`` and ``after`` of those that moved, by id."""
-        return from_arrow(self._table, self._after._backend)  # noqa: SLF001
-
-    def explain(self, record_id: str, *, lang: Lang = "en") -> str:
-        """Why the account is where the later result puts it."""
-        return self._after.explain(record_id, lang=lang)
-
-    def __repr__(self) -> str:
-        return (
-            f"<Comparison of {self.column}: {self._table.num_rows} moved, "
-            f"{len(self.came)} came, {len(self.left)} left>"
-        )
-
-
-def significant(value: float | None) -> float | None:
-    """A statistic to 12 significant digits, where engines still agree; no NaN, no −0."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN is unknown here
-        return None
-    return float(f"{value:.12g}") + 0.0
-
-
-def _comparison(after: Result, before: Result) -> Comparison:
-    column, key = after.compared, after.key
-    was = dict(zip(*(before._table[c].to_pylist() for c in (key, column)), strict=True))  # noqa: SLF001
-    now = dict(zip(*(after._table[c].to_pylist() for c in (key, column)), strict=True))  # noqa: SLF001
-    moved = sorted(each for each in now if each in was and now[each] != was[each])
-    counts: dict[tuple[Json, Json], int] = {}
-    for each in moved:
-        move = (was[each], now[each])
-        counts[move] = counts.get(move, 0) + 1
-    kind = after._table.schema.field(column).type  # noqa: SLF001
-    table = pa.table(
-        {
-            key: pa.array(moved, pa.string()),
-            "before": pa.array([was[each] for each in moved], kind),
-            "after": pa.array([now[each] for each in moved], kind),
-        }
-    )
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
-    return Comparison(
-        column,
-        dict(ranked),
-        came=tuple(sorted(now.keys() - was.keys())),
-        left=tuple(sorted(was.keys() - now.keys())),
-        table=table,
-        after=after,
-    )
-
-
-def json_rows(table: pa.Table) -> list[dict[str, Json]]:
-    """A table as JSON-able rows: days as ISO text, NaN as null."""
-    return [
-        {key: _json(value) for key, value in row.items()} for row in table.to_pylist()
-    ]
-
-
-def _json(value: Any) -> Json:
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN
-        return None
-    plain: Json = value
-    return plain
-
-
-def _leaves(value: Json, path: str) -> Iterator[tuple[str, Json]]:
-    """Nested values flat, each with the path to it."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _leaves(each, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for at, each in enumerate(value, 1):
-            yield from _leaves(each, f"{path}.{at}")
-    else:
-        yield path, value

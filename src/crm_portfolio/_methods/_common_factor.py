@@ -1,0 +1,130 @@
+"""What may be lost where a bad year takes many clients at once?
+
+One-factor Gaussian copula: a client of odds p is lost where √ρ·Z + √(1−ρ)·e < Φ⁻¹(p), with
+Z common to all and e its own. Sheet 4.5.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from crm_portfolio._methods import _normal as normal
+from crm_portfolio._methods._indices import Amounts, Floats
+
+__all__ = ["drawn_losses", "odds_given", "one_leaves"]
+
+_MOST: Final = 1_000_000_000
+"""Clients times draws that are drawn singly: some nanoseconds each."""
+_AT_ONCE: Final = 4_000_000
+_SERVES: Final = 8  # draws of one value of the factor
+_REACH: Final = 9.0  # of the factor, in standard deviations
+_BENDS: Final = 128  # that a curve over the factor may have
+
+
+def odds_given(odds: Floats, factor: Floats, rho: float) -> Floats:
+    """By value of the factor, and by client: the odds once the factor is known."""
+    return _given(normal.quantile(odds), factor, rho)
+
+
+def _given(edges: Floats, factor: Floats, rho: float) -> Floats:
+    drifted = edges - (rho**0.5 * factor[:, None]).astype(edges.dtype)
+    given: Floats = normal.below(drifted / (1 - rho) ** 0.5)
+    return given
+
+
+def drawn_losses(
+    amounts: Amounts,
+    odds: Floats,
+    *,
+    rho: float,
+    seed: int,
+    draws: int,
+    most: int = _MOST,
+) -> Amounts:
+    """The loss of each draw, in minor units.
+
+    Values of the factor are spread evenly over its law and each serves up to eight
+    draws, in which every client is lost or not by chances of its own. Beyond the
+    most clients times draws only the largest clients are drawn singly; the others
+    lose, given the factor, a normal sum of their own mean and variance.
+    """
+    singly = max(1_000, most // draws)
+    order = np.argsort(-amounts, kind="stable")
+    first, others = order[:singly], order[singly:]
+    generator = np.random.default_rng(seed)
+    factor = _spread(generator, -(-draws // _SERVES))
+    # Mixed, so that a part of the draws is as good as any other.
+    generator.shuffle(factor)
+    losses = _one_by_one(generator, amounts[first], odds[first], factor, rho)
+    if others.size:
+        given = np.repeat(factor, _SERVES)
+        losses += _together(generator, amounts[others], odds[others], given, rho)
+    return losses[:draws]
+
+
+def _spread(generator: np.random.Generator, count: int) -> Floats:
+    """Standard normal values, one from each of as many parts of equal odds."""
+    places = (np.arange(count) + generator.random(count)) / count
+    values: Floats = np.clip(normal.quantile(places), -_REACH, _REACH)
+    return values
+
+
+def _one_by_one(
+    generator: np.random.Generator,
+    amounts: Amounts,
+    odds: Floats,
+    factor: Floats,
+    rho: float,
+) -> Amounts:
+    edges = normal.quantile(odds)
+    edges = edges.astype(np.float32)  # as fine as the chances it is held against
+    weights = amounts.astype(np.float64)  # sums below 2⁵³ are exact in any order
+    losses = np.zeros((factor.size, _SERVES))
+    rows = max(1, _AT_ONCE // (max(1, amounts.size) * _SERVES))
+    for start in range(0, factor.size, rows):
+        given = _given(edges, factor[start : start + rows], rho)
+        chances = generator.random(
+            (len(given), _SERVES, amounts.size), dtype=np.float32
+        )
+        is_lost = chances < given[:, None, :]
+        losses[start : start + rows] = is_lost.astype(np.float64) @ weights
+    return losses.ravel().astype(np.int64)
+
+
+def _together(
+    generator: np.random.Generator,
+    amounts: Amounts,
+    odds: Floats,
+    factor: Floats,
+    rho: float,
+) -> Amounts:
+    """Many small clients: their sum, whose mean and spread are smooth in the factor."""
+    edges, weights = normal.quantile(odds), amounts.astype(np.float64)
+
+    def moments(places: Floats) -> Floats:
+        found = np.zeros((places.size, 2))
+        for at, place in enumerate(_REACH * places):  # a row is as long as the clients
+            given = _given(edges, np.array([place]), rho)[0]
+            found[at] = given @ weights, (given * (1 - given)) @ weights**2
+        return found
+
+    curve: Floats = chebyshev.chebinterpolate(moments, _BENDS)  # type: ignore[arg-type]
+    mean, variance = chebyshev.chebval(factor / _REACH, curve)
+    drawn = mean + np.sqrt(np.maximum(variance, 0)) * generator.standard_normal(
+        factor.size
+    )
+    whole: Amounts = np.rint(np.clip(drawn, 0, weights.sum())).astype(np.int64)
+    return whole
+
+
+def one_leaves(odds: Floats, rho: float) -> float:
+    """The odds that at least one of these leaves; by quadrature over the factor."""
+    if rho == 0:
+        return float(1 - np.prod(1 - odds))
+    nodes = np.linspace(-_REACH, _REACH, 2001)
+    weights = np.exp(-(nodes**2) / 2)
+    nobody = np.prod(1 - odds_given(odds, nodes, rho), axis=1)
+    return float(1 - nobody @ weights / weights.sum())

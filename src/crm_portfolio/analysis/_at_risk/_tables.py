@@ -1,0 +1,83 @@
+"""What may each account, and each client, cost us within a year?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from crm_portfolio._methods._indices import Amounts
+from crm_portfolio._methods._loss import scaled
+from crm_portfolio._methods._ranking import Flags
+from crm_portfolio.analysis._at_risk._clients import Clients, as_text
+from crm_portfolio.analysis._at_risk._settings import RevenueAtRiskSettings
+
+__all__ = ["account_table", "client_table", "order_of"]
+
+
+def account_table(clients: Clients, settings: RevenueAtRiskSettings) -> pa.Table:
+    """By place in the facts."""
+    facts, of = clients.facts, clients.facts.by_account
+    at, table = pa.array(clients.client_of), client_table(clients)
+    has_loss = (clients.losses > 0)[clients.client_of]
+    loss = np.where(has_loss, scaled(of.revenue, settings.lost_share), 0)
+    odds = clients.odds[clients.client_of]
+    expected = np.rint(np.where(has_loss, loss * odds, 0.0)) / 10**facts.digits
+    columns = {"account_id": of.ids} | facts.names(of.ids)
+    columns |= {
+        "tier": as_text(clients.own.tier),
+        "revenue": pa.array(facts.money(of.revenue), mask=~of.is_known),
+        "share": shares(clients, of.revenue, ~of.is_known),
+        "odds": pa.array(clients.own.odds, mask=~clients.own.is_known | ~has_loss),
+        "odds_source": as_text(np.where(has_loss, clients.own.source, "")),
+        "loss": pa.array(facts.money(loss), mask=~of.is_known),
+        "expected_loss": pa.array(expected, mask=~of.is_known | np.isnan(expected)),
+        "line_count": pa.array(of.lines),
+        "known_line_count": pa.array(of.known_lines),
+    }
+    columns["client_id"] = table["client_id"].take(at)
+    for name in _OF_CLIENT:
+        columns[f"client_{name}"] = table[name].take(at)
+    columns["is_excluded"] = table["is_excluded"].take(at)
+    return pa.table(columns)
+
+
+_OF_CLIENT = ("member_count", "revenue", "odds", "odds_source")
+
+
+def client_table(clients: Clients) -> pa.Table:
+    """By place of the clients."""
+    facts, of = clients.facts, clients.of
+    expected = np.rint(clients.expected) / 10**facts.digits
+    unknown, unrated = ~of.is_known, np.isnan(clients.odds)
+    own = clients.odds * (1 - clients.odds) * clients.losses.astype(np.float64) ** 2
+    has_loss = clients.losses > 0
+    whole = float(own[clients.is_drawn].sum())
+    columns = {"client_id": of.ids} | facts.names(of.ids)
+    columns |= {
+        "member_count": pa.array(np.bincount(clients.client_of, minlength=len(of.ids))),
+        "revenue": pa.array(facts.money(of.revenue), mask=unknown),
+        "share": shares(clients, of.revenue, unknown),
+        "odds": pa.array(clients.odds, mask=unrated | ~has_loss),
+        "odds_source": as_text(np.where(has_loss, clients.source, "")),
+        "loss": pa.array(facts.money(clients.losses), mask=unknown),
+        "expected_loss": pa.array(expected, mask=unknown | np.isnan(expected)),
+        "variance_share": pa.array(own / (whole or 1.0), mask=~clients.is_drawn),
+        "is_excluded": pa.array(clients.is_excluded),
+    }
+    return pa.table(columns)
+
+
+def order_of(table: pa.Table) -> pa.Array:
+    """The largest loss to expect first, then the unknown; ties by revenue, then by id."""
+    by_loss, by_revenue = (
+        table[name].fill_null(0.0).to_numpy() for name in ("expected_loss", "revenue")
+    )
+    is_unknown = table["expected_loss"].is_null().to_numpy()
+    return pa.array(np.lexsort((-by_revenue, -by_loss, is_unknown)))
+
+
+def shares(clients: Clients, minor: Amounts, mask: Flags) -> pa.Array:
+    total = clients.facts.total
+    if total is None or total <= 0:
+        return pa.nulls(minor.size, pa.float64())
+    return pa.array(minor / total, mask=mask)

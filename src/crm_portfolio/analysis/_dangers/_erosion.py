@@ -1,0 +1,146 @@
+"""Which accounts bring less than in the period before, and since which close?"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Final
+
+import attrs
+import numpy as np
+import pyarrow as pa
+
+from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._indices import Amounts
+from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._methods._risk import UNKNOWN, Levels, eroded, twelve_digits
+from crm_portfolio.analysis._dangers._danger import Danger, Days, days_of
+from crm_portfolio.analysis._dangers._settings import RiskSettings, Three
+from crm_portfolio.analysis._facts import (
+    MonthlyRevenue,
+    RevenueFacts,
+    monthly_revenue,
+)
+from crm_portfolio.portfolio import Portfolio
+
+__all__ = ["erosion_of"]
+
+# Who invoices once a quarter has no line in the first weeks of a whole year.
+_LATE_MONTHS: Final = 1
+
+
+@attrs.frozen(eq=False)
+class _Compared:
+    """Revenue of two periods that follow each other, in minor units.
+
+    Attributes:
+        is_whole: Whether the book reaches back over both.
+    """
+
+    now: Amounts
+    before: Amounts
+    is_known: Flags
+    is_whole: bool
+
+    @classmethod
+    def at_close(
+        cls, monthly: MonthlyRevenue, month: int, length: int, *, begins: int
+    ) -> _Compared:
+        """Of those that end with the month before this one, in a book that begins then."""
+        now, lines, known = monthly.between(month - length, month)
+        before, lines_before, known_before = monthly.between(
+            month - 2 * length, month - length
+        )
+        is_known = (lines == 0) | (known > 0)
+        is_known &= (lines_before == 0) | (known_before > 0)
+        is_whole = begins <= month - 2 * length + _LATE_MONTHS
+        return cls(now, before, is_known, is_whole)
+
+    def levels(self, thresholds: Three) -> Levels:
+        """Less than a part of the former revenue is less than the whole of it, too."""
+        level = eroded(self.now, self.before, thresholds, self.is_known)
+        if not self.is_whole:
+            level[level == 0] = UNKNOWN
+        return level
+
+
+def erosion_of(
+    portfolio: Portfolio, facts: RevenueFacts, settings: RiskSettings
+) -> Danger:
+    """Against the period before; without revenue in it there is nothing to lose."""
+    length, last_day = facts.period.months, facts.period.last_day
+    of = facts.by_account
+    if length is None:
+        compared = _Compared(
+            of.revenue, of.revenue_previous, of.is_known, facts.has_previous
+        )
+        level = compared.levels(settings.erosion)
+        since_on: Days = np.full(level.size, np.datetime64(last_day, "D"))
+    else:
+        monthly = monthly_revenue(portfolio, facts)
+        assert facts.period.end is not None
+        close = _month(facts.period.end)
+        begins = int(monthly.month.min(initial=close))
+        compared = _Compared.at_close(monthly, close, length, begins=begins)
+        level = compared.levels(settings.erosion)
+        since_on = _since(monthly, close, length, level, settings.erosion)
+    unknown = level == UNKNOWN
+    change = np.full(level.size, np.nan)
+    np.divide(
+        compared.now - compared.before, compared.before, out=change, where=~unknown
+    )
+    since = days_of(since_on, level <= 0)
+    columns = {
+        "revenue": pa.array(facts.money(of.revenue), mask=~of.is_known),
+        "revenue_previous": pa.array(facts.money(compared.before), mask=unknown),
+        "revenue_change_share": pa.array(twelve_digits(change), mask=unknown),
+        "eroded_since_on": since,
+    }
+    return Danger.made(
+        "erosion", level, told_as="risk_erosion", told_on=since, columns=columns
+    )
+
+
+def _since(
+    monthly: MonthlyRevenue,
+    close: int,
+    length: int,
+    level: Levels,
+    thresholds: Three,
+) -> Days:
+    """The first of the closes, without a break, at which it was as grave as it is now."""
+    since = np.full(level.size, np.datetime64(_last_day(close), "D"))
+    begins = int(monthly.month.min(initial=close))
+    places = np.flatnonzero(level > 0)
+    for month in range(close - 1, begins + length, -1):
+        if not places.size:
+            break
+        own = _only(monthly, places)
+        then = _Compared.at_close(own, month, length, begins=begins)
+        places = places[then.levels(thresholds) >= level[places]]
+        since[places] = np.datetime64(_last_day(month), "D")
+    return since
+
+
+def _only(monthly: MonthlyRevenue, places: Groups) -> MonthlyRevenue:
+    """Of some accounts."""
+    at = np.full(monthly.count, -1, dtype=np.int64)
+    at[places] = np.arange(places.size)
+    is_in = at[monthly.account] >= 0
+    return MonthlyRevenue(
+        count=places.size,
+        month=monthly.month[is_in],
+        account=at[monthly.account[is_in]],
+        minor=monthly.minor[is_in],
+        lines=monthly.lines[is_in],
+        known_lines=monthly.known_lines[is_in],
+        undated_lines=monthly.undated_lines[places],
+    )
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _last_day(month: int) -> date:
+    year, index = divmod(month, 12)
+    return date(year, index + 1, 1) - timedelta(days=1)

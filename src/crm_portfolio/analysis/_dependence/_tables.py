@@ -1,0 +1,53 @@
+"""How are accounts and groups ranked, and what hangs on each?"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._ranking import League
+from crm_portfolio.analysis._facts import RevenueFacts
+
+__all__ = ["account_table", "group_table"]
+
+
+def account_table(
+    facts: RevenueFacts, accounts: League, groups: League, group_of: Groups
+) -> pa.Table:
+    of, places = accounts.of, pa.array(group_of)
+    sizes = np.bincount(group_of, minlength=len(groups.of.ids))
+    columns = {"account_id": of.ids} | facts.names(of.ids)
+    columns |= accounts.columns(facts.digits)
+    columns |= {
+        "line_count": pa.array(of.lines),
+        "known_line_count": pa.array(of.known_lines),
+        "months_active": pa.array(of.months),
+        "first_revenue_on": pa.array(of.first_on),
+        "is_dormant": pa.array(~of.has_lines),
+        "is_young": pa.array(facts.is_young),
+        "ultimate_parent_id": groups.of.ids.take(places),
+        "group_member_count": pa.array(sizes).take(places),
+        "group_share": groups.shares().take(places),
+        "is_group_unknown": pa.array(~groups.of.is_known).take(places),
+        "dependence": _text(groups.dependence).take(places),
+    }
+    return pa.table(columns).take(pa.array(accounts.order))
+
+
+def group_table(facts: RevenueFacts, groups: League, group_of: Groups) -> pa.Table:
+    of = groups.of
+    columns = {"ultimate_parent_id": of.ids} | facts.names(of.ids)
+    columns |= groups.columns(facts.digits)
+    columns |= {
+        "member_count": pa.array(np.bincount(group_of, minlength=len(of.ids))),
+        "first_revenue_on": pa.array(of.first_on),
+        "is_dormant": pa.array(~of.has_lines),
+        "dependence": _text(groups.dependence),
+    }
+    return pa.table(columns).take(pa.array(groups.order))
+
+
+def _text(words: npt.NDArray[np.str_]) -> pa.Array:
+    return pa.array(words.tolist(), pa.string())

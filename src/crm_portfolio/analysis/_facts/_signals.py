@@ -1,0 +1,166 @@
+"""On how many days, in how many products, and how often of its own accord does it come?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio._methods._cuts import Groups
+from crm_portfolio.analysis._facts._lines import (
+    TABLE_OF,
+    collected,
+    completed,
+    placed,
+    revenue_lines,
+)
+from crm_portfolio.analysis._facts._revenue import RevenueFacts
+from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.schema import TableName
+
+__all__ = ["Purchases", "Twice", "inbound", "products", "purchases"]
+
+Twice: TypeAlias = tuple[Groups, Groups]
+"""By account: what a span of time holds, and what the span before it held."""
+Edges: TypeAlias = tuple[Any, ...]
+"""Where the span before begins, where it ends and the span begins, and where that ends."""
+Days: TypeAlias = tuple[date, date, date]
+Scan: TypeAlias = Callable[[NativeFrame, Edges], pa.Table]
+
+_TEXT, _DAY = pa.string(), pa.date32()
+
+
+@attrs.frozen(eq=False)
+class Purchases:
+    """When each account bought, up to a day.
+
+    Attributes:
+        days: On how many different days its lines add up to more than nothing.
+        first_on, last_on: NaT where it never did.
+    """
+
+    days: Groups
+    first_on: npt.NDArray[np.datetime64]
+    last_on: npt.NDArray[np.datetime64]
+
+
+def purchases(
+    portfolio: Portfolio, facts: RevenueFacts, *, end: date | None = None
+) -> Purchases:
+    """The days on which each account bought, before ``end`` or that of the period."""
+    until = end or facts.period.end
+    assert until is not None
+    found = purchase_days(revenue_lines(portfolio, facts.measure, ""), until)
+    at = pc.index_in(facts.by_account.ids, found["account_id"].combine_chunks())
+    return Purchases(
+        placed(found["days"], at),
+        placed(found["first_on"], at).astype("datetime64[D]"),
+        placed(found["last_on"], at).astype("datetime64[D]"),
+    )
+
+
+def products(portfolio: Portfolio, facts: RevenueFacts, days: Days) -> Twice | None:
+    """How many different products each bought; None where no line names one."""
+    table = TABLE_OF[facts.measure]
+    frame = portfolio[table]
+    if "product_id" not in nw.from_native(frame).collect_schema().names():
+        return None
+    return _placed(facts, product_counts(frame, table, days))
+
+
+def inbound(portfolio: Portfolio, facts: RevenueFacts, days: Days) -> Twice | None:
+    """How often each came to us: activities inwards and enquiries; None without either."""
+    zone = ZoneInfo(portfolio.calendar.time_zone)
+    edges = tuple(_moment(day, zone) for day in days)
+    scans: tuple[tuple[TableName, Scan], ...]
+    scans = (("activity", activities_in), ("enquiry", enquiries))
+    found = [
+        _placed(facts, scan(portfolio[table], edges))
+        for table, scan in scans
+        if table in portfolio
+    ]
+    if not found:
+        return None
+    now, before = zip(*found, strict=True)
+    return np.sum(now, axis=0), np.sum(before, axis=0)
+
+
+def purchase_days(lines: Any, end: date) -> pa.Table:
+    """By account: days on which its lines add up to more than nothing, first and last."""
+    day = nw.col("day")
+    return collected(
+        lines.filter(
+            ~nw.col("account_id").is_null() & ~nw.col("minor").is_null() & (day < end)
+        )
+        .group_by("account_id", "day")
+        .agg(nw.col("minor").sum())
+        .filter(nw.col("minor") > 0)
+        .with_columns(days=nw.lit(1, dtype=nw.Int64))
+        .group_by("account_id")
+        .agg(nw.col("days").sum(), first_on=day.min(), last_on=day.max())
+    )
+
+
+def product_counts(frame: NativeFrame, table: TableName, days: Days) -> pa.Table:
+    """By account: different products sold to it, in each of two spans."""
+    day = "booked_on" if table == "revenue_line" else "closed_on"
+    rows = _rows(frame, {"account_id": _TEXT, day: _DAY})
+    if table == "opportunity":
+        rows = rows.filter(nw.col("status") == "won")
+    sold = rows.filter(~nw.col("product_id").is_null()).select(
+        "account_id", "product_id", at=nw.col(day)
+    )
+    return _twice(sold, days, by=("account_id", "product_id"))
+
+
+def activities_in(frame: NativeFrame, edges: Edges) -> pa.Table:
+    """By account: how often it called, wrote or came, in each of two spans."""
+    rows = _rows(frame, {"account_id": _TEXT, "direction": _TEXT, "status": _TEXT})
+    took_place = nw.col("status").fill_null("held") == "held"
+    came = rows.filter((nw.col("direction") == "in") & took_place)
+    return _twice(came.select("account_id", at=nw.col("occurred_at")), edges)
+
+
+def enquiries(frame: NativeFrame, edges: Edges) -> pa.Table:
+    """By account: its enquiries, in each of two spans."""
+    rows = _rows(frame, {"account_id": _TEXT})
+    return _twice(rows.select("account_id", at=nw.col("created_at")), edges)
+
+
+def _rows(frame: NativeFrame, kinds: dict[str, pa.DataType]) -> Any:
+    return nw.from_native(completed(frame, kinds))
+
+
+def _moment(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def _twice(
+    rows: Any, edges: Edges, *, by: tuple[str, ...] = ("account_id",)
+) -> pa.Table:
+    """By account: how many rows, or different products, in each of two spans."""
+    start, middle, end = edges
+    at = nw.col("at")
+    grouped = (
+        rows.filter(~nw.col("account_id").is_null() & (at >= start) & (at < end))
+        .with_columns(
+            now=(at >= middle).cast(nw.Int64), before=(at < middle).cast(nw.Int64)
+        )
+        .select(*by, "now", "before")
+    )
+    if len(by) > 1:
+        grouped = grouped.group_by(*by).agg(nw.col("now", "before").max())
+    return collected(grouped.group_by("account_id").agg(nw.col("now", "before").sum()))
+
+
+def _placed(facts: RevenueFacts, found: pa.Table) -> Twice:
+    at = pc.index_in(facts.by_account.ids, found["account_id"].combine_chunks())
+    return placed(found["now"], at), placed(found["before"], at)

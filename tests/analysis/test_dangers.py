@@ -1,0 +1,285 @@
+"""Do the scans behind the risk level say what they say by hand, whatever holds the frame?"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from crm_portfolio._frames import from_arrow
+from crm_portfolio.analysis._facts import _dangers
+from crm_portfolio.analysis._facts._lines import as_lines
+
+AS_OF, START = date(2026, 6, 30), date(2025, 7, 1)
+ENGINES = {
+    "pandas": lambda table: from_arrow(table, "pandas"),
+    "polars": lambda table: from_arrow(table, "polars"),
+    "polars lazy": lambda table: pl.from_arrow(table).lazy(),
+    "pyarrow": lambda table: table,
+}
+ACCOUNTS = ["A", "B", "C", "D"]
+
+
+@pytest.fixture(params=ENGINES.values(), ids=ENGINES)
+def engine(request):
+    return request.param
+
+
+def day(draw: random.Random, known: float = 1.0, *, span: int = 900) -> date | None:
+    found = date(2024, 6, 1) + timedelta(days=draw.randrange(span))
+    return found if draw.random() < known else None
+
+
+def rows_of(found: pa.Table) -> dict[str, dict[str, Any]]:
+    return {row.pop("account_id"): row for row in found.to_pylist()}
+
+
+def test_purchases_after_a_day_of_ones_own(engine):
+    draw = random.Random(1)
+    rows = [
+        {
+            "line_id": f"L{at}",
+            "account_id": draw.choice([*ACCOUNTS, None]),
+            "booked_on": day(draw, 0.9, span=40),
+            "amount": draw.choice([5.0, -5.0, 12.5, None]),
+        }
+        for at in range(400)
+    ]
+    since = {"A": date(2024, 6, 10), "C": date(2024, 6, 20), "D": date(2024, 8, 1)}
+    until = date(2024, 7, 1)
+    sums: dict[tuple[str, date], float] = defaultdict(float)
+    for row in rows:
+        account, on, amount = row["account_id"], row["booked_on"], row["amount"]
+        if account in since and on and since[account] < on <= until and amount:
+            sums[account, on] += amount
+    expected: dict[str, int] = defaultdict(int)
+    for (account, _), amount in sums.items():
+        expected[account] += amount > 0
+    kinds = pa.schema(
+        {
+            "line_id": pa.string(),
+            "account_id": pa.string(),
+            "booked_on": pa.date32(),
+            "amount": pa.float64(),
+        }
+    )
+    lines = as_lines(engine(pa.Table.from_pylist(rows, schema=kinds)), "net_revenue", 2)
+    asked = pa.table(
+        {
+            "account_id": list(since),
+            "since_on": pa.array(list(since.values()), pa.date32()),
+        }
+    )
+    found = rows_of(_dangers.bought_again(lines, asked, until=until))
+    assert {key: row["days"] for key, row in found.items()} == {
+        key: n for key, n in expected.items() if n
+    }
+
+
+INVOICES = pa.schema(
+    {
+        "invoice_id": pa.string(),
+        "account_id": pa.string(),
+        "payer_id": pa.string(),
+        "issued_on": pa.date32(),
+        "due_on": pa.date32(),
+        "paid_on": pa.date32(),
+        "amount": pa.float64(),
+        "open_amount": pa.float64(),
+        "origin_invoice_id": pa.string(),
+        "is_disputed": pa.bool_(),
+        "is_cancelled": pa.bool_(),
+    }
+)
+
+
+def invoices() -> list[dict[str, Any]]:
+    draw, rows = random.Random(2), []
+    for at in range(500):
+        is_credit = draw.random() < 0.2
+        amount = draw.randrange(1, 90_000) / 100
+        paid = day(draw, 0.7)
+        rows.append(
+            {
+                "invoice_id": f"I{at:03}",
+                "account_id": draw.choice(ACCOUNTS),
+                "payer_id": draw.choice(["B", None, None]),
+                "issued_on": date(2024, 5, 1),
+                "due_on": None if is_credit else day(draw, 0.95),
+                "paid_on": paid if paid is None or paid <= AS_OF else None,
+                "amount": -amount if is_credit else amount,
+                "open_amount": draw.choice([None, None, 0.0, 40.0]),
+                "origin_invoice_id": f"I{draw.randrange(500):03}"
+                if is_credit
+                else None,
+                "is_disputed": draw.choice([True, False, False, None]),
+                "is_cancelled": draw.choice([True, False, False, None]),
+            }
+        )
+    return rows
+
+
+def by_hand(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    minor = {row["invoice_id"]: round(row["amount"] * 100) for row in rows}
+    credit: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if row["amount"] < 0 and not row["is_cancelled"]:
+            credit[row["origin_invoice_id"]] += minor[row["invoice_id"]]
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        due, paid, still = row["due_on"], row["paid_on"], row["open_amount"]
+        weight = minor[row["invoice_id"]] + credit[row["invoice_id"]]
+        if paid is None and still is not None:
+            weight = min(weight, round(still * 100))
+        if row["is_cancelled"] or row["amount"] <= 0 or due is None or weight <= 0:
+            continue
+        if (due < START) if paid else (due >= AS_OF):
+            continue
+        own = found.setdefault(
+            row["payer_id"] or row["account_id"],
+            dict.fromkeys(
+                ("invoices", "disputed", "weight", "signed", "floored", "late"), 0
+            )
+            | {"worst_days": 0, "paid_late_on": None, "unpaid_since_on": None},
+        )
+        if row["is_disputed"]:
+            own["disputed"] += 1
+            continue
+        days = ((paid or AS_OF) - due).days
+        own["invoices"] += 1
+        own["weight"] += weight
+        own["signed"] += weight * days
+        own["floored"] += weight * max(days, 0)
+        own["late"] += weight * (days > 0)
+        own["worst_days"] = max(own["worst_days"], days)
+        if paid and days > 0:
+            own["paid_late_on"] = max(own["paid_late_on"] or paid, paid)
+        if not paid:
+            own["unpaid_since_on"] = min(own["unpaid_since_on"] or due, due)
+    return found
+
+
+def test_how_late_invoices_are_by_who_pays(engine):
+    rows = invoices()
+    table = pa.Table.from_pylist(rows, schema=INVOICES)
+    found = rows_of(
+        _dangers.payments(engine(table), start=START, as_of=AS_OF, digits=2)
+    )
+    expected = by_hand(rows)
+    assert sum(each["disputed"] for each in expected.values()) > 20
+    assert found == expected
+
+
+def test_invoices_that_say_little_are_read_as_they_are(engine):
+    rows = invoices()
+    kept = ("invoice_id", "account_id", "issued_on", "due_on", "amount")
+    bare = [{**dict.fromkeys(INVOICES.names), **{k: r[k] for k in kept}} for r in rows]
+    table = pa.Table.from_pylist(bare, schema=INVOICES).select(list(kept))
+    found = rows_of(
+        _dangers.payments(engine(table), start=START, as_of=AS_OF, digits=2)
+    )
+    assert found == by_hand(bare)
+
+
+def test_which_contract_ends_next_with_nothing_behind_it(engine):
+    draw, rows = random.Random(3), []
+    for at in range(120):
+        starts = day(draw)
+        ends = starts + timedelta(days=draw.randrange(400))
+        rows.append(
+            {
+                "contract_id": f"C{at}",
+                "account_id": f"{draw.randrange(60):02}",
+                "starts_on": starts,
+                "ends_on": ends if draw.random() < 0.9 else None,
+                "auto_renews": draw.choice([True, False, False, None]),
+            }
+        )
+    expected: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        own = expected.setdefault(row["account_id"], {"running": 0, "ending_on": None})
+        starts, ends = row["starts_on"], row["ends_on"]
+        goes_on = bool(row["auto_renews"]) or ends is None
+        own["running"] += starts <= AS_OF and (goes_on or ends >= AS_OF)
+        followers = [
+            each
+            for each in rows
+            if each["account_id"] == row["account_id"]
+            and ends is not None
+            and each["starts_on"] >= ends
+        ]
+        others = any(
+            each["starts_on"] <= AS_OF
+            and (each["auto_renews"] or (each["ends_on"] or AS_OF) >= AS_OF)
+            for each in rows
+            if each["account_id"] == row["account_id"]
+        )
+        is_near = ends is not None and ends >= AS_OF - timedelta(
+            days=0 if others else 90
+        )
+        if not goes_on and is_near and not followers:
+            own["ending_on"] = min(own["ending_on"] or ends, ends)
+    table = pa.Table.from_pylist(rows)
+    found = rows_of(_dangers.contracts(engine(table), as_of=AS_OF, lapsed_days=90))
+    assert found == expected
+    assert 5 < sum(own["ending_on"] is not None for own in expected.values()) < 55
+
+
+def test_open_renewals_and_sales_that_do_not_say(engine):
+    draw = random.Random(4)
+    rows = [
+        {
+            "opportunity_id": f"O{at}",
+            "account_id": draw.choice([*ACCOUNTS, None]),
+            "status": draw.choice(["open", "won", "lost"]),
+            "kind": draw.choice(["renewal", "new", "expansion", None]),
+        }
+        for at in range(200)
+    ]
+    expected: dict[str, dict[str, int]] = {}
+    for row in rows:
+        if row["account_id"] and row["status"] == "open":
+            own = expected.setdefault(row["account_id"], {"renewals": 0, "unsorted": 0})
+            own["renewals"] += row["kind"] == "renewal"
+            own["unsorted"] += row["kind"] is None
+    table = pa.Table.from_pylist(rows)
+    assert rows_of(_dangers.open_renewals(engine(table))) == expected
+    silent = rows_of(_dangers.open_renewals(engine(table.drop_columns(["kind"]))))
+    assert {own["renewals"] for own in silent.values()} == {0}
+
+
+def test_the_newest_rating_of_each_rater(engine):
+    draw = random.Random(5)
+    rows = [
+        {
+            "account_id": draw.choice(ACCOUNTS),
+            "criterion": draw.choice(["relationship", "sanctions", "reputation"]),
+            "value": float(draw.randrange(11)),
+            "rated_by": draw.choice(["U1", "U2", None]),
+            "rated_on": day(draw, 0.8, span=20),
+        }
+        for _ in range(300)
+    ]
+    newest: dict[tuple[str, ...], tuple[date, float]] = {}
+    for row in rows:
+        if row["criterion"] == "reputation":
+            continue
+        key = (row["account_id"], row["criterion"], row["rated_by"] or "")
+        on, value = row["rated_on"] or date(1, 1, 1), row["value"]
+        known = newest.get(key, (date(1, 1, 1), 11.0))
+        if on > known[0] or (on == known[0] and value < known[1]):
+            newest[key] = (on, value)
+    table = pa.Table.from_pylist(rows)
+    found = _dangers.ratings(engine(table), ("relationship", "sanctions"))
+    keys = ("account_id", "criterion", "rated_by")
+    assert [tuple(row[key] for key in keys) for row in found.to_pylist()] == sorted(
+        newest
+    )
+    for row in found.to_pylist():
+        key = tuple(row[each] for each in keys)
+        assert (row["rated_on"], row["value"]) == newest[key]

@@ -1,0 +1,147 @@
+"""Do judgements and calls from their side come in as they do by hand?"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from crm_portfolio._frames import from_arrow
+from crm_portfolio.analysis._facts import _promise, revenue_facts
+from crm_portfolio.portfolio import Period, Portfolio
+
+AS_OF = date(2026, 6, 30)
+ENGINES = {
+    "pandas": lambda table: from_arrow(table, "pandas"),
+    "polars": lambda table: from_arrow(table, "polars"),
+    "polars lazy": lambda table: pl.from_arrow(table).lazy(),
+    "pyarrow": lambda table: table,
+}
+
+
+@pytest.fixture(params=ENGINES.values(), ids=ENGINES)
+def engine(request):
+    return request.param
+
+
+def activities(rows) -> pa.Table:
+    accounts, moments, ways, status = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "activity_id": [str(at) for at in range(len(rows))],
+            "account_id": pa.array(accounts, pa.string()),
+            "occurred_at": pa.array(moments, pa.timestamp("us", "UTC")),
+            "direction": pa.array(ways, pa.string()),
+            "status": pa.array(status, pa.string()),
+        }
+    )
+
+
+def test_what_came_in_is_counted_by_account(engine):
+    draw = random.Random(5)
+    first = datetime(2026, 3, 25, tzinfo=UTC)
+    rows = [
+        (
+            draw.choice(["A", "B", None]),
+            first + timedelta(hours=draw.randrange(2500)),
+            draw.choice(["in", "out", None]),
+            draw.choice(["held", "open", "cancelled", None]),
+        )
+        for _ in range(300)
+    ]
+    span = Period.between(date(2026, 4, 2), date(2026, 7, 1))
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for account, moment, way, status in rows:
+        is_now = datetime(2026, 4, 2, tzinfo=UTC) <= moment
+        is_now &= moment < datetime(2026, 7, 1, tzinfo=UTC)
+        if account and is_now and status in {"held", None}:
+            counts[account][0] += way == "in"
+            counts[account][1] += way is not None
+    found = _promise.inbound(engine(activities(rows)), span, "UTC")
+    assert {
+        row["account_id"]: [row["inbound"], row["sorted"]] for row in found.to_pylist()
+    } == counts
+
+
+def book(**tables: pa.Table) -> tuple[Portfolio, object]:
+    portfolio = Portfolio.from_frames(
+        as_of=AS_OF,
+        currency="EUR",
+        account=pa.table({"account_id": ["A", "B", "C"]}),
+        revenue_line=pa.table(
+            {
+                "line_id": ["1"],
+                "account_id": ["A"],
+                "booked_on": pa.array([date(2026, 1, 5)]),
+                "amount": [5.0],
+            }
+        ),
+        **tables,
+    )
+    return portfolio, revenue_facts(
+        portfolio, Period.last_months(12), None, needed_by="a test"
+    )
+
+
+def test_no_call_is_a_known_zero_where_calls_say_which_way_they_went():
+    day = datetime(2026, 5, 5, tzinfo=UTC)
+    calls = activities([("A", day, "in", "held"), ("B", day, "out", "held")])
+    assert _promise.came_in(*book(activity=calls), days=90).tolist() == [1, 0, 0]
+    ours = activities([("A", day, "out", "held")])
+    assert _promise.came_in(*book(activity=ours), days=90).tolist() == [0, 0, 0]
+
+
+def test_it_is_unknown_where_no_call_says_which_way_it_went():
+    day = datetime(2026, 5, 5, tzinfo=UTC)
+    calls = activities([("A", day, None, "held")])
+    for given in (book(activity=calls), book()):
+        assert np.isnan(_promise.came_in(*given, days=90)).all()
+
+
+def test_the_last_days_end_with_the_period_and_not_today():
+    """A month that is not over moves nothing: quiet nights."""
+    moments = [datetime(2026, 6, 30, 23, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)]
+    calls = activities([("A", each, "in", "held") for each in moments])
+    assert _promise.came_in(*book(activity=calls), days=90)[0] == 1
+    assert _promise.came_in(*book(activity=calls), days=91)[0] == 2
+
+
+def rated(rows) -> pa.Table:
+    accounts, criteria, values, by, on = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "account_id": accounts,
+            "criterion": criteria,
+            "value": pa.array(values, pa.float64()),
+            "rated_by": pa.array(by, pa.string()),
+            "rated_on": pa.array(on, pa.date32()),
+        }
+    )
+
+
+def test_the_newest_judgement_counts_with_its_author_and_day():
+    wallet = "share_of_wallet"
+    ratings = rated(
+        [
+            ("A", wallet, 2, "U1", date(2025, 1, 1)),
+            ("A", wallet, 7, "U2", date(2026, 1, 1)),
+            ("A", "trust", 9, "U3", date(2026, 3, 1)),
+            ("B", wallet, 4, None, None),
+        ]
+    )
+    found = _promise.judged(*book(rating=ratings), wallet)
+    assert found.value[:2].tolist() == [7, 4]
+    assert np.isnan(found.value[2])
+    assert found.rated_by.to_pylist() == ["U2", None, None]
+    assert found.rated_on.to_pylist() == [date(2026, 1, 1), None, None]
+
+
+def test_without_ratings_nobody_judged():
+    found = _promise.judged(*book(), "share_of_wallet")
+    assert np.isnan(found.value).all()
+    assert found.rated_by.to_pylist() == found.rated_on.to_pylist() == [None] * 3
