@@ -68,7 +68,7 @@ def _pareto(counted: Amounts, settings: ConcentrationSettings) -> dict[str, Json
     enough = count_for(positive, settings.target)
     top, held = (k / n, int(positive[:k].sum()) / total) if n else (None, None)
     joint = pareto.joint_share(positive)
-    alpha = None if not n else pareto.implied_alpha(top, held)
+    alpha = None if top is None or held is None else pareto.implied_alpha(top, held)
     return {
         "n": n,
         "top_k": k,
