@@ -157,3 +157,13 @@ def test_groups_follow_the_ranking_and_never_split_equals(rule, values):
 def test_slices_leave_none_empty_while_there_are_enough_different_amounts(values, k):
     made = len(set(_cuts.slices(values, k).tolist()))
     assert made == min(k, len(set(values.tolist())))
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 2)), max_size=40))
+def test_the_largest_come_first_within_their_kind_and_equals_as_they_stand(
+    rows,
+) -> None:
+    amounts = np.array([amount for amount, _ in rows], dtype=np.int64)
+    kind = np.array([kind for _, kind in rows], dtype=np.int64)
+    expected = sorted(range(len(rows)), key=lambda at: (kind[at], -amounts[at], at))
+    assert _cuts.largest_first(amounts, kind).tolist() == expected

@@ -180,8 +180,8 @@ class Stage:
 def _looked(portfolio: Portfolio, findings: Findings) -> Looked:
     """Ranking, dependence and tiers, as the first look at a portfolio shows them."""
     ranking, tiers = findings["concentration"], findings["tiers"]
-    rows = to_arrow(ranking.frame).to_pylist()
-    tiers_frame = to_arrow(tiers.frame)
+    rows = ranking.arrow.to_pylist()
+    tiers_frame = tiers.arrow
     tier_of = _pairs(tiers_frame, "account_id", "tier")
     held: dict[str, list[float]] = defaultdict(list)
     for row in rows:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from crm_portfolio._methods._cuts import Groups, competition_ranks
+from crm_portfolio._methods._cuts import Groups, competition_ranks, largest_first
 from crm_portfolio._methods._indices import Amounts, Floats, part
 
 __all__ = ["Flags", "League", "Revenue", "count_for", "top_count"]
@@ -101,7 +101,7 @@ class League:
     @order.default
     def _by_amount(self) -> Groups:
         kind = np.where(~self.of.is_known, 2, np.where(self.is_counted, 0, 1))
-        return np.lexsort((-self.of.revenue, kind)).astype(np.int64)
+        return largest_first(self.of.revenue, kind)
 
     @counted.default
     def _largest_first(self) -> Amounts:
@@ -141,7 +141,7 @@ class League:
     def rank_previous(self) -> Groups:
         """By position, among those with a line in the period before; 0 for the others."""
         rank = np.zeros(self.of.revenue.size, dtype=np.int64)
-        order = np.lexsort((-self.of.revenue_previous, ~self._was_there))
+        order = largest_first(self.of.revenue_previous, ~self._was_there)
         order = order[: int(self._was_there.sum())]
         rank[order] = competition_ranks(self.of.revenue_previous[order])
         return rank

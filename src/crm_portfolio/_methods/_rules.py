@@ -247,8 +247,7 @@ def standing(cut: Cut, places: Groups, count: int, digits: int) -> dict[str, pa.
     def placed(values: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> pa.Array:
         full, mask = np.zeros(count, dtype=values.dtype), np.ones(count, dtype=bool)
         full[places], mask[places] = values, ~known
-        kind = pa.string() if values.dtype == object else None
-        return pa.array(full, kind, mask=mask)
+        return pa.array(full, mask=mask)
 
     return {
         "rank": placed(_cuts.competition_ranks(cut.amounts), everyone),
@@ -257,7 +256,9 @@ def standing(cut: Cut, places: Groups, count: int, digits: int) -> dict[str, pa.
         "lower_edge": placed(below / unit, has_below),
         "margin": placed((cut.amounts - below) / unit, has_below),
         "has_worse": placed(cut.has_worse()[cut.group], everyone),
-        "better": placed(LETTERS[cut.better()[cut.group]], has_above),
+        "better": pa.array(LETTERS).take(
+            placed(np.maximum(cut.better(), 0)[cut.group], has_above)
+        ),
         "edge_above": placed(above / unit, has_above),
         "gap": placed((above - cut.amounts) / unit, has_above),
     }

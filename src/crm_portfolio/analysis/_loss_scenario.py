@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._frames import NativeFrame, from_arrow, rows_at
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import (
     attached,
@@ -77,14 +77,14 @@ def loss_scenario(
     table = account_table(case, with_it, by_account, later_account, groups)
     summary = summary_of(case, with_it, back, groups, portfolio.calendar)
     return LossScenarioResult(
-        table=table.take(pa.array(by_account.order)),
+        table=rows_at(table, by_account.order),
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary,
         params=echo(portfolio, facts, settings, population="with_lines"),
         coverage=significant(facts.coverage),
         warnings=tuple(warnings(portfolio, case, back, summary)),
-        groups=groups.take(pa.array(by_group.order)),
+        groups=rows_at(groups, by_group.order),
         recovery=back.curve(),
     )
 

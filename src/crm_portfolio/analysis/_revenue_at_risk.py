@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import NativeFrame, from_arrow, to_arrow
+from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._at_risk import (
     Clients,
@@ -108,7 +108,7 @@ def _base_rates(
         return pa.nulls(len(ids), pa.string()), {}
     own = SuccessionSettings(period=settings.period, measure=settings.measure)
     succession = succession or made(portfolio, own)
-    found = to_arrow(succession.frame)
+    found = succession.arrow
     at = pc.index_in(ids, found["account_id"].combine_chunks())
     return found["tier"].combine_chunks().take(at), succession.leaving_rates
 

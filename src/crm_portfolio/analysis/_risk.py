@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import to_arrow
 from crm_portfolio._methods._risk import LEVELS, UNKNOWN, Levels, worst
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._dangers import (
@@ -117,7 +116,7 @@ def risk(
 
 
 def _tier(facts: RevenueFacts, tiers: TiersResult) -> pa.Array:
-    frame = to_arrow(tiers.frame)
+    frame = tiers.arrow
     at = pc.index_in(facts.by_account.ids, frame["account_id"].combine_chunks())
     return frame["tier"].combine_chunks().take(at)
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._managed import STAMP, VALUES, is_own
-from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._cuts import Groups, largest_first
 from crm_portfolio._methods._rules import LETTERS, Method, cut
 from crm_portfolio._methods._stability import Close, Every, Replay, Rule
 from crm_portfolio.analysis._facts import RevenueFacts, monthly_revenue
@@ -155,7 +155,7 @@ def under_rule(
 ) -> Groups:
     """The places of the accounts the rule applies to, largest first, equals by id."""
     places = np.flatnonzero(is_known & (revenue > 0) & ~is_young)
-    return places[np.argsort(-revenue[places], kind="stable")]
+    return places[largest_first(revenue[places], np.zeros(places.size))]
 
 
 def _replayed(

@@ -82,21 +82,18 @@ def analyse(
         return
     for name, result in findings.items():
         if output == "csv":
-            from crm_portfolio._frames import to_arrow
-
-            show_csv(to_arrow(result.frame))
+            show_csv(result.arrow)
         else:
             _show(name, result, chosen.language)
 
 
 def _show(name: str, result: Result, language: Lang) -> None:
     """Figures, the first accounts and the warnings, for people."""
-    from crm_portfolio._frames import to_arrow
     from crm_portfolio._wording import sentence
 
     view = _VIEWS.get(name) or _plain(name, result)
     view.figures(result.summary)
-    table = to_arrow(result.frame)
+    table = result.arrow
     columns = [column for column in view.columns if column in table.column_names]
     first = table.select(columns).slice(0, _ROWS_SHOWN).to_pylist()
     show_rows(columns, [tuple(row.values()) for row in first])

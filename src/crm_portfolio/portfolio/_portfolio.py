@@ -132,12 +132,20 @@ class Portfolio:
 
     def __getitem__(self, name: TableName) -> NativeFrame:
         """The table as a native frame; ``MissingTableError`` if it was not supplied."""
+        return from_arrow(self.arrow(name), self.backend)
+
+    def arrow(self, name: TableName) -> pa.Table:
+        """The table as it is held, without a copy: by its key, else by all columns.
+
+        Raises:
+            MissingTableError: It was not supplied.
+        """
         if name not in TABLES:
             near = did_you_mean(name, TABLES)
             raise SettingsError(f"the model has no table {name!r}{near}")
         if name not in self._tables:
             raise MissingTableError(name, "this step")
-        return from_arrow(self._tables[name], self.backend)
+        return self._tables[name]
 
     def only(self, account_ids: Iterable[str]) -> Portfolio:
         """These accounts, with every table cut to them.

@@ -88,6 +88,11 @@ class Result(ABC):
         return from_arrow(self._table, self._backend)
 
     @property
+    def arrow(self) -> pa.Table:
+        """``frame`` as an Arrow table, without a copy."""
+        return self._table
+
+    @property
     def rejected(self) -> NativeFrame:
         """Lines that could not be counted: ``table``, ``record_id``, …, ``fault``."""
         return from_arrow(self._rejected, self._backend)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from crm_portfolio import _html
-from crm_portfolio._frames import to_arrow
 from crm_portfolio._inert import inert_cell
 from crm_portfolio._wording import Lang
 from crm_portfolio.writeback._sections import Cell, Section, sections
@@ -42,7 +41,7 @@ def _title(plan: Plan) -> str:
 def _names(portfolio: Portfolio | None) -> Mapping[str, str]:
     if portfolio is None:
         return {}
-    accounts = to_arrow(portfolio["account"])
+    accounts = portfolio.arrow("account")
     if "name" not in accounts.column_names:
         return {}
     pairs = zip(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._frames import to_arrow
 from crm_portfolio._methods import _allocation as formulas
-from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._cuts import Groups, largest_first
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._rules import Bands
@@ -64,7 +64,7 @@ class Shares:
         total: Total,
         settings: AllocationSettings,
     ) -> Shares:
-        table = to_arrow(tiered.frame).combine_chunks()
+        table = tiered.arrow.combine_chunks()
         ids = facts.by_account.ids
         at = pc.index_in(ids, table["account_id"].combine_chunks())
         tier = table["tier"].combine_chunks().take(at)
@@ -140,7 +140,8 @@ def _order(facts: RevenueFacts, group: Groups, served: pa.Array) -> Groups:
     last = np.where(
         _is_none(served), group.max(initial=0) + 1, group.max(initial=0) + 2
     )
-    return np.lexsort((-of.revenue, ~of.is_known, np.where(group >= 0, group, last)))
+    kind = 2 * np.where(group >= 0, group, last) + ~of.is_known
+    return largest_first(of.revenue, kind)
 
 
 def _is_none(served: pa.Array) -> Flags:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._workload import per
@@ -55,7 +56,7 @@ def account_table(use: Use, shares: Shares, settings: AllocationSettings) -> pa.
         "line_count": pa.array(of.lines),
         "known_line_count": pa.array(of.known_lines),
     }
-    return pa.table(columns).take(pa.array(shares.order))
+    return rows_at(pa.table(columns), shares.order)
 
 
 def _should(shares: Shares) -> Floats:

@@ -9,7 +9,6 @@ from typing import Literal, TypeAlias
 import attrs
 import numpy as np
 
-from crm_portfolio._frames import to_arrow
 from crm_portfolio.analysis._facts import RevenueFacts, Worked
 from crm_portfolio.portfolio import Portfolio
 
@@ -70,7 +69,7 @@ def _capacity(
 ) -> tuple[Fraction, float | None]:
     """Hours of all roles, by the days of each span that lie in the period."""
     total, covered = Fraction(0), np.zeros(max((end - start).days, 0), dtype=bool)
-    for row in to_arrow(portfolio["capacity"]).to_pylist():
+    for row in portfolio.arrow("capacity").to_pylist():
         first, last = row["from_on"], row["to_on"]
         days = (min(last + _DAY, end) - max(first, start)).days
         if days <= 0 or last < first or row["hours"] is None:

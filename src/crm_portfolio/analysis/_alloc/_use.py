@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crm_portfolio._methods import _allocation as formulas
+from crm_portfolio._methods._cuts import largest_first
 from crm_portfolio._methods._indices import Amounts, part
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._facts import RevenueFacts, Worked
@@ -68,7 +69,7 @@ class Use:
         """The smallest so many of those with revenue lines; ties by id."""
         of = self.facts.by_account
         is_ranked = of.has_lines & of.is_known
-        order = np.lexsort((-of.revenue, ~is_ranked))[: int(is_ranked.sum())]
+        order = largest_first(of.revenue, ~is_ranked)[: int(is_ranked.sum())]
         members = np.zeros(of.revenue.size, dtype=bool)
         members[order[order.size - floor(part(order.size, share)) :]] = True
         return members

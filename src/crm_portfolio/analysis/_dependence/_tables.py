@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._ranking import League
 from crm_portfolio.analysis._facts import RevenueFacts
@@ -33,7 +34,7 @@ def account_table(
         "is_group_unknown": pa.array(~groups.of.is_known).take(places),
         "dependence": _text(groups.dependence).take(places),
     }
-    return pa.table(columns).take(pa.array(accounts.order))
+    return rows_at(pa.table(columns), accounts.order)
 
 
 def group_table(facts: RevenueFacts, groups: League, group_of: Groups) -> pa.Table:
@@ -46,8 +47,10 @@ def group_table(facts: RevenueFacts, groups: League, group_of: Groups) -> pa.Tab
         "is_dormant": pa.array(~of.has_lines),
         "dependence": _text(groups.dependence),
     }
-    return pa.table(columns).take(pa.array(groups.order))
+    return rows_at(pa.table(columns), groups.order)
 
 
 def _text(words: npt.NDArray[np.str_]) -> pa.Array:
-    return pa.array(words.tolist(), pa.string())
+    names = ("none", "major", "dependent", "unknown")
+    places = np.select([words == name for name in names], range(len(names)))
+    return pa.array(names).take(pa.array(places))

@@ -88,13 +88,15 @@ class RevenueFacts:
 
     def groups(self) -> tuple[Revenue, npt.NDArray[np.int64]]:
         """Revenue by ultimate parent, and the place of each account's own in it."""
-        root = self.account["account_id"]
+        own = self.by_account.ids
+        place = np.arange(len(own))
         if "ultimate_parent_id" in self.account.column_names:
-            root = pc.coalesce(self.account["ultimate_parent_id"], root)
-        unique = pc.unique(root)
-        ids = unique.take(pc.sort_indices(unique))
-        group_of = pc.index_in(root, ids).to_numpy().astype(np.int64)
-        return self.by_account.grouped(ids, group_of), group_of
+            root = self.account["ultimate_parent_id"].combine_chunks()
+            is_other = pc.fill_null(pc.not_equal(root, own), fill_value=False)
+            others = is_other.to_numpy(zero_copy_only=False)
+            place[others] = pc.index_in(root.filter(is_other), own).to_numpy()
+        roots, group_of = np.unique(place, return_inverse=True)
+        return self.by_account.grouped(own.take(pa.array(roots)), group_of), group_of
 
     def names(self, ids: pa.Array) -> dict[str, pa.Array]:
         """The column of names of these accounts, where the portfolio has one."""
@@ -159,7 +161,7 @@ def _found(
     before = previous(span)
     lines = revenue_lines(portfolio, measure, needed_by)
     found = _by_account(lines, span, before)
-    account = to_arrow(portfolio["account"]).sort_by("account_id").combine_chunks()
+    account = portfolio.arrow("account").combine_chunks()
     at = pc.index_in(account["account_id"], found["account_id"].combine_chunks())
     assert span.start is not None
     book_begins: date = pc.min(found["first_on"]).as_py() or span.start

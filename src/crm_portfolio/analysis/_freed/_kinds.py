@@ -151,7 +151,7 @@ def _sale_minutes(
 
 def rising(case: Case, freed: Freed, succession: SuccessionResult) -> Kind | None:
     """Rising accounts: another year's growth like the last, at their own hours for it."""
-    frame = to_arrow(succession.frame)
+    frame = succession.arrow
     listed = pa.array(succession.rising, _TEXT)
     at, is_taken = _places(case, listed)
     listed, at = listed.filter(pa.array(~is_taken)), at[~is_taken]

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, to_arrow
+from crm_portfolio._frames import NativeFrame, rows_at, to_arrow
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._facts import SaleTime
@@ -57,7 +57,7 @@ def candidate_table(case: Case, plan: Plan) -> pa.Table:
             found.minutes[:, at] / 60, mask=~found.is_timed
         )
     order = np.lexsort((plan.rank, ~is_weighed))
-    return pa.table(columns).take(pa.array(order))
+    return rows_at(pa.table(columns), order)
 
 
 def role_table(

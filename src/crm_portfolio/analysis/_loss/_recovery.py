@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import to_arrow
 from crm_portfolio._methods import _loss as formulas
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._recovery import Openings, Wins, wins_by_month
@@ -302,7 +301,7 @@ def odds_of(portfolio: Portfolio, found: pa.Table) -> Floats:
     odds[odds < 0] = np.nan
     if "stage" not in portfolio:
         return odds
-    stages = to_arrow(portfolio["stage"])
+    stages = portfolio.arrow("stage")
     if "default_probability" not in stages.column_names:
         return odds
     at = pc.index_in(_stage_key(found), _stage_key(stages).combine_chunks())

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._cuts import Groups, largest_first
 from crm_portfolio._methods._indices import part
 from crm_portfolio._methods._ranking import Flags, Revenue
 from crm_portfolio.analysis._facts import Measure, RevenueFacts
@@ -136,7 +136,7 @@ class Scenario:
     def _by_rank(self, of: Revenue) -> Flags:
         """The largest or the smallest of those with revenue lines; ties by id."""
         is_ranked = of.has_lines & of.is_known
-        order = np.lexsort((-of.revenue, ~is_ranked))[: int(is_ranked.sum())]
+        order = largest_first(of.revenue, ~is_ranked)[: int(is_ranked.sum())]
         if self.tail_share is not None:
             order = order[order.size - floor(part(order.size, self.tail_share)) :]
         else:

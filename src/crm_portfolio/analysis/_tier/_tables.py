@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._frames import rows_at
+from crm_portfolio._methods._cuts import Groups, largest_first
 from crm_portfolio._methods._held import tier_that_stands
 from crm_portfolio._methods._rules import LETTERS, Cut, standing
 from crm_portfolio.analysis._facts import RevenueFacts, Worked
@@ -21,10 +22,13 @@ __all__ = ["account_table", "by_rule", "count_of", "tier_table", "told"]
 
 def by_rule(facts: RevenueFacts, found: Cut, under_rule: Groups) -> pa.Array:
     """The tier of each account as the rule says, before any pin."""
-    tier = np.where(facts.by_account.is_known, "none", "").astype(object)
-    tier[facts.is_young] = "new"
-    tier[under_rule] = LETTERS[found.group]
-    return pa.array(tier, pa.string(), mask=tier == "")
+    names = pa.array([*LETTERS, "new", "none"], pa.string())
+    new, none = len(LETTERS), len(LETTERS) + 1
+    tier = np.where(facts.is_young, new, none)
+    tier[under_rule] = found.group
+    is_unknown = ~facts.by_account.is_known & ~facts.is_young
+    is_unknown[under_rule] = False
+    return names.take(pa.array(tier, mask=is_unknown))
 
 
 def told(
@@ -68,7 +72,7 @@ def account_table(
     kind = np.where(is_known, 2, 3)
     kind[facts.is_young] = 1
     kind[under_rule] = 0
-    return pa.table(columns).take(pa.array(np.lexsort((-of.revenue, kind))))
+    return rows_at(pa.table(columns), largest_first(of.revenue, kind))
 
 
 def tier_table(

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._rules import LETTERS
@@ -45,7 +46,7 @@ def account_table(history: History, now: Shortlist, then: Shortlist) -> pa.Table
     }
     place = now.places()
     order = np.lexsort((-of.revenue, np.where(place > 0, place, place.size + 1)))
-    return pa.table(columns).take(pa.array(order))
+    return rows_at(pa.table(columns), order)
 
 
 def _named(history: History, state: State) -> pa.Array:
