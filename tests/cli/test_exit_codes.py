@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from crm_portfolio import Archive
+from crm_portfolio import Archive, connect, samples
 from crm_portfolio.simulator import Fault, Salesforce
+from crm_portfolio.writeback import setup
 
 AS_OF = "2026-06-30"
 NIGHT = """
@@ -92,7 +93,7 @@ def _finds_its_archive_altered(ready: Salesforce, night: Night, archive: Path) -
     [
         (_is_done, 0, ""),
         (_is_answered_in_nonsense, 1, "salesforce"),
-        (_has_a_wrong_setting, 2, "bands, quantiles, slices"),
+        (_has_a_wrong_setting, 2, "bands, natural_breaks, quantiles"),
         (_meets_a_field_that_refuses, 3, ""),
         (_is_beyond_its_limits, 4, "--accept-changes"),
         (_has_spent_its_calls, 5, "again"),
@@ -118,13 +119,24 @@ def test_a_night_that(
 
 
 def test_a_summary_that_cannot_be_written_is_told_and_stops_no_other_org(
-    ready: Salesforce, shell, settings_file, tmp_path: Path
+    ready: Salesforce,
+    shell,
+    settings_file,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "status").write_text("in the way", encoding="utf-8")
-    orgs = '[orgs.west]\nsummary = "status"\n[orgs.east]\nfolder = "books/east"\n'
+    orgs = (
+        '[orgs.west]\nsummary = "status"\n'
+        '[orgs.east]\nfolder = "books/east"\nenvironment = "EAST_"\n'
+    )
     file = settings_file(NIGHT.replace('folder = "books/only"\n', "") + orgs)
     more = ("--all", "--settings", file, "--as-of", AS_OF, "--log", "json")
-    result = shell("sync", *more)
+    with Salesforce(samples.book().tables, currency="EUR", is_sandbox=False) as east:
+        setup(connect("salesforce", environment=east.environment), dry_run=False)
+        for name, value in east.environment.items():
+            monkeypatch.setenv(f"EAST_{name}", value)
+        result = shell("sync", *more)
     assert result.exit_code == 2
     assert "Traceback" not in result.stderr
     told = [json.loads(line) for line in result.stderr.splitlines()]

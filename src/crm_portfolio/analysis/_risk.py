@@ -83,8 +83,8 @@ def risk(
         >>> result = analysis.risk(samples.firm())
         >>> result.summary["levels"]["critical"]["account_count"]
         2
-        >>> print(result.explain("A13").splitlines()[1])
-        Revenue 70 % or more below the period before, since the close of 31 January 2026.
+        >>> [reason.code for reason in result.reasons("A13")][:2]
+        ['risk_is_critical', 'risk_erosion']
     """
     facts = revenue_facts(
         portfolio, settings.period, settings.measure, needed_by="risk"
