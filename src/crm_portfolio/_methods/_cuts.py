@@ -81,13 +81,9 @@ def largest_first(amounts: Amounts, kind: npt.NDArray[Any]) -> Groups:
     """The places by kind, small ones first, then the largest amount, then as they stand."""
     # Sorting without regard to ties is several times quicker; the tied are put right.
     order = np.argsort(-amounts)
-    ordered = amounts[order]
-    is_tied = np.zeros(amounts.size, dtype=bool)
-    is_tied[1:] = ordered[1:] == ordered[:-1]
-    is_tied[:-1] |= is_tied[1:]
-    tied = np.flatnonzero(is_tied)
-    places = order[tied]
-    order[tied] = places[np.lexsort((places, -ordered[tied]))]
+    block, n = _block_of(amounts[order]), amounts.size
+    is_tied = np.bincount(block, minlength=1)[block] > 1
+    order[is_tied] = np.sort(block[is_tied] * n + order[is_tied]) % max(n, 1)
     return order[np.argsort(kind[order].astype(np.int16), kind="stable")]
 
 
