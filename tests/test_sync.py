@@ -21,7 +21,7 @@ from crm_portfolio._frames import to_arrow
 from crm_portfolio._sync import _READS, _Reader
 from crm_portfolio.analysis import Quantiles, Stability, TiersSettings
 from crm_portfolio.analysis._dangers import COMPONENTS
-from crm_portfolio.errors import SettingsError, WrongOrgError
+from crm_portfolio.errors import LockHeldError, SettingsError, WrongOrgError
 from crm_portfolio.protocols import Connector, Metered, OfOrg
 from crm_portfolio.settings import SyncSettings
 from crm_portfolio.simulator import HubSpot, Salesforce
@@ -143,9 +143,8 @@ def test_each_night_compares_with_the_one_before_whether_or_not_it_wrote(calm):
     first = sync(calm, as_of=CLOSE)
     files = {path for path in archive.folder.rglob("*") if path.suffix != ".lock"}
     for night in range(1, 4):
-        before = CLOSE + timedelta(days=night - 1)
         run = sync(calm, as_of=CLOSE + timedelta(days=night))
-        assert run.plan.header.previous_as_of == before
+        assert run.plan.header.previous_as_of == CLOSE  # when something was written
         assert run.plan.header.previous == first.plan.header.population
     last = archive.index()[-1]
     assert (last.run_id, last.is_quiet) == (run.run_id, True)
@@ -154,6 +153,20 @@ def test_each_night_compares_with_the_one_before_whether_or_not_it_wrote(calm):
     left = {path for path in archive.folder.rglob("*") if path.suffix != ".lock"}
     assert {p for p in left - files if "locks" not in p.parts} == set()
     assert archive.verify().exit_code == 0
+
+
+def test_a_quiet_night_that_lost_the_org_meanwhile_notes_nothing(calm):
+    archive = Archive(calm.sync.archive)
+    sync(calm, as_of=CLOSE)
+
+    def lost(event: str, _: Any) -> None:
+        if event == "planned":
+            for lease in (archive.folder / "locks").rglob("*.json"):
+                lease.unlink()
+
+    with pytest.raises(LockHeldError):
+        sync(calm, as_of=CLOSE + timedelta(days=1), log=lost)
+    assert not any(run.is_quiet for run in archive.index())
 
 
 def test_a_night_that_was_refused_or_dry_is_not_compared_with(calm, crm):

@@ -205,7 +205,7 @@ class _Night:
             if proposal.changes and not is_kept:
                 journal = self._applied(proposal, lease)
             elif not is_kept:
-                self._noted(run_id, proposal)
+                self._noted(run_id, proposal, lease)
         calls = self.crm.calls if isinstance(self.crm, Metered) else None
         run = Run(
             run_id, org, self.as_of, findings, proposal, plan_file, journal, calls
@@ -281,8 +281,9 @@ class _Night:
         self.log("kept", {"plan_id": proposal.id})
         return file
 
-    def _noted(self, run_id: str, proposal: Plan) -> None:
+    def _noted(self, run_id: str, proposal: Plan, lease: Lease) -> None:
         """A quiet night, for the next one to go on from: what it told is not told again."""
+        lease.check()
         header = proposal.header
         self.archive.note_quiet(
             run_id, header.org, as_of=header.as_of, population=header.population

@@ -620,3 +620,19 @@ def test_a_plan_may_be_allowed_to_grow_as_old_as_one_likes(
 ) -> None:
     proposal = plan_of({}, header=attrs.evolve(header, org=crm.org(), limits=PATIENT))
     assert apply(proposal, crm, archive=archive).exit_code == 0
+
+
+def test_a_danger_that_was_known_is_a_value_to_lose() -> None:
+    lost = [Change(f"A{n}", "risk_level", "critical", "unknown") for n in range(6)]
+    never = [Change(f"B{n}", "risk_level", None, "unknown") for n in range(50)]
+    found = [
+        (refusal.rule, refusal.count)
+        for refusal in refused_changes(
+            [*lost, *never],
+            population=1_000,
+            tiers=(),
+            limits=Limits(),
+            accepted={},
+        )
+    ]
+    assert found == [("emptied", 6)]

@@ -109,15 +109,17 @@ def test_a_quiet_night_is_what_the_next_one_compares_with(
     apply(night("2026-06-30", "A"), crm, archive=archive)
     org = crm.org()
     archive.note_quiet("20260705-0a1b", org, as_of=date(2026, 7, 5), population=40)
+    # What wrote nothing left nothing that older results could overwrite.
     after = night("2026-07-04", "B")
-    assert rules(after) == ["older", "shrunk"]
+    assert rules(after) == ["shrunk"]
     assert (after.header.previous, after.header.previous_as_of) == (
         40,
-        date(2026, 7, 5),
+        date(2026, 6, 30),
     )
     other = attrs.evolve(org, is_sandbox=not org.is_sandbox)
     archive.note_quiet("20260706-0a1b", other, as_of=date(2026, 7, 6), population=90)
-    assert Memory.of(archive, org).as_of == date(2026, 7, 5)
+    memory = Memory.of(archive, org)
+    assert (memory.as_of, memory.told_on) == (date(2026, 6, 30), date(2026, 7, 5))
 
 
 def test_a_quiet_night_does_not_clear_a_run_that_its_first_slice_stopped(

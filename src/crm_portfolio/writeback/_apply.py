@@ -127,11 +127,7 @@ def _send(plan: Plan, sending: Sending, recorder: Recorder) -> None:
     rest: tuple[PlannedRecord, ...] = tuple(owed)
     while size and rest and recorder.standing.unexpected is None:
         first, others = first_slice(rest[half_done:], size)
-        # Where nothing follows, there is nothing to stop: nobody waits for it.
-        seconds = limits.settle_seconds if others else 0
-        moved_too = sending.send_first(
-            (*rest[:half_done], *first), seconds, limits.expected_changes
-        )
+        moved_too = sending.send_first((*rest[:half_done], *first), limits)
         if moved_too is not None:
             recorder.judge(moved_too)
         # A slice in which nothing was written tells nothing: a larger one may.

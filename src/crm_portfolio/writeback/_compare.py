@@ -103,7 +103,7 @@ def plan(
     left = memory.left(_unexplained(assigned, rows))
     if held is not None:  # it may be older than the run that filled them
         rows = _seen_again(rows, _emptied(rows, left), crm)
-    found = _compared(assigned, rows, left, _Found(assigned, policy, memory.as_of))
+    found = _compared(assigned, rows, left, _Found(assigned, policy, memory.told_on))
     header = Header(
         org=org,
         as_of=assigned.as_of,

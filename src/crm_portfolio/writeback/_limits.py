@@ -31,6 +31,7 @@ _MEASURES: Final[Mapping[str, float]] = {"portfolio_rank": 1.0, "revenue_share":
 # Most accounts of a CRM may never have bought: nothing is known of their danger. In a
 # book of a year no trend is: nothing is known of who rises.
 _OFTEN_UNKNOWN: Final = frozenset({"risk_level", "rising"})
+_NOTHING: Final = frozenset({None, "unknown"})
 _JUMPS_SHARE: Final = 0.02
 _JUMP: Final = 2
 # Shares are decimal fractions: 0.29 of 100 accounts are 29, not 28.999….
@@ -101,17 +102,17 @@ class Limits:
             of these only up to half of all.
         max_two_tier_jumps: Accounts whose tier may move by two tiers or more at once;
             None: one in fifty, and at least ``min_changes``.
-        max_emptied: Accounts on which one field may lose its value.
+        max_emptied: Accounts on which one field may lose its value; of the risk level and
+            of who rises, ``unknown`` is none.
         max_unknown_share: Share of the accounts for which the results may not know the
-            value of a field; the risk level of accounts that never bought is free.
+            value of a field; the risk level, and who rises, are free.
         max_shrunk_share: By how much fewer accounts there may be than last night.
         max_missing_share: Share of the accounts in the results that the CRM may not have.
         max_age_hours: A plan older than this is not applied.
         canary_share: Share of the accounts to change that are written first and looked at
             before the rest is.
         canary_count: So many are in that first slice at least.
-        settle_seconds: What the CRM's own automation is given before they are looked at,
-            where others are to follow.
+        settle_seconds: What the CRM's own automation is given before they are looked at.
         expected_changes: Columns which that automation may change when we write.
     """
 
@@ -322,7 +323,7 @@ def refused_changes(
     for change in changes:
         if change.column != STAMP:  # a stamp only follows another change
             changed[change.column] += 1
-            emptied[change.column] += change.after is None
+            emptied[change.column] += _is_lost(change)
             jumped += change.column == "tier" and _is_jump(change, tiers)
     for column, count in sorted(changed.items()):
         counted: tuple[tuple[Any, int, int], ...] = (
@@ -343,6 +344,13 @@ def ladder(tiers: Iterable[Value]) -> tuple[str, ...]:
     """
     letters = {t for t in tiers if isinstance(t, str) and len(t) == 1 and t.isupper()}
     return (*sorted(letters), "none")
+
+
+def _is_lost(change: Change) -> bool:
+    """Whether a field loses its value; a danger that was known is a value to lose."""
+    if change.column not in _OFTEN_UNKNOWN:
+        return change.after is None
+    return change.before not in _NOTHING and change.after in _NOTHING
 
 
 def _is_jump(change: Change, tiers: Sequence[str]) -> bool:

@@ -21,12 +21,15 @@ class Memory:
 
     Attributes:
         population: How many accounts the last night compared, whether or not it wrote.
-        as_of: The last day that night knew.
+        as_of: The last day that the last run knew which wrote: older results do not
+            overwrite it.
+        told_on: The last day any night knew: what had ended by then has been told.
         stopped_by: The newest run, if its canary ended it and nothing was done since.
     """
 
     population: int | None
     as_of: date | None
+    told_on: date | None
     stopped_by: str
     _archive: Archive | None
     _org: Org
@@ -37,10 +40,16 @@ class Memory:
         runs = archive.index(org) if archive else ()
         written = [run for run in runs if not run.is_quiet]
         stopped_by = "".join(r.run_id for r in written[-1:] if r.interrupted == CANARY)
-        for run in reversed(runs):
-            if not run.undoes and not run.resends:
-                return cls(run.population, run.as_of, stopped_by, archive, org)
-        return cls(None, None, stopped_by, archive, org)
+        nights = [run for run in runs if not run.undoes and not run.resends]
+        wrote = [run for run in nights if not run.is_quiet]
+        return cls(
+            population=nights[-1].population if nights else None,
+            as_of=wrote[-1].as_of if wrote else None,
+            told_on=max((run.as_of for run in nights), default=None),
+            stopped_by=stopped_by,
+            archive=archive,
+            org=org,
+        )
 
     def left(self, rows: Mapping[str, Row]) -> Mapping[str, Mapping[str, Value]] | None:
         """What our runs last left on these accounts, by column; None: no archive."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
@@ -15,6 +15,7 @@ from crm_portfolio.writeback._batch import Batch, Guard
 from crm_portfolio.writeback._canary import unexpected
 from crm_portfolio.writeback._held import mapped_columns, read_rows
 from crm_portfolio.writeback._journal import Recorder
+from crm_portfolio.writeback._limits import Limits
 from crm_portfolio.writeback._planned import PlannedRecord
 from crm_portfolio.writeback._portions import portion
 
@@ -60,10 +61,7 @@ class Sending:
     _failure: TransientError | None = None
 
     def send_first(
-        self,
-        records: Sequence[PlannedRecord],
-        settle_seconds: float,
-        expected_changes: Collection[str],
+        self, records: Sequence[PlannedRecord], limits: Limits
     ) -> tuple[Key, ...] | None:
         """Write these, let the CRM settle, look at all of them, and say what moved.
 
@@ -72,7 +70,7 @@ class Sending:
         batch = self._begun(records, also=mapped_columns(self.crm))
         self._send(batch)
         if batch.sent:
-            self._pause(settle_seconds)
+            self._pause(limits.settle_seconds)
         standing = self.recorder.standing
         confirmed = set(standing.unchecked)
         after = batch.check()
@@ -85,7 +83,8 @@ class Sending:
             return None
         ids = {change.record_id for change in written}
         before = {one: row for one, row in batch.before.items() if one in ids}
-        return tuple(unexpected(written, before, after, expected=expected_changes))
+        allowed = limits.expected_changes
+        return tuple(unexpected(written, before, after, expected=allowed))
 
     def send(self, records: Sequence[PlannedRecord]) -> None:
         """Write these; what was refused for the moment goes again, later and in less.
