@@ -159,7 +159,7 @@ def test_a_quiet_night_that_lost_the_org_meanwhile_notes_nothing(calm):
     archive = Archive(calm.sync.archive)
     sync(calm, as_of=CLOSE)
 
-    def lost(event: str, _: Any) -> None:
+    def lost(event: str, _: object) -> None:
         if event == "planned":
             for lease in (archive.folder / "locks").rglob("*.json"):
                 lease.unlink()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from crm_portfolio import samples
 from crm_portfolio._frames import from_arrow, to_arrow
+from crm_portfolio._methods._rates import wilson
 from crm_portfolio.analysis import Bands, SuccessionSettings, succession
 from crm_portfolio.errors import MissingTableError, SettingsError
 from crm_portfolio.portfolio import Period, Portfolio
@@ -297,6 +298,64 @@ class TestWhoIsLeft:
         ]
         told = succession(portfolio_of([*slow, *brisk])).summary["retention"]
         assert (told["logo"], told["logo_by_silence"]) == (0, 0.5)
+
+    def test_an_unknown_amount_is_neither_kept_nor_lost(self, booked):
+        """Sheet 0.2: unknown is not zero; the interval is that of those we know."""
+        ids = [f"A{at}" for at in range(10)]
+        lines = [(each, BEFORE, 100.0) for each in ids]
+        lines += [(each, LAST, 100.0 if each < "A5" else None) for each in ids]
+        result = succession(booked(ids, lines))
+        told = result.summary["retention"]
+        assert (told["logo"], told["logo_by_silence"]) == (1, 1)
+        assert (told["gross"], told["net"]) == (1, 1)
+        counts = [told[f"{name}_count"] for name in ("group", "kept", "unknown")]
+        assert counts == [5, 5, 5]
+        assert told["logo_low"] == pytest.approx(wilson(5, 5)[0])
+        (warning,) = [e for e in result.warnings if e.code == "retention_unknown"]
+        assert warning.values == {"n": 5}
+
+    def test_who_was_unknown_the_year_before_is_in_no_retention(self, booked):
+        lines = [("A", BEFORE, None), ("A", LAST, 50.0), ("B", BEFORE, 100.0)]
+        told = succession(booked("AB", lines)).summary["retention"]
+        assert (told["group_count"], told["unknown_count"]) == (1, 1)
+        assert (told["net"], told["start_revenue"]) == (0, 100)
+
+    def test_a_group_with_a_hidden_member_is_unknown_as_one(self, booked):
+        accounts = [
+            {"account_id": "A", "parent_id": None},
+            {"account_id": "B", "parent_id": "A"},
+        ]
+        lines = [("A", BEFORE, 100.0), ("B", BEFORE, 100.0)]
+        lines += [("A", LAST, 100.0), ("B", LAST, None)]
+        told = succession(booked(accounts, lines)).summary["retention"]
+        assert (told["group_count"], told["unknown_count"]) == (0, 1)
+        assert (told["logo"], told["gross"]) == (None, None)
+
+    def test_a_known_part_is_enough_to_be_kept_but_not_to_be_lost(self, booked):
+        lines = [(each, BEFORE, 100.0) for each in "AB"]
+        lines += [("A", LAST, 30.0), ("A", LAST, None)]
+        lines += [("B", LAST, -30.0), ("B", LAST, None)]
+        told = succession(booked("AB", lines)).summary["retention"]
+        assert (told["kept_count"], told["unknown_count"]) == (1, 1)
+
+    def test_unknown_amounts_shrink_no_cohort(self, booked):
+        lines = [(each, BEFORE, 100.0) for each in "ABCD"]
+        lines += [("A", LAST, 50.0), ("B", LAST, None), ("C", LAST, 150.0)]
+        rows = to_arrow(succession(booked([*"ABCD"], lines)).cohorts).to_pylist()
+        start, later = rows
+        assert (start["kept_share"], start["unknown_count"]) == (1, 0)
+        assert (later["group_count"], later["unknown_count"]) == (4, 1)
+        assert later["kept_count"] == 2
+        assert later["kept_share"] == pytest.approx(2 / 3)
+        assert later["revenue_share"] == pytest.approx(200 / 300)
+
+    def test_a_cohort_of_unknown_amounts_has_no_share_and_is_drawn(self, booked):
+        figure = pytest.importorskip("matplotlib.figure")
+        result = succession(booked(["A"], [("A", BEFORE, 9.0), ("A", LAST, None)]))
+        later = to_arrow(result.cohorts).to_pylist()[-1]
+        assert (later["kept_share"], later["revenue"]) == (None, None)
+        assert later["revenue_share"] is None
+        result.plot_cohorts(ax=figure.Figure().subplots())
 
     def test_cohorts_grow_old_without_being_cut_short(self):
         lines = [

@@ -23,6 +23,7 @@ def revenue(amounts: list[int], lines=None, known=None, previous=None) -> Revenu
         months=lines,
         revenue_previous=before,
         lines_previous=(before != 0).astype(np.int64),
+        known_lines_previous=(before != 0).astype(np.int64),
         first_on=np.full(n, np.datetime64("2026-01-01")),
     )
 

@@ -6,109 +6,59 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import attrs
+import foreseen
+import pyarrow as pa
 import pyarrow.compute as pc
-from loaders import maven_folder, reseller_tables, wholesale_tables
+from loaders import ravenstack_tables, text_csv
+from shapes import (
+    QUARTERS,
+    cdnow,
+    followed,
+    maven,
+    maven_quarter,
+    receivables,
+    resellers,
+    running,
+    wholesale,
+)
 
-from crm_portfolio import Portfolio, connect, pull
 from crm_portfolio._frames import to_arrow
 from crm_portfolio._plots import as_svg
 from crm_portfolio.analysis import (
-    ConcentrationResult,
-    ConcentrationSettings,
     LossScenarioSettings,
+    RiskSettings,
     Scenario,
-    TiersResult,
-    TiersSettings,
-    concentration,
     loss_scenario,
-    tiers,
+    risk,
 )
 from crm_portfolio.portfolio import Period
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "real-data"
-QUARTERS = {
-    "first": (date(2017, 1, 1), date(2017, 4, 1)),
-    "second": (date(2017, 4, 1), date(2017, 7, 1)),
-    "third": (date(2017, 7, 1), date(2017, 10, 1)),
-    "fourth": (date(2017, 10, 1), date(2018, 1, 1)),
-}
-
-
-@attrs.frozen(eq=False)
-class Shape:
-    """A book over all its time: who holds how much, and in which tier."""
-
-    book: Portfolio
-    shares: ConcentrationResult
-    tiered: TiersResult
-
-    @property
-    def figures(self) -> Mapping[str, Any]:
-        return self.shares.summary["by_account"]
-
-    @property
-    def by_group(self) -> Mapping[str, Any]:
-        return self.shares.summary["by_group"]
-
-    @property
-    def by_tier(self) -> dict[str, Mapping[str, Any]]:
-        return {row["tier"]: row for row in self.tiered.summary["tiers"]}
-
-
-def shape_of(book: Portfolio, period: Period) -> Shape:
-    return Shape(
-        book,
-        concentration(book, ConcentrationSettings(period=period)),
-        tiers(book, TiersSettings(period=period)),
-    )
-
-
-@cache
-def maven(data: Path) -> Shape:
-    """Bookings of a seller of hardware; the deals as files, the way a person has them."""
-    with tempfile.TemporaryDirectory() as folder:
-        source = connect("files", maven_folder(data / "maven_crm", Path(folder)))
-        book = pull(source, as_of=date(2017, 12, 31), currency="USD", backend="pyarrow")
-    return shape_of(book, Period.all())
-
-
-@cache
-def maven_quarter(data: Path, name: str) -> Shape:
-    return shape_of(maven(data).book, Period.between(*QUARTERS[name]))
-
-
-@cache
-def wholesale(data: Path) -> Shape:
-    """A year's spend; the source names neither year nor currency."""
-    book = Portfolio.from_frames(
-        as_of=date(2013, 12, 31),
-        currency="EUR",
-        **wholesale_tables(data / "wholesale_customers"),
-    )
-    return shape_of(book, Period.all())
-
-
-@cache
-def resellers(data: Path) -> Shape:
-    """What resellers ordered in three years; every line says its cost."""
-    book = Portfolio.from_frames(
-        as_of=date(2013, 11, 29),
-        currency="USD",
-        **reseller_tables(data / "adventureworks_resellers"),
-    )
-    return shape_of(book, Period.all())
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3f} %"
+
+
+def _short(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _whole(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _held(one: Mapping[str, Any]) -> str:
+    return f"The {one['top_k']:,} largest, 20 %, hold {_percent(one['share_of_top_20pct'])}"
 
 
 def _money(amount: float) -> str:
@@ -176,6 +126,9 @@ def said_of_resellers(data: Path) -> list[str]:
     loss = loss_scenario(shape.book, every)
     costly = to_arrow(loss.frame)["contribution"]
     listed = to_arrow(shape.book["account"]).num_rows
+    tiered = to_arrow(shape.tiered.frame)
+    young = tiered.filter(pc.equal(tiered["tier"], "new"))["first_revenue_on"]
+    (since,) = set(young.to_pylist())
     return [
         f"{one['n']} of the {listed} resellers listed ordered something",
         f"{one['total']:,.2f} USD in three years",
@@ -189,6 +142,7 @@ def said_of_resellers(data: Path) -> list[str]:
             f"| {_money(by_tier[tier]['lower_edge'])} |"
             for tier in "ABCD"
         ),
+        f"The other {len(young)} first ordered on {_day(since)}",
         f"{pc.sum(pc.less(costly, 0.0)).as_py()} cost more than they bring",
         f"the margin of all is {_percent(loss.summary['before']['contribution_ratio'])}",
         f"losing the small 80 %, {loss.summary['loss']['account_count']} resellers,",
@@ -196,10 +150,125 @@ def said_of_resellers(data: Path) -> list[str]:
     ]
 
 
+def said_of_cdnow(data: Path) -> list[str]:
+    shape, told = cdnow(data), followed(data, 3)
+    one, by_tier = shape.figures, shape.by_tier
+    kept = [row["kept_share"] for row in to_arrow(told.cohorts).to_pylist()]
+    moved, retained = told.summary["replacement"], told.summary["retention"]
+    own, borrowed = foreseen.come_back(data).values()
+    day = _day(foreseen.END_OF_CALIBRATION)
+    return [
+        f"{one['n']:,} customers, {one['total']:,.2f} USD in eighteen months",
+        _held(one),
+        f"80 % takes {one['n_for_80']:,} customers",
+        f'it is "{one["pareto"]["joint_ratio"]}"',
+        f"as if {_money(one['effective_number'])} equal ones",
+        (
+            f"{by_tier['A']['account_count']} customers bring as much as the last "
+            f"{by_tier['D']['account_count']:,}"
+        ),
+        "January to March 1997",
+        f"{_short(kept[1])} bought in the next quarter, {_short(kept[-1])} in the last",
+        (
+            f"{_short(retained['logo'])} of the {retained['group_count']:,} who paid for "
+            f"something in the first half year bought in the year after, "
+            f"with {_short(retained['net'])} of the revenue"
+        ),
+        f"{_short(retained['gross'])} without the growth of those who grew",
+        f"replaced to {_short(moved['years'][0]['rate'])}",
+        f"Levels of {day}, and who buys in the 39 weeks after",
+        *(
+            f"| {level} | {_whole(known)} | {_whole(lent)} |"
+            for level, known, lent in zip(foreseen.LEVELS, own, borrowed, strict=True)
+        ),
+    ]
+
+
+def said_of_receivables(data: Path) -> list[str]:
+    shape = receivables(data)
+    one, book = shape.figures, shape.book
+    invoices = to_arrow(book["invoice"])
+    is_late = pc.greater(invoices["paid_on"], invoices["due_on"])
+    contested = invoices["is_disputed"]
+    late = pc.sum(is_late).as_py()
+    rates = [
+        pc.mean(pc.filter(is_late, each).cast(pa.int8())).as_py()
+        for each in (contested, pc.invert(contested))
+    ]
+    first = to_arrow(shape.shares.frame).slice(0, 1).to_pylist()[0]
+    plain = risk(book, RiskSettings(period=Period.all()))
+    worst = to_arrow(plain.frame).sort_by([("days_late", "descending")])
+    levels = plain.summary["components"]["payment"]
+    return [
+        (
+            f"{one['n']} customers, {one['total']:,.2f} USD in {invoices.num_rows:,} invoices "
+            "of 2012 and 2013"
+        ),
+        _held(one),
+        f"the largest, {first['account_id']}, is {_percent(first['share'])}",
+        f"as if {one['effective_number']:.1f} equal ones",
+        f"{late} invoices, {100 * late / invoices.num_rows:.2f} %, were paid late",
+        (
+            f"{pc.sum(contested).as_py()} were contested, and of those {100 * rates[0]:.2f} % "
+            f"were late, of the others {100 * rates[1]:.2f} %"
+        ),
+        (
+            f"the slowest, {worst['account_id'][0]}, is "
+            f"{worst['days_late'][0].as_py():.1f} days late on average"
+        ),
+        f"{levels['low']} customers low and {levels['unknown']} unknown",
+        "beginning at 15 days",
+        "At 2, 5 and 10 days",
+        f"Levels of {_day(foreseen.END_OF_YEAR)}",
+        "days late in 2013",
+        *(
+            f"| {level} | {count} | {days:.2f} |"
+            for level, (count, days) in foreseen.days_late_after(data).items()
+        ),
+    ]
+
+
+def said_of_ravenstack(data: Path) -> list[str]:
+    one, told = running(data).figures, foreseen.subscribers(data)
+    tables = ravenstack_tables(data / "ravenstack_saas", date(2024, 12, 31))
+    ends = tables["contract"]["ends_on"]
+    rows = text_csv(data / "ravenstack_saas" / "ravenstack_accounts.csv")
+    flagged = {row["account_id"] for row in rows if row["churn_flag"] == "TRUE"}
+    rows = text_csv(data / "ravenstack_saas" / "ravenstack_churn_events.csv")
+    having = {row["account_id"] for row in rows}
+    found, churned = foreseen.by_level(told), foreseen.churned_after(data)
+    warned = [each for level in foreseen.WARNED for each in found.get(level, [])]
+    return [
+        (
+            f"{one['n']} accounts, {_money(one['total'])} USD a month from {ends.null_count:,} "
+            f"of {len(ends):,} subscriptions that still ran at the end of 2024"
+        ),
+        _held(one),
+        f"80 % takes {one['n_for_80']} accounts",
+        f'it is "{one["pareto"]["joint_ratio"]}"',
+        (
+            f"{len(having)} accounts have one of the {len(rows)} churn events, "
+            f"{len(flagged)} are flagged as churned, and {len(having & flagged)} are both"
+        ),
+        f"{len(ends) - ends.null_count} subscriptions ended",
+        f"On {_day(foreseen.HALF_TIME)}, {told.summary['account_count']} accounts were known",
+        (
+            f"{len(found['low'])} of them are low, and "
+            f"{_whole(foreseen.rate(found['low'], churned))} of those have a churn event in the "
+            "six months after"
+        ),
+        f"of the {len(warned)} with a warning {sum(w in churned for w in warned)} has one",
+        "a mark below 3 of 5",
+    ]
+
+
 SAID: Mapping[str, Callable[[Path], list[str]]] = {
     "maven": said_of_maven,
     "wholesale": said_of_wholesale,
     "resellers": said_of_resellers,
+    "cdnow": said_of_cdnow,
+    "receivables": said_of_receivables,
+    "ravenstack": said_of_ravenstack,
 }
 
 
@@ -209,8 +278,12 @@ def picture(name: str, data: Path) -> str:
         "maven": lambda: maven(data).shares,
         "wholesale": lambda: wholesale(data).tiered,
         "resellers": lambda: resellers(data).shares,
+        "cdnow": lambda: followed(data, 1),
+        "receivables": lambda: foreseen.payers(data),
+        "ravenstack": lambda: foreseen.subscribers(data),
     }[name]()
-    return as_svg(lambda ax: result.plot(ax=ax))
+    plot = result.plot_cohorts if name == "cdnow" else result.plot
+    return as_svg(lambda ax: plot(ax=ax))
 
 
 if __name__ == "__main__":

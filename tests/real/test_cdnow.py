@@ -138,3 +138,37 @@ def test_six_quarters_alike_for_most_are_no_trend(followed: SuccessionResult) ->
     rising = set(to_arrow(followed.frame)["rising"].to_pylist())
     assert rising == {"no"}
     assert len(followed.rising) == 2
+
+
+def test_half_of_the_customers_have_one_row(
+    book: Portfolio, orders: pd.DataFrame
+) -> None:
+    """README: 69,659 rows, 167,881 CDs, 50.52 % with one row; 80 for nothing, 255 alike."""
+    counts = orders["account_id"].value_counts()
+    assert (len(orders), orders["quantity"].sum()) == (69_659, 167_881)
+    assert round(100 * (counts == 1).mean(), 2) == 50.52
+    assert (orders["amount"] == 0).sum() == 80
+    alike = ["account_id", "booked_on", "quantity", "amount"]
+    assert orders.duplicated(alike).sum() == 255
+    assert book.as_of == date(1998, 6, 30)
+
+
+def test_the_sample_of_the_papers_is_one_in_ten_of_it(
+    orders: pd.DataFrame, shared_data: Path
+) -> None:
+    """README: 2,357 customers, 244,091.94 USD, 16,479 CDs; 2,457 repeats, 1,882 after."""
+    sample = pd.read_csv(
+        shared_data / "cdnow" / "CDNOW_sample.txt",
+        names=["account_id", "id", "day", "quantity", "amount"],
+        sep=r"\s+",
+        dtype={"account_id": str},
+    )
+    ids = set(sample["account_id"])
+    assert (len(ids), sample["quantity"].sum()) == (2_357, 16_479)
+    assert round(sample["amount"].sum(), 2) == 244_091.94
+    assert (len(sample), (sample["amount"] == 0).sum()) == (6_919, 8)
+    mine = orders[orders["account_id"].isin(ids)]
+    assert round(mine["amount"].sum(), 2) == 244_091.94
+    days = mine[["account_id", "booked_on"]].drop_duplicates()
+    is_before = days["booked_on"] <= "1997-09-30"
+    assert (is_before.sum() - len(ids), (~is_before).sum()) == (2_457, 1_882)

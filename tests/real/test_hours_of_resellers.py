@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from books import Shape, resellers
+from shapes import Shape, resellers
 
 from crm_portfolio._frames import to_arrow
 from crm_portfolio.analysis import AllocationResult, AllocationSettings, allocation

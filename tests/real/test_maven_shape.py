@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from books import QUARTERS, Shape, maven, maven_quarter
+from shapes import QUARTERS, Shape, maven, maven_quarter
 
 from crm_portfolio._frames import to_arrow
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
-from books import Shape, resellers, shape_of
+from shapes import Shape, resellers, shape_of
 
 from crm_portfolio._frames import to_arrow
 from crm_portfolio.portfolio import Period

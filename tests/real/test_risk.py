@@ -5,40 +5,30 @@ Only what was known that day goes in; what came later is looked up in the files.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
-from loaders import cdnow_tables, ravenstack_tables, receivables_tables, text_csv
+from foreseen import (
+    HALF_TIME,
+    LEVELS,
+    WARNED,
+    book,
+    by_level,
+    churned_after,
+    come_back,
+    days_late_after,
+    rate,
+    shoppers,
+    subscribers,
+)
+from loaders import ravenstack_tables, receivables_tables
 
 from crm_portfolio._frames import to_arrow
-from crm_portfolio.analysis import RiskResult, RiskSettings, risk
-from crm_portfolio.portfolio import Period, Portfolio
+from crm_portfolio.analysis import RiskSettings, risk
+from crm_portfolio.portfolio import Period
 
 RECEIVABLES, RAVENSTACK = "ibm_receivables", "ravenstack_saas"
-LEVELS = ("low", "medium", "high", "critical")
-
-
-def book(tables: Mapping[str, pa.Table], day: date) -> Portfolio:
-    return Portfolio.from_frames(as_of=day, currency="USD", **tables)
-
-
-def by_level(result: RiskResult, column: str = "risk_level") -> dict[str, list[str]]:
-    frame = to_arrow(result.frame)
-    found: dict[str, list[str]] = defaultdict(list)
-    for account, level in zip(
-        frame["account_id"].to_pylist(), frame[column].to_pylist(), strict=True
-    ):
-        found[level or "unknown"].append(account)
-    return dict(found)
-
-
-def rate(accounts: Iterable[str], among: set[str]) -> float:
-    asked = list(accounts)
-    return round(sum(each in among for each in asked) / len(asked), 3)
 
 
 class TestReceivables:
@@ -67,35 +57,14 @@ class TestReceivables:
         self, shared_data: Path
     ) -> None:
         """Levels at the end of 2012, average days late by amount of 2013's invoices."""
-        day = date(2012, 12, 31)
-        tables = receivables_tables(shared_data / RECEIVABLES, day)
-        tables["invoice"] = tables["invoice"].drop_columns(["is_disputed"])
-        found = by_level(
-            risk(book(tables, day), RiskSettings(days_late=(2.0, 5.0, 10.0))),
-            "payment_level",
-        )
-        assert [len(found[level]) for level in LEVELS] == [49, 20, 15, 16]
-        late: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-        for row in text_csv(shared_data / RECEIVABLES / "accounts_receivable.csv"):
-            if str(row["InvoiceDate"]).endswith("2013"):
-                amount = float(str(row["InvoiceAmount"]))
-                late[str(row["customerID"])][0] += amount * int(str(row["DaysLate"]))
-                late[str(row["customerID"])][1] += amount
-        means = [
-            round(
-                sum(late[each][0] for each in found[level])
-                / sum(late[each][1] for each in found[level]),
-                2,
-            )
-            for level in LEVELS
-        ]
-        assert means == [0.58, 1.9, 5.47, 10.08]
+        after = days_late_after(shared_data)
+        assert [after[level][0] for level in LEVELS] == [49, 20, 15, 16]
+        late = [round(after[level][1], 2) for level in LEVELS]
+        assert late == [0.58, 1.9, 5.47, 10.08]
 
 
 class TestSubscriptions:
     """RavenStack: 500 accounts, 5,000 subscriptions, 600 churn events; invented."""
-
-    DAY = date(2024, 6, 30)
 
     def test_the_whole_book_is_the_readmes(self, shared_data: Path) -> None:
         """README: 4,514 subscriptions run over all 500 accounts; 486 churned; refunds 8,652.25."""
@@ -110,14 +79,14 @@ class TestSubscriptions:
     def test_what_is_known_on_a_day_does_not_know_what_comes(
         self, shared_data: Path
     ) -> None:
-        tables = ravenstack_tables(shared_data / RAVENSTACK, self.DAY)
+        tables = ravenstack_tables(shared_data / RAVENSTACK, HALF_TIME)
         for table, column in (
             ("contract", "starts_on"),
             ("contract", "ends_on"),
             ("revenue_line", "booked_on"),
             ("rating", "rated_on"),
         ):
-            assert pc.max(tables[table][column]).as_py() <= self.DAY
+            assert pc.max(tables[table][column]).as_py() <= HALF_TIME
 
     def test_the_levels_do_not_foresee_these_churn_events(
         self, shared_data: Path
@@ -127,17 +96,7 @@ class TestSubscriptions:
         A year's revenue grows everywhere, contracts run on, and no mark is under 3 of 5:
         nothing of what the level is made of says who will be in the table of events.
         """
-        result = risk(
-            book(ravenstack_tables(shared_data / RAVENSTACK, self.DAY), self.DAY),
-            RiskSettings(period=Period.last_months(6)),
-        )
-        churned = {
-            str(row["account_id"])
-            for row in text_csv(
-                shared_data / RAVENSTACK / "ravenstack_churn_events.csv"
-            )
-            if date.fromisoformat(str(row["churn_date"])) > self.DAY
-        }
+        result, churned = subscribers(shared_data), churned_after(shared_data)
         found = by_level(result)
         assert {level: len(ids) for level, ids in found.items()} == {
             "critical": 1,
@@ -146,8 +105,8 @@ class TestSubscriptions:
             "low": 342,
             "unknown": 2,
         }
-        assert rate(found["low"], churned) == 0.433
-        warned = [*found["critical"], *found["high"], *found["medium"]]
+        assert round(rate(found["low"], churned), 3) == 0.433
+        warned = [each for level in WARNED for each in found[level]]
         assert rate(warned, churned) == 0.25
         components = result.summary["components"]
         assert components["relationship"]["medium"] == 0
@@ -157,33 +116,16 @@ class TestSubscriptions:
 class TestPurchases:
     """CDNOW: 23,570 customers of a shop, their purchases of 18 months; real."""
 
-    DAY = date(1997, 9, 30)
-
     def test_the_longer_the_silence_the_fewer_come_back(
         self, shared_data: Path
     ) -> None:
         """Who buys in the 39 weeks after, by the level of the silence on that day."""
-        tables = cdnow_tables(shared_data / "cdnow")
-        lines = tables["revenue_line"]
-        is_past = pc.less_equal(lines["booked_on"], self.DAY)
-        later = lines.filter(
-            pc.and_(pc.invert(is_past), pc.greater(lines["amount"], 0))
-        )
-        bought = set(later["account_id"].to_pylist())
-        known = {**tables, "revenue_line": lines.filter(is_past)}
-        result = risk(book(known, self.DAY))
-        frame = to_arrow(result.frame)
-        rates = {}
-        for rhythm in ("own", "tier"):
-            of = frame.filter(pc.equal(frame["silence_rhythm"], rhythm))
-            for level in LEVELS:
-                ids = of.filter(pc.equal(of["silence_level"], level))["account_id"]
-                rates[rhythm, level] = rate(ids.to_pylist(), bought)
-        own = [rates["own", level] for level in LEVELS]
+        rates = come_back(shared_data)
+        own = [round(each, 3) for each in rates["own"]]
         assert own == [0.809, 0.739, 0.566, 0.421]
         # Who bought once or twice borrows a rhythm: it tells the living, not degrees.
-        borrowed = [rates["tier", level] for level in LEVELS]
+        borrowed = [round(each, 3) for each in rates["tier"]]
         assert borrowed == [0.567, 0.206, 0.157, 0.17]
-        codes = [warning.code for warning in result.warnings]
+        codes = [warning.code for warning in shoppers(shared_data).warnings]
         assert "risk_rhythm_of_tier" in codes
         assert "index_not_probability" in codes

@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from books import Shape, resellers, wholesale
 from loaders import cdnow_tables
+from shapes import Shape, resellers, wholesale
 
 from crm_portfolio.analysis import (
     ConcentrationSettings,

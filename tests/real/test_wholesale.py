@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
-from books import Shape, wholesale
+from shapes import Shape, wholesale
 
 from crm_portfolio._frames import to_arrow
 

@@ -218,6 +218,8 @@ EDITS: dict[str, Callable[[Any], Any]] = {
     "first fills": lambda lines: lines[0]["first_fills"].update(tier=1),
     "key of the header": lambda lines: lines[0].update(note="mine"),
     "key of an account": lambda lines: lines[1].update(name="Secret Name"),
+    "version": lambda lines: lines[0].update(version=1),
+    "version in another spelling": lambda lines: lines[0].update(version=2.0),
     "older results": lambda lines: lines[0].update(previous_as_of="2026-01-01"),
 }
 
@@ -314,9 +316,27 @@ def test_a_plan_that_cannot_be_saved_says_what_to_do(
 
 
 def test_a_plan_of_a_newer_version_asks_for_an_upgrade(saved: Path) -> None:
-    resealed(saved, '"version":1', '"version":2')
+    resealed(saved, '"version":2', '"version":3')
     with pytest.raises(DamagedFileError, match="Upgrade"):
         Plan.load(saved)
+
+
+@pytest.mark.parametrize("version", [0, "2", None, [2]])
+def test_a_plan_of_no_version_is_refused(saved: Path, version: object) -> None:
+    resealed(saved, '"version":2', f'"version":{json.dumps(version)}')
+    with pytest.raises(DamagedFileError, match="reads up to 2"):
+        Plan.load(saved)
+
+
+def test_a_plan_of_version_1_is_read_by_its_own_rule() -> None:
+    # A person had taken the stamp away; what was empty counted as a first fill.
+    written = (Path(__file__).parent / "plan_version_1.jsonl").read_bytes()
+    plan = Plan.from_bytes(written, "plan.jsonl")
+    assert plan.edited[0].edited == ("portfolio_rank", "portfolio_stamp", "tier")
+    assert plan.first_fills == {"portfolio_rank": 1, "portfolio_stamp": 1}
+    assert plan.counts == {"tier": 1}
+    # Its run can be gone on with: the archive takes no other plan under its id.
+    assert plan.to_bytes() == written
 
 
 def test_a_plan_replaced_in_memory_is_found(plan_of: MakePlan, header: Header) -> None:

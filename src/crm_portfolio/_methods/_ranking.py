@@ -29,6 +29,8 @@ class Revenue:
     Attributes:
         revenue: In minor units; where ``is_known`` is false, 0 stands for unknown.
         lines: Lines in the period, ``known_lines`` of them with an amount.
+        lines_previous: The same of the period before, ``known_lines_previous`` of them
+            with an amount.
         months: Months of the calendar with a line; of a group, of its busiest account.
         first_on: Day of the first line before the end of the period, NaT without one.
     """
@@ -40,6 +42,7 @@ class Revenue:
     months: Groups
     revenue_previous: Amounts
     lines_previous: Groups
+    known_lines_previous: Groups
     first_on: npt.NDArray[np.datetime64]
 
     @property
@@ -47,6 +50,24 @@ class Revenue:
         """Not so where lines there are, but none with an amount."""
         known: Flags = (self.lines == 0) | (self.known_lines > 0)
         return known
+
+    @property
+    def is_known_previous(self) -> Flags:
+        """The same of the period before."""
+        known: Flags = (self.lines_previous == 0) | (self.known_lines_previous > 0)
+        return known
+
+    @property
+    def is_whole(self) -> Flags:
+        """Where no line lacks its amount, so that nothing can be missing."""
+        whole: Flags = self.known_lines == self.lines
+        return whole
+
+    @property
+    def is_whole_previous(self) -> Flags:
+        """The same of the period before."""
+        whole: Flags = self.known_lines_previous == self.lines_previous
+        return whole
 
     @property
     def has_lines(self) -> Flags:
@@ -72,6 +93,7 @@ class Revenue:
             months=months,
             revenue_previous=summed(self.revenue_previous),
             lines_previous=summed(self.lines_previous),
+            known_lines_previous=summed(self.known_lines_previous),
             first_on=first_on,
         )
 
@@ -139,10 +161,11 @@ class League:
 
     @property
     def rank_previous(self) -> Groups:
-        """By position, among those with a line in the period before; 0 for the others."""
+        """By position, among those known to have brought something; 0 for the others."""
         rank = np.zeros(self.of.revenue.size, dtype=np.int64)
-        order = largest_first(self.of.revenue_previous, ~self._was_there)
-        order = order[: int(self._was_there.sum())]
+        is_ranked = self._was_there & self.of.is_known_previous
+        order = largest_first(self.of.revenue_previous, ~is_ranked)
+        order = order[: int(is_ranked.sum())]
         rank[order] = competition_ranks(self.of.revenue_previous[order])
         return rank
 
@@ -168,6 +191,8 @@ class League:
         unit = float(10**digits)
         rank, before = self.rank, self.rank_previous
         has_both = (rank > 0) & (before > 0) & self.of.has_lines
+        # What is known is a part of it: a place lost or won may be an amount that lacks.
+        has_both &= self.of.is_whole & self.of.is_whole_previous
         was_there, is_here = self._was_there, self.of.has_lines
         unknown_before = np.full(rank.size, not self.has_previous)
         return {
@@ -177,7 +202,8 @@ class League:
             "cum_share": self._of_total(self._cumulated()),
             "share_of_positive": self._of_positive(),
             "revenue_previous": pa.array(
-                self.of.revenue_previous / unit, mask=unknown_before
+                self.of.revenue_previous / unit,
+                mask=unknown_before | ~self.of.is_known_previous,
             ),
             "rank_previous": pa.array(before, mask=before == 0),
             "rank_change": pa.array(before - rank, mask=~has_both),

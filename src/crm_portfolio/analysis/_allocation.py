@@ -246,6 +246,6 @@ _SHARES = _Picture(
     100,
     {
         "label_effort_share": "hours_spent_share",
-        "label_revenue_share": "revenue_share",
+        "label_revenue_share": "revenue_share_of_noted",
     },
 )

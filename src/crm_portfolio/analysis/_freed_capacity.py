@@ -15,6 +15,7 @@ from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import (
     attached,
     echo,
+    made_by,
     revenue_facts,
     role_time,
     sale_time,
@@ -106,7 +107,8 @@ def freed_capacity(
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary_of(case, freed, plan, sale),
-        params=echo(portfolio, facts, settings, population="with_lines"),
+        params=echo(portfolio, facts, settings, population="with_lines")
+        | {"succession": made_by(rising)},
         coverage=significant(facts.coverage),
         warnings=tuple(warnings(portfolio, case, freed, plan, months)),
         candidates=candidate_table(case, plan),

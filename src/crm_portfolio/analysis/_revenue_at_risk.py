@@ -17,6 +17,7 @@ from crm_portfolio.analysis._at_risk import (
     Clients,
     Odds,
     Outlook,
+    Past,
     RevenueAtRiskSettings,
     account_table,
     client_table,
@@ -27,7 +28,13 @@ from crm_portfolio.analysis._at_risk import (
     summary_of,
     warnings,
 )
-from crm_portfolio.analysis._facts import RevenueFacts, attached, echo, revenue_facts
+from crm_portfolio.analysis._facts import (
+    RevenueFacts,
+    attached,
+    echo,
+    of_same,
+    revenue_facts,
+)
 from crm_portfolio.analysis._loss import months_in, yearly
 from crm_portfolio.analysis._succession import SuccessionResult, SuccessionSettings
 from crm_portfolio.analysis._succession import succession as made
@@ -67,50 +74,47 @@ def revenue_at_risk(
         >>> result.summary["independent"]["mean"]
         101000.0
     """
+    of_same(portfolio, succession)
     found = revenue_facts(
         portfolio, settings.period, settings.measure, needed_by="revenue_at_risk"
     )
     facts, with_it = yearly(found, attached(portfolio, found))
-    tier, rates = _base_rates(portfolio, settings, facts, odds or {}, succession)
-    own = Odds.of(facts.by_account.ids, tier, odds or {}, rates)
+    past = _past(portfolio, settings, facts, odds or {}, succession)
+    own = Odds.of(facts.by_account.ids, past.tier, odds or {}, past.rates)
     clients = Clients.made(facts, own, settings)
     outlook = Outlook.of(clients, with_it, settings)
-    summary = summary_of(
-        clients, outlook, settings, rates=rates, months=months_in(facts)
-    )
+    summary = summary_of(clients, outlook, settings, past=past, months=months_in(facts))
     table, by_client = account_table(clients, settings), client_table(clients)
     return RevenueAtRiskResult(
         table=table.take(order_of(table)),
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary,
-        params=echo(portfolio, facts, settings, population="with_lines"),
+        params=echo(portfolio, facts, settings, population="with_lines")
+        | {"succession": past.made},
         coverage=significant(facts.coverage),
-        warnings=tuple(warnings(portfolio, clients, settings, summary)),
+        warnings=tuple(warnings(portfolio, clients, settings, summary, past)),
         clients=by_client.take(order_of(by_client)),
         distribution=outlook.curve() if outlook else _NO_CURVE,
     )
 
 
-def _base_rates(
+def _past(
     portfolio: Portfolio,
     settings: RevenueAtRiskSettings,
     facts: RevenueFacts,
     odds: Mapping[str, float | None],
     succession: SuccessionResult | None,
-) -> tuple[pa.Array, Mapping[str, float]]:
-    """The tier of each account and what its tier loses; nothing where none is needed."""
+) -> Past:
+    """What each tier loses; nothing where all that can be lost has odds."""
     ids = facts.by_account.ids
     has_odds = [key for key, value in odds.items() if value is not None]
     is_given = pc.is_in(ids, pa.array([*map(str, has_odds)], pa.string()))
     is_open = ~is_given.to_numpy(zero_copy_only=False)
     if not (facts.by_account.revenue[is_open] > 0).any():
-        return pa.nulls(len(ids), pa.string()), {}
+        return Past(pa.nulls(len(ids), pa.string()))
     own = SuccessionSettings(period=settings.period, measure=settings.measure)
-    succession = succession or made(portfolio, own)
-    found = succession.arrow
-    at = pc.index_in(ids, found["account_id"].combine_chunks())
-    return found["tier"].combine_chunks().take(at), succession.leaving_rates
+    return Past.of(succession or made(portfolio, own), ids)
 
 
 _NO_CURVE = pa.table(
@@ -229,7 +233,7 @@ class RevenueAtRiskResult(Result):
 
     def _reasons(self, row: Row) -> tuple[Reason, ...]:
         money = self._money()
-        return (*of_account(row, money), *of_year(self.summary, money))
+        return (*of_account(row, self.summary, money), *of_year(self.summary, money))
 
 
 _CURVES = {

@@ -27,7 +27,13 @@ from crm_portfolio.analysis._dangers import (
     told,
     written,
 )
-from crm_portfolio.analysis._facts import RevenueFacts, echo, revenue_facts
+from crm_portfolio.analysis._facts import (
+    RevenueFacts,
+    echo,
+    made_by,
+    of_same,
+    revenue_facts,
+)
 from crm_portfolio.analysis._tiers import TiersResult, TiersSettings
 from crm_portfolio.analysis._tiers import tiers as tiers_of
 from crm_portfolio.portfolio import Portfolio
@@ -86,6 +92,7 @@ def risk(
         >>> [reason.code for reason in result.reasons("A13")][:2]
         ['risk_is_critical', 'risk_erosion']
     """
+    of_same(portfolio, tiers)
     facts = revenue_facts(
         portfolio, settings.period, settings.measure, needed_by="risk"
     )
@@ -108,7 +115,7 @@ def risk(
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=_summary(facts, level, dangers),
-        params=echo(portfolio, facts, settings),
+        params=echo(portfolio, facts, settings) | {"tiers": made_by(tiers)},
         coverage=significant(facts.coverage),
         warnings=tuple(_warnings(portfolio, facts, dangers)),
         told=pa.table(told(dangers)).take(order),
@@ -221,17 +228,22 @@ def _warnings(
         "risk_kept_season": pc.sum(pc.equal(whose, "season")),
         "risk_old_ratings": pc.sum(columns["is_rating_old"]),
         "risk_raters_differ": pc.sum(columns["raters_differ"]),
-        "risk_renewals_unsorted": pc.sum(_doubtful(columns, dangers[-1])),
+        **_doubtful(columns, dangers[-1]),
     }
     for code, count in counts.items():
         if n := count.as_py():
             yield Reason(code, {"n": n})
 
 
-def _doubtful(columns: dict[str, pa.Array], renewal: Danger) -> pa.Array:
-    """Where a contract ends and nobody knows whether a renewal is open."""
+def _doubtful(columns: dict[str, pa.Array], renewal: Danger) -> dict[str, pa.Scalar]:
+    """How often a contract ends and nobody knows whether it is renewed, and why."""
     is_unknown = pa.array(renewal.level == UNKNOWN)
-    return pc.and_(is_unknown, pc.is_valid(columns["contract_ends_on"]))
+    ends = pc.and_(is_unknown, pc.is_valid(columns["contract_ends_on"]))
+    overlaps = columns["contract_overlaps"]
+    return {
+        "risk_renewals_overlapped": pc.sum(pc.and_(ends, overlaps)),
+        "risk_renewals_unsorted": pc.sum(pc.and_not(ends, overlaps)),
+    }
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

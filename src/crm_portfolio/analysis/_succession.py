@@ -145,7 +145,9 @@ class SuccessionResult(Result):
         rows: dict[str, list[float]] = {}
         for row in self._cohorts.to_pylist():
             name = f"{row['cohort']} (n = {number(row['group_count'], lang)})"
-            rows.setdefault(name, [np.nan] * ages)[row["age"]] = row["kept_share"]
+            share = row["kept_share"]
+            share = np.nan if share is None else share
+            rows.setdefault(name, [np.nan] * ages)[row["age"]] = share
         return _plots.matrix(
             _plots.axes(ax),
             rows=list(rows),

@@ -26,6 +26,7 @@ from crm_portfolio.archive._journal import Journal
 from crm_portfolio.archive._lease import LEASE_SECONDS, Lease, folder_name, take
 from crm_portfolio.archive._segments import (
     PLAN,
+    RESTORE,
     Json,
     Segment,
     SegmentKind,
@@ -35,6 +36,7 @@ from crm_portfolio.archive._segments import (
 from crm_portfolio.archive._usable import usable
 from crm_portfolio.archive._verify import Verification, verified
 from crm_portfolio.errors import (
+    DamagedFileError,
     LockHeldError,
     RefusedError,
     SettingsError,
@@ -120,9 +122,19 @@ class Archive:
         return report
 
     def plan(self, run_id: str) -> bytes:
-        """The plan of a run as it was applied; it verifies itself when it is read."""
+        """The plan of a run as it was applied; it verifies itself when it is read.
+
+        Raises:
+            DamagedFileError: It was taken away, alone or with its run.
+            SettingsError: There is no such run.
+        """
+        path = self._run(run_id) / PLAN
         with usable(self.folder):
-            return (self._run(run_id) / PLAN).read_bytes()
+            if path.is_file():
+                return path.read_bytes()
+        if not self.holds(run_id) and run_id not in self.runs():
+            raise self._unknown(run_id)
+        raise DamagedFileError(f"{run_id}/{PLAN}", "this plan is missing", RESTORE)
 
     def keep_plan(self, run_id: str, content: bytes) -> None:
         """Store the plan of a run; the same plan may come again, another may not."""

@@ -45,7 +45,9 @@ def _show(name: str, comparison: Comparison, told: pa.Table) -> None:
     changed = [
         (path, before, after) for path, (before, after) in comparison.changed.items()
     ]
-    if not changed:
+    if not changed and told.num_rows:
+        say(f"{name}: its settings are the same; what it is made from is not.")
+    elif not changed:
         say(f"{name}: the two files of settings say the same about it.")
     show_rows(("setting", "before", "now"), changed, title=f"{name}: the rules")
     _show_groups(name, comparison)

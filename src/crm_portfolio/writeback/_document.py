@@ -32,6 +32,7 @@ from crm_portfolio.writeback._planned import (
 __all__ = [
     "Json",
     "Line",
+    "VERSION",
     "accounts_in",
     "covered",
     "read_header",
@@ -45,7 +46,10 @@ Json = Mapping[str, Any]
 Line = Pinned | Ended | Edited | Bordering | PlannedRecord | str
 
 FORMAT: Final = "crm-portfolio plan"
-VERSION: Final = 1
+# Since version 2 what a person emptied is no first fill.
+VERSION: Final = 2
+_EMPTIED: Final = 2
+_VERSIONS: Final = (1, VERSION)
 _AGAIN: Final = "Make a new plan."
 # How the line of an account begins, and what stands around its id.
 _ACCOUNT: Final = b'{"changes":'
@@ -53,9 +57,9 @@ _ID: Final = b',"record_id":'
 _STAMPED: Final = b',"stamp":'
 
 
-def seal(header: Json, lines: Iterable[Json]) -> bytes:
+def seal(header: Json, lines: Iterable[Json], version: int) -> bytes:
     """Header and lines as one file that tells when it was altered."""
-    head = {**header, "format": FORMAT, "version": VERSION}
+    head = {**header, "format": FORMAT, "version": version}
     body = b"".join(canonical_json(line) + b"\n" for line in (head, *lines))
     return body + canonical_json({"sha256": digest(body)}) + b"\n"
 
@@ -71,7 +75,7 @@ def unseal(content: bytes, name: str) -> tuple[Json, Iterator[Json]]:
     if head.get("format") != FORMAT:
         raise DamagedFileError(name, "this is no plan", _AGAIN)
     version = head.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if version not in _VERSIONS:
         raise DamagedFileError(
             name,
             f"this plan has format {version}, this library reads up to {VERSION}",
@@ -131,12 +135,12 @@ def to_line(part: Line) -> Json:
             return {"kind": "missing", "record_id": part}
 
 
-def read_lines(lines: Iterable[Json]) -> Iterator[Line]:
-    """The parts of a plan that `to_line` made into these lines."""
+def read_lines(lines: Iterable[Json], version: int) -> Iterator[Line]:
+    """The parts of a plan that `to_line` made into the lines of such a file."""
     unstamped: set[str] = set()  # those from which people took our stamp, told first
     for line in lines:
         part = _read_line(line, unstamped)
-        if isinstance(part, Edited) and STAMP in part.edited:
+        if version >= _EMPTIED and isinstance(part, Edited) and STAMP in part.edited:
             unstamped.add(part.record_id)
         yield part
 

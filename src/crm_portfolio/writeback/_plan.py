@@ -15,6 +15,7 @@ from crm_portfolio._managed import STAMP, VALUES, run_of
 from crm_portfolio.errors import PlanAlteredError, SettingsError
 from crm_portfolio.writeback import _pages, _summary
 from crm_portfolio.writeback._document import (
+    VERSION,
     Line,
     covered,
     read_header,
@@ -64,6 +65,7 @@ class Plan:
         missing: Accounts of the results that the CRM does not have.
         ended: Accounts whose pin has ended since the last run, told once.
         borders: Accounts near a border between two groups.
+        version: Of its form on file; one that an older version made stays as it is.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Plan:
     missing: tuple[str, ...] = ()
     ended: tuple[Ended, ...] = ()
     borders: tuple[Bordering, ...] = ()
+    version: int = attrs.field(default=VERSION, repr=False)
 
     @classmethod
     def of(
@@ -177,7 +180,10 @@ class Plan:
     @property
     def _content_id(self) -> str:
         records = (covered(record, self.id) for record in self.records)
-        return identify(self.header, (*map(to_line, self._reported), *records))
+        # What counts as a first fill depends on it; version 1 left it out.
+        version = ({"version": self.version},) if self.version > 1 else ()
+        lines = (*version, *map(to_line, self._reported), *records)
+        return identify(self.header, lines)
 
     @property
     def _reported(self) -> tuple[Line, ...]:
@@ -223,14 +229,16 @@ class Plan:
             "counts": self.counts,
             "first_fills": self.first_fills,
         }
-        return seal(head, map(to_line, (*self._reported, *self.records)))
+        lines = map(to_line, (*self._reported, *self.records))
+        return seal(head, lines, self.version)
 
     @classmethod
     def from_bytes(cls, content: bytes, name: str) -> Plan:
         """The plan of a file's content; the file's name is for messages."""
         head, lines = unseal(content, name)
         try:
-            parts = list(read_lines(lines))
+            version = int(head["version"])
+            parts = list(read_lines(lines, version))
             plan = cls(
                 head["id"],
                 read_header(head),
@@ -240,6 +248,7 @@ class Plan:
                 missing=tuple(p for p in parts if isinstance(p, str)),
                 ended=tuple(p for p in parts if isinstance(p, Ended)),
                 borders=tuple(p for p in parts if isinstance(p, Bordering)),
+                version=version,
             )
         except (LookupError, TypeError, ValueError) as error:
             raise PlanAlteredError(

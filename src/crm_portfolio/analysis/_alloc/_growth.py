@@ -32,11 +32,16 @@ _SLACK: Final = timedelta(days=92)
 
 @attrs.frozen
 class _Size:
-    """The firm in one period; None where it is unknown."""
+    """The firm in one period; None where it is unknown.
+
+    Attributes:
+        is_whole: Whether the revenue lacks no amount, so that it can be compared.
+    """
 
     accounts: int | None
     revenue: float | None
     hours: float | None
+    is_whole: bool
 
     def told(self) -> dict[str, Json]:
         return {
@@ -77,7 +82,9 @@ class Growth:
             found = quarterly_workload(portfolio, facts, quarters=quarters)
         return cls(
             before=_before(portfolio, facts, given),
-            now=_Size(int(of.has_lines.sum()), revenue, hours),
+            now=_Size(
+                int(of.has_lines.sum()), revenue, hours, bool(of.is_whole.all())
+            ),
             quarters=found,
             segments=_segments(facts),
         )
@@ -95,6 +102,8 @@ class Growth:
             )
             for name in ("accounts", "revenue", "hours")
         }
+        if not (self.before.is_whole and self.now.is_whole):
+            changes["revenue"] = None
         clients = changes["accounts"]
         of_hours = formulas.elasticity(changes["hours"], clients)
         of_revenue = formulas.elasticity(changes["revenue"], clients)
@@ -144,15 +153,18 @@ def _less(change: float | None, of_clients: float | None) -> float | None:
 def _before(portfolio: Portfolio, facts: RevenueFacts, given: Worked) -> _Size:
     """Nothing is known of a period in which the book only begins."""
     span, of = previous(facts.period), facts.by_account
+    unknown = _Size(None, None, None, is_whole=False)
     first = of.first_on[~np.isnat(of.first_on)]
     if span is None or span.start is None or not first.size:
-        return _Size(None, None, None)
+        return unknown
     if first.min().item() > span.start + _SLACK:
-        return _Size(None, None, None)
+        return unknown
+    is_known = of.known_lines_previous.sum() > 0 or of.lines_previous.sum() == 0
     return _Size(
         int((of.lines_previous > 0).sum()),
-        facts.amount(int(of.revenue_previous.sum())),
+        facts.amount(int(of.revenue_previous.sum())) if is_known else None,
         _hours_before(portfolio, given, span),
+        bool(of.is_whole_previous.all()),
     )
 
 
@@ -169,9 +181,10 @@ def _segments(facts: RevenueFacts) -> dict[str, Json]:
         return {"now": None, "before": None}
     column = facts.account["segment"].combine_chunks().cast(pa.string())
     of = facts.by_account
+    has_before = facts.has_previous and of.is_whole_previous.all()
     return {
         "now": _spread(column, of.revenue),
-        "before": _spread(column, of.revenue_previous) if facts.has_previous else None,
+        "before": _spread(column, of.revenue_previous) if has_before else None,
     }
 
 

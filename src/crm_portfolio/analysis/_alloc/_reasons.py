@@ -109,7 +109,7 @@ def _spent(row: Row) -> Iterator[Reason]:
         used = {"used": row["spent_share"], "over": _hours(abs(over))}
         yield Reason(code, values | used)
     if row["intensity"] is not None:
-        taken, brought = row["hours_spent_share"], row["revenue_share"]
+        taken, brought = row["hours_spent_share"], row["revenue_share_of_noted"]
         shares = {"hours_share": taken, "revenue_share": brought}
         yield Reason("alloc_intensity", {"intensity": row["intensity"], **shares})
 
@@ -141,8 +141,7 @@ def of_firm(summary: Summary, money: Values) -> Iterator[Reason]:
     """Whether the small ones eat the effort, and whether growth is only workload."""
     tail, growth = summary["tail"], summary["growth"]
     if tail["hours_share"] is not None:
-        code = "alloc_tail_over" if tail["is_over_limit"] else "alloc_tail_within"
-        yield Reason(code, _tail(tail))
+        yield Reason(_TAIL[tail["is_over_limit"]], _tail(tail))
     before, now = growth["before"], growth["now"]
     for name, code in (("hours", "growth_hours"), ("revenue", "growth_revenue")):
         if growth[f"{name}_elasticity"] is not None:
@@ -155,8 +154,17 @@ def of_firm(summary: Summary, money: Values) -> Iterator[Reason]:
         yield Reason("growth_per_hour", values)
 
 
+_TAIL: Final = {
+    True: "alloc_tail_over",
+    False: "alloc_tail_within",
+    None: "alloc_tail_open",
+}
+
+
 def _tail(tail: Summary) -> dict[str, ReasonValue]:
-    names = ("tail_share", "account_count", "hours_share", "revenue_share")
+    names = ["tail_share", "account_count", "hours_share", "revenue_share"]
+    if tail["is_over_limit"] is None:
+        names.append("noted_count")
     return {name: tail[name] for name in names} | {"cut": tail["limit_share"]}
 
 
@@ -179,7 +187,11 @@ def warnings(
     unnoted = int((is_served & ~use.given.is_known).sum())
     if unnoted:
         yield Reason("effort_unknown", {"n": unnoted, "of": shares.count})
+    if use.given.negative_count:
+        yield Reason("effort_negative", {"n": use.given.negative_count})
     if tail["is_over_limit"]:
         yield Reason("alloc_tail_over", _tail(tail))
+    elif tail["is_over_limit"] is None and tail["hours_share"] is not None:
+        yield Reason("alloc_tail_open", _tail(tail))
     if growth.is_unchanged:
         yield Reason("no_change_in_n", {"n": growth.now.accounts})

@@ -34,6 +34,8 @@ def account_table(use: Use, shares: Shares, settings: AllocationSettings) -> pa.
     revenue = np.where(of.is_known, facts.money(of.revenue), np.nan)
     brought = np.where(of.is_known, _over(use.brought, use.total_brought), np.nan)
     taken = _over(spent, use.total_seconds / 3600)
+    noted = np.where(np.isnan(spent), np.nan, _over(use.brought, use.brought_by_noted))
+    noted = np.where(of.is_known, noted, np.nan)
     grouped = shares.group >= 0
     on_floor = np.array([*shares.is_floored, False])[shares.group]
     columns = {"account_id": of.ids} | facts.names(of.ids)
@@ -50,7 +52,8 @@ def account_table(use: Use, shares: Shares, settings: AllocationSettings) -> pa.
         "hours_over": _known(spent - allotted),
         "spent_share": _known(_over(spent, allotted)),
         "hours_spent_share": _known(taken),
-        "intensity": _known(_over(taken, brought)),
+        "revenue_share_of_noted": _known(noted),
+        "intensity": _known(_over(taken, noted)),
         "revenue_per_hour": _known(_over(revenue, spent)),
         "is_tail": pa.array(use.is_tail(settings.tail_share)),
         "line_count": pa.array(of.lines),
@@ -137,6 +140,7 @@ def _told(use: Use, members: Flags) -> dict[str, Any]:
         "revenue_share": significant(use.revenue_share(members)),
         "hours_spent": significant(hours),
         "hours_spent_share": significant(use.hours_share(members)),
+        "revenue_share_of_noted": significant(use.revenue_share_of_noted(members)),
         "intensity": significant(use.intensity(members)),
         "revenue_per_hour": significant(per(revenue, hours)),
         "noted_revenue_share": significant(use.noted_share(members)),
@@ -169,7 +173,8 @@ _BY_TIER = pa.schema(
         **dict.fromkeys(("hours", "hours_share", "hours_per_account"), _FLOAT),
         "is_at_floor": pa.bool_(),
         **dict.fromkeys(("hours_spent", "hours_spent_share", "spent_share"), _FLOAT),
-        **dict.fromkeys(("intensity", "revenue_per_hour"), _FLOAT),
+        **dict.fromkeys(("revenue_share_of_noted", "intensity"), _FLOAT),
+        "revenue_per_hour": _FLOAT,
         "noted_revenue_share": _FLOAT,
         **dict.fromkeys(("owner_role", "channel"), _TEXT),
         **dict.fromkeys(("contact_days", "response_hours"), _COUNT),

@@ -22,7 +22,8 @@ class Use:
     """Hours and revenue of any set of accounts; by place in the facts.
 
     Shares of hours are of all hours known, those of accounts outside the tiers too; shares
-    of revenue are of its positive part, of which slices are made (sheet 2.1, 2.6).
+    of revenue are of its positive part, of which slices are made (sheet 2.1, 2.6). Who has
+    no time noted is on neither side of an intensity.
     """
 
     facts: RevenueFacts
@@ -54,9 +55,21 @@ class Use:
         total = self.total_brought
         return int(self.brought[members].sum()) / total if total else None
 
+    @property
+    def brought_by_noted(self) -> int:
+        """By everyone whose time is known."""
+        return int(self.brought[self.given.is_known].sum())
+
+    def revenue_share_of_noted(self, members: Flags) -> float | None:
+        """What those of them with known time bring, of what all such accounts bring."""
+        noted, total = members & self.given.is_known, self.brought_by_noted
+        if not noted.any() or not total:
+            return None
+        return int(self.brought[noted].sum()) / total
+
     def intensity(self, members: Flags) -> float | None:
         return formulas.intensity(
-            self.hours_share(members), self.revenue_share(members)
+            self.hours_share(members), self.revenue_share_of_noted(members)
         )
 
     def noted_share(self, members: Flags) -> float | None:
@@ -78,6 +91,9 @@ class Use:
         """Article 3: the small ones shall not eat the effort."""
         members = self.is_tail(share)
         taken = self.hours_share(members)
+        is_over = None if taken is None else taken > limit
+        if self._could_tip(members, is_over=bool(is_over)):
+            is_over = None
         return {
             "tail_share": share,
             "account_count": int(members.sum()),
@@ -85,5 +101,12 @@ class Use:
             "revenue_share": significant(self.revenue_share(members)),
             "hours_share": significant(taken),
             "limit_share": limit,
-            "is_over_limit": None if taken is None else taken > limit,
+            "is_over_limit": is_over,
         }
+
+    def _could_tip(self, members: Flags, *, is_over: bool) -> bool:
+        """More hours of the small ones only take them further over, and the reverse."""
+        of = self.facts.by_account
+        unnoted = of.has_lines & ~self.given.is_known
+        may_be_on = (~members, members)[not is_over] | ~of.is_known
+        return bool((unnoted & may_be_on).any())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from crm_portfolio.analysis._at_risk._clients import Clients
 from crm_portfolio.analysis._at_risk._figures import Outlook
 from crm_portfolio.analysis._at_risk._odds import Odds
+from crm_portfolio.analysis._at_risk._past import Past
 from crm_portfolio.analysis._at_risk._reasons import (
     of_account,
     of_firm,
@@ -23,6 +24,7 @@ __all__ = [
     "Clients",
     "Odds",
     "Outlook",
+    "Past",
     "RevenueAtRiskSettings",
     "account_table",
     "client_table",

@@ -91,6 +91,8 @@ class Outlook:
             "mean": self._amount(float(losses @ odds)),
             "sd": self._amount(variance**0.5),
             **self._read(self.alone, 0.0),
+            # The grid may round a small loss away; that nobody leaves is known exactly.
+            "no_loss_probability": significant(float(np.prod(1 - odds))),
         }
         drawn: dict[str, Json] = {
             "method": "draws",

@@ -30,7 +30,7 @@ class Odds:
     Attributes:
         odds: NaN where nobody knows.
         source: ``given``, the ``base_rate`` of its tier, the ``pooled_rate`` of all tiers
-            where its own has none, or nothing.
+            where its own has none or never lost any, or nothing.
         tier: The tier each account is in; empty where it has none.
     """
 
@@ -49,11 +49,12 @@ class Odds:
         tiers = np.asarray(pc.fill_null(tier, "").to_pylist(), dtype=np.str_)
         odds = np.full(len(ids), np.nan)
         source = np.full(len(ids), "", dtype="<U11")
-        pooled = _pooled(tiers, rates)
-        if pooled is not None:
+        # That nobody left among so few does not say that nobody can.
+        if pooled := _pooled(tiers, rates):
             odds[:], source[:] = pooled, POOLED_RATE
         for name, rate in rates.items():
-            odds[tiers == name], source[tiers == name] = rate, BASE_RATE
+            if rate > 0:
+                odds[tiers == name], source[tiers == name] = rate, BASE_RATE
         at, own = _given(ids, given)
         odds[at], source[at] = own, GIVEN
         return cls(odds, source, tiers)

@@ -8,6 +8,7 @@ from typing import Any
 from crm_portfolio._wording import Reason, ReasonValue
 from crm_portfolio.analysis._at_risk._clients import Clients
 from crm_portfolio.analysis._at_risk._odds import GIVEN
+from crm_portfolio.analysis._at_risk._past import Past
 from crm_portfolio.analysis._at_risk._settings import RevenueAtRiskSettings
 from crm_portfolio.analysis._facts import parent_loops, partly_unknown
 from crm_portfolio.portfolio import Portfolio
@@ -19,7 +20,7 @@ Summary = Mapping[str, Any]
 Values = Mapping[str, ReasonValue]
 
 
-def of_account(row: Row, money: Values) -> Iterator[Reason]:
+def of_account(row: Row, summary: Summary, money: Values) -> Iterator[Reason]:
     """What it brings, at which odds it leaves, with whom, and what that costs us."""
     if row["revenue"] is None:
         yield Reason("revenue_unknown", {"lines": row["line_count"]})
@@ -28,7 +29,9 @@ def of_account(row: Row, money: Values) -> Iterator[Reason]:
         values = {"group_id": row["client_id"], "revenue": row["client_revenue"]}
         yield Reason("var_excluded", {**values, **money})
         return
-    yield _odds(row, money)
+    yield _odds(row, summary, money)
+    if row["odds_source"] is None and summary["none_left"]:
+        yield Reason("var_none_left", summary["none_left"])
     yield from partly_unknown(row)
     if row["client_member_count"] > 1:
         yield _together(row, money)
@@ -37,11 +40,14 @@ def of_account(row: Row, money: Values) -> Iterator[Reason]:
         yield Reason("var_expected", {**values, "loss": row["loss"], **money})
 
 
-def _odds(row: Row, money: Values) -> Reason:
+def _odds(row: Row, summary: Summary, money: Values) -> Reason:
     code = _SOURCES[row["odds_source"]]
+    counts = summary["base_rate_counts"]
     values = {"revenue": row["revenue"], "odds": row["odds"]}
     if code == "var_odds_base_rate":
-        values |= {"tier": row["tier"]}
+        values |= {"tier": row["tier"], "n": counts[row["tier"]]}
+    if code == "var_odds_pooled_rate":
+        values |= {"n": sum(counts.values())}
     if row["odds_source"] is None:
         del values["odds"]
     return Reason(code, {**values, **money})
@@ -86,6 +92,10 @@ def of_firm(
     """What the year may cost as a whole: each answer without and with the factor."""
     alone, common = summary["independent"], summary["common_factor"]
     yield from of_year(summary, money)
+    if alone is None and summary["can_be_lost"]:
+        yield Reason("var_unknown")
+        if summary["none_left"]:
+            yield Reason("var_none_left", summary["none_left"])
     if alone is None or not summary["can_be_lost"]:
         return
     rho = {"factor": settings["common_factor"]}
@@ -113,6 +123,7 @@ def warnings(
     clients: Clients,
     settings: RevenueAtRiskSettings,
     summary: Summary,
+    past: Past,
 ) -> Iterator[Reason]:
     """What limits the answer."""
     facts = clients.facts
@@ -133,6 +144,9 @@ def warnings(
             minor = int(clients.losses[has].sum())
             share = minor / int(clients.losses.sum())
             yield Reason(code, {"n": int(has.sum()), "share": share})
+    if summary["none_left"]:
+        yield Reason("var_none_left", summary["none_left"])
+    yield from past.warnings
     if excluded := int(clients.is_excluded.sum()):
         yield Reason("var_negative_excluded", {"n": excluded})
     if unknown := int((~clients.of.is_known).sum()):

@@ -10,6 +10,7 @@ from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._at_risk._clients import Clients
 from crm_portfolio.analysis._at_risk._figures import Outlook
 from crm_portfolio.analysis._at_risk._odds import BASE_RATE, GIVEN, POOLED_RATE
+from crm_portfolio.analysis._at_risk._past import Past
 from crm_portfolio.analysis._at_risk._settings import RevenueAtRiskSettings
 from crm_portfolio.results import Json, significant
 
@@ -21,7 +22,7 @@ def summary_of(
     outlook: Outlook | None,
     settings: RevenueAtRiskSettings,
     *,
-    rates: Mapping[str, float],
+    past: Past,
     months: float,
 ) -> dict[str, Json]:
     """The whole, where the odds come from, and the two answers side by side."""
@@ -40,7 +41,7 @@ def summary_of(
             for name in (GIVEN, BASE_RATE, POOLED_RATE)
         }
         | {"unknown": _part(clients, clients.is_unrated)},
-        "base_rates": {name: significant(rate) for name, rate in rates.items()},
+        **past.told(),
         "safety": None if safety is None else significant(safety / 10**facts.digits),
         "safety_share": significant(safety / facts.total)
         if safety is not None and facts.total

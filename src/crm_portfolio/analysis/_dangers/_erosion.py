@@ -33,13 +33,16 @@ class _Compared:
     """Revenue of two periods that follow each other, in minor units.
 
     Attributes:
-        is_whole: Whether the book reaches back over both.
+        now, before: The sum of the amounts that are known: no less can it be.
+        is_whole, is_whole_before: Where no line of that period lacks its amount.
+        reaches_back: Whether the book holds both.
     """
 
     now: Amounts
     before: Amounts
-    is_known: Flags
-    is_whole: bool
+    is_whole: Flags
+    is_whole_before: Flags
+    reaches_back: bool
 
     @classmethod
     def at_close(
@@ -50,16 +53,27 @@ class _Compared:
         before, lines_before, known_before = monthly.between(
             month - 2 * length, month - length
         )
-        is_known = (lines == 0) | (known > 0)
-        is_known &= (lines_before == 0) | (known_before > 0)
-        is_whole = begins <= month - 2 * length + _LATE_MONTHS
-        return cls(now, before, is_known, is_whole)
+        reaches_back = begins <= month - 2 * length + _LATE_MONTHS
+        return cls(
+            now, before, lines == known, lines_before == known_before, reaches_back
+        )
+
+    @property
+    def is_exact(self) -> Flags:
+        exact: Flags = self.is_whole & self.is_whole_before
+        return exact
 
     def levels(self, thresholds: Three) -> Levels:
-        """Less than a part of the former revenue is less than the whole of it, too."""
-        level = eroded(self.now, self.before, thresholds, self.is_known)
-        if not self.is_whole:
+        """Less than a part of the former revenue is less than the whole of it, too.
+
+        So a loss against what is known of before is one; and where more than what is
+        known of now is no loss either, there is none. All else is unknown.
+        """
+        level = eroded(self.now, self.before, thresholds, np.ones_like(self.is_whole))
+        if not self.reaches_back:
             level[level == 0] = UNKNOWN
+        level[(level == 0) & ~self.is_whole_before] = UNKNOWN
+        level[(level > 0) & ~self.is_whole] = UNKNOWN
         return level
 
 
@@ -71,7 +85,11 @@ def erosion_of(
     of = facts.by_account
     if length is None:
         compared = _Compared(
-            of.revenue, of.revenue_previous, of.is_known, facts.has_previous
+            of.revenue,
+            of.revenue_previous,
+            of.is_whole,
+            of.is_whole_previous,
+            facts.has_previous,
         )
         level = compared.levels(settings.erosion)
         since_on: Days = np.full(level.size, np.datetime64(last_day, "D"))
@@ -84,15 +102,15 @@ def erosion_of(
         level = compared.levels(settings.erosion)
         since_on = _since(monthly, close, length, level, settings.erosion)
     unknown = level == UNKNOWN
+    measured = ~unknown & compared.is_exact
     change = np.full(level.size, np.nan)
-    np.divide(
-        compared.now - compared.before, compared.before, out=change, where=~unknown
-    )
+    lost = compared.now - compared.before
+    np.divide(lost, compared.before, out=change, where=measured)
     since = days_of(since_on, level <= 0)
     columns = {
         "revenue": pa.array(facts.money(of.revenue), mask=~of.is_known),
         "revenue_previous": pa.array(facts.money(compared.before), mask=unknown),
-        "revenue_change_share": pa.array(twelve_digits(change), mask=unknown),
+        "revenue_change_share": pa.array(twelve_digits(change), mask=~measured),
         "eroded_since_on": since,
     }
     return Danger.made(

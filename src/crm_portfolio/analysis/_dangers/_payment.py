@@ -6,7 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from crm_portfolio._methods._risk import from_threshold, mean_days
-from crm_portfolio.analysis._dangers._danger import Danger, by_place, days_of
+from crm_portfolio.analysis._dangers._danger import (
+    Danger,
+    by_place,
+    days_between,
+    days_of,
+)
 from crm_portfolio.analysis._dangers._settings import RiskSettings
 from crm_portfolio.analysis._facts import RevenueFacts, payments
 from crm_portfolio.portfolio import Portfolio
@@ -39,9 +44,14 @@ def payment_of(
     level = from_threshold(
         sums[settings.days_late_form], weight, settings.days_late, is_known
     )
-    # Only a payment or an invoice changes this day; that time passes does not.
-    has_paid_late = ~np.isnat(days["paid_late_on"])
-    told_on = np.where(has_paid_late, days["paid_late_on"], days["unpaid_since_on"])
+    paid_late_on, unpaid_since_on = days["paid_late_on"], days["unpaid_since_on"]
+    # Where all that is open is late by less, it is what was paid late that weighs.
+    open_days = days_between(
+        unpaid_since_on, np.full_like(unpaid_since_on, portfolio.as_of)
+    )
+    is_open = ~np.isnat(unpaid_since_on) & (open_days >= settings.days_late[0])
+    is_open |= np.isnat(paid_late_on)
+    told_on = np.where(is_open, unpaid_since_on, paid_late_on)
     means = {
         "days_late": mean_days(sums["floored"], weight),
         "days_late_signed": mean_days(sums["signed"], weight),
@@ -53,13 +63,13 @@ def payment_of(
         "worst_days_late": pa.array(sums["worst_days"], mask=unknown),
         "due_invoice_count": pa.array(sums["invoices"]),
         "disputed_invoice_count": pa.array(sums["disputed"]),
-        "paid_late_on": days_of(days["paid_late_on"]),
-        "unpaid_since_on": days_of(days["unpaid_since_on"]),
+        "paid_late_on": days_of(paid_late_on),
+        "unpaid_since_on": days_of(unpaid_since_on),
     }
     return Danger.made(
         "payment",
         level,
-        told_as=pa.array(np.where(has_paid_late, _LAST, _OPEN).tolist(), pa.string()),
+        told_as=pa.array(np.where(is_open, _OPEN, _LAST).tolist(), pa.string()),
         told_on=days_of(told_on),
         columns=columns,
     )

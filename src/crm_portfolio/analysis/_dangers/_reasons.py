@@ -146,8 +146,14 @@ def _erosion(row: Row) -> Iterator[Reason]:
         return
     change = row["revenue_change_share"]
     values = {"revenue": row["revenue"], "before": row["revenue_previous"]}
+    values |= {"currency": row["currency"]}
+    if change is None:
+        is_less = _grave(row["erosion_level"]) > 0
+        code = "risk_erosion_less_at_least" if is_less else "risk_erosion_none_at_least"
+        yield Reason(code, values)
+        return
     code = "risk_erosion_less" if change < 0 else "risk_erosion_none"
-    yield Reason(code, {**values, "change": abs(change), "currency": row["currency"]})
+    yield Reason(code, {**values, "change": abs(change)})
 
 
 def _payment(row: Row) -> Iterator[Reason]:
@@ -158,6 +164,10 @@ def _payment(row: Row) -> Iterator[Reason]:
         yield Reason(
             "risk_payment_days", {**values, "invoices": row["due_invoice_count"]}
         )
+    if row["unpaid_since_on"]:
+        yield Reason("risk_payment_unpaid", {"on": row["unpaid_since_on"]})
+    if row["paid_late_on"]:
+        yield Reason("risk_payment_paid_late", {"on": row["paid_late_on"]})
     if row["disputed_invoice_count"]:
         yield Reason("risk_payment_disputed", {"n": row["disputed_invoice_count"]})
 
@@ -182,10 +192,15 @@ def _renewal(row: Row) -> Iterator[Reason]:
     if row["contract_ends_on"] is None:
         runs = row["contract_runs"]
         yield Reason("risk_renewal_runs" if runs else "risk_renewal_unknown")
-    elif row["renewal_level"] is None:
-        yield Reason("risk_renewal_unsorted", ends)
     elif row["open_renewal_count"]:
         yield Reason("risk_renewal_open", ends)
+    elif row["renewal_won_on"]:
+        won = {"won": row["renewal_won_on"]}
+        yield Reason("risk_renewal_won", {**ends, **won})
+    elif row["renewal_level"] is None:
+        overlaps = row["contract_overlaps"]
+        code = "risk_renewal_overlap" if overlaps else "risk_renewal_unsorted"
+        yield Reason(code, ends)
     elif row["days_to_end"] < 0:
         yield Reason("risk_renewal_ended", ends)
     else:

@@ -53,8 +53,11 @@ def _cautions(row: Row) -> Iterator[Reason]:
 def _history(row: Row, money: Values) -> Iterator[Reason]:
     change = row["rank_change"]
     if row["has_left"]:
-        left = {"revenue_previous": row["revenue_previous"]}
-        yield Reason("rank_has_left", {**left, **money})
+        before = row["revenue_previous"]
+        if before is None:
+            yield Reason("rank_has_left_unknown")
+        else:
+            yield Reason("rank_has_left", {"revenue_previous": before, **money})
     elif row["is_new"]:
         yield Reason("rank_is_new")
     elif change is not None:

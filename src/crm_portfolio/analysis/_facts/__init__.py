@@ -29,8 +29,9 @@ from crm_portfolio.analysis._facts._dangers import (
     open_renewals,
     payments,
     ratings,
+    won_renewals,
 )
-from crm_portfolio.analysis._facts._echo import echo
+from crm_portfolio.analysis._facts._echo import echo, made_by, of_same
 from crm_portfolio.analysis._facts._lines import Measure, placed, revenue_lines
 from crm_portfolio.analysis._facts._months import (
     MonthlyRevenue,
@@ -75,7 +76,9 @@ __all__ = [
     "echo",
     "hours_in",
     "inbound",
+    "made_by",
     "monthly_revenue",
+    "of_same",
     "open_business",
     "open_renewals",
     "parent_loops",
@@ -94,5 +97,6 @@ __all__ = [
     "role_time",
     "sale_time",
     "sales",
+    "won_renewals",
     "worked",
 ]

@@ -44,7 +44,8 @@ class Attached:
             need not.
         avoidable: What ``cost`` books on it as ending with it, exceptional items apart.
         receivable: What it has yet to pay, tax included; booked on who pays.
-        seconds: Worked for it in the period; ``has_effort`` tells none from unknown.
+        seconds: Worked for it in the period; ``has_effort`` tells none from unknown, and
+            ``negative_effort_count`` how many are unknown for having less than none.
     """
 
     line_cost: Amounts
@@ -53,6 +54,7 @@ class Attached:
     receivable: Amounts | None
     seconds: Groups | None
     has_effort: Flags
+    negative_effort_count: int
 
 
 @attrs.frozen(eq=False)
@@ -62,12 +64,14 @@ class Worked:
     Attributes:
         source: The table that says it: time sheets, else the length of calls and meetings;
             None where neither does.
-        is_known: Not so where nobody noted any time: that is not zero.
+        is_known: Not so where nobody noted any time: that is not zero. Nor where what was
+            noted is less than none, which it is of ``negative_count`` accounts.
     """
 
     source: Literal["effort", "activity"] | None
     seconds: Groups
     is_known: Flags
+    negative_count: int = 0
 
     def hours(self) -> npt.NDArray[np.float64]:
         """Of each account; NaN where it is unknown."""
@@ -114,6 +118,7 @@ def attached(portfolio: Portfolio, facts: RevenueFacts) -> Attached:
         receivable=receivable,
         seconds=time_given.seconds if time_given.source else None,
         has_effort=time_given.is_known,
+        negative_effort_count=time_given.negative_count,
     )
 
 
@@ -131,7 +136,13 @@ def worked(portfolio: Portfolio, facts: RevenueFacts) -> Worked:
         scan = seconds_met(portfolio["activity"], span, zone)
         found = _by_account(ids, scan, found)
         source = "activity" if found["rows"].any() else None
-    return Worked(source, found["seconds"], found["rows"] > 0)
+    is_negative = found["seconds"] < 0
+    return Worked(
+        source,
+        np.maximum(found["seconds"], 0),
+        (found["rows"] > 0) & ~is_negative,
+        negative_count=int(is_negative.sum()),
+    )
 
 
 def sales(portfolio: Portfolio, facts: RevenueFacts) -> Sales | None:

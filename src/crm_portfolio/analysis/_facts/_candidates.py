@@ -59,11 +59,19 @@ def role_time(portfolio: Portfolio, facts: RevenueFacts) -> RoleTime:
     at = pc.index_in(found["account_id"], facts.by_account.ids).to_numpy()
     column = pc.index_in(found["role"], pa.array(roles)).to_numpy()
     seconds[at, column] = found["seconds"].to_numpy()
+    # A role with less than no time would be freed of hours that nobody gave.
+    is_negative = (seconds < 0).any(axis=1)
+    seconds[is_negative] = 0
+    given = attrs.evolve(
+        given,
+        is_known=given.is_known & ~is_negative,
+        negative_count=int(is_negative.sum()),
+    )
     return RoleTime(given, tuple(roles), seconds)
 
 
 def sale_time(portfolio: Portfolio) -> SaleTime | None:
-    """How long sales that were won took us; None where nobody noted time on any."""
+    """How long sales that were won took us; None where no time is noted, or less."""
     if "effort" not in portfolio or "opportunity" not in portfolio:
         return None
     found = seconds_by_sale(portfolio["effort"])
@@ -74,6 +82,8 @@ def sale_time(portfolio: Portfolio) -> SaleTime | None:
     if not count:
         return None
     sums = found.group_by("role").aggregate([("seconds", "sum")]).sort_by("role")
+    if pc.min(sums["seconds_sum"]).as_py() < 0:
+        return None
     told = zip(sums["role"].to_pylist(), sums["seconds_sum"].to_pylist(), strict=True)
     return SaleTime(count, {role: seconds / count for role, seconds in told})
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, nw, same_kind
 from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.analysis._facts._signals import days_bought
 
 __all__ = [
     "bought_again",
@@ -17,6 +18,7 @@ __all__ = [
     "open_renewals",
     "payments",
     "ratings",
+    "won_renewals",
 ]
 
 _TEXT, _DAY, _NUMBER, _FLAG = pa.string(), pa.date32(), pa.float64(), pa.bool_()
@@ -29,19 +31,17 @@ def bought_again(lines: Any, since: pa.Table, *, until: date) -> pa.Table:
         since: ``account_id`` and ``since_on``.
         until: The last day that counts, for all.
     """
-    day, minor = nw.col("day"), nw.col("minor")
+    day = nw.col("day")
     asked = nw.from_native(same_kind(since, nw.to_native(lines)))
     if isinstance(lines, nw.LazyFrame):
         asked = asked.lazy()
     return collected(
-        lines.filter(~minor.is_null() & (day <= until))
-        .select("account_id", "day", "minor")
-        .join(asked, on="account_id", how="inner")
-        .filter(day > nw.col("since_on"))
-        .group_by("account_id", "day")
-        .agg(minor.sum())
-        .filter(minor > 0)
-        .with_columns(days=nw.lit(1, dtype=nw.Int64))
+        days_bought(
+            lines.filter(day <= until)
+            .select("account_id", "day", "minor")
+            .join(asked, on="account_id", how="inner")
+            .filter(day > nw.col("since_on"))
+        )
         .group_by("account_id")
         .agg(nw.col("days").sum())
     )
@@ -140,32 +140,81 @@ def _minor(column: str, digits: int) -> Any:
     return (nw.col(column) * float(10**digits)).round(0).cast(nw.Int64)
 
 
-def contracts(frame: NativeFrame, *, as_of: date, lapsed_days: int) -> pa.Table:
+def contracts(
+    frame: NativeFrame, *, as_of: date, lapsed_days: int, early_days: float
+) -> pa.Table:
     """By account: how many contracts run, and the next end with nothing behind it.
 
     A contract is followed by another of the account that starts on its last day or
-    later. One that goes on unless someone ends it has no end here. An end that has
-    passed counts for ``lapsed_days`` more where nothing else runs.
+    later. One that starts in its last ``early_days`` and goes on beyond it may follow
+    it: such an end is ``overlapped_on``, all others are ``ending_on``. One that goes on
+    unless someone ends it has no end here. An end that has passed counts for
+    ``lapsed_days`` more where nothing else runs.
     """
-    kinds = {"ends_on": _DAY, "auto_renews": _FLAG}
-    ends, starts = nw.col("ends_on"), nw.col("starts_on")
-    goes_on = nw.col("auto_renews").fill_null(value=False) | ends.is_null()
-    is_running = (starts <= as_of) & (goes_on | (ends >= as_of))
-    known = nw.from_native(completed(frame, kinds)).with_columns(
-        goes_on=goes_on, running=is_running.fill_null(value=False).cast(nw.Int64)
-    )
+    known = _agreed(frame, as_of)
+    starts, ends = nw.col("starts_on"), nw.col("ends_on")
     by_account = known.group_by("account_id").agg(
-        nw.col("running").sum(), starts.max().alias("last_start_on")
+        nw.col("running").sum(),
+        starts.max().alias("last_start_on"),
+        nw.col("begun_on").max(),
     )
     lapsed_on = as_of - timedelta(days=lapsed_days)
     is_still = (ends >= as_of) | ((ends >= lapsed_on) & (nw.col("running") == 0))
-    is_ending = ~nw.col("goes_on") & is_still & (nw.col("last_start_on") < ends)
-    return collected(
-        known.drop("running")
+    ending = (
+        known.select("contract_id", "account_id", "starts_on", "ends_on", "goes_on")
         .join(by_account, on="account_id", how="left")
-        .with_columns(ending_on=nw.when(is_ending).then(ends))
+        .filter(~nw.col("goes_on") & is_still & (nw.col("last_start_on") < ends))
+        .select("contract_id", "account_id", "starts_on", "ends_on")
+    )
+    return collected(
+        by_account.select("account_id", "running", "begun_on").join(
+            _next_ends(ending, known, early_days), on="account_id", how="left"
+        )
+    )
+
+
+def _agreed(frame: NativeFrame, as_of: date) -> Any:
+    """Contracts, whether they run and go on by themselves, and since when if they do."""
+    kinds = {"ends_on": _DAY, "auto_renews": _FLAG}
+    ends, starts = nw.col("ends_on"), nw.col("starts_on")
+    goes_on = nw.col("auto_renews").fill_null(value=False) | ends.is_null()
+    has_begun = starts <= as_of
+    is_running = has_begun & (goes_on | (ends >= as_of))
+    return nw.from_native(completed(frame, kinds)).with_columns(
+        goes_on=goes_on,
+        running=is_running.fill_null(value=False).cast(nw.Int64),
+        begun_on=nw.when(has_begun).then(starts),
+    )
+
+
+def _next_ends(ending: Any, known: Any, early_days: float) -> Any:
+    """By account: the first of these ends that no other contract overlaps, and that does."""
+    starts, ends = nw.col("starts_on"), nw.col("ends_on")
+    others = known.select(
+        "account_id",
+        other_starts_on=starts,
+        # Null: it has no end.
+        other_ends_on=nw.when(~nw.col("goes_on")).then(ends),
+    )
+    other_starts, other_ends = nw.col("other_starts_on"), nw.col("other_ends_on")
+    is_early = (
+        (other_starts > starts)
+        & (_number(other_starts) >= _number(ends) - early_days)
+        & (other_ends.is_null() | (other_ends > ends).fill_null(value=False))
+    )
+    overlaps = nw.col("overlaps") > 0
+    return (
+        ending.join(others, on="account_id", how="inner")
+        .with_columns(overlaps=is_early.cast(nw.Int64))
+        .group_by("account_id", "contract_id")
+        .agg(nw.col("overlaps").max(), ends.max())
+        .select(
+            "account_id",
+            ending_on=nw.when(~overlaps).then(ends),
+            overlapped_on=nw.when(overlaps).then(ends),
+        )
         .group_by("account_id")
-        .agg(nw.col("running").max(), nw.col("ending_on").min())
+        .agg(nw.col("ending_on", "overlapped_on").min())
     )
 
 
@@ -182,6 +231,18 @@ def open_renewals(frame: NativeFrame) -> pa.Table:
         )
         .group_by("account_id")
         .agg(nw.col("renewals", "unsorted").sum())
+    )
+
+
+def won_renewals(frame: NativeFrame) -> pa.Table:
+    """By account: the newest day on which a renewal was won."""
+    kinds = {"account_id": _TEXT, "kind": _TEXT, "closed_on": _DAY}
+    sale = nw.from_native(completed(frame, kinds))
+    is_won = (nw.col("status") == "won") & (nw.col("kind").fill_null("") == "renewal")
+    return collected(
+        sale.filter(is_won & ~nw.col("account_id").is_null())
+        .group_by("account_id")
+        .agg(won_on=nw.col("closed_on").max())
     )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import attrs
 
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
+from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Portfolio
-from crm_portfolio.results import Json
+from crm_portfolio.results import Json, Result
 
-__all__ = ["echo"]
+__all__ = ["echo", "made_by", "of_same"]
 
 
 def echo(
@@ -43,6 +44,17 @@ def echo(
             attrs.asdict(settings, recurse=False, filter=_is_not_echoed_elsewhere)
         ),
     }
+
+
+def made_by(found: Result) -> dict[str, Json]:
+    """What a result was made with that another one is made from."""
+    return {key: found.params[key] for key in ("measure", "period", "settings")}
+
+
+def of_same(portfolio: Portfolio, found: Result | None) -> None:
+    """Refuse a result that was made of another portfolio."""
+    if found is not None and found.params["portfolio"] != portfolio.id:
+        raise SettingsError(f"the result of {found.name} is of another portfolio")
 
 
 def _is_not_echoed_elsewhere(field: Any, _: object) -> bool:

@@ -109,13 +109,25 @@ class RevenueFacts:
 
     def warnings(self) -> list[Reason]:
         """What the lines themselves call for."""
-        found = [*self.left_out, self._amounts_unknown(), self._without_account()]
+        found = [
+            *self.left_out,
+            self._amounts_unknown(),
+            self._amounts_unknown_before(),
+            self._without_account(),
+        ]
         return [warning for warning in found if warning]
 
     def _amounts_unknown(self) -> Reason | None:
         without = self.by_account.lines - self.by_account.known_lines
         values = {"lines": int(without.sum()), "accounts": int((without > 0).sum())}
         return Reason("amounts_unknown", values) if values["lines"] else None
+
+    def _amounts_unknown_before(self) -> Reason | None:
+        """Without it a client whose old amounts lack would look like one that grew."""
+        of = self.by_account
+        without = of.lines_previous - of.known_lines_previous
+        values = {"lines": int(without.sum()), "accounts": int((without > 0).sum())}
+        return Reason("amounts_unknown_before", values) if values["lines"] else None
 
     def _without_account(self) -> Reason | None:
         is_homeless = pc.equal(self.rejected["fault"], "without_account")
@@ -209,7 +221,14 @@ def previous(span: Period) -> Period | None:
     return Period.between(span.start - length, span.start)
 
 
-_SUMS = ("revenue", "lines", "known_lines", "revenue_previous", "lines_previous")
+_SUMS = (
+    "revenue",
+    "lines",
+    "known_lines",
+    "revenue_previous",
+    "lines_previous",
+    "known_lines_previous",
+)
 
 
 def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
@@ -239,6 +258,7 @@ def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
             known_lines=is_now * is_known,
             revenue_previous=minor * is_before,
             lines_previous=is_before,
+            known_lines_previous=is_before * is_known,
         )
         .group_by("account_id")
         .agg(

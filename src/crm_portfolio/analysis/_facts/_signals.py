@@ -43,7 +43,8 @@ class Purchases:
     """When each account bought, up to a day.
 
     Attributes:
-        days: On how many different days its lines add up to more than nothing.
+        days: On how many different days its lines add up to more than nothing, or one
+            of them lacks its amount: what was sold for nobody knows how much was sold.
         first_on, last_on: NaT where it never did.
     """
 
@@ -94,18 +95,29 @@ def inbound(portfolio: Portfolio, facts: RevenueFacts, days: Days) -> Twice | No
 
 
 def purchase_days(lines: Any, end: date) -> pa.Table:
-    """By account: days on which its lines add up to more than nothing, first and last."""
+    """By account: on how many days it bought, as `Purchases` counts, first and last."""
     day = nw.col("day")
     return collected(
-        lines.filter(
-            ~nw.col("account_id").is_null() & ~nw.col("minor").is_null() & (day < end)
-        )
-        .group_by("account_id", "day")
-        .agg(nw.col("minor").sum())
-        .filter(nw.col("minor") > 0)
-        .with_columns(days=nw.lit(1, dtype=nw.Int64))
+        days_bought(lines.filter(~nw.col("account_id").is_null() & (day < end)))
         .group_by("account_id")
         .agg(nw.col("days").sum(), first_on=day.min(), last_on=day.max())
+    )
+
+
+def days_bought(lines: Any) -> Any:
+    """Account and day, with ``days`` of 1, wherever something was bought."""
+    minor = nw.col("minor")
+    return (
+        lines.select(
+            "account_id",
+            "day",
+            minor=minor.fill_null(0),
+            unknown=minor.is_null().cast(nw.Int64),
+        )
+        .group_by("account_id", "day")
+        .agg(nw.col("minor", "unknown").sum())
+        .filter((nw.col("minor") > 0) | (nw.col("unknown") > 0))
+        .select("account_id", "day", days=nw.lit(1, dtype=nw.Int64))
     )
 
 

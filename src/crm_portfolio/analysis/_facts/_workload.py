@@ -27,7 +27,8 @@ def quarterly_workload(
     """Whole quarters whose revenue and hours are both known, the oldest first.
 
     Quarters are three months each, counted back from the end of the period. One in which
-    the book or the notes of time begin is not whole.
+    the book or the notes of time begin is not whole; one with a line whose amount is
+    unknown has no revenue.
     """
     edges = [facts.period.months_before_end(3 * q) for q in range(quarters, -1, -1)]
     spans = [Period.between(start, end) for start, end in pairwise(edges)]
@@ -41,12 +42,12 @@ def quarterly_workload(
         is_begun = begins - start <= _SLACK and hours[quarters + at] is not None
         if not rows and (hours[at] is None or not is_begun):
             continue
-        own = told.get(at, {"account_count": 0, "minor": 0})
+        own = told.get(at, {"account_count": 0, "minor": 0, "hidden": 0})
         rows.append(
             {
                 "starts_on": start,
                 "account_count": own["account_count"],
-                "revenue": facts.amount(own["minor"]),
+                "revenue": None if own["hidden"] else facts.amount(own["minor"]),
                 "hours": hours[at],
             }
         )
@@ -112,11 +113,14 @@ def _revenue_by_quarter(
             nw.col("account_id"),
             quarter=sum(later, nw.lit(0, dtype=nw.Int64)),
             minor=nw.col("minor").fill_null(0),
+            hidden=nw.col("minor").is_null().cast(nw.Int64),
         )
         .group_by("account_id", "quarter")
-        .agg(nw.col("minor").sum())
+        .agg(nw.col("minor", "hidden").sum())
         .with_columns(account_count=nw.lit(1, dtype=nw.Int64))
     )
     return collected(
-        by_account.group_by("quarter").agg(nw.col("minor", "account_count").sum())
+        by_account.group_by("quarter").agg(
+            nw.col("minor", "hidden", "account_count").sum()
+        )
     )

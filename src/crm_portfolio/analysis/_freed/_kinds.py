@@ -157,7 +157,8 @@ def rising(case: Case, freed: Freed, succession: SuccessionResult) -> Kind | Non
     listed, at = listed.filter(pa.array(~is_taken)), at[~is_taken]
     of = case.facts.by_account
     growth = of.revenue[at] - of.revenue_previous[at]
-    is_grown = of.is_known[at] & (growth > 0) & has_whole_previous(case)
+    is_grown = (of.is_whole & of.is_whole_previous)[at]
+    is_grown &= (growth > 0) & has_whole_previous(case)
     growth = np.where(is_grown, growth, 0)
     ratio = _ratios(case)[0][at]
     share = growth / np.maximum(of.revenue[at], 1)
@@ -201,7 +202,7 @@ def projects(
         minutes={
             each: np.where(role == each, minutes, 0) for each in sorted(set(role))
         },
-        is_timed=found["hours_to_finish"].is_valid().to_numpy(),
+        is_timed=_is_usable(found["hours_to_finish"]),
         full=np.rint(
             _minor(found["expected_contribution"], case)
             * _discount(found["deadline_on"], case, freed)
@@ -232,7 +233,7 @@ def others(case: Case, frame: NativeFrame | None) -> Kind | None:
         minutes[each] = np.zeros(first.num_rows, dtype=np.int64)
         np.add.at(minutes[each], place[role == each], taken[role == each])
     is_timed = np.ones(first.num_rows, dtype=bool)
-    is_timed[place[rows["hours"].is_null().to_numpy()]] = False
+    is_timed[place[~_is_usable(rows["hours"])]] = False
     return Kind(
         kind=pc.fill_null(first["kind"], "other").combine_chunks(),
         record_id=first["candidate_id"].combine_chunks(),
@@ -279,9 +280,16 @@ def _places(case: Case, ids: pa.ChunkedArray | pa.Array) -> tuple[Groups, Flags]
     return place, np.append(case.is_taken, values=False)[place]
 
 
+def _is_usable(hours: pa.ChunkedArray) -> Flags:
+    """Nothing takes less than no time, nor for ever."""
+    known: Floats = pc.fill_null(hours, np.nan).to_numpy()
+    usable: Flags = (known >= 0) & np.isfinite(known)
+    return usable
+
+
 def _minutes(hours: pa.ChunkedArray) -> Groups:
-    known = pc.fill_null(hours, 0.0).to_numpy()
-    whole: Groups = np.ceil(np.maximum(known, 0.0) * 60 - 1e-9).astype(np.int64)
+    known = np.where(_is_usable(hours), pc.fill_null(hours, 0.0).to_numpy(), 0.0)
+    whole: Groups = np.ceil(known * 60 - 1e-9).astype(np.int64)
     return whole
 
 

@@ -118,6 +118,8 @@ def warnings(
         yield Reason("loss_annualised", {"months": months})
     if freed.unknown_count:
         yield Reason("hours_missing", {"n": freed.unknown_count})
+    if freed.time.given.negative_count:
+        yield Reason("effort_negative", {"n": freed.time.given.negative_count})
     if freed.time.given.source == "activity":
         yield Reason("freed_from_activities")
     if freed.is_pooled:

@@ -221,6 +221,9 @@ def _growth(case: Case) -> float | None:
     if not has_whole_previous(case):
         return None
     stays = ~case.is_lost
+    # An amount that lacks on either side would be growth, or the want of it.
+    if not (of.is_whole & of.is_whole_previous)[stays].all():
+        return None
     now = int(of.revenue[stays].sum())
     before = int(of.revenue_previous[stays].sum())
     if now <= 0 or before <= 0:
@@ -242,14 +245,15 @@ def has_whole_previous(case: Case) -> bool:
 
 
 def _won_per_month(case: Case) -> float | None:
-    """What accounts that are new in the period brought, spread over its months."""
+    """What accounts that are new in the period bring in a year, over its own months."""
     own, of = case.settings.won_per_month, case.facts.by_account
     if own is not None:
         return own * float(10**case.facts.digits)
     if not has_whole_previous(case):
         return None
     is_new = (of.first_on >= np.datetime64(case.facts.period.start)) & ~case.is_lost
-    return float(np.maximum(of.revenue[is_new], 0).sum()) / 12
+    months = months_of(case.facts.period, None)
+    return float(np.maximum(of.revenue[is_new], 0).sum()) / months
 
 
 def _lead_months(facts: RevenueFacts, sales: Sales) -> float | None:

@@ -136,6 +136,21 @@ class History:
         np.add.at(sums, self.group_of, amounts)
         return sums
 
+    def told_by_group(self, first: int, end: int) -> tuple[Amounts, Flags]:
+        """What each group brought in these months, and whether that can be told.
+
+        It cannot where an account has lines and none with an amount, nor where amounts
+        that nobody knows may turn nothing into something.
+        """
+        amounts, lines, known_lines = self.monthly.between(first, end)
+        sums = self.grouped(amounts)
+        has_hidden, has_unknown = (
+            self.grouped(each.astype(np.int64)) > 0
+            for each in ((lines > 0) & (known_lines == 0), lines > known_lines)
+        )
+        is_told: Flags = ~has_hidden & ((sums > 0) | ~has_unknown)
+        return sums, is_told
+
     def _state(self, month: int) -> State:
         amounts, lines, known_lines = self.monthly.between(month - 12, month)
         is_known = (lines == 0) | (known_lines > 0)

@@ -66,7 +66,8 @@ def _verdict(row: Row, summary: Summary, settings: Mapping[str, Any]) -> Reason:
         return Reason("rising_upper" if is_upper else "rising_outside")
     if row["signal_count"] >= settings["min_signals"]:
         listed = summary["list"]["listed_count"]
-        return Reason("rising_capped", found | {"listed": listed})
+        code = "rising_capped" if listed else "rising_crowded"
+        return Reason(code, found | {"listed": listed})
     return Reason("rising_few", found)
 
 
@@ -144,6 +145,8 @@ def warnings(
     if spells["spell_count"] and spells["half_life_years"] is None:
         shown = {"years": spells["horizon_years"], "share": spells["share_at_horizon"]}
         yield Reason("half_life_not_reached", shown)
+    if unknown := summary["retention"]["unknown_count"]:
+        yield Reason("retention_unknown", {"n": unknown})
     if negative := summary["retention"]["negative_count"]:
         yield Reason("negative_end", {"n": negative})
     yield from _of_last_list(summary["back_test"])
