@@ -196,3 +196,17 @@ def test_marks_at_one_place_share_their_line(ax):
     marks = {"VaR 90": 3.0, "VaR 95": 3.0, "VaR 99": 4.0}
     _plots.distribution(ax, edges=[0.0, 5.0], series=series, marks=marks, words=words)
     assert [text.get_text() for text in ax.texts] == ["VaR 90, VaR 95", "VaR 99"]
+
+
+@pytest.mark.parametrize("names", [["ops", "dev"], ["account_manager", "service_desk"]])
+def test_the_legend_covers_no_name(names):
+    sheet = figure.Figure(figsize=(9.0, 4.8), layout="constrained")
+    ax = sheet.subplots()
+    words = _plots.Words("Hours", "Role", "Hours", "", "Nothing", lang="en")
+    parts = {"given out": [1.0, 2.0], "in reserve": [2.0, 1.0], "free": [3.0, 1.0]}
+    _plots.stacked(ax, names=names, series=parts, words=words)
+    sheet.draw_without_rendering()
+    legend = ax.get_legend().get_window_extent()
+    below = [*ax.get_xticklabels(), ax.xaxis.label, *ax.patches]
+    assert not any(legend.overlaps(each.get_window_extent()) for each in below)
+    assert sheet.bbox.x1 >= legend.x1

@@ -325,6 +325,14 @@ class TestWhatAFileMayNotSay:
         assert "limts is no setting; did you mean 'limits'?" in said
         assert "[salesforce.retry] atempts is no setting" in said
 
+    def test_a_key_like_no_other_is_told_what_there_is(self, refused) -> None:
+        assert "[tiers] k is no setting; there are a_share, " in refused(
+            "[tiers]\nk = 4"
+        )
+        said = refused("[loss_scenario]\nzzzz = 4")
+        assert "[loss_scenario] zzzz is no setting; there are cash, " in said
+        assert "won_per_month." in said
+
     def test_a_key_in_the_wrong_table_is_told_its_place(self, refused) -> None:
         assert "max_share is no setting; it stands in [limits]" in refused(
             "max_share = 1"

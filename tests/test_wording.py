@@ -207,6 +207,19 @@ def test_words_agree_with_their_number(places, english):
     assert sentence(reason).startswith(f"Up {english}")
 
 
+@pytest.mark.parametrize(
+    ("n", "english", "french"),
+    [
+        (1, "whether it is new", "comptée comme nouvelle."),
+        (2, "whether they are new", "comptées comme nouvelles."),
+    ],
+)
+def test_one_sale_of_unknown_kind_is_told_as_one(n: int, english, french) -> None:
+    reason = Reason("loss_kind_unknown", {"n": n})
+    assert english in sentence(reason, "en")
+    assert sentence(reason, "fr").endswith(french)
+
+
 def test_nothing_is_plural_in_english_and_singular_in_french():
     reason = Reason("empty_tier", {"tier_count": 0, "tiers": ""})
     assert "tiers" in sentence(reason)

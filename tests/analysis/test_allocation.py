@@ -184,6 +184,49 @@ class TestTheSheet:
         }
         assert column(result, "intensity", "tiers")["C"] == 3.0
 
+    def test_an_intensity_compares_accounts_with_noted_time_only(self):
+        """Two of ten noted: as much of the hours as of what the two of them bring."""
+        amounts = {f"A{at}": 1000 if at < 2 else 125 for at in range(10)}
+        result = allocation(book(amounts, hours={"A0": 100, "A9": 10}))
+        found = column(result, "intensity")
+        assert found["A0"] == pytest.approx((100 / 110) / (1000 / 1125))
+        assert found["A1"] is None
+        assert column(result, "revenue_share_of_noted")["A9"] == pytest.approx(1 / 9)
+        by_tier = column(result, "revenue_share_of_noted", "tiers")
+        assert sum(each or 0 for each in by_tier.values()) == pytest.approx(1)
+        first = column(result, "intensity", "tiers")["A"]
+        assert first == pytest.approx((100 / 110) / (1000 / 1125))
+
+    @pytest.mark.parametrize(
+        ("noted", "is_over"),
+        [
+            ({"A0": 100, "A9": 10}, None),
+            ({"A0": 100, "A1": 100, "A9": 10}, None),
+            (dict.fromkeys([f"A{at}" for at in range(2, 10)], 10) | {"A0": 1}, None),
+            (dict.fromkeys([f"A{at}" for at in range(2, 10)], 1) | {"A0": 99}, False),
+            ({"A0": 10, "A1": 10, "A9": 10}, True),
+        ],
+    )
+    def test_hours_that_nobody_noted_do_not_pass_the_check(self, noted, is_over):
+        """It holds only where the others' hours could not turn it round."""
+        amounts = {f"A{at}": 1000 if at < 2 else 125 for at in range(10)}
+        result = allocation(book(amounts, hours=noted))
+        assert result.summary["tail"]["is_over_limit"] is is_over
+        code = {None: "alloc_tail_open", True: "alloc_tail_over"}.get(is_over)
+        assert [each for each in codes(result) if "tail" in each] == [code] * bool(code)
+        said = result.workload().replace("\N{NO-BREAK SPACE}", " ").splitlines()[0]
+        if is_over is None:
+            count = len(set(noted) - {"A0", "A1"})
+            assert said.startswith("Of the hours noted, the small 80 % take")
+            assert f"noted for {count} of 8" in said
+
+    def test_less_than_no_time_is_unknown(self):
+        portfolio = book({"A": 50, "B": 30}, hours={"A": 10, "B": -5})
+        result = allocation(portfolio)
+        assert column(result, "hours_spent") == {"A": 10.0, "B": None}
+        assert column(result, "intensity") == {"A": 1.0, "B": None}
+        assert "effort_negative" in codes(result)
+
     def test_an_hour_brings_what_is_known_of_both(self):
         """Sheet 2.7: revenue per hour; one without noted time is not a free one."""
         portfolio = book({"A": 50, "B": 30, "C": 20}, hours={"A": 25, "B": 10})
@@ -525,7 +568,8 @@ def of_lines(lines, *, as_of=AS_OF, **tables):
 
 class TestTheResult:
     def test_an_account_is_told_why_it_gets_these_minutes(self):
-        result = share(book(V20, hours={"A02": 70}), hours=800)
+        noted = {"A00": 30, "A02": 70, "A05": 25}
+        result = share(book(V20, hours=noted), hours=800)
         assert result.explain("A02").replace(
             "\N{NO-BREAK SPACE}", " "
         ).splitlines() == [
@@ -535,7 +579,10 @@ class TestTheResult:
             ),
             "That there are 800 hours is set.",
             "70 hours were spent on it: 105.0 % of what it should get, 3.33 too many.",
-            "It takes 100.0 % of the hours and brings 10.0 % of revenue: an intensity of 10.00.",
+            (
+                "Of the accounts with noted time it takes 56.0 % of the hours and brings "
+                "34.5 % of the revenue: an intensity of 1.62."
+            ),
             "Tier B is looked after by one person; the relationship is reviewed every 6 months.",
             "Discounts of up to 5 % can be granted without asking.",
             (
@@ -565,7 +612,12 @@ class TestTheResult:
             {"A": 60, "B": 40, "C": 30},
             before={"A": 70, "B": 30},
             effort=effort_table(
-                [("A", NOW, 20), ("B", NOW, 5), ("A", date(2024, 7, 2), 10)]
+                [
+                    ("A", NOW, 20),
+                    ("B", NOW, 3),
+                    ("C", NOW, 2),
+                    ("A", date(2024, 7, 2), 10),
+                ]
             ),
         )
         said = allocation(portfolio).workload().replace("\N{NO-BREAK SPACE}", " ")
@@ -579,6 +631,20 @@ class TestTheResult:
             "An hour brought 10 EUR before and 5.20 EUR now.",
         ]
         assert "Une heure rapportait" in allocation(portfolio).workload(lang="fr")
+
+    def test_amounts_that_lack_are_no_growth(self):
+        won = [(each, date(2024, 2, 1), 100.0) for each in "ABCD"]
+        won += [(each, date(2026, 2, 1), 100.0) for each in "ABCD"]
+        before = [(each, date(2025, 2, 1), 100.0) for each in "ABCD"]
+        logs = allocation(booked(*won, *before)).summary["growth"]["log_changes"]
+        assert logs["revenue"] == 0
+        hidden = [("B", date(2025, 2, 1), None), *before[:1], *before[2:]]
+        result = allocation(booked(*won, *hidden))
+        growth = result.summary["growth"]
+        assert growth["log_changes"]["revenue"] is None
+        assert growth["log_changes"]["accounts"] == 0
+        assert growth["before"]["revenue"] == 300
+        assert "amounts_unknown_before" in codes(result)
 
     def test_its_settings_are_echoed(self):
         params = share(book(V20), hours=800, floor_hours=24).params

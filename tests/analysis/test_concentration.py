@@ -159,6 +159,19 @@ def test_an_account_is_told_where_it_came_from(invoiced):
     assert column(result, "rank_change") == {"A": 1, "B": -1, "C": None, "D": None}
 
 
+def test_who_has_no_former_amount_climbs_from_nowhere(booked):
+    before, now = date(2025, 1, 5), date(2026, 1, 5)
+    lines = [("A", before, 50.0), ("B", before, None), ("C", before, None)]
+    lines += [("A", now, 10.0), ("B", now, 50.0)]
+    result = concentration(booked([*"ABC"], lines))
+    assert column(result, "revenue_previous") == {"A": 50.0, "B": None, "C": None}
+    assert column(result, "rank_change") == {"A": -1, "B": None, "C": None}
+    assert column(result, "is_new")["B"] is False
+    codes_of_c = [reason.code for reason in result.reasons("C")]
+    assert "rank_has_left_unknown" in codes_of_c
+    assert "amounts_unknown_before" in codes(result)
+
+
 def test_a_young_account_shows_its_months(invoiced):
     lines = [("A", date(2024, 1, 5), 1.0), ("B", date(2026, 5, 5), 9.0)]
     lines += [("B", date(2026, 6, 5), 9.0), ("A", date(2026, 1, 5), 9.0)]

@@ -52,14 +52,14 @@ def test_purchases_after_a_day_of_ones_own(engine):
     ]
     since = {"A": date(2024, 6, 10), "C": date(2024, 6, 20), "D": date(2024, 8, 1)}
     until = date(2024, 7, 1)
-    sums: dict[tuple[str, date], float] = defaultdict(float)
+    amounts: dict[tuple[str, date], list[float | None]] = defaultdict(list)
     for row in rows:
-        account, on, amount = row["account_id"], row["booked_on"], row["amount"]
-        if account in since and on and since[account] < on <= until and amount:
-            sums[account, on] += amount
+        account, on = row["account_id"], row["booked_on"]
+        if account in since and on and since[account] < on <= until:
+            amounts[account, on].append(row["amount"])
     expected: dict[str, int] = defaultdict(int)
-    for (account, _), amount in sums.items():
-        expected[account] += amount > 0
+    for (account, _), each in amounts.items():
+        expected[account] += None in each or sum(each) > 0
     kinds = pa.schema(
         {
             "line_id": pa.string(),
@@ -202,8 +202,14 @@ def test_which_contract_ends_next_with_nothing_behind_it(engine):
         )
     expected: dict[str, dict[str, Any]] = {}
     for row in rows:
-        own = expected.setdefault(row["account_id"], {"running": 0, "ending_on": None})
+        own = expected.setdefault(
+            row["account_id"],
+            {"running": 0, "begun_on": None}
+            | {"ending_on": None, "overlapped_on": None},
+        )
         starts, ends = row["starts_on"], row["ends_on"]
+        if starts <= AS_OF:
+            own["begun_on"] = max(own["begun_on"] or starts, starts)
         goes_on = bool(row["auto_renews"]) or ends is None
         own["running"] += starts <= AS_OF and (goes_on or ends >= AS_OF)
         followers = [
@@ -223,11 +229,27 @@ def test_which_contract_ends_next_with_nothing_behind_it(engine):
             days=0 if others else 90
         )
         if not goes_on and is_near and not followers:
-            own["ending_on"] = min(own["ending_on"] or ends, ends)
+            kind = "overlapped_on" if is_overlapped(row, rows) else "ending_on"
+            own[kind] = min(own[kind] or ends, ends)
     table = pa.Table.from_pylist(rows)
-    found = rows_of(_dangers.contracts(engine(table), as_of=AS_OF, lapsed_days=90))
+    found = rows_of(
+        _dangers.contracts(engine(table), as_of=AS_OF, lapsed_days=90, early_days=120)
+    )
     assert found == expected
     assert 5 < sum(own["ending_on"] is not None for own in expected.values()) < 55
+    assert sum(own["overlapped_on"] is not None for own in expected.values()) > 2
+
+
+def is_overlapped(row: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
+    """Whether one that began in its last 120 days goes on beyond its end."""
+    starts, ends = row["starts_on"], row["ends_on"]
+    return any(
+        each["account_id"] == row["account_id"]
+        and each["starts_on"] > starts
+        and each["starts_on"] >= ends - timedelta(days=120)
+        and (each["auto_renews"] or (each["ends_on"] or date.max) > ends)
+        for each in rows
+    )
 
 
 def test_open_renewals_and_sales_that_do_not_say(engine):
@@ -251,6 +273,31 @@ def test_open_renewals_and_sales_that_do_not_say(engine):
     assert rows_of(_dangers.open_renewals(engine(table))) == expected
     silent = rows_of(_dangers.open_renewals(engine(table.drop_columns(["kind"]))))
     assert {own["renewals"] for own in silent.values()} == {0}
+
+
+def test_the_newest_renewal_that_was_won(engine):
+    draw = random.Random(6)
+    rows = [
+        {
+            "opportunity_id": f"O{at}",
+            "account_id": draw.choice([*ACCOUNTS, None]),
+            "status": draw.choice(["open", "won", "lost"]),
+            "kind": draw.choice(["renewal", "new", None]),
+            "closed_on": day(draw, 0.9),
+        }
+        for at in range(200)
+    ]
+    expected: dict[str, dict[str, date]] = {}
+    for row in rows:
+        is_won = (row["status"], row["kind"]) == ("won", "renewal")
+        if row["account_id"] and is_won and row["closed_on"]:
+            own = expected.setdefault(row["account_id"], {"won_on": row["closed_on"]})
+            own["won_on"] = max(own["won_on"], row["closed_on"])
+    table = pa.Table.from_pylist(rows)
+    assert rows_of(_dangers.won_renewals(engine(table))) == expected
+    assert len(expected) == 4
+    silent = _dangers.won_renewals(engine(table.drop_columns(["kind"])))
+    assert silent.num_rows == 0
 
 
 def test_the_newest_rating_of_each_rater(engine):

@@ -244,7 +244,7 @@ SILENT = {
     "all negative": dict.fromkeys("AB"),
     "total zero": {"A": "low", "B": None},
     "all amounts null": dict.fromkeys("AB"),
-    "some amounts null": {"A": None, "B": "low"},
+    "some amounts null": {"A": "low", "B": "low"},
     "cyclic parents": dict.fromkeys("ABC", "low"),
     "at 10 and 20 %": dict.fromkeys("ABC", "low"),
     "all new": {"A": None},

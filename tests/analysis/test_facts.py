@@ -61,6 +61,7 @@ def by_hand(lines, account: str) -> dict[str, object]:
         "months": len({(day.year, day.month) for day, _ in now}),
         "revenue_previous": minor(before),
         "lines_previous": len(before),
+        "known_lines_previous": sum(amount is not None for _, amount in before),
         "first_on": min(until, default=None),
     }
 
@@ -75,6 +76,7 @@ def found(facts: _facts.RevenueFacts, account: str) -> dict[str, object]:
         "months",
         "revenue_previous",
         "lines_previous",
+        "known_lines_previous",
     )
     numbers = {name: int(getattr(of, name)[at]) for name in names}
     return numbers | {"first_on": of.first_on[at].item()}
@@ -131,6 +133,17 @@ def test_lines_that_cannot_be_counted_are_listed_with_the_cause(booked):
         "revenue_without_account": {"lines": 1, "revenue": 7.25, "currency": "EUR"},
     }
     assert facts.coverage == pytest.approx(1 / 3)
+
+
+def test_amounts_that_lack_in_the_period_before_are_counted_apart(booked):
+    now, before = date(2026, 1, 5), date(2025, 1, 5)
+    lines = [("A", now, 5.0), ("A", before, None), ("A", before, 1.0)]
+    lines += [("B", before, None), ("B", date(2023, 1, 5), None)]
+    facts = _facts.revenue_facts(booked(["A", "B"], lines), YEAR, None, needed_by="x")
+    (warning,) = facts.warnings()
+    assert warning.code == "amounts_unknown_before"
+    assert warning.values == {"lines": 2, "accounts": 2}
+    assert "left unknown" in sentence(warning, "en")
 
 
 @pytest.mark.parametrize("measure", ["net_revenue", "booked"])

@@ -16,6 +16,8 @@ from crm_portfolio._frames import from_arrow, to_arrow
 from crm_portfolio.analysis import (
     FreedCapacitySettings,
     Scenario,
+    Slices,
+    SuccessionSettings,
     freed_capacity,
     succession,
 )
@@ -493,6 +495,62 @@ class TestTheCandidates:
             "rising:C": "hours_missing",
         }
 
+    def test_a_former_amount_that_lacks_is_no_growth(self):
+        won = [
+            ("A", OLD, 900.0),
+            ("A", BEFORE, 900.0),
+            ("A", NOW, 900.0),
+            ("B", OLD, 200.0),
+            ("B", BEFORE, None),
+            ("B", NOW, 300.0),
+        ]
+        sold = [
+            {**sale(str(at), who, amount, 1.0), "status": "won", "closed_on": day}
+            for at, (who, day, amount) in enumerate(won)
+        ]
+        noted = [hours("A", 50.0), hours("B", 30.0)]
+        portfolio = book(lines=(), opportunity=sold, effort=noted)
+        settings = {"measure": "booked", "variable_cost_share": 0.4}
+        listed = listing(portfolio, ["B"], drawn=[])
+        result = freed_capacity(
+            portfolio,
+            FreedCapacitySettings(scenario=LOST, **settings),
+            succession=listed,
+        )
+        assert status(result) == {"rising:B": "value_missing"}
+        assert "amounts_unknown_before" in codes(result)
+
+    @pytest.mark.parametrize("needs", [-5.0, None])
+    def test_hours_that_cannot_be_are_missing(self, needs):
+        projects = [parked("odd", 5000.0, needs), parked("a", 900.0, 3.0)]
+        result = freed(book(effort=[hours("A", 50.0)], project=projects))
+        assert status(result) == {
+            "project:odd": "hours_missing",
+            "project:a": "chosen",
+        }
+
+    @pytest.mark.parametrize("needs", [-5.0, None, float("inf"), float("nan")])
+    def test_nor_do_candidates_from_elsewhere_take_such_hours(self, needs):
+        others = pa.table(
+            {
+                "candidate_id": ["odd"],
+                "hours": pa.array([needs], NUMBER),
+                "value": [5000.0],
+            }
+        )
+        given = freed_capacity(
+            book(effort=[hours("A", 50.0)]), scenario=LOST, candidates=others
+        )
+        assert status(given) == {"other:odd": "hours_missing"}
+
+    def test_less_than_no_time_frees_nothing(self):
+        noted = [hours("A", -50.0), hours("B", 8.0, "dev"), hours("B", -1.0, "sales")]
+        result = freed(book(effort=noted))
+        assert result.summary["freed"]["hours"] in (None, 0)
+        (warning,) = [each for each in result.warnings if "negative" in each.code]
+        assert (warning.code, warning.values) == ("effort_negative", {"n": 2})
+        assert "hours_missing" in codes(result)
+
     def test_the_rising_must_be_of_the_same_portfolio(self):
         with pytest.raises(SettingsError, match="another portfolio"):
             freed_capacity(sheet_book(), succession=succession(samples.firm()))
@@ -652,6 +710,13 @@ class TestTheResult:
         fields = set(attrs.fields_dict(FreedCapacitySettings)) - {"period", "measure"}
         assert set(told) == fields
         assert told["scenario"]["accounts"] == ["A"]
+
+    def test_the_rule_behind_the_rising_is_echoed(self):
+        one = sheet_book()
+        rule = SuccessionSettings(method=Slices(3))
+        result = freed_capacity(one, succession=succession(one, rule))
+        told = result.params["succession"]
+        assert told["settings"]["method"] == {"kind": "Slices", "count": 3}
 
     def test_every_account_and_candidate_is_explained_in_both_languages(self):
         result = freed(book(**FULL))

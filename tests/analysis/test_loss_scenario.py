@@ -647,6 +647,44 @@ class TestTheWayBack:
         assert told["won_per_month"] == 10
         assert result.summary["recovery"][0]["months_linear"] == 96
 
+    def test_amounts_that_lack_are_no_growth(self, booked):
+        """All bring the same each year; of some nobody wrote down how much."""
+        lines = [
+            (each, date(year, 2, 1), 100.0)
+            for each in "ABCD"
+            for year in (2024, 2025, 2026)
+        ]
+        steady = lose(booked([*"ABCD"], lines), Scenario(["A"]))
+        assert steady.summary["recovery_from"]["growth_per_month"] == 0
+        for year in (2025, 2026):
+            hidden = [
+                (who, day, None if who in "BC" and day.year == year else amount)
+                for who, day, amount in lines
+            ]
+            result = lose(booked([*"ABCD"], hidden), Scenario(["A"]))
+            assert result.summary["recovery_from"]["growth_per_month"] is None
+            assert result.summary["recovery"][0]["months_compound"] is None
+            assert "amounts_unknown" in " ".join(codes(result))
+
+    @pytest.mark.parametrize(
+        ("months", "brought"), [(6, 2 * 100 * 21), (12, 7_800), (24, 30_000 / 2)]
+    )
+    def test_new_revenue_a_month_is_spread_over_the_months_it_was_won_in(
+        self, invoiced, months, brought
+    ):
+        """A new account each month, that pays 100 in each month from then on."""
+        first = 2022 * 12 + 6
+        lines = [
+            (f"N{begun:02}", date((first + at) // 12, (first + at) % 12 + 1, 5), 100.0)
+            for begun in range(48)
+            for at in range(begun, 48)
+        ]
+        lines += [("OLD", date(year, 1, 1), 900.0) for year in range(2021, 2027)]
+        book = invoiced(["OLD", *(f"N{at:02}" for at in range(48))], lines)
+        result = lose(book, Scenario(["OLD"]), period=Period.last_months(months))
+        told = result.summary["recovery_from"]
+        assert told["won_per_month"] == pytest.approx(brought / months)
+
     def test_books_that_are_too_young_tell_no_growth(self, invoiced):
         lines = [(each, date(2025, 6, 5), 5.0) for each in "AB"]
         lines += [(each, date(2026, 1, 5), 5.0) for each in "AB"]

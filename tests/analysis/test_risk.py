@@ -53,6 +53,8 @@ SCHEMAS = {
         "account_id": pa.string(),
         "status": pa.string(),
         "kind": pa.string(),
+        "closed_on": pa.date32(),
+        "amount": pa.float64(),
         "expected_close_on": pa.date32(),
     },
     "rating": {
@@ -144,6 +146,46 @@ def test_several_lines_of_a_day_are_one_purchase_and_a_credit_note_is_none():
     more = [line("A", AS_OF - 60 * DAY, 5.0), line("A", AS_OF - DAY, -5.0)]
     row = row_of(risk(book(revenue_line=[*lines, *more])))
     assert (row["purchase_days"], row["silent_days"]) == (7, 60)
+
+
+def sold(account: str, on: date | None, amount: float | None = 100.0) -> dict[str, Any]:
+    own = {"account_id": account, "status": "won", "closed_on": on}
+    return {**own, "amount": amount}
+
+
+QUARTERS = [(1, 15), (4, 15), (7, 15), (10, 15)]
+
+
+def of_years(account: str, **amounts: list[float | None]) -> Rows:
+    """A won deal in each quarter of the years that end with June."""
+    return [
+        sold(account, date(int(name[1:]) - (month > 6), month, day), amount)
+        for name, each in amounts.items()
+        for (month, day), amount in zip(QUARTERS, each, strict=True)
+    ]
+
+
+def test_who_bought_for_an_unknown_amount_is_not_silent():
+    deals = of_years("A", y2024=[9.0] * 4, y2025=[9.0] * 4, y2026=[None] * 4)
+    deals += of_years("B", y2024=[9.0] * 4, y2025=[9.0] * 4)
+    result = risk(book(opportunity=deals), RiskSettings(measure="booked"))
+    row = row_of(result)
+    assert (row["silence_level"], row["silent_since_on"]) == ("low", date(2026, 4, 15))
+    assert row["purchase_days"] == 12
+    assert row["risk_reasons"] == "No danger is known."
+    assert row_of(result, "B")["silence_level"] == "high"
+
+
+def test_a_season_with_an_unknown_purchase_was_not_silent():
+    weeks = [date(2025, 5, 1) + 7 * at * DAY for at in range(9)]
+    deals = [sold("A", on - 364 * DAY * year) for on in weeks for year in (0, 1)]
+    settings = RiskSettings(measure="booked")
+    winter = date(2025, 12, 31)
+    calm = risk(book(as_of=winter, opportunity=deals), settings)
+    assert row_of(calm)["silence_rhythm"] == "season"
+    deals.append(sold("A", date(2024, 10, 1), None))
+    alarmed = risk(book(as_of=winter, opportunity=deals), settings)
+    assert row_of(alarmed)["silence_level"] == "critical"
 
 
 def test_who_bought_too_seldom_borrows_the_rhythm_of_the_middle_of_its_tier():
@@ -268,6 +310,55 @@ def test_unknown_amounts_leave_erosion_unknown(booked, amounts):
     assert level(booked(["A"], won), "erosion") is None
 
 
+# Which amounts are known of the year before and of this one, and what follows: a year
+# is worth its known amounts at least, and no sale of an unknown amount less than nothing.
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        ([100.0] * 4, [100.0, None, None, None], None),
+        ([100.0] * 4, [100.0, 100.0, 100.0, None], None),
+        ([100.0] * 4, [100.0, 100.0, 150.0, None], "low"),
+        ([100.0, 100.0, 100.0, None], [100.0] * 4, None),
+        ([100.0, 100.0, 100.0, None], [40.0] * 4, "high"),
+        ([100.0, 100.0, 100.0, None], [None, 5.0, 5.0, 5.0], None),
+        ([None] * 4, [5.0] * 4, None),
+    ],
+)
+@pytest.mark.parametrize(
+    "period",
+    [Period.last_months(12), Period.between(date(2025, 7, 1), date(2026, 7, 1))],
+    ids=["rolling", "fixed"],
+)
+def test_erosion_takes_an_unknown_amount_for_no_loss(before, now, expected, period):
+    deals = of_years("A", y2024=[100.0] * 4, y2025=before, y2026=now)
+    settings = RiskSettings(measure="booked", period=period)
+    result = risk(book(opportunity=deals), settings)
+    row = row_of(result)
+    assert row["erosion_level"] == expected
+    assert row["revenue_change_share"] is None
+    (said,) = [
+        each
+        for each in result.explain("A").splitlines()
+        if each.startswith(("Revenue of the period is", "Whether it erodes"))
+    ]
+    known = {
+        None: "Whether it erodes is unknown",
+        "low": "no erosion",
+        "high": "300 EUR at least in the one before",
+    }
+    assert known[expected] in said.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_deal_without_a_day_may_belong_to_either_period():
+    deals = of_years("A", y2024=[9.0] * 4, y2025=[9.0] * 4, y2026=[1.0] * 4)
+    settings = RiskSettings(measure="booked")
+    assert row_of(risk(book(opportunity=deals), settings))["erosion_level"] == (
+        "critical"
+    )
+    deals.append(sold("A", None))
+    assert row_of(risk(book(opportunity=deals), settings))["erosion_level"] is None
+
+
 # Payment
 
 
@@ -307,6 +398,29 @@ def test_an_unpaid_invoice_counts_as_late_as_it_is_by_now():
         "Pays 30 days late or more on average, unpaid since 21 May 2026."
     )
     assert row_of(result, "B")["payment_level"] is None
+
+
+def test_what_is_unpaid_for_long_is_named_before_what_was_paid_late():
+    bills = [
+        bill("A", date(2025, 8, 1), date(2025, 8, 2), amount=10.0),
+        bill("A", date(2026, 2, 1), None, amount=10_000.0),
+    ]
+    result = risk(book(invoice=bills))
+    assert row_of(result)["risk_reasons"] == (
+        "Pays 60 days late or more on average, unpaid since 1 February 2026."
+    )
+    said = result.explain("A").splitlines()
+    assert "The oldest invoice it has not paid was due on 1 February 2026." in said
+    assert "It last paid late on 2 August 2025." in said
+
+
+@pytest.mark.parametrize(("open_days", "named"), [(14, "last on"), (15, "unpaid")])
+def test_what_is_unpaid_for_a_few_days_is_not_what_makes_it_late(open_days, named):
+    bills = [
+        bill("A", date(2026, 1, 1), date(2026, 5, 20), amount=900.0),
+        bill("A", AS_OF - open_days * DAY, None),
+    ]
+    assert f", {named}" in row_of(risk(book(invoice=bills)))["risk_reasons"]
 
 
 def test_a_contested_invoice_is_counted_apart():
@@ -426,6 +540,77 @@ def test_renewal_at_its_thresholds(days, expected):
 def test_what_comes_after_the_contract(contracts, sales, expected):
     portfolio = book(contract=contracts, opportunity=sales)
     assert level(portfolio, "renewal") == expected
+
+
+YEAR = ends(date(2026, 7, 14), starts_on=date(2025, 7, 15))
+
+
+def after(starts: date, until: date | None = date(2027, 6, 14)) -> dict[str, Any]:
+    return ends(until, starts_on=starts)
+
+
+def test_one_that_begins_before_the_end_may_be_the_renewal():
+    early = after(date(2026, 6, 15))
+    result = risk(book(contract=[YEAR, early], opportunity=[]))
+    row = row_of(result)
+    assert (row["renewal_level"], row["risk_level"]) == (None, "unknown")
+    assert (row["contract_ends_on"], row["contract_overlaps"]) == (
+        YEAR["ends_on"],
+        True,
+    )
+    assert (
+        "Its contract ends on 14 July 2026; another one that runs beyond that day may be "
+        "its renewal."
+    ) in result.explain("A")
+    codes = {each.code: each.values for each in result.warnings}
+    assert codes["risk_renewals_overlapped"] == {"n": 1}
+    assert "risk_renewals_unsorted" not in codes
+
+
+@pytest.mark.parametrize(
+    ("contracts", "expected"),
+    [
+        # 120 days before the end and no earlier.
+        ([YEAR, after(date(2026, 3, 16))], None),
+        ([YEAR, after(date(2026, 3, 15))], "critical"),
+        ([YEAR, after(date(2026, 6, 15), None)], None),
+        ([YEAR, after(date(2026, 6, 15), YEAR["ends_on"])], "critical"),
+        # An end of its own that is near counts for itself.
+        ([YEAR, after(date(2026, 6, 15), AS_OF + 70 * DAY)], "medium"),
+        ([YEAR, after(date(2026, 6, 15)), ends(AS_OF + 300 * DAY)], None),
+        ([ends(AS_OF + 300 * DAY), after(AS_OF + 280 * DAY)], "low"),
+        ([ends(AS_OF - DAY), after(AS_OF - 30 * DAY)], "low"),
+    ],
+)
+def test_which_contract_may_be_the_renewal_of_another(contracts, expected):
+    portfolio = book(contract=contracts, opportunity=[])
+    assert level(portfolio, "renewal") == expected
+
+
+@pytest.mark.parametrize(
+    ("ends_on", "won_on", "expected"),
+    [
+        *((date(2026, 7, 14), date(2026, 6, 1), "low"),),
+        *((date(2026, 7, 14), date(2026, 3, 16), "low"),),
+        *((date(2026, 7, 14), date(2026, 3, 15), "critical"),),
+        *((date(2026, 7, 14), None, "critical"),),
+        *((date(2026, 6, 20), date(2026, 6, 25), "low"),),
+        # What was won before the contract began is that contract.
+        *((date(2025, 9, 1), date(2025, 7, 15), None),),
+    ],
+)
+def test_a_renewal_won_as_the_end_drew_near_is_one(ends_on, won_on, expected):
+    contract = ends(ends_on, starts_on=date(2025, 7, 15))
+    sale = {"account_id": "A", "status": "won", "kind": "renewal", "closed_on": won_on}
+    result = risk(book(contract=[contract], opportunity=[sale]))
+    assert row_of(result)["renewal_level"] == expected
+    is_said = "and a renewal was won on" in result.explain("A")
+    assert is_said == (expected == "low")
+    short = ends(date(2026, 7, 14), starts_on=date(2026, 6, 1))
+    again = risk(book(contract=[short], opportunity=[sale]))
+    assert row_of(again)["renewal_level"] == (
+        "low" if won_on and won_on > date(2026, 6, 1) else "critical"
+    )
 
 
 def test_without_opportunities_nobody_knows_of_a_renewal():
@@ -623,6 +808,19 @@ def test_every_backend_and_row_order_gives_the_same_bytes():
     results.append(risk(book(**{name: rows[::-1] for name, rows in ALL.items()})))
     said = {json.dumps({**each.to_dict(), "params": 0}) for each in results}
     assert len(said) == 1
+
+
+def test_params_echo_the_rule_of_the_tiers():
+    one = book(**ALL)
+    rules = (Slices(3), Slices(2))
+    three, two = (risk(one, tiers=tiers(one, TiersSettings(method=r))) for r in rules)
+    assert three.params["tiers"]["settings"]["method"] == {"kind": "Slices", "count": 3}
+    assert two.compared_with(three).changed == {"tiers.settings.method.count": (3, 2)}
+
+
+def test_tiers_of_another_portfolio_are_refused():
+    with pytest.raises(SettingsError, match="tiers is of another portfolio"):
+        risk(book(**ALL), tiers=tiers(samples.firm()))
 
 
 def test_params_echo_every_threshold():

@@ -628,6 +628,28 @@ class TestTheListOfTomorrow:
         assert len(only.rising) == 1
         assert rows_of(only)[only.rising[0]]["is_exploration"]
 
+    @pytest.mark.parametrize(
+        ("count", "english", "french"),
+        [
+            (1, "has room only for those drawn by chance: ", "tirés au sort"),
+            (2, "and the 1 on it stands before.", "et celui qui y est passe avant."),
+            (4, "and the 3 on it stand before.", "et ceux qui y sont passent avant."),
+        ],
+    )
+    def test_who_has_no_place_is_told_who_has_them(self, count, english, french):
+        lines = [line for at in range(9) for line in series(f"R{at}", UP)]
+        lines += [(f"R{at}", quarter(1), 1.0, "Q") for at in range(9)]
+        lines += series("B", [4000.0] * 8)
+        book = portfolio_of([*founded({line[0] for line in lines}), *lines])
+        result = succession(book, attrs.evolve(TWO, list_count=count))
+        (left_out, *_) = [
+            each
+            for each, row in rows_of(result).items()
+            if row["score"] is not None and row["place"] is None
+        ]
+        assert english in said(result.explain(left_out))
+        assert french in said(result.explain(left_out, lang="fr"))
+
     def test_size_speaks_for_a_client_and_only_where_it_is_known(self):
         book = firm_with_one_rising()
         account = book["account"].append_column(

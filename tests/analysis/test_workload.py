@@ -98,6 +98,36 @@ def test_a_quarter_in_which_the_notes_of_time_begin_is_left_out():
     assert told["starts_on"].to_pylist() == EDGES[1:3]
 
 
+def test_a_quarter_with_an_amount_that_lacks_has_no_revenue():
+    days_won = [date(2025, 10, 5), date(2026, 2, 3), date(2026, 2, 4), date(2026, 5, 5)]
+    won = pa.table(
+        {
+            "opportunity_id": [str(at) for at in range(4)],
+            "account_id": ["A", "A", "B", "A"],
+            "status": ["won"] * 4,
+            "closed_on": days_won,
+            "amount": [10.0, 10.0, None, 10.0],
+        }
+    )
+    effort = pa.table(
+        {
+            "account_id": ["A"] * 4,
+            "worked_on": [date(2025, 10, 3), *days_won[1:]],
+            "minutes": [60.0] * 4,
+        }
+    )
+    portfolio = Portfolio.from_frames(
+        as_of=AS_OF,
+        currency="EUR",
+        account=pa.table({"account_id": ["A", "B"]}),
+        opportunity=won,
+        effort=effort,
+    )
+    told = _facts.quarterly_workload(portfolio, facts_of(portfolio), quarters=3)
+    assert told["revenue"].to_pylist()[-2:] == [None, 10.0]
+    assert told["account_count"].to_pylist()[-2:] == [2, 1]
+
+
 def test_a_quarter_before_the_book_is_left_out():
     portfolio, _, _ = book(effort_from=date(2024, 1, 1))
     told = _facts.quarterly_workload(portfolio, facts_of(portfolio), quarters=12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Mapping
 from datetime import date
@@ -307,6 +308,22 @@ def test_a_segment_is_written_once(tmp_path: Path) -> None:
     with pytest.raises(LockHeldError, match=f"run {RUN} is in the hands of another"):
         archive.append(RUN, "begin", BEGIN, after=first)
     assert archive.journal(RUN) == before
+
+
+def test_a_run_that_was_taken_away_is_named_with_its_mend(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    a_run(archive)
+    folder = tmp_path / "runs" / RUN
+    mend = "Restore the run's folder"
+    (folder / "plan.jsonl").unlink()
+    for _ in range(2):
+        with pytest.raises(DamagedFileError, match=rf"{RUN}/plan.*missing.* {mend}"):
+            archive.plan(RUN)
+        shutil.rmtree(folder, ignore_errors=True)
+    with pytest.raises(DamagedFileError, match=rf"{RUN}: this run is missing.* {mend}"):
+        archive.journal(RUN)
+    with pytest.raises(SettingsError, match=f"did you mean '{RUN}'"):
+        archive.plan(RUN[:-1])
 
 
 def test_a_folder_that_cannot_be_used_says_what_it_must_be(tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from crm_portfolio import samples
+from crm_portfolio import analysis, samples
+from crm_portfolio._analyse import ASSIGNING
 from crm_portfolio._analyse import analyse as analyse_portfolio
+from crm_portfolio.cli._compared import show_comparisons
+from crm_portfolio.cli._views import VIEWS
 from crm_portfolio.portfolio import Portfolio
 
 
@@ -91,6 +94,58 @@ def test_an_unknown_analysis_is_asked_about(shell, firm) -> None:
     assert "tiers" in result.stderr
 
 
+def test_the_help_names_every_analysis(shell, firm) -> None:
+    findings = analyse_portfolio(samples.firm())
+    every = {*findings, *findings.skipped}
+    assert set(VIEWS) == every >= set(ASSIGNING)
+    said = shell("analyse", "--help").stdout.replace("│", " ").split()
+    assert every <= {word.strip(",;") for word in said}
+
+
+@pytest.mark.parametrize("output", ["table", "csv", "json"])
+def test_where_nothing_asked_for_can_be_made_nothing_is_printed(
+    shell, firm, output: str
+) -> None:
+    result = shell("analyse", firm, "freed_capacity", "--output", output)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "freed_capacity needs the table effort" in result.stderr
+
+
+def test_what_cannot_be_made_is_told_beside_what_can(shell, firm) -> None:
+    result = shell("analyse", firm, "tiers", "freed_capacity", "--output", "json")
+    assert (result.exit_code, list(json.loads(result.stdout))) == (0, ["tiers"])
+    assert "Skipped: freed_capacity needs the table effort" in result.stderr
+
+
+def test_a_loss_tells_the_way_back_and_who_is_critical(
+    shell, firm, settings_file
+) -> None:
+    written = "fixed_costs = 320_000\nvariable_cost_share = 0.6"
+    file = settings_file(f"[loss_scenario]\n{written}")
+    asked = ("analyse", firm, "loss_scenario", "--settings", file)
+    told = json.loads(shell(*asked, "--output", "json").stdout)["loss_scenario"]
+    lines = [line.split() for line in shell(*asked).stdout.splitlines()]
+    count = told["summary"]["critical"]["count"]
+    assert count > 0
+    assert ["critical", "accounts", f"{count}"] in lines
+    months = [level["months_linear"] for level in told["summary"]["recovery"]]
+    assert len(months) == 3
+    assert ["months_linear", *(f"{each:.4g}" for each in months)] in lines
+    assert ["back", "to", "revenue", "contribution", "break_even"] in lines
+
+
+def test_a_risk_tells_its_reasons(shell, firm) -> None:
+    result = shell("analyse", firm, "risk")
+    said = " ".join(result.stdout.replace("\N{NO-BREAK SPACE}", " ").split())
+    assert (
+        "A12: Revenue 70 % or more below the period before, since the close of "
+        "28 February 2026. Silent since 14 August 2025 (silence index under 0.2)."
+        in said
+    )
+    assert "A01: " not in said
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
 def test_a_folder_that_is_not_ours_names_pull_files(shell, tmp_path) -> None:
     (tmp_path / "account.csv").write_text("account_id\nA1\n")
     result = shell("analyse", tmp_path)
@@ -160,6 +215,32 @@ def test_the_comparison_comes_as_csv_and_as_json_too(shell, firm, two_rules):
     found = json.loads(shell(*asked, "json").stdout)["tiers"]
     assert found["groups"][0]["revenue_after"] == 454_000
     assert found["changed"]["settings.method.kind"]["before"] == "Slices"
+
+
+def test_a_rule_of_tiers_is_named_wherever_it_moves_accounts(shell, firm, tmp_path):
+    new, old = tmp_path / "abc.toml", tmp_path / "three.toml"
+    new.write_text('[tiers]\nmethod = "abc"\n', encoding="utf-8")
+    old.write_text('[tiers]\nmethod = "slices"\ncount = 3\n', encoding="utf-8")
+    asked = ("analyse", firm, "--settings", new, "--against", old, "revenue_at_risk")
+    result = shell(*asked)
+    assert result.exit_code == 0, result.stderr
+    assert "succession.settings.method.kind" in result.stdout
+    assert "revenue_at_risk: who" in result.stdout
+    assert "say the same" not in result.stderr
+
+
+def test_it_says_the_same_only_where_nobody_moves(capsys):
+    """Odds are no settings: accounts move though every rule is the same."""
+    book = samples.firm()
+    chosen = analysis.RevenueAtRiskSettings(draws=100)
+    one, other = (
+        analysis.revenue_at_risk(book, chosen, odds={"A01": each})
+        for each in (0.1, 0.2)
+    )
+    show_comparisons({"revenue_at_risk": other.compared_with(one)}, "table", "en")
+    told = capsys.readouterr().err
+    assert "its settings are the same; what it is made from is not." in told
+    assert "say the same" not in told
 
 
 def test_the_same_settings_on_both_sides_move_nobody(shell, firm, two_rules):

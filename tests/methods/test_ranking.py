@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -42,6 +43,38 @@ def league(of: Revenue, *, has_previous: bool = False) -> League:
 
 def column(table: League, name: str) -> list[object]:
     return table.columns(0)[name].to_pylist()
+
+
+def before(known: list[int]) -> Revenue:
+    """Four with two lines each in the period before, so many of them with an amount."""
+    two = np.full(4, 2, dtype=np.int64)
+    return attrs.evolve(
+        revenue([40, 30, 20, 10], previous=[10, 50, 0, 7]),
+        lines_previous=two,
+        known_lines_previous=np.array(known),
+    )
+
+
+def test_no_place_is_told_where_the_former_amounts_are_unknown():
+    table = league(before([2, 2, 0, 2]), has_previous=True)
+    assert column(table, "revenue_previous") == [10, 50, None, 7]
+    assert column(table, "rank_previous") == [2, 1, None, 3]
+    assert column(table, "is_new") == [False] * 4
+    assert column(table, "rank_change") == [1, -1, None, -1]
+
+
+def test_a_part_of_the_former_amounts_makes_no_climb():
+    table = league(before([1, 2, 2, 2]), has_previous=True)
+    assert column(table, "revenue_previous") == [10, 50, 0, 7]
+    assert column(table, "rank_change") == [None, -1, 1, -1]
+
+
+def test_a_group_knows_as_much_of_its_past_as_its_members():
+    of = before([1, 2, 0, 0])
+    groups = of.grouped(pa.array(["P", "Q"]), np.array([0, 0, 1, 1]))
+    assert groups.known_lines_previous.tolist() == [3, 0]
+    assert groups.is_known_previous.tolist() == [True, False]
+    assert groups.is_whole_previous.tolist() == [False, False]
 
 
 def test_the_base_vector_has_the_printed_cumulative_shares():

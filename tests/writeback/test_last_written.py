@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
 
 from crm_portfolio import writeback
-from crm_portfolio.archive import Archive, Journal
+from crm_portfolio._managed import FIELDS, STAMP
+from crm_portfolio.archive import Archive, Entry, Journal
 from crm_portfolio.connectors.salesforce import Salesforce
 from crm_portfolio.errors import DamagedFileError, SettingsError
 from crm_portfolio.protocols import Value
-from crm_portfolio.writeback import last_values, last_written, plan, undo
+from crm_portfolio.writeback import Header, Plan, last_values, last_written, plan, undo
 from crm_portfolio.writeback._held import read_rows
 from crm_portfolio.writeback._journal import Recorder
 
@@ -126,6 +128,43 @@ class TestLastValues:
             left = last_values(archive, crm.org(), {ids[0]: {**row, "tier": stands}})
             assert left[ids[0]]["tier"] == ours
 
+    def test_what_each_night_rejects_is_not_looked_for_in_older_runs(
+        self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
+    ) -> None:
+        read: list[str] = []
+
+        class Counted(Archive):
+            def plan(self, run_id: str) -> bytes:
+                read.append(run_id)
+                return super().plan(run_id)
+
+        apply(plan([wanted({ids[1]: {"tier": "A"}})], crm), crm, archive=archive)
+        for rank in (1, 2, 3):
+            night = {ids[0]: {"tier": "none", "portfolio_rank": rank}}
+            proposal = plan([wanted(night)], crm, archive=archive)
+            changes = [planned.change for planned in proposal.changes]
+            recorder = Recorder.begin(archive, proposal)
+            told = [Entry(change, "rejected", "BAD_VALUE") for change in changes]
+            recorder.settle(recorder.intend(changes, []), told)
+            recorder.end("")
+        counted = Counted(archive.folder)
+        assert last_values(counted, crm.org(), read_rows(crm, ids[:1])) == {ids[0]: {}}
+        assert read == [proposal.id]
+
+    def test_a_rejected_plan_that_did_not_ask_the_archive_hides_no_older_run(
+        self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
+    ) -> None:
+        first = plan([wanted({ids[0]: {"tier": "A"}})], crm)
+        unasked = plan([wanted({ids[0]: {"tier": "B"}})], crm)
+        apply(first, crm, archive=archive)
+        recorder = Recorder.begin(archive, unasked)
+        changes = [planned.change for planned in unasked.changes]
+        told = [Entry(change, "rejected") for change in changes]
+        recorder.settle(recorder.intend(changes, []), told)
+        row = dict.fromkeys(FIELDS)
+        left = last_values(archive, crm.org(), {ids[0]: row})
+        assert left[ids[0]]["tier"] == "A"
+
     def test_what_was_taken_back_is_as_before_and_brought_again_as_after(
         self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
     ) -> None:
@@ -149,4 +188,106 @@ class TestLastValues:
         back(again)
         assert left() == after_first
         back(first)
+        assert left() == {}
+
+
+class TestAFillWithoutAnAnswer:
+    """Later nights tell whether it arrived, be the account emptied since."""
+
+    NOTHING: ClassVar = dict.fromkeys(FIELDS)
+    FIRST: ClassVar = {"tier": "A", "portfolio_rank": 1}
+
+    @pytest.fixture
+    def fill(
+        self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
+    ) -> Plan:
+        """Sent for all accounts, when the process died."""
+        proposal = plan([wanted(dict.fromkeys(ids, self.FIRST))], crm)
+        changes = [planned.change for planned in proposal.changes]
+        Recorder.begin(archive, proposal).intend(changes, [])
+        return proposal
+
+    @pytest.fixture
+    def left(
+        self, crm: Salesforce, archive: Archive, ids: list[str], fill: Plan
+    ) -> Callable[[], Mapping[str, Value]]:
+        """What counts as ours on the first account, on which nothing stands."""
+        rows = {ids[0]: self.NOTHING}
+        return lambda: last_values(archive, crm.org(), rows)[ids[0]]
+
+    @pytest.fixture
+    def ran(
+        self, archive: Archive, header: Header, fill: Plan, plan_of: Callable[..., Plan]
+    ) -> Callable[..., None]:
+        """A later run, of a plan with this header, that did nothing to speak of."""
+
+        def run(rows: Mapping[str, Any], **told: Any) -> None:
+            given = {"org": fill.header.org, **told}
+            later = plan_of(rows, header=attrs.evolve(header, **given))
+            changes = [planned.change for planned in later.changes]
+            recorder = Recorder.begin(archive, later)
+            recorder.intend([], [Entry(change, "stale") for change in changes])
+            recorder.end("")
+
+        return run
+
+    def test_alone_it_may_never_have_arrived(
+        self, left: Callable[[], Mapping[str, Value]]
+    ) -> None:
+        assert left() == {}
+
+    @pytest.mark.parametrize(
+        ("compared", "counts"), [(6, True), (100, True), (5, False)]
+    )
+    def test_a_quiet_night_of_the_whole_book_found_it_there(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        left: Callable[[], Mapping[str, Value]],
+        compared: int,
+        counts: bool,
+    ) -> None:
+        day = date(2026, 7, 1)
+        told = {"as_of": day, "population": compared}
+        archive.note_quiet("20260701-0a1b", crm.org(), **told)
+        ours = {k: v for k, v in left().items() if k != STAMP}
+        assert ours == (self.FIRST if counts else {})
+
+    def test_so_did_a_run_that_had_nothing_to_write_there(
+        self,
+        ids: list[str],
+        left: Callable[[], Mapping[str, Value]],
+        ran: Callable[..., None],
+    ) -> None:
+        ran({ids[1]: ({}, {"tier": "B"})})
+        assert left()["tier"] == "A"
+
+    def test_and_one_that_found_its_stamp(
+        self,
+        ids: list[str],
+        fill: Plan,
+        left: Callable[[], Mapping[str, Value]],
+        ran: Callable[..., None],
+    ) -> None:
+        there = {c.change.column: c.change.after for c in fill.records[0].changes}
+        ran({ids[0]: (there, {"portfolio_rank": 2})})
+        assert {**left()} == there
+
+    def test_not_one_that_was_to_fill_it_again(
+        self,
+        ids: list[str],
+        left: Callable[[], Mapping[str, Value]],
+        ran: Callable[..., None],
+    ) -> None:
+        ran({ids[0]: ({}, self.FIRST)})
+        assert left() == {}
+
+    @pytest.mark.parametrize("told", [{"undoes": "0a1b"}, {"resends": "0a1b"}])
+    def test_nor_one_that_looked_at_some_accounts_only(
+        self,
+        left: Callable[[], Mapping[str, Value]],
+        ran: Callable[..., None],
+        told: dict[str, str],
+    ) -> None:
+        ran({}, **told)
         assert left() == {}

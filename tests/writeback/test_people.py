@@ -487,6 +487,28 @@ class TestAnEmptiedAccount:
         assert proposal.edited == ()
         assert changed(proposal) == FIRST
 
+    def test_a_fill_whose_answer_was_lost_counts_once_a_night_found_it_there(
+        self,
+        crm: Salesforce,
+        archive: Archive,
+        wanted: Wanted,
+        account: str,
+        edit: Edit,
+    ) -> None:
+        result = wanted({account: FIRST})
+        killed = plan([result], crm, archive=archive)
+        changes = [planned.change for planned in killed.changes]
+        Recorder.begin(archive, killed).intend(changes, [])
+        assert {o.state for o in crm.write("account", changes)} == {"written"}
+        quiet = plan([result], crm, archive=archive)
+        assert quiet.changes == ()
+        told = {"as_of": quiet.header.as_of, "population": quiet.header.population}
+        archive.note_quiet("20260701-0a1b", crm.org(), **told)
+        edit(account, **self.EMPTY)
+        proposal = plan([result], crm, archive=archive)
+        assert proposal.edited[0].edited == self.COLUMNS
+        assert proposal.changes == ()
+
     def test_a_book_from_before_the_run_is_not_taken_for_a_person(
         self,
         crm: Salesforce,

@@ -93,7 +93,10 @@ def as_svg(draw: Callable[[Axes], object]) -> str:
 
 
 def legend_outside(ax: Axes) -> None:
-    ax.legend(loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2, frameon=False)
+    """Below the axes; beside them where turned names hang down."""
+    is_turned = any(label.get_rotation() for label in ax.get_xticklabels())
+    place, columns = ((1.0, 1.0), 1) if is_turned else ((0.0, -0.14), 2)
+    ax.legend(loc="upper left", bbox_to_anchor=place, ncols=columns, frameon=False)
 
 
 def one_axis(ax: Axes, words: Words) -> None:

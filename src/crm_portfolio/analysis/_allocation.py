@@ -25,7 +25,13 @@ from crm_portfolio.analysis._alloc import (
     tier_table,
     warnings,
 )
-from crm_portfolio.analysis._facts import RevenueFacts, echo, revenue_facts, worked
+from crm_portfolio.analysis._facts import (
+    RevenueFacts,
+    echo,
+    made_by,
+    revenue_facts,
+    worked,
+)
 from crm_portfolio.analysis._tiers import TiersResult, TiersSettings
 from crm_portfolio.analysis._tiers import tiers as tiers_of
 from crm_portfolio.errors import SettingsError
@@ -103,8 +109,7 @@ def _params(
     tiered: TiersResult,
 ) -> dict[str, Json]:
     """Our own settings, and those that the tiers were made by."""
-    made = {key: tiered.params[key] for key in ("measure", "period", "settings")}
-    return echo(portfolio, facts, settings) | {"tiers": made}
+    return echo(portfolio, facts, settings) | {"tiers": made_by(tiered)}
 
 
 def _summary(

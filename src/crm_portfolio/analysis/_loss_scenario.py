@@ -83,7 +83,7 @@ def loss_scenario(
         summary=summary,
         params=echo(portfolio, facts, settings, population="with_lines"),
         coverage=significant(facts.coverage),
-        warnings=tuple(warnings(portfolio, case, back, summary)),
+        warnings=tuple(warnings(portfolio, case, with_it, back, summary)),
         groups=rows_at(groups, by_group.order),
         recovery=back.curve(),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -88,9 +88,12 @@ class Archive:
         Raises:
             DamagedFileError: A segment was changed, dropped or swapped; it names the
                 first.
+            SettingsError: There is no such run.
         """
         segments = self.segments(run_id)
         if not segments:
+            if run_id in self.runs():
+                raise DamagedFileError(run_id, "this run is missing", RESTORE)
             raise self._unknown(run_id)
         return Journal.of(run_id, segments)
 
@@ -129,9 +132,8 @@ class Archive:
             SettingsError: There is no such run.
         """
         path = self._run(run_id) / PLAN
-        with usable(self.folder):
-            if path.is_file():
-                return path.read_bytes()
+        with usable(self.folder), suppress(FileNotFoundError):
+            return path.read_bytes()
         if not self.holds(run_id) and run_id not in self.runs():
             raise self._unknown(run_id)
         raise DamagedFileError(f"{run_id}/{PLAN}", "this plan is missing", RESTORE)

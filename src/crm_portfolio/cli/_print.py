@@ -33,6 +33,7 @@ __all__ = [
     "show_csv",
     "show_json",
     "show_rows",
+    "show_text",
 ]
 
 Output = Literal["table", "json", "csv"]
@@ -158,6 +159,13 @@ def show_rows(
         table.add_row(*(Text(text) for text, _ in row))
     console.print(table)
     console.print()
+
+
+def show_text(line: str) -> None:
+    """A sentence for people: CRM text made harmless, lines broken to fit."""
+    from rich.text import Text
+
+    screen().print(Text(inert(line)))
 
 
 def _shown(column: str, value: object) -> tuple[str, bool]:

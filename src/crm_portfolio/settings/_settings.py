@@ -275,7 +275,8 @@ def _hint(key: str, layer: type[Any]) -> str:
                 if key in _keys(method)
                 else near
             )
-    return "."
+    methods = _METHODS.values() if layer is TiersSettings else ()
+    return f"; there are {', '.join(sorted(_keys(layer).union(*map(_keys, methods))))}."
 
 
 def _exactly(*kinds: type[Any]) -> Callable[[Any, Any], Any]:

@@ -30,11 +30,12 @@ from crm_portfolio.writeback._planned import (
 )
 
 __all__ = [
+    "VERSION",
     "Json",
     "Line",
-    "VERSION",
     "accounts_in",
     "covered",
+    "knew_the_past",
     "read_header",
     "read_lines",
     "seal",
@@ -196,6 +197,14 @@ def accounts_in(content: bytes) -> Iterator[str]:
         if line.startswith(_ACCOUNT):
             found = line.rpartition(_ID)[2].rpartition(_STAMPED)[0]
             yield str(json.loads(found))
+
+
+def knew_the_past(content: bytes) -> bool:
+    """Whether a plan on file was made with what runs before had left on bare accounts."""
+    head = _parsed(content.partition(b"\n")[0])
+    version = head.get("version")
+    asks = version in _VERSIONS and version >= _EMPTIED
+    return asks and head.get("previous") is not None
 
 
 def covered(record: PlannedRecord, run_id: str) -> Json:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import Final
 
@@ -10,11 +11,12 @@ import attrs
 
 from crm_portfolio._managed import STAMP, VALUES, run_of
 from crm_portfolio._storage import canonical_json
-from crm_portfolio.archive import Archive, Journal, Key
+from crm_portfolio.archive import Archive, IndexedRun, Journal, Key
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.protocols import Change, Org, Value
-from crm_portfolio.writeback._document import accounts_in
+from crm_portfolio.writeback._document import accounts_in, knew_the_past
 from crm_portfolio.writeback._held import Row, as_text
+from crm_portfolio.writeback._limits import Limits
 from crm_portfolio.writeback._plan import Plan
 from crm_portfolio.writeback._planned import PlannedChange
 
@@ -84,9 +86,13 @@ def last_values(
         if not found.sought:
             break
         if run.is_quiet:
+            found.pass_by(run, set())
             continue
-        if _names_any(archive.plan(run.run_id), found.sought):
-            found.take(archive.journal(run.run_id), run.undoes)
+        raw = archive.plan(run.run_id)
+        planned = _named(raw, found.sought)
+        if planned:
+            found.take(archive.journal(run.run_id), run, knew_more=knew_the_past(raw))
+        found.pass_by(run, planned)
     return found.values
 
 
@@ -95,11 +101,12 @@ def may_name(plan: bytes, record_id: str) -> bool:
     return canonical_json(record_id) in plan
 
 
-def _names_any(plan: bytes, ids: Collection[str]) -> bool:
+def _named(plan: bytes, ids: AbstractSet[str]) -> AbstractSet[str]:
+    """Which of these accounts the plan on file changes."""
     try:
-        return any(record_id in ids for record_id in accounts_in(plan))
+        return ids & set(accounts_in(plan))
     except ValueError:  # the journal will say that its plan was altered
-        return True
+        return ids
 
 
 @attrs.define(eq=False)
@@ -114,31 +121,73 @@ class _Left:
     values: dict[str, dict[str, Value]] = attrs.field(init=False)
     sought: set[str] = attrs.field(init=False)
     _taken_back: dict[Key, str] = attrs.field(factory=dict)
+    # The most accounts that a night compared which found no more to write on this one.
+    _compared: dict[str, int] = attrs.field(factory=dict)
+    # The stamps that later plans found on an account.
+    _stamped: set[tuple[str, Value]] = attrs.field(factory=set)
 
     def __attrs_post_init__(self) -> None:
         self.values = {record_id: {} for record_id in self.rows}
         self.sought = set(self.rows)
 
-    def take(self, journal: Journal, undoes: str) -> None:
-        """Go on with the next older run."""
+    def pass_by(self, night: IndexedRun, planned: AbstractSet[str]) -> None:
+        """Note on which accounts a night wrote nothing, having compared its book."""
+        if night.undoes or night.resends:  # these look at some accounts only
+            return
+        for record_id in self.sought - planned:
+            most = self._compared.get(record_id, 0)
+            self._compared[record_id] = max(most, night.population)
+
+    def take(self, journal: Journal, run: IndexedRun, *, knew_more: bool) -> None:
+        """Go on with the next older run.
+
+        Args:
+            knew_more: Whether its plan was made with what runs before had left.
+        """
         states = {entry.key: entry.state for entry in journal.entries}
-        filled, had_values = set[str](), set[str]()
+        filled = self._filled(journal, run)
+        arrived = self._arrived(journal, run, filled)
         for change in journal.touched:
-            record_id = change.record_id
+            record_id, column = key = change.record_id, change.column
             if record_id not in self.sought:
                 continue
-            if change.before is not None:
-                had_values.add(record_id)
-            elif change.column == STAMP and not undoes:
-                filled.add(record_id)
-            key = record_id, change.column
-            stands = self.rows[record_id][change.column] == change.after
-            is_past = self._passed(key, journal.run_id)
-            if not is_past and (stands or states.get(key) in _ARRIVED):
-                self._note(change, journal.run_id, undoes)
-        # Nothing of ours was there before the run that filled and stamped it, unless
-        # people had emptied it.
-        self.sought -= filled - had_values - journal.edited.keys()
+            stands = self.rows[record_id][column] == change.after
+            came = states[key] in _ARRIVED or (
+                states[key] == "unknown" and record_id in arrived
+            )
+            if not self._passed(key, journal.run_id) and (stands or came):
+                self._note(change, journal.run_id, run.undoes)
+        stamps = [e.change for e in journal.entries if e.change.column == STAMP]
+        self._stamped |= {(change.record_id, change.before) for change in stamps}
+        # Nothing of ours was there before the run that filled and stamped it, or was to,
+        # unless people had emptied it.
+        if not knew_more:
+            filled &= {c.record_id for c in journal.touched if c.column == STAMP}
+        self.sought -= filled - journal.edited.keys()
+
+    def _filled(self, journal: Journal, run: IndexedRun) -> set[str]:
+        """The accounts on which nothing stood when the run was to fill and stamp them."""
+        if run.undoes:
+            return set()
+        changes = [entry.change for entry in journal.entries]
+        had_values = {c.record_id for c in changes if c.before is not None}
+        return {c.record_id for c in changes if c.column == STAMP} - had_values
+
+    def _arrived(
+        self, journal: Journal, run: IndexedRun, filled: AbstractSet[str]
+    ) -> AbstractSet[str]:
+        """Those it filled, by what later nights found there, whatever it knew itself."""
+        enough = run.population * (1 - Limits().max_shrunk_share)
+        return {
+            change.record_id
+            for change in journal.touched
+            if change.column == STAMP
+            and change.record_id in filled
+            and (
+                (change.record_id, change.after) in self._stamped
+                or self._compared.get(change.record_id, 0) >= enough
+            )
+        }
 
     def _passed(self, key: Key, run_id: str) -> bool:
         """Whether a later run took back what this one did to the field, and more."""

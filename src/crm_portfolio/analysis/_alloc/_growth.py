@@ -82,9 +82,7 @@ class Growth:
             found = quarterly_workload(portfolio, facts, quarters=quarters)
         return cls(
             before=_before(portfolio, facts, given),
-            now=_Size(
-                int(of.has_lines.sum()), revenue, hours, bool(of.is_whole.all())
-            ),
+            now=_Size(int(of.has_lines.sum()), revenue, hours, bool(of.is_whole.all())),
             quarters=found,
             segments=_segments(facts),
         )

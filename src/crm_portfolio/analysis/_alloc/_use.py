@@ -108,5 +108,5 @@ class Use:
         """More hours of the small ones only take them further over, and the reverse."""
         of = self.facts.by_account
         unnoted = of.has_lines & ~self.given.is_known
-        may_be_on = (~members, members)[not is_over] | ~of.is_known
-        return bool((unnoted & may_be_on).any())
+        may_tip = (~members if is_over else members) | ~of.is_known
+        return bool((unnoted & may_tip).any())

@@ -44,7 +44,7 @@ class Purchases:
 
     Attributes:
         days: On how many different days its lines add up to more than nothing, or one
-            of them lacks its amount: what was sold for nobody knows how much was sold.
+            of them lacks its amount: what is sold for an unknown sum is sold.
         first_on, last_on: NaT where it never did.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crm_portfolio._wording import Reason, ReasonValue
-from crm_portfolio.analysis._facts import parent_loops, partly_unknown
+from crm_portfolio.analysis._facts import Attached, parent_loops, partly_unknown
 from crm_portfolio.analysis._loss._case import Case
 from crm_portfolio.analysis._loss._recovery import Recovery
 from crm_portfolio.portfolio import Portfolio
@@ -129,7 +129,11 @@ def of_scenario(summary: Summary, money: Values) -> Iterator[Reason]:
 
 
 def warnings(
-    portfolio: Portfolio, case: Case, back: Recovery, summary: Summary
+    portfolio: Portfolio,
+    case: Case,
+    with_it: Attached,
+    back: Recovery,
+    summary: Summary,
 ) -> Iterator[Reason]:
     """What limits the answer."""
     facts, settings = case.facts, case.settings
@@ -159,7 +163,13 @@ def warnings(
         yield Reason("loss_partly_unknown", {"n": unknown})
     if case.total and case.total_after == 0:
         yield Reason("loss_of_everything")
+    yield from _of_effort(with_it)
     yield from _of_recovery(back, summary)
+
+
+def _of_effort(with_it: Attached) -> Iterator[Reason]:
+    if with_it.negative_effort_count:
+        yield Reason("effort_negative", {"n": with_it.negative_effort_count})
 
 
 def _of_recovery(back: Recovery, summary: Summary) -> Iterator[Reason]:
