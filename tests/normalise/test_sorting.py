@@ -16,8 +16,9 @@ from crm_portfolio._normalise import (
     Disk,
     Memory,
     Sorter,
+    _sorting,
     hashed,
-    in_order_by_columns,
+    in_order,
 )
 from crm_portfolio._normalise._keys import SortedHashes
 
@@ -88,12 +89,12 @@ def test_a_column_at_a_time_gives_the_same_order(
     nothing = pa.nulls(len(whole), pa.string())
     table = pa.concat_tables([whole.slice(0, 0), *pieces])[: len(whole)]
     table = table.append_column("nothing", nothing)[skipped:]
-    found = in_order_by_columns(table, ["key"])
+    found = in_order(table, ["key"])
     wanted = table.sort_by([("key", "ascending")])
     assert found.schema == table.schema
     assert {column.num_chunks for column in found.columns} <= {0, 1}
     assert found.combine_chunks().equals(wanted.combine_chunks())
-    both = in_order_by_columns(table, ["key", "row"])
+    both = in_order(table, ["key", "row"])
     wanted = table.sort_by([("key", "ascending"), ("row", "ascending")])
     assert both.combine_chunks().equals(wanted.combine_chunks())
 
@@ -118,7 +119,7 @@ def test_ids_of_which_one_alone_differs_early_are_in_order(
     for place in places:
         letters[place] = "a"
     ids[odd % count] = "".join(letters)
-    found = in_order_by_columns(rows(ids), ["key"])
+    found = in_order(rows(ids), ["key"])
     assert found["key"].to_pylist() == sorted(ids)
     assert [ids[row] for row in found["row"].to_pylist()] == sorted(ids)
 
@@ -165,3 +166,12 @@ def test_a_hash_of_nothing_is_nothing() -> None:
     assert hashed(pa.array([], pa.string())).tolist() == []
     assert len(hashed(pa.array([None, None], pa.string()))) == 2
     assert hashed(pa.chunked_array([], pa.string())).tolist() == []
+
+
+def test_the_columns_of_many_rows_are_taken_side_by_side(monkeypatch) -> None:
+    monkeypatch.setattr(_sorting, "_LONG", 3)
+    table = rows(["c", "a", None, "b"]).append_column("nothing", pa.nulls(4))
+    found = in_order(table, ["key"])
+    assert found["key"].to_pylist() == ["a", "b", "c", None]
+    assert found["row"].to_pylist() == [1, 3, 0, 2]
+    assert found["nothing"].null_count == 4

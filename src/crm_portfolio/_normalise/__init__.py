@@ -32,7 +32,6 @@ from crm_portfolio._normalise._sorting import (
     Ordered,
     Sorter,
     in_order,
-    in_order_by_columns,
     merged,
 )
 from crm_portfolio._normalise._streams import Stream
@@ -54,7 +53,6 @@ __all__ = [
     "checked_zone",
     "hashed",
     "in_order",
-    "in_order_by_columns",
     "merged",
     "normalise",
     "normalise_streams",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -18,12 +20,13 @@ import pyarrow.compute as pc
 
 from crm_portfolio._normalise._runs import Room
 
-__all__ = ["Ordered", "Sorter", "in_order", "in_order_by_columns", "merged"]
+__all__ = ["Ordered", "Sorter", "in_order", "merged"]
 
 _AT_ONCE: Final = 16  # runs that are read side by side
 _RANGE_ROWS: Final = 1 << 16  # of all of them together, in one step
 _WORD: Final = 8  # bytes that are compared at once
 _MANY: Final = 64
+_LONG: Final = 1 << 20  # rows from which columns are taken side by side
 Bound: TypeAlias = tuple[bool, Any]  # whether it is null, which comes last; the value
 
 
@@ -98,29 +101,27 @@ class Sorter:
 
 def in_order(table: pa.Table, keys: Sequence[str]) -> pa.Table:
     """The rows sorted by these columns, in one piece; what is in order is not copied."""
-    table = table.combine_chunks()
-    first = table[keys[0]]
-    if not first.null_count and (len(table) < 2 or _ascends(first)):
-        return table
-    return table.sort_by([(key, "ascending") for key in keys]).combine_chunks()
-
-
-def in_order_by_columns(table: pa.Table, keys: Sequence[str]) -> pa.Table:
-    """The same in one piece a column at a time: to take rows of a table is slower."""
     first = table[keys[0]]
     if not first.null_count and (len(table) < 2 or _ascends(first)):
         return table.combine_chunks()
     order = _order_of_even_texts(first) if len(keys) == 1 else None
     if order is None:
         order = pc.sort_indices(table, sort_keys=[(key, "ascending") for key in keys])
-    columns = [
-        pa.nulls(len(table), column.type)
-        if column.null_count == len(table)
-        # An order names each row once: to check its bounds costs as much as to take.
-        else pc.take(column.combine_chunks(), order, boundscheck=False)
-        for column in table.columns
-    ]
+    # A column at a time: to take rows of a table is slower.
+    taken = partial(_taken, order)
+    if len(table) < _LONG:
+        columns = list(map(taken, table.columns))
+    else:
+        with ThreadPoolExecutor() as pool:
+            columns = list(pool.map(taken, table.columns))
     return pa.Table.from_arrays(columns, schema=table.schema)
+
+
+def _taken(order: pa.Array, column: pa.ChunkedArray) -> pa.Array:
+    if column.null_count == len(column):
+        return pa.nulls(len(column), column.type)
+    # An order names each row once: to check its bounds costs as much as to take.
+    return pc.take(column.combine_chunks(), order, boundscheck=False)
 
 
 def _order_of_even_texts(column: pa.ChunkedArray) -> pa.Array | None:

@@ -21,7 +21,7 @@ import attrs
 import pyarrow as pa
 from pyarrow import ipc
 
-from crm_portfolio._normalise import Ordered, Room, Stream, in_order_by_columns, merged
+from crm_portfolio._normalise import Ordered, Room, Stream, in_order, merged
 from crm_portfolio._pull._checkpoint import Checkpoint
 from crm_portfolio._pull._layout import common_schema, fitted, plain_rows
 from crm_portfolio._storage import digest, digest_of
@@ -280,7 +280,7 @@ def _file_bytes(rows: pa.Table, keys: Sequence[str]) -> memoryview:
     width = max(1, rows.nbytes // max(1, len(rows)))
     most = max(64, min(_CHUNK_ROWS, _CHUNK_BYTES // width))
     if keys:
-        rows = in_order_by_columns(rows, keys)
+        rows = in_order(rows, keys)
     with ipc.new_file(sink, rows.schema, options=options) as writer:
         for batch in rows.to_batches(max_chunksize=most):
             if batch.num_rows:  # the first and the last of a file tell its edges
