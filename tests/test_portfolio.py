@@ -7,6 +7,7 @@ import pickle
 from datetime import date, timedelta
 from pathlib import Path
 
+import attrs
 import duckdb
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_portfolio import Calendar, Period, Portfolio
+from crm_portfolio import Calendar, Period, Portfolio, analysis, samples
 from crm_portfolio._frames import BACKENDS, Backend, from_arrow, to_arrow
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio.errors import (
@@ -492,3 +493,17 @@ def test_a_calendar_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=said):
         Calendar(time_zone, year_starts)
+
+
+@pytest.mark.parametrize("backend", ["pandas", "polars", "pyarrow"])
+def test_a_table_and_a_frame_come_as_arrow_too(backend) -> None:
+    book = attrs.evolve(samples.firm(), backend=backend)
+    result = analysis.tiers(book)
+    for native, arrow in (
+        (book["account"], book.arrow("account")),
+        (result.frame, result.arrow),
+    ):
+        assert isinstance(arrow, pa.Table)
+        assert to_arrow(native).equals(arrow)
+    with pytest.raises(MissingTableError):
+        book.arrow("ticket")

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 
@@ -25,8 +26,6 @@ __all__ = [
     "group_medians",
     "mean_days",
     "silence",
-    "silence_at_rate",
-    "twelve_digits",
     "under_threshold",
     "worst",
 ]
@@ -35,9 +34,6 @@ Levels = npt.NDArray[np.int8]
 LEVELS: Final = ("low", "medium", "high", "critical")
 UNKNOWN: Final = -1
 """The level of what is not known: below all others, so that the worst known wins."""
-
-_DIGITS: Final = 12
-_TINY: Final = 1e-200
 
 
 def silence(gaps: Groups, span_days: Groups, silent_days: Groups) -> Floats:
@@ -52,22 +48,6 @@ def silence(gaps: Groups, span_days: Groups, silent_days: Groups) -> Floats:
     """
     rhythm = np.log1p(silent_days / np.asarray(span_days, dtype=np.float64))
     return twelve_digits(np.exp(-gaps * rhythm))
-
-
-def silence_at_rate(gaps: Groups, span_days: Groups, silent_days: Groups) -> Floats:
-    """The same where the rate is taken as certain: exp(−k · t / T). Sheet 9.1."""
-    rate = gaps / np.asarray(span_days, dtype=np.float64)
-    return twelve_digits(np.exp(-rate * silent_days))
-
-
-def twelve_digits(values: Floats) -> Floats:
-    """Where all engines and machines agree, so that a threshold falls on one night."""
-    size = np.abs(values)
-    is_some = np.isfinite(size) & (size > _TINY)
-    power = np.floor(np.log10(np.where(is_some, size, 1.0)))
-    scale = 10.0 ** (_DIGITS - 1 - power)
-    rounded: Floats = np.where(is_some, np.round(values * scale) / scale, values) + 0.0
-    return rounded
 
 
 def mean_days(weighted: Groups, weight: Groups) -> Floats:

@@ -23,13 +23,16 @@ def content_id(
 
     The rows must be in canonical order.
     """
-    named = [(name, column) for name in tables for column in tables[name].column_names]
-    columns: dict[str, list[list[str]]] = {name: [] for name in tables}
     # Hashing lets other threads work beside it.
     with ThreadPoolExecutor() as pool:
-        hashed = pool.map(lambda one: _column_digest(tables[one[0]][one[1]]), named)
-        for (name, column), of_column in zip(named, hashed, strict=True):
-            columns[name].append([column, of_column])
+        hashed = {
+            name: pool.map(_column_digest, table.columns)
+            for name, table in tables.items()
+        }
+        columns = {
+            name: list(zip(table.column_names, hashed[name], strict=True))
+            for name, table in tables.items()
+        }
     return digest(canonical_json({**header, "tables": columns}))
 
 

@@ -135,7 +135,7 @@ class Portfolio:
         return from_arrow(self.arrow(name), self.backend)
 
     def arrow(self, name: TableName) -> pa.Table:
-        """The table as it is held, without a copy: by its key, else by all columns.
+        """The table as it is held, without a copy; sorted by its key, else all columns.
 
         Raises:
             MissingTableError: It was not supplied.

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._frames import rows_at
+from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._workload import per
@@ -79,11 +80,7 @@ def _over(part: Any, whole: Any) -> Floats:
 
 def _known(values: Floats) -> pa.Array:
     """To 12 significant digits, as all statistics; NaN is null."""
-    is_unknown = np.isnan(values)
-    safe = np.where(is_unknown | (values == 0), 1.0, values)
-    scale = 10.0 ** (11 - np.floor(np.log10(np.abs(safe))))
-    shown = np.where(is_unknown | (values == 0), values, np.rint(safe * scale) / scale)
-    return pa.array(shown, mask=is_unknown)
+    return pa.array(twelve_digits(values), mask=np.isnan(values))
 
 
 def tier_table(use: Use, shares: Shares, settings: AllocationSettings) -> pa.Table:

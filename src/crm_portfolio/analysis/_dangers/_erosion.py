@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import Flags
-from crm_portfolio._methods._risk import UNKNOWN, Levels, eroded, twelve_digits
+from crm_portfolio._methods._risk import UNKNOWN, Levels, eroded
 from crm_portfolio.analysis._dangers._danger import Danger, Days, days_of
 from crm_portfolio.analysis._dangers._settings import RiskSettings, Three
 from crm_portfolio.analysis._facts import (

@@ -28,9 +28,7 @@ def majors_of(
     places = groups.order[is_major[groups.order]]
     members: dict[str, str] = {}
     found: list[dict[str, Json]] = []
-    for (
-        at
-    ) in places:  # one over the major share at the most: few, however many accounts
+    for at in places:  # each holds the major share or more: few, however many accounts
         group_id = groups.of.ids[at].as_py()
         own = facts.by_account.ids.take(pa.array(np.flatnonzero(group_of == at)))
         members |= dict.fromkeys(own.to_pylist(), group_id)
