@@ -912,25 +912,6 @@ MUST_BE_SEEN = {
     "undone",
     "written",
 }
-# What chance brings in more stories than there is time for every day.
-RARE = {
-    "delete",
-    "merge",
-    "killed in a pull",
-    "resumed",
-    "emptied and reported",
-    "stale",
-    "restored exactly",
-    "away before the first batch",
-    "stopped by the canary",
-    "accepted after a stop",
-    "edits overwritten",
-    "found in the window",
-    "overwritten_in_window",
-    "unchanged",
-    "gone",
-    "unknown",
-}
 
 
 def test_whatever_happens_in_whatever_order(
@@ -943,6 +924,6 @@ def test_whatever_happens_in_whatever_order(
 
     Here.stage, Here.wanted, Here.place, Here.seen = stage, wanted, tmp_path, seen
     run_state_machine_as_test(Here, settings=TALES)
+    # What else chance brought, as edits in the window, has tests of its own beside this.
     print(stage.kind, dict(seen))
-    wanted_of_all = MUST_BE_SEEN | RARE if MORE else MUST_BE_SEEN
-    assert {name for name in wanted_of_all if not seen[name]} == set()
+    assert {name for name in MUST_BE_SEEN if not seen[name]} == set()
