@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,3 +128,31 @@ def test_no_group_gets_no_hours():
 def test_fewer_minutes_than_accounts_still_add_up(total):
     parts, _ = allocation.by_group(total, [5, 5])
     assert sum(allocation.whole(parts)) == total
+
+
+def test_who_brings_most_for_an_hour_has_what_it_takes_first():
+    """Sheet 4.4 [H], as accounts: 9000 in 30 h, 5000 in 10 h, 4000 in 20 h, 1500 in 5 h,
+    40 h to give: rates 300, 500, 200, 300."""
+    values = np.array([9000.0, 5000.0, 4000.0, 1500.0])
+    hours = allocation.by_value(40, values, np.array([30, 10, 20, 5]))
+    assert hours.tolist() == [30, 10, 0, 0]
+    assert allocation.by_value(43, values, np.array([30, 10, 20, 5])).tolist() == [
+        *(30, 10, 0, 3)
+    ]
+
+
+@given(
+    st.integers(0, 500),
+    st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 60)), max_size=20),
+)
+def test_no_swap_of_a_minute_would_bring_more(total, accounts):
+    values = np.array([each for each, _ in accounts], dtype=np.float64)
+    minutes = np.array([each for _, each in accounts], dtype=np.int64)
+    given_out = allocation.by_value(total, values, minutes)
+    assert ((given_out >= 0) & (given_out <= minutes)).all()
+    assert not given_out[values <= 0].any()
+    assert given_out.sum() == min(total, minutes[values > 0].sum())
+    rate = values / np.maximum(minutes, 1)
+    has, wants = given_out > 0, (given_out < minutes) & (values > 0)
+    if has.any() and wants.any():
+        assert rate[has].min() >= rate[wants].max()

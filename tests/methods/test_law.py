@@ -114,7 +114,9 @@ def test_value_at_risk_rises_with_the_level_and_shortfall_lies_beyond(client):
             assert edge - 1e-6 <= mean <= amounts.sum() + 1e-6
         # A grid's largest loss is cut to what there is: less than a step, if it comes.
         cut = (grid_of(amounts) - 1) * float(law.chance[-1])
-        assert law.mean == pytest.approx(float(amounts @ odds), rel=1e-9, abs=1e-6 + cut)
+        assert law.mean == pytest.approx(
+            float(amounts @ odds), rel=1e-9, abs=1e-6 + cut
+        )
 
 
 def test_the_level_is_reached_where_the_probabilities_add_up_to_it_exactly():

@@ -1,4 +1,4 @@
-"""Do the formulas of silence and lateness give the sheet's numbers, and scipy's?"""
+"""Do the formulas of silence and danger give the sheet's numbers, and scipy's?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from crm_portfolio._methods._risk import (
     eroded,
     from_threshold,
     group_medians,
-    mean_days,
     silence,
     under_threshold,
     worst,
@@ -45,17 +44,6 @@ def test_a_rhythm_that_is_certain_gives_the_poisson_figures(silent, printed):
     """Sheet 9.1 [H]: rate 1/30 days: 60 days silent .135335, 90 days .049787."""
     index = silence(whole(10**8), whole(30 * 10**8), whole(silent))
     assert round(float(index[0]), 6) == printed
-
-
-def test_the_days_late_of_the_sheet():
-    """Sheet 7.5 [H]: (1000, 10) (500, 0) (2500, 30) (1000, -5): 16.0, 17.0, 8.75."""
-    amounts, days = whole(1000, 500, 2500, 1000), whole(10, 0, 30, -5)
-    total = whole(amounts.sum())
-    assert mean_days(whole((amounts * days).sum()), total)[0] == 16.0
-    floored = np.maximum(days, 0)
-    assert mean_days(whole((amounts * floored).sum()), total)[0] == 17.0
-    assert mean_days(whole(days.sum()), whole(days.size))[0] == 8.75
-    assert np.isnan(mean_days(whole(0), whole(0))[0])
 
 
 @given(gaps=GAPS, span=DAYS, silent=DAYS)

@@ -11,8 +11,16 @@ from fractions import Fraction
 import numpy as np
 
 from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._indices import Floats
 
-__all__ = ["affordable", "by_group", "intensity", "whole", "within"]
+__all__ = [
+    "affordable",
+    "by_group",
+    "by_value",
+    "intensity",
+    "whole",
+    "within",
+]
 
 
 def by_group(
@@ -71,6 +79,21 @@ def within(minutes: int, size: int) -> Groups:
     each = np.full(size, minutes // size if size else 0, dtype=np.int64)
     each[: minutes % size if size else 0] += 1
     return each
+
+
+def by_value(total: int, values: Floats, minutes: Groups) -> Groups:
+    """Minutes to those that bring most for their time first, as many as they take.
+
+    The last of them gets what is left; who brings nothing gets none. Equal rates: in
+    their order.
+    """
+    rate = values / np.maximum(minutes, 1)
+    order = np.argsort(-rate, kind="stable")
+    wanted = np.where(values > 0, minutes, 0)[order]
+    before = np.cumsum(wanted) - wanted
+    given = np.zeros(minutes.size, dtype=np.int64)
+    given[order] = np.clip(total - before, 0, wanted)
+    return given
 
 
 def affordable(total: int, count: int) -> Fraction | None:

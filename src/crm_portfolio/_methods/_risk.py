@@ -1,6 +1,6 @@
-"""How unusual is a silence, how late does an account pay, and how grave is that?
+"""How unusual is a silence, and how grave is what an account shows?
 
-Rules: sheet 7.5 (days late) and 9.1, with amendments 23 and 25.
+Rules: sheet 9.1, with amendment 25.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ __all__ = [
     "eroded",
     "from_threshold",
     "group_medians",
-    "mean_days",
     "silence",
     "under_threshold",
     "worst",
@@ -48,13 +47,6 @@ def silence(gaps: Groups, span_days: Groups, silent_days: Groups) -> Floats:
     """
     rhythm = np.log1p(silent_days / np.asarray(span_days, dtype=np.float64))
     return twelve_digits(np.exp(-gaps * rhythm))
-
-
-def mean_days(weighted: Groups, weight: Groups) -> Floats:
-    """Days by weight; NaN without any."""
-    found = np.full(weight.size, np.nan)
-    np.divide(weighted, weight, out=found, where=weight > 0)
-    return found
 
 
 def under_threshold(
