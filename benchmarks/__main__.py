@@ -11,6 +11,7 @@ import attrs
 from benchmarks._analyses import measured_in_turn
 from benchmarks._draws import DRAWS, at_risk_and_floor
 from benchmarks._stage import Measured, measured, quickest, served
+from benchmarks._triage import triaged_in_turn
 from benchmarks._write import ratios
 
 TIMES: Final = 2  # of which the better counts
@@ -147,6 +148,13 @@ def draws(records: int) -> Iterator[Row]:
         )
 
 
+def triage(records: int) -> Iterator[Row]:
+    """Lost opportunities on DuckDB against SQL by hand that gives the same totals."""
+    ours, by_hand = triaged_in_turn(records, times=TIMES)
+    what = f"triage of {records:,} opportunities / SQL by hand"
+    yield _wall(what, ours, by_hand, 2.0)
+
+
 def _wall(what: str, mine: Measured, base: Measured, limit: float) -> Row:
     ratio = mine.wall_seconds / base.wall_seconds
     shown = f"{mine.wall_seconds:.1f} s", f"{base.wall_seconds:.1f} s"
@@ -172,6 +180,7 @@ GROUPS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
     "write": write,
     "analyses": analyses,
     "draws": draws,
+    "triage": triage,
 }
 
 

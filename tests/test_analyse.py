@@ -15,12 +15,13 @@ from crm_portfolio.settings import Settings
 
 def test_all_analyses_are_made():
     findings = analyse(samples.firm())
-    made = [name for name in _NOUNS if name != "freed_capacity"]
+    lacking = {"freed_capacity": "effort", "receivables": "invoice"}
+    made = [name for name in _NOUNS if name not in lacking]
     assert list(findings) == made
     assert set(_NOUNS) <= set(analysis.__all__)
-    assert findings.skipped == {"freed_capacity": "effort"}
+    assert findings.skipped == lacking
     assert findings["tiers"].to_dict() == analysis.tiers(samples.firm()).to_dict()
-    told = f"{', '.join(made)}, skipped: freed_capacity"
+    told = f"{', '.join(made)}, skipped: freed_capacity, receivables"
     assert repr(findings) == f"<Findings: {told}>"
 
 
@@ -40,7 +41,10 @@ def test_what_lacks_its_table_is_skipped_and_says_which():
     )
     findings = analyse(portfolio)
     assert len(findings) == 0
-    assert findings.skipped == dict.fromkeys(_NOUNS, "opportunity")
+    assert findings.skipped == {
+        **dict.fromkeys(_NOUNS, "opportunity"),
+        "receivables": "invoice",
+    }
     assert f"skipped: {', '.join(_NOUNS)}" in repr(findings)
 
 
@@ -53,6 +57,8 @@ def test_the_common_period_fills_those_that_have_no_own():
     assert names.pop("tiers") == "last_6_months"
     # It goes from year to year, back from the end of the period.
     assert names.pop("succession") == "last_12_months"
+    # A series of months to look at is no period that revenue is measured in.
+    assert names.pop("pipeline") == "last_24_months"
     assert set(names.values()) == {"all"}
 
 

@@ -19,10 +19,12 @@ from crm_portfolio._frames import (
     Backend,
     backend_of,
     from_arrow,
+    nw,
     same_kind,
     to_arrow,
+    with_nulls,
 )
-from crm_portfolio.errors import SettingsError
+from crm_portfolio.errors import MissingExtraError, SettingsError
 
 TABLE = pa.table(
     {
@@ -113,7 +115,7 @@ def test_lazy_frames_and_relations_come_in() -> None:
     assert backend_of(lazy) == "polars"
     relation = duckdb.sql("select 1 as a, 'x' as b")
     assert to_arrow(relation).to_pylist() == wanted
-    assert backend_of(relation) == "pyarrow"
+    assert backend_of(relation) == "duckdb"
     assert to_arrow(TABLE.to_batches()[0]).equals(TABLE)
 
 
@@ -128,7 +130,15 @@ def test_no_metadata_of_pandas_travels_along() -> None:
 
 
 @pytest.mark.parametrize(
-    "thing", [None, [1, 2], {"a": [1]}, "account.csv", pd.Series(["A"], name="a")]
+    "thing",
+    [
+        None,
+        [1, 2],
+        {"a": [1]},
+        "account.csv",
+        pd.Series(["A"], name="a"),
+        duckdb.default_connection(),
+    ],
 )
 def test_what_is_no_frame_is_refused(thing: object) -> None:
     with pytest.raises(SettingsError, match="is no frame"):
@@ -136,13 +146,53 @@ def test_what_is_no_frame_is_refused(thing: object) -> None:
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match="pandas, polars, pyarrow"):
+    with pytest.raises(SettingsError, match="pandas, polars, pyarrow, duckdb"):
         from_arrow(TABLE, "spark")  # type: ignore[arg-type]
 
 
-def test_a_missing_polars_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from crm_portfolio.errors import MissingExtraError
+def test_a_relation_reads_the_table_where_it_lies() -> None:
+    table = pa.table({"a": pa.array(range(100_000), pa.int64())})
+    before = pa.total_allocated_bytes()
+    relation = from_arrow(table, "duckdb")
+    assert pa.total_allocated_bytes() - before < table.nbytes / 100
+    assert nw.from_native(relation).implementation is nw.Implementation.DUCKDB
+    assert isinstance(nw.from_native(relation), nw.LazyFrame)
 
-    monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(MissingExtraError, match=r"crm-portfolio\[polars\]"):
-        from_arrow(TABLE, "polars")
+
+def test_two_relations_can_be_joined_and_named_in_a_query() -> None:
+    one = from_arrow(pa.table({"a": [1, 2], "b": ["x", "y"]}), "duckdb")
+    other = from_arrow(pa.table({"a": [2, 3], "c": [0.5, 1.5]}), "duckdb")
+    joined = nw.from_native(one).join(nw.from_native(other), on="a", how="inner")
+    assert to_arrow(nw.to_native(joined)).to_pylist() == [{"a": 2, "b": "y", "c": 0.5}]
+    found = duckdb.sql("select b from one join other using (a)")
+    assert found.fetchall() == [("y",)]
+
+
+def test_a_sum_of_whole_numbers_is_a_whole_number_again() -> None:
+    relation = duckdb.sql("""select sum(9007199254740993::bigint) as "a ""sum""\"""")
+    assert to_arrow(relation).schema.types == [pa.int64()]
+    assert to_arrow(relation).to_pylist() == [{'a "sum"': 9007199254740993}]
+
+
+@pytest.mark.parametrize("extra", ["polars", "duckdb"])
+def test_a_missing_engine_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, extra: Backend
+) -> None:
+    monkeypatch.setitem(sys.modules, extra, None)
+    with pytest.raises(MissingExtraError, match=rf"crm-portfolio\[{extra}\]"):
+        from_arrow(TABLE, extra)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_null_columns_of_every_kind_are_added_where_the_frame_lies(
+    backend: Backend,
+) -> None:
+    kinds = {
+        f"{name} more": TABLE.schema.field(name).type for name in TABLE.schema.names
+    }
+    found = with_nulls(from_arrow(TABLE, backend), kinds)
+    assert backend_of(found) == backend
+    table = to_arrow(found)
+    assert table.select(TABLE.column_names).equals(TABLE)
+    assert table.select(list(kinds)).schema.types == TABLE.schema.types
+    assert all(table[name].null_count == 3 for name in kinds)

@@ -142,7 +142,8 @@ def terminal(folder: Path, *arguments: object) -> str:
         app, [command, *(m.replace("BOOK", str(book)) for m in more)]
     )
     assert result.exit_code == 0, (result.stdout, result.stderr)
-    return result.stdout + result.stderr
+    assert controls(result.stderr) == set()
+    return result.stdout if "json" in arguments else result.stdout + result.stderr
 
 
 def in_the_terminal(portfolio: Portfolio, folder: Path) -> None:

@@ -16,6 +16,7 @@ HEAVY = (
     "pyarrow",
     "narwhals",
     "scipy",
+    "sklearn",
     "matplotlib",
     "simple_salesforce",
     "hubspot",
@@ -23,7 +24,7 @@ HEAVY = (
     "duckdb",
     "typer",
 )
-UNASKED = ("scipy", "matplotlib", "simple_salesforce", "duckdb")
+UNASKED = ("scipy", "sklearn", "matplotlib", "simple_salesforce", "duckdb")
 ALLOWED_SECONDS = 0.15
 
 

@@ -182,6 +182,22 @@ def test_a_parent_that_is_cut_away_leaves_its_children_roots() -> None:
     assert "dangling_parent_id" in to_arrow(cut.faults)["fault"].to_pylist()
 
 
+def test_a_parent_that_is_cut_away_leaves_its_opt_out_behind() -> None:
+    days = [date(2024, 1, 1), date(2021, 1, 1), date(2022, 1, 1)]
+    account = pa.table(
+        {
+            "account_id": ["leaf", "sub", "top"],
+            "parent_id": ["sub", "top", None],
+            "do_not_contact_on": pa.array(days, pa.date32()),
+        }
+    )
+    book = Portfolio.from_frames(as_of=AS_OF, currency="EUR", account=account)
+    kept = book.only(["leaf"])
+    assert rows(kept, "account", "do_not_contact_on") == days[1:2]
+    both = book.only(["leaf", "sub"])
+    assert rows(both, "account", "do_not_contact_on") == days[:2]
+
+
 def test_no_account_is_a_portfolio_too() -> None:
     none = make().only([])
     assert len(to_arrow(none["opportunity"])) == 0

@@ -73,6 +73,11 @@ def test_a_column_keeps_the_rules_of_its_name_and_says_what_it_means(
     assert column.meaning.endswith(".")
     assert (column.dated_by is not None) == (column.when == "dated_by")
     assert column.dated_by is None or column.dated_by in table
+    # An earlier day may leave it null, and a required one cannot be.
+    may_be_lost = column.when in {"now_only", "from_changes"} and not column.is_derived
+    assert not (column.required and may_be_lost)
+    assert column.settled_by is None or column.when == "from_changes"
+    assert column.settled_by is None or table[column.settled_by].type == "day"
     assert column.refers_to is None or column.refers_to in TABLES
     assert isinstance(arrow_type(column), pa.DataType)
     if column.type in {"money", "share", "integer"}:
@@ -83,7 +88,8 @@ def test_a_column_keeps_the_rules_of_its_name_and_says_what_it_means(
 def test_keys_and_the_days_that_steer_a_table_are_columns_of_it(
     table: schema.Table,
 ) -> None:
-    steering = [*table.key, table.born, table.closes, table.rate_day]
+    steering = [*table.key, table.born, table.begins, table.closes, table.rate_day]
+    assert table.born is None or table.begins is None
     assert all(name in table for name in steering if name is not None)
     assert len(set(table.names)) == len(table.names)
     assert set(table.key) <= set(table.required)

@@ -276,6 +276,7 @@ class TestWhatAFileSays:
         }
         assert starts.pop("tiers") == "2025-07-01"
         assert starts.pop("succession") == "2025-07-01"  # always the last year
+        assert starts.pop("pipeline") == "2024-07-01"  # a series to look at
         assert set(starts.values()) == {"0001-01-01"}
 
     def test_the_rule_of_the_tiers_is_that_of_the_succession_too(self, load) -> None:

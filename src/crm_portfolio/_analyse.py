@@ -120,7 +120,9 @@ def _freed_capacity(portfolio: Portfolio, settings: Settings) -> Result:
     rule = attrs.evolve(settings.succession, method=settings.tiers.method)
     rising = analysis.succession(portfolio, _with_period(rule, settings.period))
     own = _with_period(own, settings.period)
-    return analysis.freed_capacity(portfolio, own, succession=rising)
+    has_both = "opportunity" in portfolio and "activity" in portfolio
+    again = _won_back(portfolio, settings) if has_both else None
+    return analysis.freed_capacity(portfolio, own, succession=rising, win_back=again)
 
 
 def _risk(portfolio: Portfolio, settings: Settings) -> Result:
@@ -128,6 +130,83 @@ def _risk(portfolio: Portfolio, settings: Settings) -> Result:
     own = attrs.evolve(own, language=own.language or settings.language)
     tiered = analysis.tiers(portfolio, _with_period(settings.tiers, settings.period))
     return analysis.risk(portfolio, own, tiers=tiered)
+
+
+def _lifetime_value(portfolio: Portfolio, settings: Settings) -> Result:
+    own = _with_period(settings.lifetime_value, settings.period)
+    # What the firm costs is said once, with the loss scenario.
+    if own.variable_cost_share is None:
+        costs = settings.loss_scenario.variable_cost_share
+        own = attrs.evolve(own, variable_cost_share=costs)
+    rule = attrs.evolve(settings.succession, method=settings.tiers.method)
+    rates = analysis.succession(portfolio, _with_period(rule, settings.period))
+    return analysis.lifetime_value(portfolio, own, succession=rates)
+
+
+def _review(portfolio: Portfolio, settings: Settings) -> Result:
+    own = _with_period(settings.review, settings.period)
+    has_slope = own.target is not None and "opportunity" in portfolio
+    ahead = analysis.pipeline(portfolio, settings.pipeline) if has_slope else None
+    return analysis.review(portfolio, own, ahead=ahead)
+
+
+def _pipeline(portfolio: Portfolio, settings: Settings) -> Result:
+    # Its months are a series to look at, not the period that revenue is measured in.
+    return analysis.pipeline(portfolio, settings.pipeline)
+
+
+def _focus(portfolio: Portfolio, settings: Settings) -> Result:
+    own, costs = settings.focus, settings.loss_scenario
+    # What the firm costs is said once, with the loss scenario.
+    if own.fixed_costs is None:
+        own = attrs.evolve(own, fixed_costs=costs.fixed_costs)
+    if own.variable_cost_share is None:
+        own = attrs.evolve(own, variable_cost_share=costs.variable_cost_share)
+    tiered = analysis.tiers(portfolio, _with_period(settings.tiers, settings.period))
+    return analysis.focus(portfolio, _with_period(own, settings.period), tiers=tiered)
+
+
+def _profitability(portfolio: Portfolio, settings: Settings) -> Result:
+    own, costs = settings.profitability, settings.loss_scenario
+    # What the firm costs is said once, with the loss scenario.
+    if own.fixed_costs is None:
+        own = attrs.evolve(own, fixed_costs=costs.fixed_costs)
+    if own.variable_cost_share is None:
+        own = attrs.evolve(own, variable_cost_share=costs.variable_cost_share)
+    own = _with_period(own, settings.period)
+    late = None
+    if "invoice" in portfolio:
+        rates = _with_period(settings.receivables, settings.period)
+        late = analysis.receivables(portfolio, rates)
+    return analysis.profitability(portfolio, own, receivables=late)
+
+
+def _receivables(portfolio: Portfolio, settings: Settings) -> Result:
+    return analysis.receivables(
+        portfolio, _with_period(settings.receivables, settings.period)
+    )
+
+
+def _lost_opportunities(portfolio: Portfolio, settings: Settings) -> Result:
+    own = _with_period(settings.lost_opportunities, settings.period)
+    return analysis.lost_opportunities(portfolio, own)
+
+
+def _win_back(portfolio: Portfolio, settings: Settings) -> Result:
+    return _won_back(portfolio, settings)
+
+
+def _won_back(portfolio: Portfolio, settings: Settings) -> analysis.WinBackResult:
+    own = _with_period(settings.win_back, settings.period)
+    # What the firm costs is said once, with the loss scenario.
+    if own.variable_cost_share is None:
+        costs = settings.loss_scenario.variable_cost_share
+        own = attrs.evolve(own, variable_cost_share=costs)
+    # What was lost is judged by one set of rules, as far back as it may be tried again.
+    reach = own.reach(portfolio.as_of)
+    rules = attrs.evolve(settings.lost_opportunities, period=reach)
+    lost = analysis.lost_opportunities(portfolio, rules)
+    return analysis.win_back(portfolio, own, lost=lost)
 
 
 _NOUNS: Final[Mapping[str, Callable[[Portfolio, Settings], Result]]] = {
@@ -138,7 +217,15 @@ _NOUNS: Final[Mapping[str, Callable[[Portfolio, Settings], Result]]] = {
     "loss_scenario": _loss_scenario,
     "freed_capacity": _freed_capacity,
     "revenue_at_risk": _revenue_at_risk,
+    "receivables": _receivables,
+    "profitability": _profitability,
     "risk": _risk,
+    "lifetime_value": _lifetime_value,
+    "lost_opportunities": _lost_opportunities,
+    "win_back": _win_back,
+    "focus": _focus,
+    "review": _review,
+    "pipeline": _pipeline,
 }
 
 ASSIGNING: Final = ("concentration", "tiers", "succession", "risk")
@@ -153,7 +240,14 @@ _Own = TypeVar(
     analysis.LossScenarioSettings,
     analysis.FreedCapacitySettings,
     analysis.RevenueAtRiskSettings,
+    analysis.ReceivablesSettings,
+    analysis.ProfitabilitySettings,
     analysis.RiskSettings,
+    analysis.LifetimeValueSettings,
+    analysis.LostOpportunitiesSettings,
+    analysis.WinBackSettings,
+    analysis.FocusSettings,
+    analysis.ReviewSettings,
 )
 
 

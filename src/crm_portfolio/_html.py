@@ -25,6 +25,7 @@ __all__ = [
     "heading",
     "items",
     "page",
+    "sheet_title",
     "table",
     "text",
     "xlsx",
@@ -154,6 +155,28 @@ def xlsx(sheets: Mapping[str, pa.Table | Lines]) -> bytes:
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
+
+
+_TITLE_LENGTH: Final = 31
+_NOT_IN_TITLE = re.compile(rf"[\\/?*\[\]:]|^[=+\-@'{_WIDE}]|'$")
+
+
+def sheet_title(name: str, taken: Iterable[str]) -> str:
+    """A name made fit for a sheet: short, without signs Excel refuses, and its only one."""
+    safe = _NOT_IN_TITLE.sub("_", inert(name).strip()) or "_"
+    others = {each.casefold() for each in (*taken, "History")}
+    title, number = _cut(safe, _TITLE_LENGTH), 1
+    while title.casefold() in others:
+        number += 1
+        ending = f" ({number})"
+        title = _cut(safe, _TITLE_LENGTH - len(ending)) + ending
+    return title
+
+
+def _cut(name: str, length: int) -> str:
+    """As much of it as fits, as Excel counts: a sign beyond the first plane is two."""
+    units = name.encode("utf-16-le")[: 2 * length]
+    return units.decode("utf-16-le", errors="ignore").rstrip(" '")
 
 
 def _fill(sheet: Any, title: str, content: pa.Table | Lines) -> None:

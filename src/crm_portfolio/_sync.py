@@ -194,7 +194,7 @@ class _Night:
         self._must_be_meant(org)
         run_id = f"{self.as_of:%Y%m%d}-{secrets.token_hex(4)}"
         told = {"run_id": run_id, "org": str(org), "as_of": self.as_of.isoformat()}
-        self.log("started", told)
+        self.log("started", {**told, "time_zone": org.time_zone})
         with self.archive.lock(org, run_id) as lease:
             portfolio = self._pulled()
             findings = self._found(portfolio)

@@ -21,6 +21,7 @@ from crm_portfolio.analysis import (
     ServiceLevel,
     TiersSettings,
     allocation,
+    succession,
     tiers,
 )
 from crm_portfolio.errors import MissingTableError, SettingsError
@@ -235,6 +236,47 @@ class TestTheSheet:
         assert column(result, "revenue_per_hour") == {"A": 2.0, "B": 3.0, "C": None}
         (rate,) = column(result, "revenue_per_hour", "tiers").values()
         assert rate == pytest.approx(80 / 35)
+
+    def test_beside_the_policy_stands_who_brings_most_for_an_hour(self):
+        """Sheet 2.6: "show next to it the allocation by expected value per hour (4.4)":
+        B brings 3 an hour, A 2, D nothing; of 30 hours B takes its 10 and A what is left,
+        and nobody knows what C takes."""
+        amounts = {"A": 50, "B": 30, "C": 20, "D": -5}
+        portfolio = book(amounts, hours={"A": 25, "B": 10, "D": 9})
+        chosen = AllocationSettings(hours=30)
+        one = tiers(portfolio, TiersSettings(method=Bands((1000,))))
+        result = allocation(portfolio, chosen, tiers=one)
+        assert column(result, "hours_by_value") == {
+            "A": 20.0,
+            "B": 10.0,
+            "C": None,
+            "D": None,
+        }
+        assert column(result, "expected_per_hour") == column(result, "revenue_per_hour")
+        assert column(result, "hours_by_value", "tiers")["B"] == 30.0
+        assert result.summary["by_value"] == {"hours_left": 0, "odds": "stay"}
+        more = allocation(portfolio, AllocationSettings(hours=50), tiers=one)
+        assert more.summary["by_value"]["hours_left"] == 15
+
+    def test_who_may_leave_is_expected_to_bring_less(self):
+        firm = samples.firm()
+        ids = to_arrow(firm["account"])["account_id"].to_pylist()
+        portfolio = firm.with_tables(effort=effort_table([(i, NOW, 4) for i in ids]))
+        future = succession(portfolio)
+        chosen = AllocationSettings(hours=50)
+        now, then = (
+            allocation(portfolio, chosen, succession=each) for each in (None, future)
+        )
+        assert then.summary["by_value"]["odds"] == "succession"
+        assert "succession" in then.params
+        revenue, expected = (column(each, "expected_per_hour") for each in (now, then))
+        served = column(then, "served_as")
+        rates = future.leaving_rates
+        known = [each for each in revenue if revenue[each] and served[each] in rates]
+        assert known
+        for each in known:
+            odds = 1 - rates[served[each]]
+            assert expected[each] == pytest.approx(revenue[each] * odds)
 
     def test_where_no_effort_is_known_nothing_is_zero(self):
         """Sheet 2.6: effort unknown for a tier → intensity None."""

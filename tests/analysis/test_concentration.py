@@ -229,6 +229,22 @@ def test_without_a_year_before_there_is_no_trend(yearly, invoiced):
     ]
 
 
+def test_an_unknown_amount_leaves_the_share_of_its_quarter_unknown(booked):
+    """Sheet 0.2.5: unknown is never 0. A's share of a year with an amount of B that
+    nobody knows is no 100 %, and there is no trend from it."""
+    lines = [("A", date(2024, 7, 1), 10.0), ("A", date(2024, 11, 1), 10.0)]
+    lines += [("B", date(2024, 11, 2), None)]
+    lines += [("A", date(2025, 7, 1), 30.0), ("B", date(2026, 6, 30), 10.0)]
+    result = concentration(booked([*"AB"], lines))
+    major = result.summary["majors"][0]
+    assert major["ultimate_parent_id"] == "A"
+    assert major["share_by_quarter"] == [1, *[None] * 3, 1, None, None, 0]
+    assert major["share_year_before"] is major["share_change"] is None
+    assert major["share_last_year"] == 0.75
+    codes = [reason.code for reason in result.reasons("A")]
+    assert "dependence_trend" not in codes
+
+
 def test_dependence_names_the_group_and_its_share(yearly):
     result = concentration(yearly({"A": 70, "B": 12, "C": 9, "D": 9}, C="B"))
     reason = result.reasons("C")[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -16,29 +16,48 @@ from crm_portfolio.analysis import (
     AllocationSettings,
     Bands,
     ConcentrationSettings,
+    DatedRate,
+    FocusSettings,
     FreedCapacitySettings,
+    LifetimeValueSettings,
     LossScenarioSettings,
+    LostOpportunitiesSettings,
     NaturalBreaks,
+    PipelineSettings,
     Potential,
+    ProfitabilitySettings,
     Quantiles,
+    ReceivablesSettings,
     RevenueAtRiskSettings,
+    ReviewSettings,
     RiskSettings,
     Scenario,
     Slices,
     SuccessionSettings,
     TiersSettings,
+    WinBackSettings,
     allocation,
     concentration,
+    focus,
     freed_capacity,
+    lifetime_value,
     loss_scenario,
+    lost_opportunities,
+    pipeline,
+    profitability,
+    receivables,
     revenue_at_risk,
+    review,
     risk,
     succession,
     tiers,
+    win_back,
 )
+from crm_portfolio.portfolio import Period
 
 NOW, OLD = date(2026, 1, 15), date(2024, 1, 5)
 _FREED = FreedCapacitySettings()
+_AHEAD = PipelineSettings(months=4, min_closed=1)
 LOOP = [
     {"account_id": "A", "parent_id": "C"},
     {"account_id": "B", "parent_id": "A"},
@@ -255,6 +274,23 @@ def of_one_gap(portfolio):
     return risk(portfolio, RiskSettings(own_rhythm_gaps=1, language="fr"))
 
 
+# Revenue and change of the last half-year, and what must be borne in mind; all are bookings.
+REVIEWED = {
+    "no account": (0.0, None, []),
+    "no line": (0.0, None, []),
+    "one account": (5.0, 5.0, []),
+    "all equal": (20.0, 20.0, []),
+    "all zero": (0.0, 0.0, []),
+    "all negative": (-6.0, -6.0, []),
+    "total zero": (0.0, 0.0, []),
+    "all amounts null": (None, None, ["review_no_period_before", "amounts_unknown"]),
+    "some amounts null": (2.0, 2.0, ["amounts_unknown"]),
+    "cyclic parents": (15.0, 15.0, []),
+    "at 10 and 20 %": (100.0, 100.0, []),
+    "all new": (5.0, None, ["review_no_period_before"]),
+}
+
+
 # The hours that losing the largest group frees, where A alone takes any, and what must be
 # borne in mind of them.
 NO_HOURS = ["hours_missing", "freed_without_roles"]
@@ -294,6 +330,127 @@ def of_ten_hours(portfolio, settings=_FREED):
     )
     with_hours = portfolio.with_tables(effort=effort, project=project)
     return freed_capacity(with_hours, settings)
+
+
+def with_a_history(portfolio, settings=_AHEAD):
+    """Each opportunity was entered in spring, and grew; nobody knows of the last."""
+    ids = sorted(to_arrow(portfolio["opportunity"])["opportunity_id"].to_pylist())[:-1]
+    moments = [datetime(2026, 3, 3, tzinfo=UTC), datetime(2026, 5, 5, tzinfo=UTC)]
+    changes = pa.table(
+        {
+            "opportunity_id": pa.array(ids * 2, pa.string()),
+            "changed_at": pa.array(
+                [at for at in moments for _ in ids], pa.timestamp("us", "UTC")
+            ),
+            "field": pa.array(["stage"] * 2 * len(ids), pa.string()),
+            "old": pa.array([None] * len(ids) + ["Talk"] * len(ids), pa.string()),
+            "new": pa.array(["Talk"] * len(ids) + ["Won"] * len(ids), pa.string()),
+        }
+    )
+    stage = pa.table(
+        {
+            "pipeline": ["Sales", "Sales"],
+            "stage": ["Talk", "Won"],
+            "position": [1, 2],
+            "status": ["open", "won"],
+        }
+    )
+    told = portfolio.with_tables(opportunity_change=changes, stage=stage)
+    return pipeline(told, settings)
+
+
+def with_invoices(portfolio, settings=None):
+    """What was won is billed, and due at once; the first of each three is paid late."""
+    sales = [
+        row
+        for row in to_arrow(portfolio["opportunity"]).to_pylist()
+        if row["amount"] is not None and row["closed_on"] is not None
+    ]
+    rows = [
+        {
+            "invoice_id": row["opportunity_id"],
+            "account_id": row["account_id"],
+            "issued_on": row["closed_on"],
+            "due_on": None if at % 3 == 2 else row["closed_on"],
+            "paid_on": None if at % 3 else row["closed_on"] + timedelta(days=40),
+            "amount": row["amount"],
+            "is_disputed": at % 5 == 4,
+        }
+        for at, row in enumerate(sorted(sales, key=lambda row: row["opportunity_id"]))
+        if row["closed_on"] <= date(2026, 5, 1)
+    ]
+    kinds = {"invoice_id": pa.string(), "account_id": pa.string()}
+    kinds |= dict.fromkeys(("issued_on", "due_on", "paid_on"), pa.date32())
+    kinds |= {"amount": pa.float64(), "is_disputed": pa.bool_()}
+    invoice = pa.Table.from_pylist(rows, schema=pa.schema(kinds))
+    billed = portfolio.with_tables(invoice=invoice)
+    return receivables(billed, settings or ReceivablesSettings())
+
+
+_COSTLY = ReceivablesSettings(
+    period=Period.all(),
+    ageing_days=(10,),
+    financing_rate=0.08,
+    reminders_per_invoice=2,
+    reminder_minutes=10,
+    reminder_cost_per_hour=60,
+    bad_debt_shares=(0.01, 0.2),
+    regime="contract",
+    reference_rates=(DatedRate(date(2024, 1, 1), 0.04),),
+    claim_points=0.05,
+    claim_sum=40,
+)
+
+
+def all_lost(portfolio, settings=None):
+    """All that was won was lost; and nothing was done for any of it."""
+    frame = to_arrow(portfolio["opportunity"])
+    at = frame.column_names.index("status")
+    lost = pa.array(["lost"] * frame.num_rows, pa.string())
+    told = portfolio.with_tables(opportunity=frame.set_column(at, "status", lost))
+    settings = settings or LostOpportunitiesSettings(period=Period.all())
+    return lost_opportunities(told, settings)
+
+
+def as_if_lost(portfolio, column="competitor"):
+    """All that was won was lost, was pursued, and an attempt was made of each since."""
+    frame = to_arrow(portfolio["opportunity"])
+    at = frame.column_names.index("status")
+    ids = frame["opportunity_id"]
+    count = frame.num_rows
+    frame = frame.set_column(at, "status", pa.array(["lost"] * count, pa.string()))
+    kind = pa.date32() if column == "refused_on" else pa.string()
+    frame = frame.append_column(column, pa.nulls(count, kind))
+    moments = [datetime(2026, 4, 4, tzinfo=UTC)] * count
+    activity = pa.table(
+        {
+            "activity_id": ids,
+            "opportunity_id": ids,
+            "occurred_at": pa.array(moments, pa.timestamp("us", "UTC")),
+            "direction": pa.array(["out"] * count, pa.string()),
+        }
+    )
+    told = pa.array(["pursued_lost"] * count, pa.string())
+    return win_back(
+        portfolio.with_tables(opportunity=frame, activity=activity),
+        WinBackSettings(
+            lost_within_days=2_000,
+            base_rate=0.2,
+            hours=1,
+            cost_per_hour=1,
+            hour_value=0,
+            variable_cost_share=0.5,
+            measure="booked",
+        ),
+        overrides=pa.table({"opportunity_id": ids, "class": told}),
+    )
+
+
+def of_two_who_came_back(portfolio):
+    """A model fitted on as good as nothing, or refused."""
+    return lifetime_value(
+        portfolio, LifetimeValueSettings(min_repeat_accounts=1, period=Period.all())
+    )
 
 
 def codes(result) -> list[str]:
@@ -347,6 +504,15 @@ def test_no_book_breaks_an_analysis_and_each_is_warned_of(book):
     assert found == by_account
 
 
+def test_the_two_halves_of_every_book_are_known_or_unknown_never_zero(book):
+    name, portfolio = book
+    result = review(portfolio)
+    revenue, change, warned = REVIEWED[name]
+    told = result.summary["bridge"]
+    assert (told["revenue"], told["change"]) == (revenue, change)
+    assert codes(result) == [*warned, "review_without_lines"]
+
+
 def test_the_hours_of_every_book_are_known_or_unknown_never_zero(book):
     name, portfolio = book
     result = of_ten_hours(portfolio)
@@ -355,6 +521,24 @@ def test_the_hours_of_every_book_are_known_or_unknown_never_zero(book):
     rows = to_arrow(result.candidates).to_pylist()
     (row,) = [row for row in rows if row["candidate_id"] == "project:P"]
     assert row["status"] == ("not_weighed" if hours is None else "chosen")
+
+
+@pytest.mark.parametrize("share", [None, 0.5])
+def test_the_margins_of_every_book_are_known_or_unknown_never_zero(book, share):
+    name, portfolio = book
+    own = ProfitabilitySettings(variable_cost_share=share)
+    result = profitability(portfolio, own)
+    rows = to_arrow(result.frame).to_pylist()
+    for row in rows:
+        is_whole = row["known_line_count"] == row["line_count"]
+        is_known = is_whole and (share is not None or not row["line_count"])
+        assert (row["gross_margin"] is not None) == is_known
+        assert row["account_margin"] is None
+        if is_known:
+            assert row["gross_margin"] == row["net_revenue"] * (1 - (share or 0))
+    whale = result.summary["whale"]
+    assert whale["peak_ratio"] is None or whale["profit"] > 0
+    assert ("profit_nobody" in codes(result)) == (name in {"no account", "no line"})
 
 
 # Every analysis, with the settings that lead it down another way.
@@ -412,6 +596,78 @@ NOUNS = {
             ),
         ),
     ],
+    "review": [
+        review,
+        lambda book: review(
+            book,
+            ReviewSettings(
+                before=Period.between(date(2024, 1, 1), date(2025, 1, 1)),
+                level="group",
+                dating="as_origin",
+                mix_by="product_and_account",
+                units="different",
+                perimeter_accounts=("A",),
+            ),
+        ),
+        lambda book: review(book, ReviewSettings(period=Period.all())),
+        lambda book: review(book, ReviewSettings(target=1e6, timeline_kinds=("x",))),
+    ],
+    "profitability": [
+        profitability,
+        lambda book: profitability(
+            book,
+            ProfitabilitySettings(
+                period=Period.all(),
+                variable_cost_share=0.4,
+                fixed_costs=3.0,
+                rates={"care": 2.0},
+                untraced="mean",
+                discounts="additive",
+                curve="full_margin",
+            ),
+        ),
+    ],
+    "focus": [
+        focus,
+        lambda book: focus(
+            book,
+            FocusSettings(
+                period=Period.all(),
+                steps=3,
+                step_months=1,
+                innovation_target_share=0.1,
+                cash=1.0,
+                fixed_costs=12.0,
+                value_per_hour=2.0,
+                least_count=1,
+            ),
+        ),
+    ],
+    "lost_opportunities": [lost_opportunities, all_lost],
+    "win_back": [
+        win_back,
+        as_if_lost,
+        lambda book: as_if_lost(book, column="refused_on"),
+    ],
+    "pipeline": [
+        lambda book: pipeline(book, _AHEAD),
+        with_a_history,
+        lambda book: with_a_history(
+            book, PipelineSettings(months=6, history_from=date(2026, 4, 4))
+        ),
+    ],
+    "receivables": [
+        with_invoices,
+        lambda book: with_invoices(book, _COSTLY),
+        lambda book: with_invoices(book, ReceivablesSettings(regime="fr_l441_10")),
+    ],
+    "lifetime_value": [
+        lifetime_value,
+        of_two_who_came_back,
+        lambda book: lifetime_value(
+            book, LifetimeValueSettings(retention=0.8, variable_cost_share=0.4)
+        ),
+    ],
     "revenue_at_risk": [
         at_even_odds,
         lambda book: revenue_at_risk(book, RevenueAtRiskSettings(draws=800)),
@@ -447,16 +703,19 @@ def test_every_account_of_every_book_is_explained_in_every_language(found):
     json.dumps(result.to_dict(), allow_nan=False)
     for warning in result.warnings:
         assert all(sentence(warning, lang) for lang in LANGS)
-    for account_id in to_arrow(result.frame)["account_id"].to_pylist():
+    for record_id in to_arrow(result.frame)[result.key].to_pylist():
         for lang in LANGS:
-            said = result.explain(account_id, lang=lang)
+            said = result.explain(record_id, lang=lang)
             assert "None" not in said
             assert "nan" not in said.lower().split()
 
 
 def test_every_account_of_every_book_stands_in_the_frame_once(found):
     name, result, _ = found
-    ids = sorted(to_arrow(result.frame)["account_id"].to_pylist())
+    ids = sorted(to_arrow(result.frame)[result.key].to_pylist())
+    if result.key != "account_id":
+        assert len(set(ids)) == len(ids)
+        return
     assert ids == [
         each if isinstance(each, str) else each["account_id"] for each in BOOKS[name][0]
     ]

@@ -465,6 +465,7 @@ class TestTheCandidates:
             "renewals": 1,
             "sales_of_lost_accounts": 1,
             "projects_of_lost_accounts": 1,
+            "win_backs_of_lost_accounts": 0,
         }
         half = Scenario(["A"], level="account", lost_share=0.5)
         found = rows(freed(portfolio, half, hours_per_sale={"any": 1}))

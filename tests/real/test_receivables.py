@@ -14,7 +14,13 @@ from loaders import text_csv
 from shapes import Shape, receivables
 
 from crm_portfolio._frames import to_arrow
-from crm_portfolio.analysis import RiskSettings, risk
+from crm_portfolio.analysis import (
+    ReceivablesResult,
+    ReceivablesSettings,
+    RiskSettings,
+    risk,
+)
+from crm_portfolio.analysis import receivables as analysed
 from crm_portfolio.portfolio import Period
 
 
@@ -122,3 +128,67 @@ def test_the_one_whose_payment_is_unknown_contested_every_invoice(
     unknown = frame.filter(pc.invert(is_known))["account_id"].to_pylist()
     assert len(unknown) == 1
     assert invoices[invoices["account_id"].isin(unknown)]["is_disputed"].all()
+
+
+@pytest.fixture(scope="module")
+def told(shape: Shape) -> ReceivablesResult:
+    return analysed(shape.book, ReceivablesSettings(period=Period.all()))
+
+
+class TestTheAnalysis:
+    """The same facts, from `receivables`."""
+
+    def test_how_many_were_late_and_by_how_much(self, told: ReceivablesResult) -> None:
+        """README: 877 late (35.56 %), mean 3.4424, by amount 3.5711, at most 45."""
+        every = told.summary["payments"]["all"]
+        assert (every["invoice_count"], every["late_count"]) == (2_466, 877)
+        assert round(100 * every["late_count_share"], 2) == 35.56
+        assert round(every["days_late"], 4) == 3.5711
+        assert every["days_late_unweighted"] == pytest.approx(3.4424, abs=1e-4)
+        assert every["worst_days_late"] == 45
+        assert told.coverage == 1
+
+    def test_what_is_contested_is_late_more_often(
+        self, told: ReceivablesResult
+    ) -> None:
+        """README: 561 and 1,905 invoices; late 68.27 % against 25.93 %."""
+        sides = told.summary["payments"]
+        apart, fair = sides["disputed"], sides["undisputed"]
+        assert (apart["invoice_count"], fair["invoice_count"]) == (561, 1_905)
+        rates = [round(100 * each["late_count_share"], 2) for each in (apart, fair)]
+        assert rates == [68.27, 25.93]
+
+    def test_all_is_paid_in_the_end(self, told: ReceivablesResult) -> None:
+        assert told.summary["receivables"]["open_amount"] == 0
+        assert told.summary["dso"]["simple_days"] == 0
+        assert told.summary["dso"]["count_back_days"] == 0
+        assert told.summary["billed"]["amount"] == 147_703.18
+
+    def test_on_a_day_of_the_past_what_was_paid_since_is_open(
+        self, shape: Shape, invoices: pd.DataFrame
+    ) -> None:
+        """Terms are thirty days: no due date of an open invoice is further off."""
+        day = date(2013, 6, 30)
+        then = analysed(shape.book.at(day))
+        days = invoices[["issued_on", "due_on", "paid_on"]].apply(pd.to_datetime)
+        at = pd.Timestamp(day)
+        is_open = (days["issued_on"] <= at) & (days["paid_on"] > at)
+        held = then.summary["receivables"]
+        assert held["open_amount"] == round(invoices["amount"][is_open].sum(), 2)
+        aged = to_arrow(then.ageing).to_pylist()
+        overdue = invoices["amount"][is_open & (days["due_on"] < at)].sum()
+        told = sum(row["amount"] + row["disputed_amount"] for row in aged[1:])
+        assert told == pytest.approx(overdue)
+        days_of_sales = then.summary["dso"]
+        assert 15 < days_of_sales["best_days"] < days_of_sales["simple_days"] < 40
+        assert 20 < days_of_sales["count_back_days"] < 40
+
+    def test_who_pays_latest(self, told: ReceivablesResult) -> None:
+        """README: worst mean lateness 2621-XCLEH, 19.6 days, contested ones among them."""
+        row = next(
+            row
+            for row in to_arrow(told.frame).to_pylist()
+            if row["account_id"] == "2621-XCLEH"
+        )
+        assert row["pays"] in {"slow", "unknown"} or row["days_late"] > 5
+        assert row["disputed_days_late"] > 15

@@ -18,7 +18,7 @@ COMMON = {"name", "coverage", "warnings", "rejected"}
 
 
 def book():
-    """The firm with time sheets, so that no analysis lacks a table."""
+    """The firm with time sheets and a bill, so that no analysis lacks a table."""
     effort = pa.table(
         {
             "account_id": ["A01", "A05"],
@@ -26,7 +26,16 @@ def book():
             "minutes": [600.0, 90.0],
         }
     )
-    return samples.firm().with_tables(effort=effort)
+    invoice = pa.table(
+        {
+            "invoice_id": ["I1"],
+            "account_id": ["A01"],
+            "issued_on": [date(2026, 3, 1)],
+            "due_on": [date(2026, 4, 1)],
+            "amount": [1_200.0],
+        }
+    )
+    return samples.firm().with_tables(effort=effort, invoice=invoice)
 
 
 @pytest.fixture(scope="module")

@@ -93,6 +93,25 @@ def test_a_later_run_taken_back_restores_values_and_stamp(
     assert sim.snapshot() == between
 
 
+def test_a_field_taken_back_everywhere_looks_new_and_is_held_to_the_limits(
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    archive: Archive,
+    ids: list[str],
+    night: Callable[..., Journal],
+    wanted: Wanted,
+) -> None:
+    """So a field that is empty everywhere under sound stamps is no first fill."""
+    night(ids, {"tier": "A"})
+    as_before_the_upgrade = sim.snapshot()
+    journal = night(ids, {"tier": "A", "dependence": "none"})
+    apply(undo(journal, crm), crm, archive=archive)
+    assert sim.snapshot() == as_before_the_upgrade
+    again = plan([wanted({each: {"dependence": "none"} for each in ids})], crm)
+    assert again.first_fills == {}
+    assert [refusal.rule for refusal in again.refusals] == ["changed"]
+
+
 def test_an_undo_can_be_taken_back_and_is_a_plan_on_file_like_any_other(
     crm: Salesforce,
     sim: simulator.Salesforce,

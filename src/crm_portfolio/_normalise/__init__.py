@@ -18,7 +18,9 @@ import pyarrow as pa
 
 from crm_portfolio._normalise._balance import BALANCE_SCHEMA, Balance
 from crm_portfolio._normalise._book import Book, Opener, Writer
+from crm_portfolio._normalise._closing import is_after, is_later
 from crm_portfolio._normalise._keys import hashed
+from crm_portfolio._normalise._links import in_chains
 from crm_portfolio._normalise._log import FaultLog
 from crm_portfolio._normalise._money import (
     MONEY_TABLES,
@@ -52,7 +54,10 @@ __all__ = [
     "Writer",
     "checked_zone",
     "hashed",
+    "in_chains",
     "in_order",
+    "is_after",
+    "is_later",
     "merged",
     "normalise",
     "normalise_streams",
@@ -89,13 +94,13 @@ class Told:
 
 
 def normalise(
-    raw: Mapping[TableName, pa.Table],
+    raw: Mapping[TableName, pa.Table | Stream],
     *,
     as_of: date,
     currency: str | None,
     time_zone: str,
 ) -> Normalised:
-    """Raw columns as clean tables, all in memory.
+    """Raw columns as clean tables, which are in memory whole.
 
     Raises:
         SchemaError: With every fault that stops, at once.
@@ -108,7 +113,10 @@ def normalise(
         return shelf[name]
 
     told = normalise_streams(
-        {name: Stream.of(table) for name, table in raw.items()},
+        {
+            name: table if isinstance(table, Stream) else Stream.of(table)
+            for name, table in raw.items()
+        },
         as_of=as_of,
         currency=currency,
         time_zone=time_zone,

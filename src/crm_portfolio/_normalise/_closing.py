@@ -16,7 +16,7 @@ from crm_portfolio._normalise._rows import (
 )
 from crm_portfolio.schema import Table
 
-__all__ = ["close_rows", "is_later", "without_later"]
+__all__ = ["close_rows", "is_after", "is_later", "without_later"]
 
 
 def close_rows(
@@ -39,15 +39,15 @@ def is_later(
     """
     if spec.born is None or spec.born not in table.column_names:
         return pa.chunked_array([pa.repeat(pa.scalar(value=False), len(table))])
-    later = _after(table[spec.born], as_of, time_zone)
+    later = is_after(table[spec.born], as_of, time_zone)
     if spec.closes is None or spec.closes not in table.column_names:
         return later
     closing = table[spec.closes]
-    open_then = pc.or_(closing.is_null(), _after(closing, as_of, time_zone))
+    open_then = pc.or_(closing.is_null(), is_after(closing, as_of, time_zone))
     return pc.and_(later, open_then)
 
 
-def _after(values: pa.ChunkedArray, as_of: date, time_zone: str) -> pa.ChunkedArray:
+def is_after(values: pa.ChunkedArray, as_of: date, time_zone: str) -> pa.ChunkedArray:
     """Whether each day or moment lies after the as-of date; null does not."""
     after = as_of + timedelta(days=1)
     if pa.types.is_date(values.type):
@@ -73,7 +73,7 @@ def _reopened(
 ) -> tuple[pa.Table, list[pa.Table]]:
     if spec.closes is None or spec.closes not in table.column_names:
         return table, []
-    later = _after(table[spec.closes], as_of, time_zone)
+    later = is_after(table[spec.closes], as_of, time_zone)
     if not pc.any(later).as_py():
         return table, []
     found = report(table, spec, spec.closes, "reopened_after_as_of", later)

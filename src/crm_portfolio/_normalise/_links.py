@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,7 +14,7 @@ from crm_portfolio._normalise._opportunities import Opportunities
 from crm_portfolio._normalise._rows import leave_out, null, report, set_column
 from crm_portfolio.schema import OPPORTUNITY, Table, faults_of
 
-__all__ = ["SPAN_ORDER", "link_rows", "with_spans"]
+__all__ = ["SPAN_ORDER", "in_chains", "link_rows", "with_spans"]
 
 SPAN_ORDER = ("opportunity_id", "field", "changed_at", "old", "new")
 
@@ -84,11 +85,43 @@ def with_spans(changes: pa.Table) -> pa.Table:
     if not len(changes):
         empty = pa.array([], pa.timestamp("us", "UTC"))
         return set_column(changes, "until_at", empty)
-    same = pa.array([True] * (len(changes) - 1), pa.bool_())
-    for name in ("opportunity_id", "field"):
-        values = changes[name].combine_chunks()
-        same = pc.and_(same, pc.equal(values[:-1], values[1:]))
+    changes = in_chains(changes)
+    same = pa.array(~_begins(changes, "opportunity_id", "field")[1:])
     moments = changes["changed_at"].combine_chunks()
     until = pc.if_else(same, moments[1:], null(moments.type))
     last = pa.nulls(1, moments.type)
     return set_column(changes, "until_at", pa.concat_arrays([until, last]))
+
+
+def in_chains(changes: pa.Table) -> pa.Table:
+    """Changes of one moment in their order too: each begins with what another ended with.
+
+    The rows are in the order of `SPAN_ORDER`, which puts those of one moment by content.
+    """
+    begins = _begins(changes, "opportunity_id", "field", "changed_at")
+    if begins.all() or not {"old", "new"} <= set(changes.column_names):
+        return changes
+    group = np.cumsum(begins)
+    is_tied = np.bincount(group)[group] > 1
+    at = pa.array(np.flatnonzero(is_tied))
+    prefix = pa.array(group[is_tied]).cast(pa.string())
+    old, new = (
+        pc.binary_join_element_wise(
+            prefix, changes[side].take(at), "\x1f", null_handling="replace"
+        )
+        for side in ("old", "new")
+    )
+    rank = np.ones(len(changes), np.int8)
+    rank[is_tied] += np.asarray(pc.invert(pc.is_in(new, value_set=old)), np.int8)
+    rank[is_tied] -= np.asarray(pc.invert(pc.is_in(old, value_set=new)), np.int8)
+    return changes.take(pa.array(np.lexsort((np.arange(len(rank)), rank, group))))
+
+
+def _begins(changes: pa.Table, *names: str) -> npt.NDArray[np.bool_]:
+    """Where one of these columns says something else than on the row before."""
+    differs = np.ones(len(changes), np.bool_)
+    differs[1:] = False
+    for name in names:
+        values = changes[name].combine_chunks()
+        differs[1:] |= np.asarray(pc.not_equal(values[1:], values[:-1]))
+    return differs

@@ -18,6 +18,7 @@ from crm_portfolio._normalise._rows import (
     report,
     set_column,
     with_keys,
+    with_values,
 )
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.schema import (
@@ -248,6 +249,9 @@ def _with_rates(
     if not pc.any(unknown).as_py():
         return table, _safe(rates), []
     found = report(table, spec, "currency", "no_rate", unknown)
+    # Nobody shall take an account whose lines went for one that has none.
+    told = [*spec.key, "account_id", "status", *filter(None, [spec.rate_day])]
+    found = with_values(found, table.filter(unknown), [*dict.fromkeys(told)])
     return leave_out(table, unknown), _safe(rates[~_mask(unknown)]), [found]
 
 

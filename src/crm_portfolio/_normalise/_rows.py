@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +20,7 @@ __all__ = [
     "set_column",
     "true_rows",
     "with_keys",
+    "with_values",
 ]
 
 # The row of the source, kept beside the model's columns until all faults are known.
@@ -82,6 +86,20 @@ def with_keys(found: pa.Table, rows: pa.Table, spec: Table) -> pa.Table:
     name = f"{' '.join(spec.key)} "
     hints = pc.binary_join_element_wise(name, said, ": ", found["hint"], "")
     return set_column(found, "hint", hints)
+
+
+def with_values(found: pa.Table, rows: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The fault with what its rows say, as JSON at the end of the hint.
+
+    Args:
+        found: One fault, of these rows and no others.
+    """
+    said = rows.select([name for name in names if name in rows.column_names])
+    hints = [
+        f"{hint}: {json.dumps(row, default=str)}"
+        for hint, row in zip(found["hint"].to_pylist(), said.to_pylist(), strict=True)
+    ]
+    return set_column(found, "hint", pa.array(hints, pa.string()))
 
 
 def leave_out(table: pa.Table, mask: pa.Array) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crm_portfolio._plots._axes import Words, as_svg, axes
+from crm_portfolio._plots._axes import Words, as_svg, axes, shortened
 from crm_portfolio._plots._bars import (
     paired_bars,
     pareto,
@@ -10,20 +10,36 @@ from crm_portfolio._plots._bars import (
     stacked,
     waterfall,
 )
-from crm_portfolio._plots._curves import curves, distribution, falling, matrix, ranges
+from crm_portfolio._plots._curves import (
+    curves,
+    distribution,
+    falling,
+    layers,
+    matrix,
+    ranges,
+)
+from crm_portfolio._plots._months import climb, timeline
+from crm_portfolio._plots._parts import parts
+from crm_portfolio._plots._whale import whale
 
 __all__ = [
     "Words",
     "as_svg",
     "axes",
+    "climb",
     "curves",
     "distribution",
     "falling",
+    "layers",
     "matrix",
     "paired_bars",
     "pareto",
+    "parts",
     "ranges",
+    "shortened",
     "side_by_side",
     "stacked",
+    "timeline",
     "waterfall",
+    "whale",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from crm_portfolio._plots._axes import (
     BAR,
@@ -195,7 +195,8 @@ def waterfall(
         ax.legend(loc="upper right")
     name_places(ax, [end_names[0], *names, end_names[1]])
     one_axis(ax, words)
-    ax.set_ylim(min(0.0, *ends), max(*ends, level or 0.0, 1.0) * 1.15)
+    low, high = min(0.0, *tops), max(*tops, level or 0.0, 1.0)
+    ax.set_ylim(low * 1.15, high * 1.15)
     return ax
 
 
@@ -206,12 +207,13 @@ def stacked(
     series: Mapping[str, Sequence[float]],
     words: Words,
 ) -> Axes:
-    """One bar a group, its parts told apart by full, hatched and empty."""
+    """One bar a group, its parts told apart by full, hatched, empty, and finer patterns."""
     if not names:
         return say_instead(ax, words.nothing)
     floor = [0.0] * len(names)
-    looks = ((BAR, None), (SECOND_BAR, "///"), (SECOND_BAR, None))
-    for (name, values), (color, hatch) in zip(series.items(), looks, strict=True):
+    # A number does not fit on what is thinner than it.
+    thin = _THINNEST * max(map(sum, zip(*series.values(), strict=True)), default=0.0)
+    for (name, values), (color, hatch) in zip(series.items(), _LOOKS, strict=False):
         bars = ax.bar(
             range(len(names)),
             values,
@@ -223,7 +225,7 @@ def stacked(
             hatch=hatch,
             label=name,
         )
-        said = [number(each, words.lang) if each else "" for each in values]
+        said = [number(each, words.lang) if each > thin else "" for each in values]
         frame = {"facecolor": SECOND_BAR, "edgecolor": "none", "pad": 1}
         ax.bar_label(bars, said, label_type="center", fontsize=8, bbox=frame)
         floor = [low + each for low, each in zip(floor, values, strict=True)]
@@ -232,6 +234,13 @@ def stacked(
     ax.set_ylim(0, max(1.0, *floor) * 1.1)
     legend_outside(ax)
     return ax
+
+
+_THINNEST: Final = 0.025
+_LOOKS: Final = (
+    *((BAR, None), (SECOND_BAR, "///"), (SECOND_BAR, None)),
+    *((SECOND_BAR, "..."), (SECOND_BAR, "xxx"), (SECOND_BAR, "---")),
+)
 
 
 def _room_for_numbers(ax: Axes, amounts: Sequence[float]) -> tuple[float, float]:

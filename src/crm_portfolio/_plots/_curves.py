@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from crm_portfolio._plots._axes import (
     BAR,
     INK,
+    SECOND_BAR,
     Words,
     legend_outside,
     name_places,
@@ -23,6 +24,7 @@ __all__ = [
     "curves",
     "distribution",
     "falling",
+    "layers",
     "matrix",
     "ranges",
 ]
@@ -181,6 +183,44 @@ def _marked(ax: Axes, marks: Mapping[str, float]) -> None:
             va="top",
             fontsize=8,
         )
+
+
+def layers(
+    ax: Axes,
+    *,
+    names: Sequence[str],
+    parts: Mapping[str, Sequence[float | None]],
+    line: tuple[str, Sequence[float | None]],
+    words: Words,
+) -> Axes:
+    """A part or two over each other through time, the upper hatched, and a line over them.
+
+    A question mark stands where the lower part is not known.
+    """
+    label, heights = line
+    if all(each is None for values in parts.values() for each in values):
+        return say_instead(ax, words.nothing)
+    places = range(len(names))
+    floor = [0.0] * len(names)
+    for (name, values), hatch in zip(parts.items(), (None, "///"), strict=False):
+        known = [each or 0.0 for each in values]
+        color = SECOND_BAR if hatch else BAR
+        looks: dict[str, Any] = {"edgecolor": INK, "linewidth": 0.6, "hatch": hatch}
+        ax.bar(places, known, 0.8, bottom=floor, color=color, label=name, **looks)
+        floor = [low + each for low, each in zip(floor, known, strict=True)]
+    lowest = next(iter(parts.values()))
+    for place in (at for at, each in enumerate(lowest) if each is None):
+        ax.annotate("?", (place, floor[place]), ha="center", va="bottom", fontsize=8)
+    shown = [float("nan") if each is None else each for each in heights]
+    if any(each is not None for each in heights):
+        ax.plot(
+            places, shown, "-o", color=INK, markersize=4, linewidth=1.6, label=label
+        )
+    name_places(ax, names)
+    one_axis(ax, words)
+    ax.set_ylim(0, max(1.0, *floor, *(each or 0.0 for each in heights)) * 1.1)
+    ax.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=3, frameon=False)
+    return ax
 
 
 def ranges(

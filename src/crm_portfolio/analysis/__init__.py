@@ -16,10 +16,16 @@ from crm_portfolio.analysis._concentration import (
     ConcentrationSettings,
     concentration,
 )
+from crm_portfolio.analysis._focus import FocusResult, FocusSettings, focus
 from crm_portfolio.analysis._freed_capacity import (
     FreedCapacityResult,
     FreedCapacitySettings,
     freed_capacity,
+)
+from crm_portfolio.analysis._lifetime_value import (
+    LifetimeValueResult,
+    LifetimeValueSettings,
+    lifetime_value,
 )
 from crm_portfolio.analysis._loss_scenario import (
     LossScenarioResult,
@@ -27,11 +33,34 @@ from crm_portfolio.analysis._loss_scenario import (
     Scenario,
     loss_scenario,
 )
+from crm_portfolio.analysis._lost_opportunities import (
+    LostOpportunitiesResult,
+    LostOpportunitiesSettings,
+    lost_opportunities,
+)
+from crm_portfolio.analysis._pipeline import (
+    PipelineResult,
+    PipelineSettings,
+    pipeline,
+)
+from crm_portfolio.analysis._profitability import (
+    ProfitabilityResult,
+    ProfitabilitySettings,
+    UnitTime,
+    profitability,
+)
+from crm_portfolio.analysis._receivables import (
+    DatedRate,
+    ReceivablesResult,
+    ReceivablesSettings,
+    receivables,
+)
 from crm_portfolio.analysis._revenue_at_risk import (
     RevenueAtRiskResult,
     RevenueAtRiskSettings,
     revenue_at_risk,
 )
+from crm_portfolio.analysis._review import ReviewResult, ReviewSettings, review
 from crm_portfolio.analysis._risk import RiskResult, RiskSettings, risk
 from crm_portfolio.analysis._stable import Stability
 from crm_portfolio.analysis._succession import (
@@ -51,6 +80,7 @@ from crm_portfolio.analysis._tiers import (
     TiersSettings,
     tiers,
 )
+from crm_portfolio.analysis._win_back import WinBackResult, WinBackSettings, win_back
 
 __all__ = [
     "Abc",
@@ -59,16 +89,31 @@ __all__ = [
     "Bands",
     "ConcentrationResult",
     "ConcentrationSettings",
+    "DatedRate",
+    "FocusResult",
+    "FocusSettings",
     "FreedCapacityResult",
     "FreedCapacitySettings",
+    "LifetimeValueResult",
+    "LifetimeValueSettings",
     "LossScenarioResult",
     "LossScenarioSettings",
+    "LostOpportunitiesResult",
+    "LostOpportunitiesSettings",
     "NaturalBreaks",
+    "PipelineResult",
+    "PipelineSettings",
     "Potential",
     "PotentialWeights",
+    "ProfitabilityResult",
+    "ProfitabilitySettings",
     "Quantiles",
+    "ReceivablesResult",
+    "ReceivablesSettings",
     "RevenueAtRiskResult",
     "RevenueAtRiskSettings",
+    "ReviewResult",
+    "ReviewSettings",
     "RiskResult",
     "RiskSettings",
     "Scenario",
@@ -79,12 +124,23 @@ __all__ = [
     "SuccessionSettings",
     "TiersResult",
     "TiersSettings",
+    "UnitTime",
+    "WinBackResult",
+    "WinBackSettings",
     "allocation",
     "concentration",
+    "focus",
     "freed_capacity",
+    "lifetime_value",
     "loss_scenario",
+    "lost_opportunities",
+    "pipeline",
+    "profitability",
+    "receivables",
     "revenue_at_risk",
+    "review",
     "risk",
     "succession",
     "tiers",
+    "win_back",
 ]

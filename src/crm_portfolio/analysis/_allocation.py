@@ -14,6 +14,7 @@ from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._alloc import (
     AllocationSettings,
+    ByValue,
     Growth,
     ServiceLevel,
     Shares,
@@ -29,9 +30,11 @@ from crm_portfolio.analysis._facts import (
     RevenueFacts,
     echo,
     made_by,
+    of_same,
     revenue_facts,
     worked,
 )
+from crm_portfolio.analysis._succession import SuccessionResult
 from crm_portfolio.analysis._tiers import TiersResult, TiersSettings
 from crm_portfolio.analysis._tiers import tiers as tiers_of
 from crm_portfolio.errors import SettingsError
@@ -51,6 +54,7 @@ def allocation(
     settings: AllocationSettings = _EQUAL,
     *,
     tiers: TiersResult | None = None,
+    succession: SuccessionResult | None = None,
 ) -> AllocationResult:
     """Share the hours out: as many to each tier, and in it as many to each account.
 
@@ -60,6 +64,8 @@ def allocation(
 
     Args:
         tiers: Who is in which tier; None: as ``analysis.tiers`` says by default.
+        succession: How likely an account of each tier is to leave, for what an hour is
+            expected to bring; None: all are taken to stay.
 
     Example:
         >>> from crm_portfolio import analysis, samples
@@ -68,6 +74,7 @@ def allocation(
         >>> [tier["hours_per_account"] for tier in result.summary["tiers"]]
         [160.0, 80.0, 60.0, 60.0, 0.0]
     """
+    of_same(portfolio, succession)
     facts = revenue_facts(
         portfolio, settings.period, settings.measure, needed_by="allocation"
     )
@@ -79,14 +86,21 @@ def allocation(
     total = Total.of(portfolio, facts, given, settings.hours)
     shares = Shares.of(facts, tiered, total, settings)
     growth = Growth.of(portfolio, facts, given, quarters=settings.growth_quarters)
-    by_tier = tier_table(use, shares, settings)
+    leaving = None if succession is None else succession.leaving_rates
+    by_value = ByValue.of(use, shares, leaving)
+    by_tier = tier_table(use, shares, by_value, settings)
     summary = _summary(use, shares, growth, by_tier, settings)
+    summary["by_value"] = {
+        "hours_left": None if by_value.left is None else by_value.left / 60,
+        "odds": "stay" if succession is None else "succession",
+    }
     return AllocationResult(
-        table=account_table(use, shares, settings),
+        table=account_table(use, shares, by_value, settings),
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary,
-        params=_params(portfolio, facts, settings, tiered),
+        params=_params(portfolio, facts, settings, tiered)
+        | ({} if succession is None else {"succession": made_by(succession)}),
         coverage=significant(facts.coverage),
         warnings=tuple(warnings(use, shares, growth, summary)),
         tiers=by_tier,
@@ -154,8 +168,9 @@ class AllocationResult(Result):
 
     Attributes:
         summary: ``hours`` how many there are and who says so, ``effort`` what is known of
-            those spent, ``tiers``, ``tail`` whether the small ones eat the effort, and
-            ``growth`` the elasticities of hours and revenue to the number of accounts.
+            those spent, ``tiers``, ``tail`` whether the small ones eat the effort,
+            ``growth`` the elasticities of hours and revenue to the number of accounts, and
+            ``by_value`` what is left where hours go to who brings most for them.
     """
 
     name: ClassVar[str] = "allocation"

@@ -16,6 +16,7 @@ from crm_portfolio.analysis._facts import (
     attached,
     echo,
     made_by,
+    of_same,
     revenue_facts,
     role_time,
     sale_time,
@@ -46,6 +47,8 @@ from crm_portfolio.analysis._succession import (
     SuccessionSettings,
 )
 from crm_portfolio.analysis._succession import succession as succession_of
+from crm_portfolio.analysis._win_back import WinBackResult, WinBackSettings
+from crm_portfolio.analysis._win_back import win_back as win_back_of
 from crm_portfolio.errors import MissingTableError, SettingsError, did_you_mean
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Result, Row, significant
@@ -67,19 +70,21 @@ def freed_capacity(
     *,
     scenario: Scenario | None = None,
     succession: SuccessionResult | None = None,
+    win_back: WinBackResult | None = None,
     candidates: NativeFrame | None = None,
 ) -> FreedCapacityResult:
     """Suppose some accounts are lost: what could their hours go to, and what best?
 
-    Candidates are the open sales, the rising accounts and the parked projects. What is
-    proposed is worth the most within the hours of each role, a reserve apart; what nobody
+    Candidates are the open sales, the rising accounts, the parked projects and the lost
+    opportunities worth another try. What is proposed is worth the most within the hours of each role, a reserve apart; what nobody
     knows the hours or the value of is listed, not counted. People decide.
 
     Args:
         scenario: Who is lost; None: as the settings say, by default the largest group.
         succession: Who is rising; None: as ``analysis.succession`` says by default.
-        candidates: More of them, from any source, such as lost sales worth another try:
-            a frame of ``candidate_id``, ``kind``, ``account_id``, ``name``, ``role``,
+        win_back: What was lost and is worth another try; None: as ``analysis.win_back``
+            says by default, where there are opportunities and activities.
+        candidates: More of them, from any source: a frame of ``candidate_id``, ``kind``, ``account_id``, ``name``, ``role``,
             ``hours``, ``value``, ``odds``, ``deadline_on``; several roles, several rows.
 
     Raises:
@@ -99,8 +104,10 @@ def freed_capacity(
     rising = _same_portfolio(succession, portfolio) or succession_of(
         portfolio, SuccessionSettings(period=settings.period, measure=settings.measure)
     )
-    sale = sale_time(portfolio)
-    weighed = Candidates.of(portfolio, case, freed, rising, sale=sale, given=candidates)
+    again, sale = _again(portfolio, settings, win_back), sale_time(portfolio)
+    weighed = Candidates.of(
+        portfolio, case, freed, rising, sale=sale, win_back=again, given=candidates
+    )
     plan = Plan.of(weighed, freed)
     return FreedCapacityResult(
         table=account_table(case, freed, plan),
@@ -108,7 +115,10 @@ def freed_capacity(
         backend=portfolio.backend,
         summary=summary_of(case, freed, plan, sale),
         params=echo(portfolio, facts, settings, population="with_lines")
-        | {"succession": made_by(rising)},
+        | {
+            "succession": made_by(rising),
+            "win_back": made_by(again) if again else None,
+        },
         coverage=significant(facts.coverage),
         warnings=tuple(warnings(portfolio, case, freed, plan, months)),
         candidates=candidate_table(case, plan),
@@ -130,6 +140,25 @@ def _loss(settings: FreedCapacitySettings) -> LossScenarioSettings:
         scenario=settings.scenario,
         variable_cost_share=settings.variable_cost_share,
     )
+
+
+def _again(
+    portfolio: Portfolio,
+    settings: FreedCapacitySettings,
+    found: WinBackResult | None,
+) -> WinBackResult | None:
+    """None where nothing says what was lost, or what was tried since."""
+    if found is not None:
+        of_same(portfolio, found)
+        return found
+    if "opportunity" not in portfolio or "activity" not in portfolio:
+        return None
+    own = WinBackSettings(
+        period=settings.period,
+        measure=settings.measure,
+        variable_cost_share=settings.variable_cost_share,
+    )
+    return win_back_of(portfolio, own)
 
 
 def _same_portfolio(

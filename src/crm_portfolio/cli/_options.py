@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from crm_portfolio.cli._print import Output, say
+from crm_portfolio.errors import SettingsError
 
 if TYPE_CHECKING:
     from crm_portfolio.protocols import Connector
@@ -22,6 +25,7 @@ __all__ = [
     "PortfolioFolder",
     "SettingsFile",
     "as_of_or_today",
+    "must_have_begun",
     "open_crm",
     "read_day",
     "read_settings",
@@ -83,6 +87,29 @@ def as_of_or_today(as_of: date | None) -> date:
     today = datetime.now(UTC).astimezone().date()  # noqa: TID251 - today is chosen here
     say(f"As of today, {today} (--as-of DAY chooses another day).")
     return today
+
+
+def must_have_begun(day: date, zone: Callable[[], str]) -> None:
+    """Nothing, unless the day lies ahead: of that nobody knows anything yet.
+
+    What is foreseen would be taken for done, and its tiers written.
+
+    Args:
+        zone: The time zone in which a day begins; asked only if it matters.
+
+    Raises:
+        SettingsError: It names today.
+    """
+    now = datetime.now(UTC)  # noqa: TID251 - a day that a person chose is checked here
+    if day < now.date() - timedelta(days=1):  # over wherever on earth the org is
+        return
+    name = zone()
+    today = now.astimezone(ZoneInfo(name)).date()
+    if day > today:
+        raise SettingsError(
+            f"as of {day}: that day is still ahead, today is {today} in {name}. Nothing "
+            f"was written. Say --as-of {today}, or an earlier day."
+        )
 
 
 def open_crm(name: str, settings: Settings) -> Connector:

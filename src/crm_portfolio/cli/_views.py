@@ -67,6 +67,92 @@ def _freed_figures(summary: Mapping[str, Any]) -> None:
     show_rows(("figure", "value"), rows, title="freed_capacity")
 
 
+def _focus_figures(summary: Mapping[str, Any]) -> None:
+    core, new = summary["core"], summary["innovation"]
+    shares = {"share of revenue": core["revenue"], "share of hours": core["hours"]}
+    rows = [(name, *(each[kind] for kind in _CLASSES)) for name, each in shares.items()]
+    show_rows(("core business", *_CLASSES), rows, title="focus")
+    told = [(f"innovation {figure}", new[figure]) for figure in _NEW]
+    told += [(figure, summary["buffer"][figure]) for figure in _BUFFER]
+    told += [
+        (f"projects to {choice}", each["project_count"])
+        for choice, each in summary["unfinished"]["choices"].items()
+    ]
+    show_rows(("figure", "value"), told)
+
+
+def _owed_figures(summary: Mapping[str, Any]) -> None:
+    rows = [*summary["receivables"].items(), *summary["dso"].items()]
+    rows += [(f"{part} cost", summary["cost"][part]) for part in _COST]
+    show_rows(("figure", "value"), rows, title="receivables")
+    sides = [summary["payments"][who] for who in ("undisputed", "disputed")]
+    late = [(figure, *(side[figure] for side in sides)) for figure in sides[0]]
+    show_rows(("figure", "undisputed", "disputed"), late)
+
+
+def _worth_figures(summary: Mapping[str, Any]) -> None:
+    rows = [(name, *each.values()) for name, each in summary["methods"].items()]
+    rows.append(
+        (
+            "all",
+            *(summary[each] for each in ("account_count", "unknown_count", "value")),
+        )
+    )
+    head = ("found by", "accounts", "unknown", f"value in {summary['value_is']}")
+    show_rows(head, rows, title="lifetime_value")
+    model = [(name, value) for name, value in summary["model"].items() if value]
+    show_rows(("figure", "value"), [*model, *summary["rfm"].items()])
+
+
+def _review_figures(summary: Mapping[str, Any]) -> None:
+    bridge, steps = summary["bridge"], summary["gross_to_net"] or {}
+    ends = [(name, bridge[name]) for name in ("revenue_before", "revenue")]
+    rows = [ends[0], *bridge["bars"].items(), ends[1]]
+    rows += [(name, bridge[name]) for name in _KEPT]
+    show_rows(("figure", "value"), rows, title="review")
+    sides = [steps.get(when) or {} for when in ("before", "now")]
+    given = [(name, *(side.get(name) for side in sides)) for name in sides[1]]
+    if given:
+        show_rows(("gross to net", "before", "now"), given)
+
+
+def _profit_figures(summary: Mapping[str, Any]) -> None:
+    known = summary["known_counts"]
+    rows = [
+        (name, amount, known[name]) for name, amount in summary["statement"].items()
+    ]
+    show_rows(("step", "all accounts", "known of"), rows, title="profitability")
+    told = [(name, summary["whale"][name]) for name in _WHALE]
+    told.append(("unused hours cost", summary["hours"]["unused_cost"]))
+    told.append(("cost of a new account", summary["acquisition"]["cost_of_one"]))
+    show_rows(("figure", "value"), told)
+
+
+def _lost_figures(summary: Mapping[str, Any]) -> None:
+    told = [(figure, summary["opportunities"][figure]) for figure in _LOST]
+    parts = (
+        ("enquiries missed", "enquiries", "missed_count"),
+        ("duplicates set apart", "duplicates", "count"),
+        ("share of reasons unknown", "reasons", "unknown_share"),
+    )
+    told += [(says, (summary[part] or {}).get(name)) for says, part, name in parts]
+    show_rows(("figure", "value"), told, title="lost_opportunities")
+
+
+def _again_figures(summary: Mapping[str, Any]) -> None:
+    rows = [*summary["recommendations"].items()]
+    rows += [(name, summary[name]) for name in ("expected_value_now", "hours_now")]
+    rows.append(("value of an hour", summary["hour"]["value"]))
+    show_rows(("figure", "value"), rows, title="win_back")
+
+
+def _ahead_figures(summary: Mapping[str, Any]) -> None:
+    trend = summary["trend"]
+    rows = [("is the work ahead growing?", trend["label"]), ("judged by", trend["of"])]
+    rows += [(figure, summary["now"][figure]) for figure in _AHEAD]
+    show_rows(("figure", "value"), rows, title="pipeline")
+
+
 @attrs.frozen
 class View:
     """Which part of a result a person wants to see first.
@@ -127,6 +213,9 @@ _FREED: Final = (
     "value_p10",
     "value_p90",
 )
+_CLASSES: Final = ("core", "complementary", "unclassified")
+_NEW: Final = ("share", "target_share", "under_count")
+_BUFFER: Final = ("runway_months", "young_revenue_share")
 _TIER: Final = ("tier", "account_count", "revenue", "share", "lower_edge")
 _MOVING: Final = (
     *("tier", "account_count", "revenue"),
@@ -136,7 +225,21 @@ _ALLOTTED: Final = (
     *("tier", "account_count", "hours", "hours_per_account"),
     *("hours_spent", "intensity"),
 )
+_COST: Final = ("financing", "administration", "bad_debt", "total")
 _ACCOUNT: Final = ("account_id", "name", "revenue", "share")
+_KEPT: Final = (
+    *("like_for_like_share", "net_retention_share"),
+    *("gross_retention_share", "logo_retention_share"),
+)
+_WHALE: Final = (
+    *("curve", "profit", "peak", "peak_count", "peak_ratio", "eaten"),
+    *("profitable_count", "break_even_count", "loss_making_count", "losing_count"),
+)
+_LOST: Final = (
+    *("count", "amount", "missed_count", "missed_amount"),
+    *("addressable_count", "addressable_amount", "unclassified_share"),
+)
+_AHEAD: Final = ("live_count", "stale_count", "amount", "weighted_amount")
 VIEWS: Final[Mapping[str, View]] = {
     "concentration": View(_concentration_figures, ("rank", *_ACCOUNT, "dependence")),
     "tiers": View(_tiers_figures, ("tier", *_ACCOUNT, "tier_since_on")),
@@ -156,6 +259,54 @@ VIEWS: Final[Mapping[str, View]] = {
     ),
     "revenue_at_risk": View(
         _risk_figures, ("account_id", "name", "revenue", "odds", "expected_loss")
+    ),
+    "lost_opportunities": View(
+        _lost_figures,
+        ("class", "count", "amount", "addressable_count", "addressable_amount"),
+    ),
+    "win_back": View(
+        _again_figures,
+        (
+            *("rank", "recommendation", "opportunity_id", "account_id"),
+            *("not_before_on", "expected_value", "hours"),
+        ),
+    ),
+    "pipeline": View(
+        _ahead_figures,
+        (
+            *("month", "open_count", "amount", "weighted_amount"),
+            *("stale_amount", "win_rate_share"),
+        ),
+    ),
+    "focus": View(
+        _focus_figures,
+        ("line", "core", "revenue", "hours", "worth", "open_value"),
+    ),
+    "review": View(
+        _review_figures,
+        ("movement", "account_id", "name", "revenue_before", "revenue", "change"),
+    ),
+    "profitability": View(
+        _profit_figures,
+        (
+            "standing",
+            "account_id",
+            "name",
+            "net_revenue",
+            "gross_margin",
+            "full_margin",
+        ),
+    ),
+    "receivables": View(
+        _owed_figures,
+        (
+            *("pays", "account_id", "name", "overdue_amount"),
+            *("days_late", "dso_days", "cost_of_lateness"),
+        ),
+    ),
+    "lifetime_value": View(
+        _worth_figures,
+        ("value", "method", "account_id", "name", "alive", "retention", "rfm"),
     ),
     "risk": View(
         _danger_figures,

@@ -65,7 +65,8 @@ def _computed_now(
     from crm_portfolio._analyse import analyse
     from crm_portfolio.portfolio import Portfolio
 
-    findings = analyse(Portfolio.load(folder), settings)
+    every = analyse(Portfolio.load(folder), settings)
+    findings = {name: each for name, each in every.items() if each.key == "account_id"}
     if output == "json":
         reasons = {
             name: [reason.to_dict() for reason in result.reasons(account)]

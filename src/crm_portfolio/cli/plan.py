@@ -14,6 +14,7 @@ from crm_portfolio.cli._options import (
     OutputOption,
     PortfolioFolder,
     SettingsFile,
+    must_have_begun,
     open_crm,
     read_settings,
 )
@@ -81,6 +82,7 @@ def plan(
         )
     chosen = read_settings(settings)
     portfolio = Portfolio.load(folder)
+    must_have_begun(portfolio.as_of, lambda: portfolio.calendar.time_zone)
     findings = analyse(portfolio, chosen)
     proposal = make_plan(
         findings.values(),

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 
-from crm_portfolio.cli._options import AsOf, SettingsFile, as_of_or_today, read_settings
+from crm_portfolio.cli._options import (
+    AsOf,
+    SettingsFile,
+    as_of_or_today,
+    must_have_begun,
+    read_settings,
+)
 from crm_portfolio.cli._print import counted, progress, say
 from crm_portfolio.connectors.files import Dialect
 from crm_portfolio.errors import TransientError, did_you_mean
@@ -74,6 +80,8 @@ def pull(
     is_crm = source != "files"
     if since_last and not is_crm:
         raise typer.BadParameter("--since-last is for a CRM; files are read whole")
+    if as_of is not None:
+        must_have_begun(as_of, lambda: _zone(crm, chosen))
     with (
         _metered(crm, to, since_last=since_last),
         _kept_on_the_way_out(to, is_crm),
@@ -121,6 +129,15 @@ def _source(
         settings = _with_tables(name, settings, tables)
     crm: Source = connect(name, settings=settings)
     return crm
+
+
+def _zone(source: Source, chosen: Settings) -> str:
+    """Where its days begin: as the settings say, else as the org does."""
+    from crm_portfolio.portfolio import Calendar
+
+    if chosen.calendar is None and hasattr(source, "org"):
+        return str(source.org().time_zone)
+    return (chosen.calendar or Calendar()).time_zone
 
 
 def _with_tables(name: str, settings: Any, tables: str) -> Any:

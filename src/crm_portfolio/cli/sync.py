@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import typer
 
-from crm_portfolio.cli._options import read_day
+from crm_portfolio.cli._options import must_have_begun, read_day
 from crm_portfolio.cli._print import listed, program, progress, say
 from crm_portfolio.cli._run import (
     TERMINATED,
@@ -26,6 +27,7 @@ from crm_portfolio.errors import CrmPortfolioError, SettingsError
 
 if TYPE_CHECKING:
     from crm_portfolio._sync import Run
+    from crm_portfolio.portfolio import Calendar
     from crm_portfolio.settings import Settings
     from crm_portfolio.writeback import Plan
 
@@ -131,11 +133,13 @@ def _night(
     try:
         settings = own()
         with ExitStack() as until, progress() as bar:
-            tell.once("started", lambda facts: _must_be_new(org, facts, visited))
+            night = day or _last_day_over(settings)
+            begins = partial(_must_be_sound, org, visited, night, settings.calendar)
+            tell.once("started", begins)
             tell.once("planned", lambda _: until.enter_context(stop))
             run = spend(
                 settings,
-                as_of=day or _last_day_over(settings),
+                as_of=night,
                 dry_run=dry_run,
                 progress=bar if log == "text" else None,
                 log=tell,
@@ -158,6 +162,19 @@ def _night(
         _say(run, settings)
     code = _code(failure) if failure else run.exit_code if run else 0
     return stop.code(code)
+
+
+def _must_be_sound(
+    org: str,
+    visited: dict[str, str],
+    night: date,
+    calendar: Calendar | None,
+    started: Mapping[str, Any],
+) -> None:
+    """Before anything is read: an org that had no night yet, and a day that has begun."""
+    _must_be_new(org, started, visited)
+    zone = calendar.time_zone if calendar else str(started["time_zone"])
+    must_have_begun(night, lambda: zone)
 
 
 def _must_be_new(org: str, started: Mapping[str, Any], visited: dict[str, str]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_portfolio._methods._upwards import least_above
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.schema import TABLES, Table, TableName
 
@@ -20,9 +22,11 @@ def cut(
 ) -> dict[TableName, pa.Table]:
     """Rows of these accounts; tables that know no accounts whole.
 
-    A row that names no account goes, unless it belongs to an opportunity that stays.
+    A row that names no account goes, unless it belongs to an opportunity that stays. An
+    opt-out of a parent that goes stays with what it owned.
     """
     _all_known(tables["account"]["account_id"], account_ids)
+    tables = {**tables, "account": _opted_out(tables["account"], account_ids)}
     opportunities = _opportunities(tables, account_ids)
     return {
         name: table.filter(_stays(table, TABLES[name], account_ids, opportunities))
@@ -30,6 +34,25 @@ def cut(
         else table
         for name, table in tables.items()
     }
+
+
+def _opted_out(account: pa.Table, account_ids: pa.Array) -> pa.Table:
+    """Those that lose their parent keep the first opt-out of all that own them."""
+    if not {"parent_id", "do_not_contact_on"} <= set(account.column_names):
+        return account
+    at = account.column_names.index("do_not_contact_on")
+    own = account["do_not_contact_on"].combine_chunks()
+    parent = account["parent_id"].combine_chunks()
+    days = own.cast(pa.int32()).cast(pa.int64())
+    values = pc.fill_null(days, np.iinfo(np.int64).max).to_numpy()
+    above = pc.fill_null(
+        pc.index_in(parent, account["account_id"].combine_chunks()), -1
+    )
+    first = own.take(pa.array(least_above(values, above.to_numpy().astype(np.int64))))
+    stays = pc.is_in(parent, value_set=account_ids)
+    goes = pc.and_(pc.is_valid(parent), pc.invert(stays))
+    field = account.schema.field(at)
+    return account.set_column(at, field, pc.if_else(goes, first, own).cast(field.type))
 
 
 def _all_known(known: pa.ChunkedArray, account_ids: pa.Array) -> None:

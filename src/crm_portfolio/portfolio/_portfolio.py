@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -20,6 +20,7 @@ from crm_portfolio._frames import (
 )
 from crm_portfolio._normalise import Normalised, normalise
 from crm_portfolio.errors import MissingTableError, SettingsError, did_you_mean
+from crm_portfolio.portfolio._at import known_at
 from crm_portfolio.portfolio._cut import cut
 from crm_portfolio.portfolio._identity import content_id
 from crm_portfolio.portfolio._merge import merged_balance, merged_faults
@@ -151,13 +152,58 @@ class Portfolio:
         """These accounts, with every table cut to them.
 
         Opportunities and other rows that name no account go. An account whose parent
-        goes becomes the root of its own group: keep the parent to keep the group.
+        goes becomes the root of its own group: keep the parent to keep the group. What
+        the parent said for all it owns stays: the account opted out when the first of
+        those above it did.
         """
         ids = pa.array(list(dict.fromkeys(account_ids)), pa.string())
         clean = self._again(cut(self._tables, ids))
         faults = merged_faults(self._told["faults"], clean.faults, replaced=())
         told = {"faults": faults, "balance": clean.balance}
         return attrs.evolve(self, tables=clean.tables, told=told)
+
+    def at(self, day: date) -> Portfolio:
+        """What was known at the end of an earlier day, and nothing that came later.
+
+        Rows that came later go; what was closed, paid or said later is open again;
+        opportunities say what their changes tell of that day; what nobody can know of it
+        is null, and ``faults`` names the columns. At ``as_of`` itself it is this very
+        portfolio: what is known now. "What was known then" in the reference of the
+        tables has every rule.
+
+        Args:
+            day: In the calendar's time zone, inclusive; not later than ``as_of``.
+
+        Raises:
+            SettingsError: The day is later than what this portfolio knows.
+
+        Example:
+            >>> from datetime import date, datetime
+            >>> from crm_portfolio import samples
+            >>> now = samples.firm(backend="pyarrow")
+            >>> then = now.at(date(2025, 11, 30))
+            >>> now.row_counts["opportunity"], then.row_counts["opportunity"]
+            (12, 6)
+            >>> then.at(date(2025, 9, 30)).id == now.at(date(2025, 9, 30)).id
+            True
+        """
+        if isinstance(day, datetime) or not isinstance(day, date):
+            raise SettingsError("at: a day is wanted, as date(2025, 12, 31)")
+        if day > self.as_of:
+            raise SettingsError(
+                f"at({day}): this portfolio knows nothing after {self.as_of}: ask for an "
+                "earlier day, or pull again with a later as-of day"
+            )
+        if day == self.as_of:
+            return self
+        clean = known_at(
+            self._tables,
+            day=day,
+            currency=self.currency,
+            time_zone=self.calendar.time_zone,
+        )
+        told = {"faults": clean.faults, "balance": clean.balance}
+        return attrs.evolve(self, as_of=day, tables=clean.tables, told=told)
 
     def with_tables(self, **frames: NativeFrame) -> Portfolio:
         """The same portfolio with these tables added or replaced."""

@@ -32,7 +32,7 @@ from crm_portfolio._storage import (
 from crm_portfolio.errors import DamagedFileError, SettingsError
 from crm_portfolio.schema import TABLES, TableName, arrow_type
 
-__all__ = ["Draft", "Header", "SavedTables", "read_header"]
+__all__ = ["Draft", "Header", "SavedTables", "pieces", "read_header"]
 
 Json: TypeAlias = Any
 
@@ -238,6 +238,18 @@ class SavedTables(Mapping[str, pa.Table]):
             self._read[name] = table.replace_schema_metadata(None).combine_chunks()
         return self._read[name]
 
+    def pieces(self, name: str) -> Iterator[pa.Table]:
+        """The table's rows, some at a time; at least one piece, and nothing is kept."""
+        if name in self._read:
+            yield self._read[name]
+            return
+        path = self._path(name)
+        _must_be(path, digest_of(path), self._files[name])
+        with pq.ParquetFile(path) as file:
+            yield file.schema_arrow.remove_metadata().empty_table()
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group).replace_schema_metadata(None)
+
     def row_count(self, name: str) -> int:
         """How many rows the table has, which does not read it."""
         if name in self._read:
@@ -263,6 +275,14 @@ class SavedTables(Mapping[str, pa.Table]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, ({name: self[name] for name in self},)
+
+
+def pieces(tables: Mapping[TableName, pa.Table], name: TableName) -> Iterator[pa.Table]:
+    """The rows of a table, some at a time if it is in a folder."""
+    if isinstance(tables, SavedTables):
+        yield from tables.pieces(name)
+    else:
+        yield tables[name]
 
 
 def read_header(folder: Path) -> Header:

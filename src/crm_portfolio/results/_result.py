@@ -55,6 +55,8 @@ class Result(ABC):
     """Columns whose sums a comparison tells, each with the parts of one that it holds."""
     rows: ClassVar[str] = "accounts"
     """What the lines of the frame are, as a sheet is called."""
+    listing: ClassVar[str] = "heading_accounts"
+    """The code of what stands over the frame on a page."""
     further: ClassVar[tuple[str, ...]] = ()
     """The tables beside the frame that are told with it, by their names."""
 
@@ -167,7 +169,7 @@ class Result(ABC):
             _html.heading(sentence(Reason("heading_params"), lang)),
             _html.items([sentence(reason, lang) for reason in self._measured()]),
             _html.definitions(self.params),
-            _html.heading(sentence(Reason("heading_accounts"), lang)),
+            _html.heading(sentence(Reason(self.listing), lang)),
             _html.items([sentence(count, lang)]),
             _html.table(shown.column_names, shown.to_pylist()),
         ]
@@ -175,7 +177,7 @@ class Result(ABC):
 
     def __repr__(self) -> str:
         return (
-            f"<{type(self).__name__}: {self._table.num_rows} accounts, "
+            f"<{type(self).__name__}: {self._table.num_rows} {self.rows}, "
             f"as of {self.params.get('as_of')}, {len(self.warnings)} warning(s)>"
         )
 
@@ -191,6 +193,11 @@ class Result(ABC):
 
     def _further(self) -> dict[str, pa.Table]:
         return {name: getattr(self, f"_{name}") for name in self.further}
+
+    def _own_sheets(self, lang: Lang, taken: Sequence[str]) -> dict[str, _html.Lines]:
+        """Sheets of a workbook besides the usual ones, which have the titles taken."""
+        del lang, taken
+        return {}
 
     def _warned(self, lang: Lang) -> list[str]:
         if not self.warnings:
@@ -236,8 +243,8 @@ class Result(ABC):
         at = self._row_of.get(record_id)
         if at is None:
             raise SettingsError(
-                f"{self.name} knows no account with the id {record_id!r}"
-                + did_you_mean(record_id, self._row_of)
+                f"{self.name} knows no {self.key.removesuffix('_id')} "
+                f"with the id {record_id!r}" + did_you_mean(record_id, self._row_of)
             )
         row: Row = self._table.slice(at, 1).to_pylist()[0]
         return row

@@ -35,6 +35,7 @@ def workbook(result: Result, lang: Lang, *, explained: int = _EXPLAINED) -> byte
     }
     if rejected.num_rows:
         sheets["rejected"] = rejected
+    sheets |= result._own_sheets(lang, [*sheets])  # noqa: SLF001
     return _html.xlsx(sheets)
 
 

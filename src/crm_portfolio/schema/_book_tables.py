@@ -143,7 +143,13 @@ CONTRACT = Table(
         _fixed("contract_id", "id", "Names the contract.", required=True),
         _ITS_ACCOUNT,
         _fixed("starts_on", "day", "Its first day.", required=True),
-        Column("ends_on", "day", "Its last day; null: open-ended."),
+        Column(
+            "ends_on",
+            "day",
+            "Its last day; null: open-ended.",
+            when="dated_by",
+            dated_by="ends_on",
+        ),
         Column(
             "amount_per_year",
             "money",
@@ -158,6 +164,7 @@ CONTRACT = Table(
         ),
         Column("auto_renews", "boolean", "Whether it goes on unless someone ends it."),
     ),
+    begins="starts_on",
 )
 
 EFFORT = Table(
@@ -224,6 +231,7 @@ CAPACITY = Table(
             unit="currency an hour",
         ),
     ),
+    begins="from_on",
 )
 
 PRODUCT = Table(
@@ -232,9 +240,10 @@ PRODUCT = Table(
     "What we sell.",
     (
         _fixed("product_id", "id", "Names the product.", required=True),
-        Column("name", "text", "What it is called."),
-        Column("line", "code", "The family it belongs to."),
-        Column("is_core", "boolean", "Whether it is our core business."),
+        # How we sort what we sell, which is no news of any day.
+        _fixed("name", "text", "What it is called."),
+        _fixed("line", "code", "The family it belongs to."),
+        _fixed("is_core", "boolean", "Whether it is our core business."),
         Column(
             "list_price",
             "number",
@@ -268,6 +277,7 @@ PROJECT = Table(
         Column("deadline_on", "day", "The day it must be done."),
         Column("stalled_by", "code", "What holds it up."),
     ),
+    begins="started_on",
 )
 
 RATING = Table(
@@ -299,13 +309,27 @@ EVENT = Table(
     (
         _fixed("event_id", "id", "Names the event.", required=True),
         _fixed("from_on", "day", "Its first day.", required=True),
-        _fixed("to_on", "day", "Its last day; null: one day."),
+        Column(
+            "to_on",
+            "day",
+            "Its last day; null: one day.",
+            when="dated_by",
+            dated_by="to_on",
+        ),
         _fixed("label", "text", "What it was.", required=True),
-        _fixed("amount", "money", "What it cost or brought.", unit="currency"),
+        Column(
+            "amount",
+            "money",
+            "What it brought; less than zero: what it cost.",
+            unit="currency",
+            when="dated_by",
+            dated_by="to_on",
+        ),
         _fixed("kind", "code", "What sort of event."),
         _ACCOUNT,
         _fixed("owner_id", "id", "Whom of us it concerns.", refers_to="owner"),
     ),
+    begins="from_on",
 )
 
 DECISION = Table(

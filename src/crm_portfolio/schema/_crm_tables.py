@@ -22,6 +22,12 @@ __all__ = [
 _fixed = partial(Column, when="at_creation")
 # Known since the opportunity was decided.
 _at_close = partial(Column, when="dated_by", dated_by="closed_on")
+# It changes while the opportunity is open; who kept no changes knows how it ended.
+_in_play = partial(Column, when="from_changes", settled_by="closed_on")
+# It changes at any time, as when a person leaves.
+_at_any_time = partial(Column, when="from_changes")
+# Known since the opportunity it turned into was born.
+_converted = partial(Column, when="dated_by", dated_by="opportunity_id")
 
 _STATUS = ("open", "won", "lost")
 
@@ -59,7 +65,7 @@ ACCOUNT = Table(
         ),
         _fixed("created_on", "day", "When the record was made."),
         Column("is_customer", "boolean", "Whether the CRM calls it a customer."),
-        Column("is_person", "boolean", "Whether it is a private person; then unnamed."),
+        _fixed("is_person", "boolean", "Whether it is a private person; then unnamed."),
         Column(
             "last_activity_on",
             "day",
@@ -100,10 +106,10 @@ OPPORTUNITY = Table(
     (
         _fixed("opportunity_id", "id", "Names the opportunity.", required=True),
         _fixed("account_id", "id", "Whose it is.", refers_to="account"),
-        Column("name", "text", "What it is called."),
-        Column("owner_id", "id", "Who works on it.", refers_to="owner"),
-        Column("pipeline", "code", "The line of stages it runs through."),
-        Column("stage", "code", "How far it has come.", when="from_changes"),
+        _at_any_time("name", "text", "What it is called."),
+        _at_any_time("owner_id", "id", "Who works on it.", refers_to="owner"),
+        _in_play("pipeline", "code", "The line of stages it runs through."),
+        _in_play("stage", "code", "How far it has come."),
         _at_close(
             "status",
             "code",
@@ -111,21 +117,19 @@ OPPORTUNITY = Table(
             required=True,
             choices=_STATUS,
         ),
-        Column(
+        _in_play(
             "amount",
             "money",
             "Its value, rounded half-even to the minor unit; null where nobody said.",
             unit="currency",
-            when="from_changes",
         ),
-        Column(
+        _in_play(
             "original_amount",
             "number",
             "Its value as the source said it; kept where `amount` differs.",
             unit="the row's own currency",
-            when="from_changes",
         ),
-        Column("currency", "code", "ISO 4217 code of `original_amount`."),
+        _fixed("currency", "code", "ISO 4217 code of `original_amount`."),
         Column(
             "home_amount",
             "number",
@@ -136,28 +140,26 @@ OPPORTUNITY = Table(
         _at_close(
             "closed_on", "day", "When it was won or lost; null while it is open."
         ),
-        Column(
+        _in_play(
             "expected_close_on",
             "day",
             "When its owner expects the decision.",
-            when="from_changes",
         ),
-        Column(
+        _in_play(
             "probability",
             "share",
             "The odds of winning, as the CRM or its owner puts them.",
             unit="0 to 1",
             bounds=(0.0, 1.0),
-            when="from_changes",
         ),
-        Column(
+        _in_play(
             "kind",
             "code",
             "Whether it is a first sale, the same again, or more of it.",
             choices=("new", "renewal", "expansion"),
         ),
         _fixed("source", "code", "Where it came from."),
-        Column("product_id", "id", "What is mainly sold.", refers_to="product"),
+        _in_play("product_id", "id", "What is mainly sold.", refers_to="product"),
         _at_close("loss_reason", "code", "Why it was lost."),
         Column(
             "loss_reason_by",
@@ -168,7 +170,7 @@ OPPORTUNITY = Table(
             dated_by="closed_on",
         ),
         _at_close("competitor", "code", "Who won it instead."),
-        Column("next_step", "text", "What its owner means to do next."),
+        _at_any_time("next_step", "text", "What its owner means to do next."),
         Column(
             "refused_on",
             "day",
@@ -179,7 +181,7 @@ OPPORTUNITY = Table(
         _at_close(
             "is_auto_closed", "boolean", "Whether a rule closed it, not a person."
         ),
-        Column(
+        _in_play(
             "discount_share",
             "share",
             "The discount offered, as a part of the list price.",
@@ -251,17 +253,18 @@ STAGE = Table(
     ("pipeline", "stage"),
     "The stages of each pipeline, in order.",
     (
-        Column("pipeline", "code", "The pipeline it belongs to.", required=True),
-        Column("stage", "code", "Names the stage, as opportunities do.", required=True),
-        Column("position", "integer", "Its place in the order.", required=True),
-        Column(
+        # How stages are read, which is no news of any day; but the odds may be hindsight.
+        _fixed("pipeline", "code", "The pipeline it belongs to.", required=True),
+        _fixed("stage", "code", "Names the stage, as opportunities do.", required=True),
+        _fixed("position", "integer", "Its place in the order.", required=True),
+        _fixed(
             "status",
             "code",
             "What an opportunity in this stage is.",
             required=True,
             choices=_STATUS,
         ),
-        Column("is_proposal", "boolean", "Whether an offer has been made by then."),
+        _fixed("is_proposal", "boolean", "Whether an offer has been made by then."),
         Column(
             "default_probability",
             "share",
@@ -279,8 +282,12 @@ ENQUIRY = Table(
     (
         _fixed("enquiry_id", "id", "Names the enquiry.", required=True),
         _fixed("created_at", "moment", "When it arrived.", required=True),
-        Column("account_id", "id", "Whose it turned out to be.", refers_to="account"),
-        Column("opportunity_id", "id", "What it turned into.", refers_to="opportunity"),
+        _converted(
+            "account_id", "id", "Whose it turned out to be.", refers_to="account"
+        ),
+        _converted(
+            "opportunity_id", "id", "What it turned into.", refers_to="opportunity"
+        ),
         Column("owner_id", "id", "Who was to answer.", refers_to="owner"),
         Column("segment", "code", "The trade it named."),
         _fixed("source", "code", "Where it came from."),
@@ -318,8 +325,9 @@ ACTIVITY = Table(
             "code",
             "Whether it took place.",
             choices=("held", "cancelled", "open"),
+            when="at_creation",
         ),
-        Column("minutes", "number", "How long it took.", unit="minutes"),
+        _fixed("minutes", "number", "How long it took.", unit="minutes"),
         _fixed("owner_id", "id", "Who of us.", refers_to="owner"),
     ),
     born="occurred_at",
@@ -366,7 +374,7 @@ OWNER = Table(
     ("owner_id",),
     "Our own people who look after accounts.",
     (
-        Column("owner_id", "id", "Names the person in the CRM.", required=True),
+        _fixed("owner_id", "id", "Names the person in the CRM.", required=True),
         Column("name", "text", "What the person is called."),
         Column("is_active", "boolean", "Whether the person still works in the CRM."),
     ),

@@ -192,6 +192,24 @@ FAULTS: Mapping[str, FaultKind] = {
             "Closed, settled or paid after the as-of date, so open on it.",
         ),
         FaultKind(
+            "not_known_then",
+            "kept",
+            "nobody kept what it said on that day; set to null",
+            "`portfolio.at(day)`: what the column said on an earlier day is not known.",
+        ),
+        FaultKind(
+            "not_dated",
+            "kept",
+            "supply the column, and rows that came later go",
+            "`portfolio.at(day)`: rows of which nobody says since when they are there.",
+        ),
+        FaultKind(
+            "unreadable_change",
+            "kept",
+            "write it as the column it changed; set to null",
+            "`portfolio.at(day)`: a past value in `opportunity_change` that cannot be read.",
+        ),
+        FaultKind(
             "after_as_of",
             "left_out",
             "it did not exist on the as-of date",

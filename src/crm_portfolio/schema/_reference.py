@@ -22,12 +22,69 @@ the calendar's time zone), `_at` (a moment in UTC), `_share` (0 to 1), or begin 
 
 **must**: the column is required. **known** says since when the value was known: *at
 creation*, with the row; *with* another column, since the day it names; *from changes*,
-rebuilt from `opportunity_change`; *now only*, nobody can say what it was before.
+rebuilt from `opportunity_change`; *now only*, nobody can say what it was before. What
+[follows from it](#what-was-known-then) for an earlier day stands at the end.
 A *volatile* column may change in a CRM without a new modified stamp; a *derived* one is
 filled by the library, whatever a source says.
 
 Columns come typed, or as canonical text: days as `2026-06-30`, moments as
 `2026-06-30T14:05:00Z` (without a zone: UTC), numbers with a point, `true` and `false`.
+"""
+
+_THEN = """\
+## What was known then
+
+`portfolio.at(day)` is the portfolio as it was known at the end of an earlier day, in the
+calendar's time zone. Nothing that came later leaves a trace in it, so an analysis of it
+says what it would have said then.
+
+```python
+from datetime import date
+from crm_portfolio import samples
+
+firm = samples.firm(backend="pyarrow")
+then = firm.at(date(2025, 11, 30))
+assert then.row_counts["opportunity"] == 6  # the other six were entered later
+assert then.arrow("opportunity")["status"].to_pylist().count("open") == 3
+assert firm.arrow("opportunity")["status"].to_pylist().count("open") == 3
+```
+
+- **Rows** that were born later are left out. A contract, an event, a project and a span of
+  capacity may lie ahead, and nobody knows since when they are planned: they are shown from
+  the day they begin. Rows without a day stay; where the whole column lacks, the fault
+  `not_dated` says so. Stages, products and owners have no day.
+- **What was closed by then although its record was entered later** is shown: records that
+  were moved from another CRM are all born on the day of the move. It counts as known since
+  it was closed, and says what it was first entered with.
+- **Later closings and payments** are undone: the opportunity is open, its loss has no
+  reason, the ticket is unsettled, the invoice unpaid. A part payment has no day in this
+  model, so an unpaid invoice is open with its whole `amount`. The end of a contract is
+  known since it came: until then the contract is open-ended, for an end ahead may have been
+  agreed or may have been brought forward since.
+- **An opportunity** says what its last change up to the day made of it; where there was
+  none yet, what the first later one replaced. What nobody changed stands as it is, if by
+  that day the source kept the changes of that column at all, that is of any opportunity.
+  If it did not, nobody can tell "never changed" from "not kept", and the value is null;
+  but an opportunity that was closed by then keeps what the table above calls known *with*
+  `closed_on`: it ended with that. Amounts are converted anew, at the rates known then.
+  What changed within a minute of `created_at` was entered with the record.
+- **An opportunity that was closed and opened again**, whatever became of it since, was
+  closed in between, if the changes of `stage` are kept and the `stage` table says what
+  each stage means (and all pipelines agree on it). Its `closed_on` is then the day of
+  the change that closed it. What was said of its end and overwritten since
+  (`loss_reason`, `competitor`, the amount) is null unless the changes of that column
+  are kept. Where no stage tells, it counts as open until it was last closed. By its
+  stages, one whose day of closing was set back is open until its stage said otherwise.
+- **Closed without a day**: shown as closed; why it was lost is null, for nobody knows
+  since when it was known.
+- **An enquiry** had turned into its opportunity since that one was born.
+- **Now only** becomes null: names, owners, groups, segments, counts, and the fields of ours.
+  So every account is its own group. The fault `not_known_then` names each such column.
+
+The faults are those of the tables as they were then; what was left out when the portfolio
+was made stays left out. `portfolio.at(portfolio.as_of)` is the portfolio itself: what is
+known now, with all that is known *now only*. A later day is refused. Looking back from an
+earlier day gives the same: `p.at(b).at(a)` is `p.at(a)`.
 """
 
 _TYPES = {
@@ -46,8 +103,8 @@ _TYPES = {
 
 def markdown(tables: Mapping[TableName, Table]) -> str:
     """The reference page: tables, managed fields, faults."""
-    parts = [_HEAD, *(_table(table) for table in tables.values()), _fields(), _faults()]
-    return "\n".join(parts)
+    shown = (_table(table) for table in tables.values())
+    return "\n".join([_HEAD, *shown, _fields(), _THEN, _faults()])
 
 
 def _table(table: Table) -> str:
@@ -77,6 +134,8 @@ def _known(column: Column) -> str:
         return "derived"
     if column.when == "dated_by":
         return f"with `{column.dated_by}`"
+    if column.settled_by:
+        return f"from changes, or with `{column.settled_by}`"
     known = column.when.replace("_", " ")
     return known + (", volatile" if column.is_volatile else "")
 

@@ -79,6 +79,9 @@ class Column:
         unit: "currency" means the portfolio's; such a column follows the row's rate.
         when: Since when its value was known: since the row was born, since the date in
             ``dated_by``, rebuilt from ``opportunity_change``, or only as of today.
+        dated_by: The column that says since when; an id: since what it names was born.
+        settled_by: The column since whose day a value that is rebuilt from changes
+            stands, should nobody have kept the changes.
         choices: The only values allowed; empty means any.
         bounds: The smallest and the largest value allowed.
         is_volatile: It may change in a CRM without a new modified stamp.
@@ -92,6 +95,7 @@ class Column:
     unit: str = attrs.field(default="", kw_only=True)
     when: When = attrs.field(default="now_only", kw_only=True)
     dated_by: str | None = attrs.field(default=None, kw_only=True)
+    settled_by: str | None = attrs.field(default=None, kw_only=True)
     choices: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     bounds: tuple[float, float] | None = attrs.field(default=None, kw_only=True)
     refers_to: TableName | None = attrs.field(default=None, kw_only=True)
@@ -110,6 +114,8 @@ class Table:
     Attributes:
         key: The columns that name a row; empty where rows have no name.
         born: The column whose day says since when the row exists; None: not known.
+        begins: The column of a first day that may lie ahead, where nobody knows when the
+            row was born: on that day at the latest it was known.
         closes: The column that closes a row; a later date than the as-of reopens it.
         rate_day: The column whose day picks the exchange rate; null: the as-of day.
     """
@@ -119,6 +125,7 @@ class Table:
     meaning: str
     columns: tuple[Column, ...] = attrs.field(repr=False)
     born: str | None = attrs.field(default=None, kw_only=True)
+    begins: str | None = attrs.field(default=None, kw_only=True)
     closes: str | None = attrs.field(default=None, kw_only=True)
     rate_day: str | None = attrs.field(default=None, kw_only=True)
 

@@ -29,37 +29,36 @@ from crm_portfolio.analysis import (
     AllocationSettings,
     Bands,
     ConcentrationSettings,
+    FocusSettings,
     FreedCapacitySettings,
+    LifetimeValueSettings,
     LossScenarioSettings,
+    LostOpportunitiesSettings,
     NaturalBreaks,
+    PipelineSettings,
+    ProfitabilitySettings,
     Quantiles,
+    ReceivablesSettings,
     RevenueAtRiskSettings,
+    ReviewSettings,
     RiskSettings,
     Slices,
     SuccessionSettings,
     TiersSettings,
+    WinBackSettings,
 )
 from crm_portfolio.connectors.files import FilesSettings
 from crm_portfolio.connectors.hubspot import HubSpotSettings
 from crm_portfolio.connectors.salesforce import SalesforceSettings
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.portfolio import Calendar, Period
+from crm_portfolio.settings._lists import texts_for_lists
 from crm_portfolio.settings._orgs import SyncSettings, of_org, orgs_of
+from crm_portfolio.settings._secrets import place, secrets_in
 from crm_portfolio.writeback import Limits, Policy
 
 __all__ = ["Settings"]
 
-_SECRETS: Final[Mapping[str, str]] = {
-    "access_token": "SALESFORCE_ACCESS_TOKEN or HUBSPOT_ACCESS_TOKEN",
-    "client_secret": "SALESFORCE_CLIENT_SECRET or HUBSPOT_CLIENT_SECRET",
-    "refresh_token": "HUBSPOT_REFRESH_TOKEN",
-    "password": "SALESFORCE_PASSWORD",
-    "security_token": "SALESFORCE_SECURITY_TOKEN",
-    "private_key": "SALESFORCE_PRIVATE_KEY or SALESFORCE_PRIVATE_KEY_FILE",
-}
-_LOOKS_SECRET = re.compile(
-    r"(^|_)(api_?key|passw(or)?d|private_?key|secret|token)$", re.I
-)
 _METHODS: Final[Mapping[str, type[Any]]] = {
     "abc": Abc,
     "bands": Bands,
@@ -70,8 +69,9 @@ _METHODS: Final[Mapping[str, type[Any]]] = {
 _CONNECTORS: Final = ("salesforce", "hubspot", "files")
 _TABLES: Final = (
     *("concentration", "tiers", "allocation", "succession", "loss_scenario"),
-    *("freed_capacity", "revenue_at_risk", "risk"),
-    *("limits", "policy", "pull", "sync"),
+    *("freed_capacity", "revenue_at_risk", "risk", "focus", "review"),
+    *("pipeline", "lost_opportunities", "win_back", "limits", "policy", "pull", "sync"),
+    *("lifetime_value", "profitability", "receivables"),
     *_CONNECTORS,
 )
 _KINDS: Final[Mapping[type[Any], str]] = {
@@ -84,7 +84,9 @@ _KINDS: Final[Mapping[type[Any], str]] = {
 }
 _WITH_PERIOD: Final = (
     *("concentration", "tiers", "allocation", "succession"),
-    *("loss_scenario", "freed_capacity", "revenue_at_risk", "risk"),
+    *("loss_scenario", "freed_capacity", "revenue_at_risk", "risk", "focus", "review"),
+    *("lost_opportunities", "win_back", "lifetime_value", "receivables"),
+    "profitability",
 )
 ConnectorSettings: TypeAlias = SalesforceSettings | HubSpotSettings | FilesSettings
 _CALENDAR: Final = tuple(field.name for field in attrs.fields(Calendar))
@@ -114,7 +116,17 @@ class Settings:
     loss_scenario: LossScenarioSettings = attrs.field(factory=LossScenarioSettings)
     freed_capacity: FreedCapacitySettings = attrs.field(factory=FreedCapacitySettings)
     revenue_at_risk: RevenueAtRiskSettings = attrs.field(factory=RevenueAtRiskSettings)
+    profitability: ProfitabilitySettings = attrs.field(factory=ProfitabilitySettings)
+    receivables: ReceivablesSettings = attrs.field(factory=ReceivablesSettings)
     risk: RiskSettings = attrs.field(factory=RiskSettings)
+    lifetime_value: LifetimeValueSettings = attrs.field(factory=LifetimeValueSettings)
+    lost_opportunities: LostOpportunitiesSettings = attrs.field(
+        factory=LostOpportunitiesSettings
+    )
+    win_back: WinBackSettings = attrs.field(factory=WinBackSettings)
+    focus: FocusSettings = attrs.field(factory=FocusSettings)
+    review: ReviewSettings = attrs.field(factory=ReviewSettings)
+    pipeline: PipelineSettings = attrs.field(factory=PipelineSettings)
     limits: Limits = attrs.field(factory=Limits)
     policy: Policy = attrs.field(factory=Policy)
     pull: PullSettings = attrs.field(factory=PullSettings)
@@ -137,14 +149,17 @@ class Settings:
         """
         file = Path(path)
         written = _read(file)
-        problems = [*_secrets(written, ())]
+        problems = [*secrets_in(written)]
         try:
             if not problems:
                 chosen = of_org(written, org, file.name)
+                texts = [*texts_for_lists(chosen, cls)]
                 settings = _converter.structure(_by_layer(chosen), cls)
                 sync = settings.sync.beside(file)
                 # The analyses hold the period now.
-                return attrs.evolve(settings, period=None, sync=sync)
+                if not texts:
+                    return attrs.evolve(settings, period=None, sync=sync)
+                problems = texts
         except BaseValidationError as error:
             problems = [*dict.fromkeys(_told(error, ()))]
         lines = "\n".join(f"  {problem}" for problem in problems)
@@ -200,25 +215,6 @@ def _is_period(value: object) -> bool:
     return True
 
 
-def _secrets(written: Mapping[str, Any], at: tuple[str, ...]) -> Iterator[str]:
-    """Keys that look like secrets, with the place where each belongs."""
-    for key, value in written.items():
-        if isinstance(value, Mapping):
-            yield from _secrets(value, (*at, key))
-        elif _LOOKS_SECRET.search(key):
-            variable = _SECRETS.get(key.lower())
-            where = f" as {variable}" if variable else ""
-            yield (
-                f"{_place(at, key)} may be a secret, and no secret stands in this file: "
-                f"put it into the environment{where}; if it was shared, renew it."
-            )
-
-
-def _place(at: tuple[str, ...], key: str = "") -> str:
-    table = f"[{'.'.join(at)}]" if at else ""
-    return f"{table} {key}".strip()
-
-
 def _told(error: BaseValidationError, at: tuple[str, ...]) -> Iterator[str]:
     """Every mistake below an error of cattrs, as a sentence that says where it stands."""
     for inner in error.exceptions:
@@ -227,11 +223,11 @@ def _told(error: BaseValidationError, at: tuple[str, ...]) -> Iterator[str]:
             yield from _told(inner, here)
         elif isinstance(inner, ForbiddenExtraKeysError):
             for key in sorted(inner.extra_fields):
-                yield f"{_place(here, key)} is no setting{_hint(key, inner.cl)}"
+                yield f"{place(here, key)} is no setting{_hint(key, inner.cl)}"
         elif isinstance(inner, SettingsError):  # a class's own words
             yield str(inner)
         else:
-            yield f"{_place(here[:-1], *here[-1:])}: {_in_words(inner)}"
+            yield f"{place(here[:-1], *here[-1:])}: {_in_words(inner)}"
 
 
 def _in_words(error: Exception) -> str:

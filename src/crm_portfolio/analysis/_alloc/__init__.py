@@ -9,9 +9,11 @@ from crm_portfolio.analysis._alloc._shares import Shares
 from crm_portfolio.analysis._alloc._tables import account_table, tier_table
 from crm_portfolio.analysis._alloc._total import Total
 from crm_portfolio.analysis._alloc._use import Use
+from crm_portfolio.analysis._alloc._value import ByValue
 
 __all__ = [
     "AllocationSettings",
+    "ByValue",
     "Growth",
     "ServiceLevel",
     "Shares",

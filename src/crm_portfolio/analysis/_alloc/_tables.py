@@ -22,12 +22,15 @@ from crm_portfolio.analysis._alloc._settings import (
 )
 from crm_portfolio.analysis._alloc._shares import NO_TIER, UNKNOWN, Shares
 from crm_portfolio.analysis._alloc._use import Use
+from crm_portfolio.analysis._alloc._value import ByValue
 from crm_portfolio.results import significant
 
 __all__ = ["account_table", "tier_table"]
 
 
-def account_table(use: Use, shares: Shares, settings: AllocationSettings) -> pa.Table:
+def account_table(
+    use: Use, shares: Shares, by_value: ByValue, settings: AllocationSettings
+) -> pa.Table:
     """By group, the largest first; then those of no tier, then the unknown."""
     facts, of = use.facts, use.facts.by_account
     minutes = np.where(shares.minutes == UNKNOWN, np.nan, shares.minutes)
@@ -56,6 +59,10 @@ def account_table(use: Use, shares: Shares, settings: AllocationSettings) -> pa.
         "revenue_share_of_noted": _known(noted),
         "intensity": _known(_over(taken, noted)),
         "revenue_per_hour": _known(_over(revenue, spent)),
+        "expected_per_hour": _known(_over(by_value.expected / 10**facts.digits, spent)),
+        "hours_by_value": _known(
+            np.where(by_value.minutes == UNKNOWN, np.nan, by_value.minutes) / 60
+        ),
         "is_tail": pa.array(use.is_tail(settings.tail_share)),
         "line_count": pa.array(of.lines),
         "known_line_count": pa.array(of.known_lines),
@@ -83,9 +90,14 @@ def _known(values: Floats) -> pa.Array:
     return pa.array(twelve_digits(values), mask=np.isnan(values))
 
 
-def tier_table(use: Use, shares: Shares, settings: AllocationSettings) -> pa.Table:
+def tier_table(
+    use: Use, shares: Shares, by_value: ByValue, settings: AllocationSettings
+) -> pa.Table:
     """One row per group, then ``none``; with the service that goes with it."""
     rows = [_tier_row(use, shares, settings, at) for at in range(len(shares.labels))]
+    for at, row in enumerate(rows):
+        minutes = by_value.of_tier(shares.group == at)
+        row["hours_by_value"] = None if minutes is None else significant(minutes / 60)
     without = _members(shares, NO_TIER)
     if without.any():
         row = _told(use, without) | {"tier": NO_TIER, "minutes": 0, "hours": 0.0}
@@ -172,6 +184,7 @@ _BY_TIER = pa.schema(
         **dict.fromkeys(("hours_spent", "hours_spent_share", "spent_share"), _FLOAT),
         **dict.fromkeys(("revenue_share_of_noted", "intensity"), _FLOAT),
         "revenue_per_hour": _FLOAT,
+        "hours_by_value": _FLOAT,
         "noted_revenue_share": _FLOAT,
         **dict.fromkeys(("owner_role", "channel"), _TEXT),
         **dict.fromkeys(("contact_days", "response_hours"), _COUNT),

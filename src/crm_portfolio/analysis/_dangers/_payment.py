@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from crm_portfolio._methods._risk import from_threshold, mean_days
+from crm_portfolio._methods._lateness import mean_days
+from crm_portfolio._methods._risk import from_threshold
 from crm_portfolio.analysis._dangers._danger import (
     Danger,
     by_place,
@@ -36,8 +38,12 @@ def payment_of(
             as_of=portfolio.as_of,
             digits=facts.digits,
         )
-        names = (*sums, *days)
-        placed = dict(zip(names, by_place(facts, found, names), strict=True))
+        contested = found["is_disputed"]
+        fair = found.filter(pc.invert(contested)).rename_columns(_AS_ACCOUNT)
+        apart = found.filter(contested).rename_columns(_AS_ACCOUNT)
+        names = tuple(name for name in (*sums, *days) if name != "disputed")
+        placed = dict(zip(names, by_place(facts, fair, names), strict=True))
+        (placed["disputed"],) = by_place(facts, apart, ("invoices",))
         sums, days = ({name: placed[name] for name in each} for each in (sums, days))
     weight = sums["weight"]
     is_known = weight > 0
@@ -77,3 +83,4 @@ def payment_of(
 
 _SUMS = ("invoices", "disputed", "weight", "signed", "floored", "late")
 _DAYS = ("paid_late_on", "unpaid_since_on")
+_AS_ACCOUNT = {"payer_id": "account_id"}

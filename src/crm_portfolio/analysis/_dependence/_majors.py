@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,8 @@ from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Json, significant
 
 __all__ = ["majors_of"]
+
+_Amounts: TypeAlias = Sequence[int | None]
 
 _QUARTERS = 8
 _A_YEAR = 4
@@ -64,10 +67,13 @@ def _major(
     }
 
 
-def _trend(own: Sequence[int], totals: Sequence[int]) -> dict[str, Json]:
-    """Its share by quarter, in the last four of them, and in the four before."""
+def _trend(own: _Amounts, totals: _Amounts) -> dict[str, Json]:
+    """Its share by quarter, in the last four of them, and in the four before.
+
+    Unknown where an amount is: of its own, or of others, which are the rest of the whole.
+    """
     before, last = (
-        _share(sum(own[part]), sum(totals[part]))
+        _share(_sum(own[part]), _sum(totals[part]))
         for part in (slice(0, _A_YEAR), slice(_A_YEAR, _QUARTERS))
     )
     change = None if before is None or last is None else last - before
@@ -81,5 +87,12 @@ def _trend(own: Sequence[int], totals: Sequence[int]) -> dict[str, Json]:
     }
 
 
-def _share(minor: int, total: int) -> float | None:
-    return significant(minor / total) if total > 0 else None
+def _sum(quarters: _Amounts) -> int | None:
+    known = [minor for minor in quarters if minor is not None]
+    return sum(known) if len(known) == len(quarters) else None
+
+
+def _share(minor: int | None, total: int | None) -> float | None:
+    if minor is None or total is None or total <= 0:
+        return None
+    return significant(minor / total)

@@ -7,14 +7,33 @@ money is in integer minor units, so that every engine and row order gives the sa
 
 from __future__ import annotations
 
+from crm_portfolio.analysis._facts._above import from_above, opted_out
+from crm_portfolio.analysis._facts._as_known import AsKnown, as_known
 from crm_portfolio.analysis._facts._attached import (
     Attached,
     Sales,
     Worked,
     attached,
+    line_costs,
+    midnight,
     sales,
     worked,
 )
+from crm_portfolio.analysis._facts._attempts import (
+    after_losses,
+    changes_of,
+    contacts,
+    newest,
+    nights_after,
+    opportunities_at,
+    outbound_between,
+    outbound_since,
+    reopened,
+    seconds_after_losses,
+    seconds_in,
+    spans_of_losses,
+)
+from crm_portfolio.analysis._facts._by_stage import touches_by_stage
 from crm_portfolio.analysis._facts._candidates import (
     RoleTime,
     SaleTime,
@@ -23,20 +42,106 @@ from crm_portfolio.analysis._facts._candidates import (
     role_time,
     sale_time,
 )
+from crm_portfolio.analysis._facts._clock import Clock, seconds
+from crm_portfolio.analysis._facts._concessions import (
+    DATED,
+    conceded,
+    grossed,
+    perhaps_twice,
+    repeated,
+)
+from crm_portfolio.analysis._facts._costs import (
+    capacity_in,
+    counted_activities,
+    first_wins,
+    listed_lines,
+    offers,
+    prices_paid,
+    seconds_of_kinds,
+    spent,
+)
 from crm_portfolio.analysis._facts._dangers import (
     bought_again,
     contracts,
     open_renewals,
-    payments,
     ratings,
     won_renewals,
 )
-from crm_portfolio.analysis._facts._echo import echo, made_by, of_same
-from crm_portfolio.analysis._facts._lines import Measure, placed, revenue_lines
+from crm_portfolio.analysis._facts._echo import echo, echoed, made_by, of_same
+from crm_portfolio.analysis._facts._enquired import answers_kept, enquired
+from crm_portfolio.analysis._facts._episodes import (
+    attributed,
+    last_opened,
+    lost_before,
+)
+from crm_portfolio.analysis._facts._exceptional import (
+    events_within,
+    exceptional_costs,
+    last_events,
+    running_costs,
+)
+from crm_portfolio.analysis._facts._fits import fits
+from crm_portfolio.analysis._facts._focus import (
+    NOWHERE,
+    bought_lines,
+    first_noted,
+    hours_spent,
+    kinds_noted,
+    open_by_owner,
+    project_hours,
+    sold_products,
+    young_revenue,
+)
+from crm_portfolio.analysis._facts._grid import Grid
+from crm_portfolio.analysis._facts._invoices import (
+    billed,
+    dated,
+    due_by_month,
+    first_days,
+    late_spans,
+    owed,
+    payments,
+    undated,
+)
+from crm_portfolio.analysis._facts._lines import (
+    Measure,
+    collected,
+    completed,
+    day_number,
+    one_of,
+    placed,
+    revenue_lines,
+)
 from crm_portfolio.analysis._facts._months import (
     MonthlyRevenue,
     monthly_revenue,
     quarterly_revenue,
+)
+from crm_portfolio.analysis._facts._paid import booked_until, paid_until
+from crm_portfolio.analysis._facts._places import at_share
+from crm_portfolio.analysis._facts._pursuits import (
+    Contacts,
+    closed,
+    contacted,
+    contacts_of,
+    ended,
+    gaps,
+    pursued,
+    pursuits,
+    reached,
+    recorded,
+    unknown,
+    whole,
+)
+from crm_portfolio.analysis._facts._rateless import counted, rateless
+from crm_portfolio.analysis._facts._repeat import contract_terms, repeat_purchases
+from crm_portfolio.analysis._facts._responses import (
+    answers,
+    became_opportunities,
+    lost_reasons,
+    open_pursuits,
+    tallied,
+    with_segment,
 )
 from crm_portfolio.analysis._facts._revenue import (
     RevenueFacts,
@@ -52,6 +157,14 @@ from crm_portfolio.analysis._facts._signals import (
     products,
     purchases,
 )
+from crm_portfolio.analysis._facts._timeline import firm_events, revenue_by_month
+from crm_portfolio.analysis._facts._two_periods import (
+    CONCESSIONS,
+    PARTS,
+    Span,
+    products_of_two,
+    two_periods,
+)
 from crm_portfolio.analysis._facts._workload import (
     begins_before,
     hours_in,
@@ -59,7 +172,15 @@ from crm_portfolio.analysis._facts._workload import (
 )
 
 __all__ = [
+    "CONCESSIONS",
+    "DATED",
+    "NOWHERE",
+    "PARTS",
+    "AsKnown",
     "Attached",
+    "Clock",
+    "Contacts",
+    "Grid",
     "Measure",
     "MonthlyRevenue",
     "Purchases",
@@ -67,36 +188,126 @@ __all__ = [
     "RoleTime",
     "SaleTime",
     "Sales",
+    "Span",
     "Twice",
     "Worked",
+    "after_losses",
+    "answers",
+    "answers_kept",
+    "as_known",
+    "at_share",
     "attached",
+    "attributed",
+    "became_opportunities",
     "begins_before",
+    "billed",
+    "booked_until",
     "bought_again",
+    "bought_lines",
+    "capacity_in",
+    "changes_of",
+    "closed",
+    "collected",
+    "completed",
+    "conceded",
+    "contacted",
+    "contacts",
+    "contacts_of",
+    "contract_terms",
     "contracts",
+    "counted",
+    "counted_activities",
+    "dated",
+    "day_number",
+    "due_by_month",
     "echo",
+    "echoed",
+    "ended",
+    "enquired",
+    "events_within",
+    "exceptional_costs",
+    "firm_events",
+    "first_days",
+    "first_noted",
+    "first_wins",
+    "fits",
+    "from_above",
+    "gaps",
+    "grossed",
     "hours_in",
+    "hours_spent",
     "inbound",
+    "kinds_noted",
+    "last_events",
+    "last_opened",
+    "late_spans",
+    "line_costs",
+    "listed_lines",
+    "lost_before",
+    "lost_reasons",
     "made_by",
+    "midnight",
     "monthly_revenue",
+    "newest",
+    "nights_after",
     "of_same",
+    "offers",
+    "one_of",
     "open_business",
+    "open_by_owner",
+    "open_pursuits",
     "open_renewals",
+    "opportunities_at",
+    "opted_out",
+    "outbound_between",
+    "outbound_since",
+    "owed",
+    "paid_until",
     "parent_loops",
     "parked_projects",
     "partly_unknown",
     "payments",
+    "perhaps_twice",
     "placed",
     "previous",
+    "prices_paid",
     "products",
+    "products_of_two",
+    "project_hours",
     "purchases",
+    "pursued",
+    "pursuits",
     "quarterly_revenue",
     "quarterly_workload",
+    "rateless",
     "ratings",
+    "reached",
+    "recorded",
+    "reopened",
+    "repeat_purchases",
+    "repeated",
+    "revenue_by_month",
     "revenue_facts",
     "revenue_lines",
     "role_time",
+    "running_costs",
     "sale_time",
     "sales",
+    "seconds",
+    "seconds_after_losses",
+    "seconds_in",
+    "seconds_of_kinds",
+    "sold_products",
+    "spans_of_losses",
+    "spent",
+    "tallied",
+    "touches_by_stage",
+    "two_periods",
+    "undated",
+    "unknown",
+    "whole",
+    "with_segment",
     "won_renewals",
     "worked",
+    "young_revenue",
 ]

@@ -279,13 +279,13 @@ def moment_in(span: Period, column: str, zone: str) -> Any:
     """Whether a moment lies in the span, whose days begin where the clocks stand."""
     assert span.start is not None
     assert span.end is not None
-    is_before = nw.col(column) < _midnight(span.end, zone)
+    is_before = nw.col(column) < midnight(span.end, zone)
     if span.start == date.min:
         return is_before
-    return (nw.col(column) >= _midnight(span.start, zone)) & is_before
+    return (nw.col(column) >= midnight(span.start, zone)) & is_before
 
 
-def _midnight(day: date, zone: str) -> datetime:
+def midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 

@@ -9,14 +9,13 @@ from typing import Any, Final
 import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, nw, same_kind
-from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.analysis._facts._lines import collected, completed, day_number
 from crm_portfolio.analysis._facts._signals import days_bought
 
 __all__ = [
     "bought_again",
     "contracts",
     "open_renewals",
-    "payments",
     "ratings",
     "won_renewals",
 ]
@@ -45,99 +44,6 @@ def bought_again(lines: Any, since: pa.Table, *, until: date) -> pa.Table:
         .group_by("account_id")
         .agg(nw.col("days").sum())
     )
-
-
-def payments(frame: NativeFrame, *, start: date, as_of: date, digits: int) -> pa.Table:
-    """By payer: how late, by weight, its invoices due since ``start`` were or are.
-
-    An unpaid one counts whatever its age, with what is still open, and not before it is
-    due. Credit notes reduce the invoice they name. Cancelled invoices are left out;
-    contested ones are counted apart: the fault may be ours.
-    """
-    due = _invoices(frame, as_of, digits).filter(
-        (nw.col("weight") > 0)
-        & (nw.col("is_paid") | (nw.col("due_on") < as_of))
-        & (~nw.col("is_paid") | (nw.col("due_on") >= start))
-    )
-    is_late = nw.col("days") > 0
-    counted = due.with_columns(
-        late_days=nw.when(is_late).then(nw.col("days")).otherwise(0)
-    ).with_columns(
-        invoices=nw.when(nw.col("is_disputed")).then(0).otherwise(1),
-        disputed=nw.when(nw.col("is_disputed")).then(1).otherwise(0),
-        weight=_fair(nw.col("weight")),
-        signed=_fair(nw.col("weight") * nw.col("days")),
-        floored=_fair(nw.col("weight") * nw.col("late_days")),
-        late=_fair(nw.when(is_late).then(nw.col("weight")).otherwise(0)),
-        worst_days=_fair(nw.col("late_days")),
-        paid_late_on=_day(
-            ~nw.col("is_disputed") & is_late & nw.col("is_paid"), "paid_on"
-        ),
-        unpaid_since_on=_day(~nw.col("is_disputed") & ~nw.col("is_paid"), "due_on"),
-    )
-    sums = ("invoices", "disputed", "weight", "signed", "floored", "late")
-    return collected(
-        counted.group_by("account_id").agg(
-            *(nw.col(name).sum() for name in sums),
-            nw.col("worst_days").max(),
-            nw.col("paid_late_on").max(),
-            nw.col("unpaid_since_on").min(),
-        )
-    )
-
-
-def _invoices(frame: NativeFrame, as_of: date, digits: int) -> Any:
-    """Invoices with a due day, what weighs of each, and how many days late it is."""
-    kinds = {"payer_id": _TEXT, "due_on": _DAY, "paid_on": _DAY, "open_amount": _NUMBER}
-    kinds |= {"origin_invoice_id": _TEXT, "is_disputed": _FLAG, "is_cancelled": _FLAG}
-    bills = nw.from_native(completed(frame, kinds)).filter(
-        ~nw.col("is_cancelled").fill_null(value=False)
-    )
-    minor = _minor("amount", digits)
-    returned = (
-        bills.filter((minor < 0) & ~nw.col("origin_invoice_id").is_null())
-        .select(invoice_id=nw.col("origin_invoice_id"), credit=minor)
-        .group_by("invoice_id")
-        .agg(nw.col("credit").sum())
-    )
-    is_paid = ~nw.col("paid_on").is_null()
-    until = nw.when(is_paid).then(nw.col("paid_on")).otherwise(nw.lit(as_of))
-    still = _minor("open_amount", digits)
-    return (
-        bills.filter((minor > 0) & ~nw.col("due_on").is_null())
-        .join(returned, on="invoice_id", how="left")
-        .with_columns(
-            account_id=nw.coalesce(nw.col("payer_id"), nw.col("account_id")),
-            net=minor + nw.col("credit").fill_null(0),
-            is_paid=is_paid,
-            is_disputed=nw.col("is_disputed").fill_null(value=False),
-            days=_number(until) - _number(nw.col("due_on")),
-        )
-        .with_columns(
-            weight=nw.when(
-                nw.col("is_paid") | still.is_null() | (still > nw.col("net"))
-            )
-            .then(nw.col("net"))
-            .otherwise(still)
-        )
-    )
-
-
-def _fair(value: Any) -> Any:
-    return nw.when(nw.col("is_disputed")).then(0).otherwise(value)
-
-
-def _day(condition: Any, column: str) -> Any:
-    return nw.when(condition).then(nw.col(column))
-
-
-def _number(day: Any) -> Any:
-    """Days since 1970."""
-    return day.cast(nw.Int32).cast(nw.Int64)
-
-
-def _minor(column: str, digits: int) -> Any:
-    return (nw.col(column) * float(10**digits)).round(0).cast(nw.Int64)
 
 
 def contracts(
@@ -199,7 +105,7 @@ def _next_ends(ending: Any, known: Any, early_days: float) -> Any:
     other_starts, other_ends = nw.col("other_starts_on"), nw.col("other_ends_on")
     is_early = (
         (other_starts > starts)
-        & (_number(other_starts) >= _number(ends) - early_days)
+        & (day_number(other_starts) >= day_number(ends) - early_days)
         & (other_ends.is_null() | (other_ends > ends).fill_null(value=False))
     )
     overlaps = nw.col("overlaps") > 0

@@ -10,10 +10,10 @@ import attrs
 
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.errors import SettingsError
-from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, Result
 
-__all__ = ["echo", "made_by", "of_same"]
+__all__ = ["echo", "echoed", "made_by", "of_same"]
 
 
 def echo(
@@ -24,15 +24,28 @@ def echo(
     population: str = "all",
 ) -> dict[str, Json]:
     """All it takes to compute the same again; ``population`` says who is counted."""
-    period = facts.period
+    return echoed(
+        portfolio, facts.period, settings, measure=facts.measure, population=population
+    )
+
+
+def echoed(
+    portfolio: Portfolio,
+    period: Period,
+    settings: attrs.AttrsInstance,
+    *,
+    measure: str,
+    population: str,
+) -> dict[str, Json]:
+    """`echo` of an analysis that looks at no revenue."""
     assert period.start is not None
     assert period.end is not None
     return {
         "portfolio": portfolio.id,
         "as_of": portfolio.as_of.isoformat(),
         "org": portfolio.org,
-        "currency": facts.currency,
-        "measure": facts.measure,
+        "currency": portfolio.currency,
+        "measure": measure,
         "population": population,
         "period": {
             "name": period.name,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, nw, same_kind, to_arrow
+from crm_portfolio._frames import Backend, NativeFrame, nw, to_arrow, with_nulls
 from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.schema import TableName
@@ -19,6 +20,8 @@ __all__ = [
     "as_lines",
     "collected",
     "completed",
+    "day_number",
+    "one_of",
     "placed",
     "revenue_lines",
 ]
@@ -29,6 +32,8 @@ TABLE_OF: Mapping[Measure, TableName] = {
     "net_revenue": "revenue_line",
     "booked": "opportunity",
 }
+
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - beside days, which have no zone
 
 
 def revenue_lines(portfolio: Portfolio, measure: Measure, needed_by: str) -> Any:
@@ -62,15 +67,29 @@ def completed(frame: NativeFrame, kinds: Mapping[str, pa.DataType]) -> NativeFra
     names = set(nw.from_native(frame).collect_schema().names())
     if names.issuperset(kinds):
         return frame
-    table = to_arrow(frame)
-    for name, kind in kinds.items():
-        if name not in names:
-            table = table.append_column(name, pa.nulls(table.num_rows, kind))
-    return same_kind(table, frame)
+    lacking = {name: kind for name, kind in kinds.items() if name not in names}
+    return with_nulls(frame, lacking)
 
 
 def collected(frame: Any) -> pa.Table:
     return to_arrow(nw.to_native(frame))
+
+
+def day_number(day: Any, backend: Backend | None = None) -> Any:
+    """Days since 1970; not every engine takes a day for a number.
+
+    Args:
+        backend: Where it is known to be DuckDB, its own way is many times as fast.
+    """
+    if backend == "duckdb":
+        return day.dt.total_microseconds() // 86_400_000_000
+    since = (day.cast(nw.Datetime("us")) - nw.lit(_EPOCH)).dt.total_seconds()
+    return (since // 86_400).cast(nw.Int64)
+
+
+def one_of(texts: Any, meant: Collection[str]) -> Any:
+    """Whether each is one of these; not every engine takes an empty list of them."""
+    return texts.is_in(list(meant)) if meant else texts.is_null() & ~texts.is_null()
 
 
 def placed(column: pa.ChunkedArray, at: pa.Array) -> Any:

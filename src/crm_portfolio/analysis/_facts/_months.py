@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -28,34 +28,56 @@ def quarterly_revenue(
     group_of: Mapping[str, str],
     *,
     quarters: int,
-) -> tuple[dict[str, list[int]], list[int]]:
+) -> tuple[dict[str, list[int | None]], list[int | None]]:
     """Minor units of some groups, and of all accounts, by quarter; the oldest first.
 
-    Quarters are three months each, counted back from the end of the period.
+    Quarters are three months each, counted back from the end of the period. One with a
+    line whose amount is unknown has no sum.
     """
     edges = [facts.period.months_before_end(3 * q) for q in range(quarters, -1, -1)]
-    each = {group: [0] * quarters for group in group_of.values()}
-    totals = [0] * quarters
+    each = {group: _Sums.of(quarters) for group in group_of.values()}
+    totals = _Sums.of(quarters)
     if not group_of:
-        return each, totals
-    day = nw.col("day")
+        return {}, totals.told()
+    day, minor = nw.col("day"), nw.col("minor")
     later = [(day >= edge).cast(nw.Int64) for edge in edges[1:-1]]
     lines = (
         revenue_lines(portfolio, facts.measure, "")
         .filter((day >= edges[0]) & (day < edges[-1]) & ~nw.col("account_id").is_null())
         .with_columns(
             quarter=sum(later, nw.lit(0, dtype=nw.Int64)),
-            minor=nw.col("minor").fill_null(0),
+            minor=minor.fill_null(0),
+            hidden=minor.is_null().cast(nw.Int64),
         )
     )
-    of_all = lines.group_by("quarter").agg(nw.col("minor").sum())
-    for row in collected(of_all).to_pylist():
-        totals[row["quarter"]] = row["minor"]
+    sums = nw.col("minor", "hidden").sum()
+    for row in collected(lines.group_by("quarter").agg(sums)).to_pylist():
+        totals.add(row)
     of_some = lines.filter(nw.col("account_id").is_in(list(group_of)))
-    by_account = of_some.group_by("account_id", "quarter").agg(nw.col("minor").sum())
+    by_account = of_some.group_by("account_id", "quarter").agg(sums)
     for row in collected(by_account).to_pylist():
-        each[group_of[row["account_id"]]][row["quarter"]] += row["minor"]
-    return each, totals
+        each[group_of[row["account_id"]]].add(row)
+    return {group: own.told() for group, own in each.items()}, totals.told()
+
+
+@attrs.frozen
+class _Sums:
+    """Minor units by quarter, and how many lines hide theirs."""
+
+    minor: list[int]
+    hidden: list[int]
+
+    @classmethod
+    def of(cls, quarters: int) -> _Sums:
+        return cls([0] * quarters, [0] * quarters)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        self.minor[row["quarter"]] += row["minor"]
+        self.hidden[row["quarter"]] += row["hidden"]
+
+    def told(self) -> list[int | None]:
+        pairs = zip(self.minor, self.hidden, strict=True)
+        return [None if hidden else minor for minor, hidden in pairs]
 
 
 @attrs.frozen(eq=False)

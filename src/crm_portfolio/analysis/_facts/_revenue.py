@@ -23,6 +23,7 @@ from crm_portfolio.analysis._facts._lines import (
     placed,
     revenue_lines,
 )
+from crm_portfolio.analysis._facts._rateless import counted, rateless
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Row
 
@@ -175,6 +176,14 @@ def _found(
     found = _by_account(lines, span, before)
     account = portfolio.arrow("account").combine_chunks()
     at = pc.index_in(account["account_id"], found["account_id"].combine_chunks())
+    sums = {name: placed(found[name], at) for name in (*_SUMS, "months")}
+    left = rateless(portfolio, measure)
+    sums["lines"] = sums["lines"] + counted(left, account["account_id"], span)
+    if before:
+        more = counted(
+            left.filter(pc.is_valid(left["day"])), account["account_id"], before
+        )
+        sums["lines_previous"] = sums["lines_previous"] + more
     assert span.start is not None
     book_begins: date = pc.min(found["first_on"]).as_py() or span.start
     return RevenueFacts(
@@ -183,11 +192,11 @@ def _found(
         by_account=Revenue(
             ids=account["account_id"].combine_chunks(),
             first_on=placed(found["first_on"], at).astype("datetime64[D]"),
-            **{name: placed(found[name], at) for name in (*_SUMS, "months")},
+            **sums,
         ),
         has_previous=before is not None and book_begins < span.start,
         account=account,
-        rejected=_rejected(lines, span),
+        rejected=_with_rateless(_rejected(lines, span), left, span),
         left_out=_left_out(portfolio, measure),
         digits=portfolio.minor_digits,
         currency=portfolio.currency,
@@ -308,3 +317,14 @@ def _rejected(lines: Any, span: Period) -> pa.Table:
         "without_amount",
     )
     return found.append_column("fault", fault)
+
+
+def _with_rateless(found: pa.Table, left: pa.Table, span: Period) -> pa.Table:
+    """And what was left out for want of a rate, of this period or of no known day."""
+    edges = (pa.scalar(each, pa.date32()) for each in (span.start, span.end))
+    start, end = edges
+    is_now = pc.and_(pc.greater_equal(left["day"], start), pc.less(left["day"], end))
+    mine = left.filter(pc.fill_null(is_now, fill_value=True))
+    if not mine.num_rows:
+        return found
+    return pa.concat_tables([found, mine.cast(found.schema)]).sort_by("record_id")

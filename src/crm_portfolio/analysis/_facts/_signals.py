@@ -106,6 +106,13 @@ def purchase_days(lines: Any, end: date) -> pa.Table:
 
 def days_bought(lines: Any) -> Any:
     """Account and day, with ``days`` of 1, wherever something was bought."""
+    return sums_bought(lines).select(
+        "account_id", "day", days=nw.lit(1, dtype=nw.Int64)
+    )
+
+
+def sums_bought(lines: Any) -> Any:
+    """The same with what was bought: ``minor``, and ``unknown`` lines without amount."""
     minor = nw.col("minor")
     return (
         lines.select(
@@ -117,7 +124,6 @@ def days_bought(lines: Any) -> Any:
         .group_by("account_id", "day")
         .agg(nw.col("minor", "unknown").sum())
         .filter((nw.col("minor") > 0) | (nw.col("unknown") > 0))
-        .select("account_id", "day", days=nw.lit(1, dtype=nw.Int64))
     )
 
 

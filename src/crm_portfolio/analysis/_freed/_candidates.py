@@ -17,16 +17,27 @@ from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._facts import SaleTime
 from crm_portfolio.analysis._freed._hours import Freed
-from crm_portfolio.analysis._freed._kinds import Kind, others, projects, rising, sales
+from crm_portfolio.analysis._freed._kinds import (
+    Kind,
+    others,
+    projects,
+    rising,
+    sales,
+    win_backs,
+)
 from crm_portfolio.analysis._loss import Case
 from crm_portfolio.analysis._succession import SuccessionResult
+from crm_portfolio.analysis._win_back import WinBackResult
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Portfolio
 
 __all__ = ["Candidates"]
 
 _TEXT, _DAY = pa.string(), pa.date32()
-_NONE = ("renewals", "sales_of_lost_accounts", "projects_of_lost_accounts")
+_NONE = (
+    *("renewals", "sales_of_lost_accounts", "projects_of_lost_accounts"),
+    "win_backs_of_lost_accounts",
+)
 
 
 @attrs.frozen(eq=False)
@@ -70,6 +81,7 @@ class Candidates:
         succession: SuccessionResult,
         *,
         sale: SaleTime | None,
+        win_back: WinBackResult | None,
         given: NativeFrame | None,
     ) -> Candidates:
         left_out = dict.fromkeys(_NONE, 0)
@@ -77,6 +89,7 @@ class Candidates:
             sales(portfolio, case, freed, sale, left_out),
             rising(case, freed, succession),
             projects(portfolio, case, freed, left_out),
+            win_backs(case, freed, win_back, sale=sale, left_out=left_out),
             others(case, given),
         ]
         return cls._joined([each for each in kinds if each], freed, left_out)

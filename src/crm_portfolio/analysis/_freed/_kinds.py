@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from math import ceil
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -26,10 +26,14 @@ from crm_portfolio.analysis._loss import (
     starts_on,
 )
 from crm_portfolio.analysis._succession import SuccessionResult
+from crm_portfolio.analysis._win_back import WinBackResult
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.portfolio import Portfolio
 
-__all__ = ["Kind", "others", "projects", "rising", "sales"]
+__all__ = ["ASK_FIRST", "Kind", "others", "projects", "rising", "sales", "win_backs"]
+
+ASK_FIRST: Final = "win_back_ask_first"
+"""The kind of those of whom nobody knows whether they refused."""
 
 _DAYS_A_YEAR = 365.2425
 _TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
@@ -211,6 +215,47 @@ def projects(
         is_valued=found["expected_contribution"].is_valid().to_numpy(),
         deadline=found["deadline_on"].combine_chunks(),
         is_overdue=_before(found["deadline_on"], starts_on(case)),
+    )
+
+
+def win_backs(
+    case: Case,
+    freed: Freed,
+    found: WinBackResult | None,
+    *,
+    sale: SaleTime | None,
+    left_out: dict[str, int],
+) -> Kind | None:
+    """Lost opportunities worth another try now; hours by role as a sale takes them."""
+    if found is None:
+        return None
+    rows = found.candidates()
+    is_taken = _places(case, rows["account_id"])[1]
+    left_out["win_backs_of_lost_accounts"] = int(is_taken.sum())
+    rows = rows.filter(pa.array(~is_taken))
+    whole = _minutes(rows["hours"]).astype(np.float64)
+    roles = _sale_minutes(freed.settings.hours_per_sale, sale)
+    total = sum(roles.values())
+    shares = (
+        {role: each / total for role, each in roles.items()} if total else {"": 1.0}
+    )
+    asks = pc.equal(rows["recommendation"], "ask_first")
+    odds = pc.fill_null(rows["odds"], np.nan).to_numpy()
+    return Kind(
+        kind=pc.if_else(asks, ASK_FIRST, "win_back").combine_chunks(),
+        record_id=rows["opportunity_id"].combine_chunks(),
+        account_id=rows["account_id"].combine_chunks(),
+        name=pa.nulls(rows.num_rows, _TEXT),
+        minutes={
+            role: np.ceil(whole * share - 1e-9).astype(np.int64)
+            for role, share in shares.items()
+        },
+        is_timed=_is_usable(rows["hours"]),
+        full=_minor(rows["value"], case),
+        odds=np.nan_to_num(odds),
+        is_valued=rows["value"].is_valid().to_numpy() & ~np.isnan(odds),
+        deadline=pa.nulls(rows.num_rows, _DAY),
+        is_overdue=np.zeros(rows.num_rows, dtype=bool),
     )
 
 

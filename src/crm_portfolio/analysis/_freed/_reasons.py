@@ -10,6 +10,7 @@ import numpy as np
 from crm_portfolio._wording import Reason, ReasonValue
 from crm_portfolio.analysis._facts import parent_loops, partly_unknown
 from crm_portfolio.analysis._freed._hours import Freed
+from crm_portfolio.analysis._freed._kinds import ASK_FIRST
 from crm_portfolio.analysis._freed._plan import Plan
 from crm_portfolio.analysis._loss import Case
 from crm_portfolio.portfolio import Portfolio
@@ -53,6 +54,8 @@ def of_candidate(row: Row, summary: Summary, money: Values) -> Iterator[Reason]:
         yield Reason("freed_worthless", values)
         return
     yield Reason(_WEIGHED[row["status"]], values)
+    if row["kind"] == ASK_FIRST:
+        yield Reason("freed_win_back_ask")
     if row["value_per_hour"] is None:
         return
     n = summary["plan"]["weighed_count"]

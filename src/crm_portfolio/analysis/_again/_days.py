@@ -1,0 +1,43 @@
+"""On which days, and in which order, do the rows of a scan stand?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["NEVER", "Days", "at_ids", "days_at", "days_in", "local_days"]
+
+Days = npt.NDArray[np.datetime64]
+NEVER: Final = np.datetime64("NaT", "D")
+
+_DAY: Final = pa.date32()
+
+
+def local_days(moments: pa.ChunkedArray, zone: str) -> Days:
+    """The days of these moments where the clocks stand; NaT where there is none."""
+    there = pc.local_timestamp(moments.cast(pa.timestamp("us", zone)))
+    return days_in(pc.floor_temporal(there, unit="day").cast(_DAY))
+
+
+def days_in(column: pa.ChunkedArray | pa.Array) -> Days:
+    """A column of days; NaT where it has none."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    found: Days = array.cast(_DAY).to_numpy(zero_copy_only=False)
+    return found.astype("datetime64[D]")
+
+
+def at_ids(ids: pa.Array | pa.ChunkedArray, found: pa.Table, key: str) -> pa.Array:
+    """Where each id stands in what a scan found; null where it does not."""
+    at = pc.index_in(ids, found[key].combine_chunks())
+    return at.combine_chunks() if isinstance(at, pa.ChunkedArray) else at
+
+
+def days_at(days: Days, at: pa.Array) -> Days:
+    """Days of a scan in another order; NaT where it has none."""
+    place = pc.fill_null(at, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    found: Days = np.append(days, NEVER)[place]
+    return found

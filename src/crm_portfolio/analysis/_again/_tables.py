@@ -1,0 +1,232 @@
+"""What stands in the frames: by opportunity, by attempt, by class and reason?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from crm_portfolio._frames import rows_at, to_arrow
+from crm_portfolio._methods._digits import twelve_digits
+from crm_portfolio._methods._indices import Floats
+from crm_portfolio._methods._ranking import Flags
+from crm_portfolio.analysis._again._candidates import Candidates
+from crm_portfolio.analysis._again._days import Days
+from crm_portfolio.analysis._again._odds import Odds
+from crm_portfolio.analysis._again._past import Past
+from crm_portfolio.analysis._again._verdict import (
+    MISSING,
+    RECOMMENDATIONS,
+    SIGNS,
+    Verdict,
+)
+from crm_portfolio.analysis._again._worth import Worth
+from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.results import Json, significant
+
+__all__ = [
+    "attempt_table",
+    "candidate_table",
+    "owner_names",
+    "rate_table",
+    "reopening_table",
+    "summary_of",
+]
+
+_SHOWN: Final = (
+    *("account_id", "owner_id", "class", "loss_reason", "loss_reason_by"),
+    *("competitor", "is_imputed"),
+)
+
+
+def candidate_table(
+    found: Candidates, odds: Odds, worth: Worth, verdict: Verdict
+) -> pa.Table:
+    """All candidates: those to try first, the best of them before the rest."""
+    table, unit = found.table, worth.unit
+    is_hidden = ~verdict.is_scored
+    columns: dict[str, Any] = {"opportunity_id": table["opportunity_id"]}
+    columns |= {name: table[name] for name in _SHOWN}
+    columns["lost_on"] = table["closed_on"]
+    columns |= {
+        "recommendation": _texts(verdict.recommendation),
+        "rule": _texts(verdict.rule),
+        "otherwise": _texts(verdict.otherwise),
+        "rank": pa.array(verdict.rank, mask=verdict.rank == 0),
+        "not_before_on": _days(verdict.not_before),
+        "amount": _money(found.amount, unit),
+        "value": _money(worth.value, unit, is_hidden),
+        "concession_share": _number(worth.concession, is_hidden),
+        "odds": _number(odds.value, is_hidden),
+        "odds_low": _number(odds.low, is_hidden),
+        "odds_high": _number(odds.high, is_hidden),
+        "tried_count": pa.array(odds.tries),
+        "won_back_count": pa.array(odds.wins),
+        "hours": _number(worth.hours, is_hidden),
+        "value_before": _money(verdict.before, unit, is_hidden),
+        "expected_value": _money(verdict.expected, unit, is_hidden),
+        "break_even_odds": _number(verdict.break_even_odds, is_hidden),
+        "break_even_hours": _number(verdict.break_even_hours, is_hidden),
+        "break_even_hour_value": _money(verdict.break_even_hour_value, unit, is_hidden),
+        "paying_attempt_count": pa.array(
+            verdict.paying, mask=(verdict.paying < 0) | is_hidden
+        ),
+        "missing": _listed(verdict.missing, MISSING),
+        **_contact_columns(found),
+        "chase_signs": _listed(verdict.signs, SIGNS),
+    }
+    return rows_at(pa.table(columns), verdict.order)
+
+
+def _contact_columns(found: Candidates) -> dict[str, pa.Array]:
+    unknown = np.full(found.size, not found.has_activities)
+    before, after = found.seconds.before, found.seconds.after
+    return {
+        "attempt_count": pa.array(found.attempts, mask=unknown),
+        "answer_count": pa.array(found.answers, mask=unknown),
+        "silent_attempt_count": pa.array(found.silent, mask=unknown),
+        "last_attempt_on": _days(found.last_on),
+        "account_attempt_count": pa.array(found.pressed, mask=unknown),
+        "discount_raise_count": pa.array(found.raises),
+        "hours_before": pa.array(before / 3600, mask=(before == 0) & (after == 0)),
+        "hours_after": pa.array(after / 3600, mask=(before == 0) & (after == 0)),
+        "news": found.news.code,
+        "news_on": _days(found.news.on),
+        "is_account_known": pa.array(found.is_account_known),
+        "is_owner_active": found.is_owner_active,
+        "opted_out_on": _days(found.opted_out_on),
+        "opted_out_by": found.opted_out_by,
+        "refused_on": _days(found.refused_on),
+        "refused_elsewhere_on": _days(found.refused_elsewhere_on),
+    }
+
+
+def attempt_table(odds: Odds) -> pa.Table:
+    """Of the past: how many came to each attempt, and how many of those were won."""
+    numbers = np.arange(1, odds.hazards.size + 1)
+    return pa.table(
+        {
+            "attempt": pa.array(numbers),
+            "tried_count": pa.array(odds.hazard_tries.astype(np.int64)),
+            "won_count": pa.array(odds.hazard_wins.astype(np.int64)),
+            "odds": _number(odds.hazards),
+        }
+    )
+
+
+def rate_table(odds: Odds) -> pa.Table:
+    """By class and reason: how many were tried and won, and the rate drawn to all."""
+    found = odds.groups
+    for name in ("rate", "rate_low", "rate_high"):
+        at = found.column_names.index(name)
+        values = found[name].to_numpy()
+        found = found.set_column(at, name, _number(values))
+    return found
+
+
+def reopening_table(past: Past) -> pa.Table:
+    """Kaplan and Meier: the share of the tried that is still not opened again, by month."""
+    curve = past.reopening()
+    return pa.table(
+        {
+            "month": pa.array(curve.times.astype(np.int64)),
+            "at_risk_count": pa.array(curve.at_risk.astype(np.int64)),
+            "reopened_count": pa.array(curve.left.astype(np.int64)),
+            "still_lost_share": _number(curve.shares),
+        }
+    )
+
+
+def summary_of(
+    found: Candidates, odds: Odds, worth: Worth, verdict: Verdict, past: Past
+) -> dict[str, Json]:
+    hour, unit, trial = worth.hour, worth.unit, odds.trial
+    of = verdict.recommendation
+    is_now = of == "try"
+    return {
+        "candidate_count": found.size,
+        "too_old_count": found.old_count,
+        "recommendations": {name: int((of == name).sum()) for name in RECOMMENDATIONS},
+        "expected_value_now": float(verdict.expected[is_now].sum()) / unit,
+        "hours_now": significant(float(worth.hours[is_now].sum())),
+        "has_refusals": found.has_refusals,
+        "has_opt_outs": found.has_opt_outs,
+        "past": {
+            "tried_count": past.tries,
+            "won_count": int(past.is_won[past.is_known].sum()),
+            "open_count": int((~past.is_known).sum()),
+        },
+        "odds": {
+            "source": odds.source,
+            "asked": "rates" if trial.verdict == "not_asked" else "logistic",
+            "verdict": trial.verdict,
+            "event_count": trial.events,
+            "coefficient_count": trial.coefficients,
+            "trained_count": trial.trained,
+            "tested_count": trial.tested,
+            "split_on": trial.split_on.isoformat() if trial.split_on else None,
+            "log_loss_rates": significant(trial.log_loss_rates),
+            "log_loss_logistic": significant(trial.log_loss_logistic),
+        },
+        "hour": {
+            "cost": significant(hour.cost / unit),
+            "value": significant(hour.value / unit),
+            "source": hour.source,
+            "available": significant(hour.available),
+            "needed": significant(hour.needed),
+            "open_count": hour.open_count,
+            "unvalued_count": hour.unvalued,
+        },
+        "chase": {
+            **{
+                name: int(own.sum())
+                for name, own in zip(SIGNS, verdict.signs, strict=True)
+            },
+            "team_share": significant(found.seconds.team_share),
+        },
+    }
+
+
+def owner_names(portfolio: Portfolio) -> Mapping[str, str]:
+    """What the people are called who look after accounts."""
+    if "owner" not in portfolio:
+        return {}
+    table = to_arrow(portfolio["owner"])
+    if "name" not in table.column_names:
+        return {}
+    ids, names = (table[name].to_pylist() for name in ("owner_id", "name"))
+    return {key: name for key, name in zip(ids, names, strict=True) if name}
+
+
+def _texts(values: npt.NDArray[np.str_]) -> pa.Array:
+    return pa.array(values.tolist(), pa.string())
+
+
+def _days(days: Days) -> pa.Array:
+    return pa.array(days, pa.date32(), mask=np.isnat(days))
+
+
+def _number(values: Floats, hidden: Flags | None = None) -> pa.Array:
+    mask = ~np.isfinite(values)
+    if hidden is not None:
+        mask |= hidden
+    told = twelve_digits(np.where(mask, 0.0, values))
+    return pa.array(told, pa.float64(), mask=mask)
+
+
+def _money(values: Floats, unit: float, hidden: Flags | None = None) -> pa.Array:
+    return _number(values / unit, hidden)
+
+
+def _listed(flags: Flags, names: Sequence[str]) -> pa.Array:
+    """The names of the flags that are up, in one text; empty where none is."""
+    powers = 2 ** np.arange(len(names))
+    code = (flags.astype(np.int64) * powers[:, None]).sum(axis=0)
+    every = [
+        ", ".join(name for at, name in enumerate(names) if number >> at & 1)
+        for number in range(2 ** len(names))
+    ]
+    return pa.array(every, pa.string()).take(pa.array(code))

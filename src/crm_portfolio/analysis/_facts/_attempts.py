@@ -1,0 +1,310 @@
+"""What came after an opportunity was lost: who went to whom, how often, and how long?
+
+A loss is a span: from the midnight after the day it was lost until it was opened again or
+the as-of day ended. What is a contact, and whose, is as for the pursuit before the loss. What comes back has a row for each loss that
+anything came after, and is sorted by id; the losses nothing came after stay where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio._frames import NativeFrame, nw, same_kind
+from crm_portfolio.analysis._facts._attached import midnight
+from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.analysis._facts._pursuits import Contacts, held
+from crm_portfolio.portfolio import Period, Portfolio
+
+__all__ = [
+    "after_losses",
+    "changes_of",
+    "contacts",
+    "newest",
+    "nights_after",
+    "opportunities_at",
+    "outbound_between",
+    "outbound_since",
+    "reopened",
+    "seconds_after_losses",
+    "seconds_in",
+    "spans_of_losses",
+]
+
+_TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
+_MOMENT: Final = pa.timestamp("us", "UTC")
+_SUMS: Final = (
+    *("attempts", "answers", "outs_before", "ins_before"),
+    *("seconds_before", "seconds_after"),
+)
+
+
+def after_losses(portfolio: Portfolio, which: Contacts) -> pa.Table:
+    """`contacts` of every opportunity that is lost by now."""
+    zone, as_of = portfolio.calendar.time_zone, portfolio.as_of
+    end = as_of + timedelta(days=1)
+    spans = spans_of_losses(portfolio["opportunity"], zone, until=end)
+    return contacts(portfolio["activity"], spans, which)
+
+
+def spans_of_losses(frame: NativeFrame, zone: str, *, until: date) -> Any:
+    """Lost opportunities, to be joined: ``since_at`` is the midnight after the day."""
+    lost = nw.from_native(frame).lazy().filter(nw.col("status") == "lost")
+    dated = lost.filter(~nw.col("closed_on").is_null())
+    counted = dated.select("closed_on", n=nw.lit(1, dtype=nw.Int64))
+    days = collected(counted.group_by("closed_on").agg(nw.col("n").sum()))["closed_on"]
+    moments = pa.table({"closed_on": days, "since_at": nights_after(days, zone)})
+    joined = dated.select("opportunity_id", "closed_on").join(
+        nw.from_native(same_kind(moments, frame)).lazy(), on="closed_on", how="inner"
+    )
+    return joined.with_columns(until_at=nw.lit(midnight(until, zone)))
+
+
+def nights_after(days: pa.ChunkedArray | pa.Array, zone: str) -> pa.Array:
+    """The midnight after each of these days, where the clocks stand."""
+    each = pc.unique(days)
+    nights = [midnight(day + timedelta(days=1), zone) for day in each.to_pylist()]
+    at = pc.index_in(days, each)
+    at = at.combine_chunks() if isinstance(at, pa.ChunkedArray) else at
+    return pa.array(nights, _MOMENT).take(at)
+
+
+def contacts(frame: NativeFrame, spans: Any, which: Contacts) -> pa.Table:
+    """By loss: what was held after it, and which way; before it too, for comparison.
+
+    ``attempts`` are ours, ``answers`` theirs; where both sides are present it is both.
+    """
+    at = nw.col("occurred_at")
+    is_after = (at >= nw.col("since_at")) & (at < nw.col("until_at"))
+    is_before = at < nw.col("since_at")
+    is_out, is_in = nw.col("is_out"), nw.col("is_in")
+    seconds = nw.col("seconds")
+    flags = {
+        "attempts": is_after & is_out,
+        "answers": is_after & is_in,
+        "outs_before": is_before & is_out,
+        "ins_before": is_before & is_in,
+    }
+    found = collected(
+        _about(frame, which)
+        .join(spans, on="opportunity_id", how="inner")
+        .select(
+            "opportunity_id",
+            **{name: which.cast(nw.Int64) for name, which in flags.items()},
+            seconds_before=nw.when(is_before).then(seconds).otherwise(0),
+            seconds_after=nw.when(is_after).then(seconds).otherwise(0),
+            first_at=nw.when(flags["attempts"]).then(at),
+            last_at=nw.when(flags["attempts"]).then(at),
+            answered_at=nw.when(flags["answers"]).then(at),
+        )
+        .group_by("opportunity_id")
+        .agg(
+            nw.col(*_SUMS).sum(),
+            nw.col("first_at").min(),
+            nw.col("last_at", "answered_at").max(),
+        )
+        .filter((nw.col("attempts") > 0) | (nw.col("answers") > 0))
+    )
+    return _in_order(found, _SUMS)
+
+
+def outbound_between(frame: NativeFrame, marks: pa.Table, which: Contacts) -> pa.Table:
+    """How often we went to them after ``from_at`` and before ``to_at`` of each mark."""
+    spans = nw.from_native(same_kind(marks, frame)).lazy()
+    at = nw.col("occurred_at")
+    found = collected(
+        _about(frame, which)
+        .filter(nw.col("is_out"))
+        .join(spans, on="opportunity_id", how="inner")
+        .filter((at > nw.col("from_at")) & (at < nw.col("to_at")))
+        .select("opportunity_id", n=nw.lit(1, dtype=nw.Int64))
+        .group_by("opportunity_id")
+        .agg(nw.col("n").sum())
+    )
+    return _in_order(found, ("n",))
+
+
+def outbound_since(portfolio: Portfolio, since: datetime, which: Contacts) -> pa.Table:
+    """By account: how often we went to it since then, whatever about, and ``last_at``."""
+    end = midnight(portfolio.as_of + timedelta(days=1), portfolio.calendar.time_zone)
+    at, account = nw.col("occurred_at"), nw.col("account_id")
+    sold = completed(portfolio["opportunity"], {"account_id": _TEXT})
+    whose = nw.from_native(sold).lazy()
+    whose = whose.select("opportunity_id", about=nw.col("account_id"))
+    found = collected(
+        held(portfolio["activity"], which)
+        .filter(nw.col("is_out") & (at >= since) & (at < end))
+        .select("account_id", "opportunity_id", "occurred_at")
+        .join(whose, on="opportunity_id", how="left")
+        .select(
+            account_id=nw.coalesce(account, nw.col("about")),
+            last_at=at,
+            n=nw.lit(1, dtype=nw.Int64),
+        )
+        .filter(~account.is_null())
+        .group_by("account_id")
+        .agg(nw.col("n").sum(), nw.col("last_at").max())
+    )
+    return _in_order(found, ("n",), key="account_id")
+
+
+def reopened(portfolio: Portfolio) -> pa.Table:
+    """The last time each opportunity was lost and then opened again, and how that ended."""
+    if "opportunity_change" not in portfolio:
+        return _REOPENED.empty_table()
+    kinds = {"old": _TEXT, "new": _TEXT, "until_at": _MOMENT}
+    changes = nw.from_native(completed(portfolio["opportunity_change"], kinds)).lazy()
+    lost = _lost_stages(portfolio)
+    field, new = nw.col("field"), nw.col("new")
+    is_loss = (field == "status") & (new == "lost")
+    if lost:
+        is_loss |= (field == "stage") & new.is_in(lost)
+    ends = (
+        changes.filter(is_loss & ~nw.col("until_at").is_null())
+        .select("opportunity_id", since_at="changed_at", until_at="until_at")
+        .group_by("opportunity_id")
+        .agg(nw.col("since_at", "until_at").max())
+    )
+    joined = ends.join(_sold(portfolio), on="opportunity_id", how="inner")
+    found = collected(joined).select(_REOPENED.names).cast(_REOPENED)
+    return found.sort_by("opportunity_id").combine_chunks()
+
+
+def opportunities_at(portfolio: Portfolio, ids: pa.Array) -> pa.Table:
+    """What these opportunities say of how they ended, in the order of the ids."""
+    wanted = same_kind(pa.table({"opportunity_id": ids}), portfolio["opportunity"])
+    asked = nw.from_native(wanted).lazy()
+    found = collected(_sold(portfolio).join(asked, on="opportunity_id", how="inner"))
+    at = pc.index_in(ids, found["opportunity_id"].combine_chunks())
+    return found.take(at).combine_chunks()
+
+
+def _sold(portfolio: Portfolio) -> Any:
+    kinds = dict.fromkeys(("account_id", "owner_id", "kind", "loss_reason"), _TEXT)
+    kinds |= {"amount": _NUMBER, "closed_on": _DAY}
+    frame = completed(portfolio["opportunity"], kinds)
+    return nw.from_native(frame).lazy().select("opportunity_id", "status", *kinds)
+
+
+_REOPENED: Final = pa.schema(
+    [
+        *(("opportunity_id", _TEXT), ("since_at", _MOMENT), ("until_at", _MOMENT)),
+        *(("status", _TEXT), ("closed_on", _DAY), ("account_id", _TEXT)),
+        *(
+            ("owner_id", _TEXT),
+            ("kind", _TEXT),
+            ("loss_reason", _TEXT),
+            ("amount", _NUMBER),
+        ),
+    ]
+)
+
+
+def _lost_stages(portfolio: Portfolio) -> list[str]:
+    """Stages that mean a loss in every pipeline that has them."""
+    if "stage" not in portfolio:
+        return []
+    found = collected(
+        nw.from_native(portfolio["stage"]).lazy().select("stage", "status")
+    )
+    lost = found.filter(pc.equal(found["status"], "lost"))["stage"].to_pylist()
+    other = found.filter(pc.not_equal(found["status"], "lost"))["stage"].to_pylist()
+    return sorted({*lost} - {*other})
+
+
+def changes_of(frame: NativeFrame, field: str, ids: pa.Array) -> pa.Table:
+    """What these opportunities' field was changed to, in the order it was."""
+    kinds = {"old": _TEXT, "new": _TEXT}
+    wanted = pa.table({"opportunity_id": ids})
+    found = collected(
+        nw.from_native(completed(frame, kinds))
+        .lazy()
+        .filter(nw.col("field") == field)
+        .join(
+            nw.from_native(same_kind(wanted, frame)).lazy(),
+            on="opportunity_id",
+            how="inner",
+        )
+        .select("opportunity_id", "changed_at", "old", "new")
+    )
+    keys = ("opportunity_id", "changed_at", "old", "new")
+    return found.sort_by([(key, "ascending") for key in keys]).combine_chunks()
+
+
+def seconds_after_losses(frame: NativeFrame, spans: Any, span: Period) -> pa.Table:
+    """By lost opportunity: time noted before it was lost, after, and after in the span."""
+    day, zero = nw.col("worked_on"), nw.lit(0, dtype=nw.Int64)
+    is_after = day > nw.col("closed_on")
+    is_now = is_after & (day >= span.start) & (day < span.end)
+    seconds = nw.col("seconds")
+    found = collected(
+        nw.from_native(completed(frame, {"opportunity_id": _TEXT}))
+        .lazy()
+        .filter(~nw.col("opportunity_id").is_null())
+        .select("opportunity_id", "worked_on", seconds=_seconds())
+        .join(spans, on="opportunity_id", how="inner")
+        .select(
+            "opportunity_id",
+            seconds_before=nw.when(~is_after).then(seconds).otherwise(zero),
+            seconds_after=nw.when(is_after).then(seconds).otherwise(zero),
+            seconds_now=nw.when(is_now).then(seconds).otherwise(zero),
+        )
+        .group_by("opportunity_id")
+        .agg(nw.col("seconds_before", "seconds_after", "seconds_now").sum())
+        .filter(nw.col("seconds_after") != 0)
+    )
+    return _in_order(found, ("seconds_before", "seconds_after", "seconds_now"))
+
+
+def seconds_in(frame: NativeFrame, span: Period) -> int:
+    """All the time that was noted in the span."""
+    day = nw.col("worked_on")
+    found = collected(
+        nw.from_native(frame)
+        .lazy()
+        .filter((day >= span.start) & (day < span.end))
+        .select(seconds=_seconds())
+        .select(nw.col("seconds").sum())
+    )
+    return int(found["seconds"][0].as_py() or 0)
+
+
+def newest(
+    frame: NativeFrame, column: str, *, key: str = "account_id", is_moment: bool
+) -> pa.Table:
+    """The latest day or moment of each account's rows; none of what names no account."""
+    kind = _MOMENT if is_moment else _DAY
+    found = collected(
+        nw.from_native(completed(frame, {key: _TEXT, column: kind}))
+        .lazy()
+        .filter(~nw.col(key).is_null() & ~nw.col(column).is_null())
+        .select(key, at=nw.col(column))
+        .group_by(key)
+        .agg(nw.col("at").max())
+    )
+    return found.sort_by(key).combine_chunks()
+
+
+def _about(frame: NativeFrame, which: Contacts) -> Any:
+    """Contacts about an opportunity, with their seconds."""
+    rows = held(completed(frame, {"minutes": _NUMBER}), which)
+    return rows.filter(~nw.col("opportunity_id").is_null()).select(
+        *("opportunity_id", "occurred_at", "is_out", "is_in"), seconds=_seconds()
+    )
+
+
+def _seconds() -> Any:
+    return (nw.col("minutes") * 60.0).round(0).cast(nw.Int64).fill_null(0)
+
+
+def _in_order(
+    found: pa.Table, sums: Sequence[str], *, key: str = "opportunity_id"
+) -> pa.Table:
+    for name in sums:
+        at = found.column_names.index(name)
+        found = found.set_column(at, name, found[name].cast(pa.int64()))
+    return found.sort_by(key).combine_chunks()

@@ -1,0 +1,141 @@
+"""Which day is it where we work, and how long have we worked, at a moment?
+
+Moments are whole seconds since 1970 in UTC, days are counted from 1970. Engines have no
+time zones in common; a table with a row for each UTC day is all they need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import attrs
+import numpy as np
+import pyarrow as pa
+
+from crm_portfolio._frames import Backend, from_arrow, nw
+from crm_portfolio._methods._working_hours import (
+    SECONDS_A_DAY,
+    WEEKDAYS,
+    WorkingTime,
+    working_time,
+)
+
+__all__ = ["Clock", "seconds"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECONDS: Final = 1_000_000
+_FIRST: Final = date(1970, 1, 2)
+_ONE: Final = timedelta(days=1)
+
+
+def seconds(moment: Any, backend: Backend | None = None) -> Any:
+    """Whole seconds since 1970.
+
+    Args:
+        backend: Where it is known to be DuckDB, its own way is many times as fast.
+    """
+    if backend == "duckdb":
+        return moment.dt.total_microseconds() // _MICROSECONDS
+    return (moment - nw.lit(_EPOCH)).dt.total_seconds().cast(nw.Int64)
+
+
+@attrs.frozen(eq=False)
+class Clock:
+    """The days of a span of time where we work, as tables an engine can join.
+
+    Attributes:
+        moments: By UTC day: the local day it begins on, the second at which the next one
+            begins, and how long we have worked.
+        days: By local day: its first second, and that of the next.
+    """
+
+    moments: Any
+    days: Any
+    spans: int
+    zone: ZoneInfo
+
+    @classmethod
+    def of(
+        cls,
+        first: date,
+        last: date,
+        *,
+        zone: str,
+        backend: Backend,
+        weekdays: Collection[int] = WEEKDAYS,
+        hours: tuple[float, float] = (9, 17),
+        holidays: Collection[date] = (),
+    ) -> Clock:
+        """The clock from the first to the last day, both included."""
+        first, last = max(first, _FIRST) - _ONE, last + 2 * _ONE
+        worked = working_time(
+            first, last, zone=zone, weekdays=weekdays, hours=hours, holidays=holidays
+        )
+        local = _midnights(first, last, ZoneInfo(zone))
+        made = (_by_moment(worked, local), _by_day(worked.first, local))
+        moments, days = (nw.from_native(from_arrow(t, backend)).lazy() for t in made)
+        return cls(moments, days, len(worked.opens), ZoneInfo(zone))
+
+    def second_after(self, day: date) -> int:
+        """The first second after a local day."""
+        return int(datetime.combine(day + _ONE, time(), self.zone).timestamp())
+
+    def told(self, frame: Any, moment: str, *, day: str = "", worked: str = "") -> Any:
+        """The frame with the local day of a moment, and how long we had worked by then.
+
+        Null where the moment is, and where it is of no day of the clock.
+        """
+        at = nw.col(moment)
+        since = at - nw.col("utc_day") * SECONDS_A_DAY
+        turned = nw.when(since >= nw.col("turns")).then(1).otherwise(0)
+        total = nw.col("worked_before")
+        for span in range(self.spans):
+            opens, closes = nw.col(f"opens_{span}"), nw.col(f"closes_{span}")
+            inside = nw.when(since > closes).then(closes).otherwise(since)
+            total += nw.when(inside > opens).then(inside - opens).otherwise(0)
+        found = {day: nw.col("local_day") + turned} if day else {}
+        found |= {worked: total} if worked else {}
+        helpers = self.moments.collect_schema().names()
+        return (
+            frame.with_columns(utc_day=at // SECONDS_A_DAY)
+            .join(self.moments, on="utc_day", how="left")
+            .with_columns(**found)
+            .drop(helpers)
+        )
+
+
+def _midnights(first: date, last: date, clocks: ZoneInfo) -> Any:
+    """When each local day begins, and the one after the last."""
+    days = [first + at * _ONE for at in range((last - first).days + 2)]
+    return np.array(
+        [int(datetime.combine(day, time(), clocks).timestamp()) for day in days],
+        dtype=np.int64,
+    )
+
+
+def _by_moment(worked: WorkingTime, local: Any) -> pa.Table:
+    begins = worked.days * SECONDS_A_DAY
+    here = np.searchsorted(local, begins, side="right") - 1
+    following = local[np.minimum(here + 1, local.size - 1)]
+    columns = {
+        "utc_day": worked.days,
+        "local_day": worked.first + here,
+        "turns": following - begins,
+        "worked_before": worked.before,
+    }
+    for span, (opens, closes) in enumerate(
+        zip(worked.opens, worked.closes, strict=True)
+    ):
+        columns |= {f"opens_{span}": opens, f"closes_{span}": closes}
+    return pa.table(
+        {name: pa.array(each, pa.int64()) for name, each in columns.items()}
+    )
+
+
+def _by_day(first: int, local: Any) -> pa.Table:
+    day = first + np.arange(local.size - 1)
+    named = {"local_day": day, "begins": local[:-1], "ends": local[1:]}
+    return pa.table({name: pa.array(each, pa.int64()) for name, each in named.items()})

@@ -1,0 +1,166 @@
+"""When was an opportunity opened again, what had been lost before, and whose was it then?
+
+All from the changes, lazily. A loss is a change into a stage that means one, from one that
+does not; without stages, into the status.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crm_portfolio._frames import nw
+from crm_portfolio.analysis._facts._clock import Clock, seconds
+from crm_portfolio.analysis._facts._lines import collected, completed, one_of
+from crm_portfolio.analysis._facts._pursuits import ALWAYS, unknown
+from crm_portfolio.portfolio import Period, Portfolio
+
+__all__ = ["attributed", "last_opened", "lost_before"]
+
+_TEXT = pa.string()
+_ID = "opportunity_id"
+
+
+def last_opened(portfolio: Portfolio, rows: Any) -> Any:
+    """The rows with ``starts_s`` where they were last opened again, if they ever were."""
+    if "opportunity_change" not in portfolio:
+        return rows
+    _, opened = _turns(portfolio)
+    before = nw.col("opened_s") < nw.col("ends_s")
+    last = (
+        opened.join(rows.select(_ID, "ends_s"), on=_ID, how="inner")
+        .filter(before)
+        .group_by(_ID)
+        .agg(nw.col("opened_s").max())
+    )
+    starts = nw.coalesce(nw.col("opened_s"), nw.col("starts_s"))
+    joined = rows.join(last, on=_ID, how="left").with_columns(starts_s=starts)
+    return joined.drop("opened_s")
+
+
+def lost_before(
+    portfolio: Portfolio, records: Any, span: Period, clock: Clock
+) -> Any | None:
+    """A row for each loss of the period that did not last: lost, then opened again.
+
+    Its id is that of the opportunity with ``#`` and the number of the loss. Neither its
+    amount nor its reason is known: what the record says is of its end. None where nothing
+    tells of changes.
+
+    Args:
+        records: What the records of all opportunities say, of `recorded`.
+    """
+    if "opportunity_change" not in portfolio:
+        return None
+    losses, opened = _turns(portfolio)
+    lost, again = nw.col("lost_s"), nw.col("opened_s")
+    later, earlier = (again > lost), (again <= lost)
+    ended = (
+        losses.join(opened, on=_ID, how="inner")
+        .with_columns(
+            is_later=later.cast(nw.Int64),
+            is_earlier=earlier.cast(nw.Int64),
+            from_s=nw.when(earlier).then(again).otherwise(again * 0 + ALWAYS),
+        )
+        .group_by(_ID, "lost_s")
+        .agg(nw.col("is_later", "is_earlier").sum(), nw.col("from_s").max())
+        .filter(nw.col("is_later") > 0)
+    )
+    told = clock.told(ended, "lost_s", day="lost_day")
+    told = told.filter(_within(span, nw.col("lost_day")))
+    number = (nw.col("is_earlier").cast(nw.Int64) + 1).cast(nw.String)
+    return (
+        records.join(told, on=_ID, how="inner")
+        .with_columns(
+            record_id=nw.concat_str([nw.col(_ID), number], separator="#"),
+            starts_s=nw.col("from_s"),
+            ends_s=lost + 1,
+            closed_day=nw.col("lost_day"),
+            minor=unknown("lost_s"),
+            **{name: _unsaid(name) for name in _OF_THE_END},
+        )
+        .drop("lost_s", "lost_day", "from_s", "is_later", "is_earlier")
+    )
+
+
+def attributed(portfolio: Portfolio, rows: Any) -> Any:
+    """The rows with ``owner_id`` as it was when nothing more happened.
+
+    That is at the last activity, or where there is none when it was entered. Who took it
+    over later is not to be asked why.
+    """
+    if "opportunity_change" not in portfolio:
+        return rows
+    kinds = {"old": _TEXT, "new": _TEXT, "until_at": pa.timestamp("us", "UTC")}
+    changes = nw.from_native(completed(portfolio["opportunity_change"], kinds)).lazy()
+    passed = changes.filter(nw.col("field") == "owner_id").select(
+        _ID, "old", at_s=seconds(nw.col("changed_at"), portfolio.backend)
+    )
+    when = rows.select(
+        "record_id", _ID, quiet_s=nw.coalesce(nw.col("last_s"), nw.col("created_s"))
+    )
+    # Whose it was is what the first change after that moment says was there before.
+    after = passed.join(when, on=_ID, how="inner").filter(
+        nw.col("at_s") > nw.col("quiet_s")
+    )
+    first = after.group_by("record_id").agg(first_s=nw.col("at_s").min())
+    then = (
+        after.join(first, on="record_id", how="inner")
+        .filter(nw.col("at_s") == nw.col("first_s"))
+        .group_by("record_id")
+        .agg(owner_then=nw.col("old").min())
+    )
+    owner = nw.coalesce(nw.col("owner_then"), nw.col("owner_id"))
+    joined = rows.join(then, on="record_id", how="left").with_columns(owner_id=owner)
+    return joined.drop("owner_then")
+
+
+def _turns(portfolio: Portfolio) -> tuple[Any, Any]:
+    """When opportunities were lost, ``lost_s``, and opened again, ``opened_s``."""
+    kinds = {"old": _TEXT, "new": _TEXT}
+    changes = nw.from_native(completed(portfolio["opportunity_change"], kinds)).lazy()
+    field, means = "status", ["lost"]
+    if stages := _lost_stages(portfolio):
+        field, means = "stage", stages
+    own = changes.filter(nw.col("field") == field)
+    was, becomes = (one_of(nw.col(n).fill_null(""), means) for n in ("old", "new"))
+    at = seconds(nw.col("changed_at"), portfolio.backend)
+    return (
+        own.filter(~was & becomes).select(_ID, lost_s=at),
+        own.filter(was & ~becomes).select(_ID, opened_s=at),
+    )
+
+
+def _lost_stages(portfolio: Portfolio) -> list[str]:
+    """Stages that mean a loss in every pipeline that has them."""
+    if "stage" not in portfolio:
+        return []
+    rows = nw.from_native(portfolio["stage"]).lazy().select("stage", "status")
+    found = collected(rows)
+    is_lost = pc.equal(found["status"], "lost")
+    lost, other = (
+        found.filter(each)["stage"] for each in (is_lost, pc.invert(is_lost))
+    )
+    return sorted({*lost.to_pylist()} - {*other.to_pylist()})
+
+
+def _within(span: Period, day: Any) -> Any:
+    assert span.start is not None
+    assert span.end is not None
+    first, last = (each.toordinal() - _EPOCH for each in (span.start, span.end))
+    return (day >= first) & (day < last)
+
+
+def _unsaid(column: str) -> Any:
+    return nw.when(nw.col(_ID).is_null()).then(nw.col(column))
+
+
+_OF_THE_END = (
+    *("loss_reason", "loss_reason_by", "competitor", "refused_on"),
+    *("expected_close_on", "is_auto_closed", "has_next_step"),
+)
+"""What a record says of how it ended, and so of no loss before."""
+_EPOCH = 719_163
+"""The ordinal of 1 January 1970."""

@@ -1,0 +1,137 @@
+"""Which days is the past asked about, and where among them does a moment lie?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from crm_portfolio._frames import nw
+
+__all__ = [
+    "A_DAY",
+    "Expr",
+    "Frame",
+    "Grid",
+    "is_closed",
+    "places",
+    "seconds",
+    "seconds_of_day",
+    "status_of",
+]
+
+A_DAY: Final = 86_400
+_BASE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NOBODY: Final = "\n"  # the name of no stage: an empty list is no SQL
+Expr: TypeAlias = Any
+Frame: TypeAlias = Any
+
+
+@attrs.frozen
+class Grid:
+    """The days before whose first moment is asked what was known.
+
+    Attributes:
+        days: In order. The first is where counting begins; the last is the day after the
+            as-of date.
+        quiet_days: So long without an activity is silence.
+        history_from: What was changed before is not told; None: all is.
+        statuses: Stage → ``open``, ``won``, ``lost``, where all pipelines agree on it.
+        rates: By currency, what a unit of it was worth on the eve of each day; None
+            where nobody knows.
+    """
+
+    days: tuple[date, ...]
+    zone: str
+    digits: int
+    quiet_days: int
+    history_from: date | None
+    statuses: Mapping[str, str]
+    rates: Mapping[str, tuple[float | None, ...]]
+
+    @property
+    def count(self) -> int:
+        return len(self.days)
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """The first moment of each day, in seconds."""
+        return tuple(self._second(day) for day in self.days)
+
+    @property
+    def quiet(self) -> tuple[int, ...]:
+        """Since when there has to be an activity, or there is silence."""
+        back = timedelta(days=self.quiet_days)
+        return tuple(self._second(day - back) for day in self.days)
+
+    @property
+    def dark(self) -> int:
+        """The first place of which the changes tell."""
+        start = self.history_from
+        return 0 if start is None else sum(day < start for day in self.days)
+
+    def named(self, status: str) -> list[str]:
+        """The stages that mean this."""
+        return [name for name, its in self.statuses.items() if its == status] or [
+            _NOBODY
+        ]
+
+    def shifts(self) -> list[tuple[date, int]]:
+        """From which day on the clocks stand by so many seconds more, all told."""
+        offsets = [(day, self._offset(day)) for day in _each(self.days)]
+        steps = [(offsets[0][0], offsets[0][1])]
+        for (_, before), (day, now) in pairwise(offsets):
+            if now != before:
+                steps.append((day, now - before))
+        return steps
+
+    def _second(self, day: date) -> int:
+        moment = datetime.combine(day, time(), ZoneInfo(self.zone))
+        return int((moment - _BASE).total_seconds())
+
+    def _offset(self, day: date) -> int:
+        naive = int((day - _BASE.date()).total_seconds())
+        return naive - self._second(day)
+
+
+def seconds(column: str) -> Expr:
+    """A moment in whole seconds, which all engines count alike."""
+    return (nw.col(column) - nw.lit(_BASE)).dt.total_seconds().cast(nw.Int64)
+
+
+def seconds_of_day(column: str, grid: Grid) -> Expr:
+    """The first moment of a day in the org's zone, in seconds."""
+    day = nw.col(column)
+    at = (day.cast(nw.Datetime("us")) - nw.lit(_BASE.replace(tzinfo=None))).dt
+    ahead = nw.lit(grid.shifts()[0][1], dtype=nw.Int64)
+    for since, by in grid.shifts()[1:]:
+        ahead = ahead + (day >= since).cast(nw.Int64) * by
+    return at.total_seconds().cast(nw.Int64) - ahead
+
+
+def places(second: Expr, edges: Sequence[int]) -> Expr:
+    """How many of the edges a moment has reached: the first place by which it is over."""
+    reached = ((second >= edge).cast(nw.Int64) for edge in edges)
+    return sum(reached, nw.lit(0, dtype=nw.Int64))
+
+
+def status_of(stage: Expr, grid: Grid) -> Expr:
+    """What a stage means; empty where nobody knows."""
+    name, found = stage.fill_null(""), nw.lit("")
+    for status in ("open", "won", "lost"):
+        is_it = name.is_in(grid.named(status))
+        found = nw.when(is_it).then(nw.lit(status)).otherwise(found)
+    return found
+
+
+def is_closed(column: str) -> Expr:
+    return (nw.col(column) == "won") | (nw.col(column) == "lost")
+
+
+def _each(days: Sequence[date]) -> Iterator[date]:
+    for number in range((days[-1] - days[0]).days + 1):
+        yield days[0] + timedelta(days=number)

@@ -1,0 +1,305 @@
+"""What was billed, what is still owed and since when, and how late was the rest paid?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Final
+
+import pyarrow as pa
+
+from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio.analysis._facts._lines import collected, completed, day_number
+
+__all__ = [
+    "billed",
+    "dated",
+    "due_by_month",
+    "first_days",
+    "late_spans",
+    "owed",
+    "payments",
+    "undated",
+]
+
+_TEXT, _DAY, _NUMBER, _FLAG = pa.string(), pa.date32(), pa.float64(), pa.bool_()
+_KINDS: Final[Mapping[str, pa.DataType]] = {
+    "payer_id": _TEXT,
+    "due_on": _DAY,
+    "paid_on": _DAY,
+    "open_amount": _NUMBER,
+    "origin_invoice_id": _TEXT,
+    "is_disputed": _FLAG,
+    "is_cancelled": _FLAG,
+}
+_LATENESS: Final = (
+    *("invoices", "late_invoices", "weight", "signed", "floored", "late"),
+    *("days", "late_days"),
+)
+
+
+def payments(
+    frame: NativeFrame, *, start: date, as_of: date, digits: int, is_past: bool = False
+) -> pa.Table:
+    """By payer, contested or not: how late its invoices due since ``start`` were or are.
+
+    An unpaid one counts whatever its age, with what is still open, and not before it is
+    due. Credit notes reduce the invoice they name. Cancelled invoices are left out.
+
+    Args:
+        is_past: As it was known at the end of ``as_of``: what was paid since is open.
+    """
+    due = _due(_bills(frame, as_of, digits, is_past=is_past), start, as_of)
+    is_late = nw.col("days") > 0
+    return collected(
+        due.with_columns(
+            paid_late_on=nw.when(is_late & nw.col("is_paid")).then(nw.col("paid_on")),
+            unpaid_since_on=nw.when(~nw.col("is_paid")).then(nw.col("due_on")),
+            worst_days=nw.col("late_days"),
+        )
+        .group_by("payer_id", "is_disputed")
+        .agg(
+            *(nw.col(name).sum() for name in _LATENESS),
+            nw.col("worst_days").max(),
+            nw.col("paid_late_on").max(),
+            nw.col("unpaid_since_on").min(),
+        )
+    )
+
+
+def due_by_month(
+    frame: NativeFrame, *, start: date, as_of: date, digits: int
+) -> pa.Table:
+    """By month (twelve times the year and the month) in which they were due, the same.
+
+    Of what is due after ``as_of`` only those are known that paid early: it is left out.
+    """
+    due = _due(_bills(frame, as_of, digits), start, as_of)
+    day = nw.col("due_on")
+    return collected(
+        due.filter((day >= start) & (day <= as_of))
+        .with_columns(month=_month(day))
+        .group_by("month", "is_disputed")
+        .agg(*(nw.col(name).sum() for name in _LATENESS))
+    )
+
+
+def _due(bills: Any, start: date, as_of: date) -> Any:
+    """Invoices that may be late, what weighs of each, and how many days late it is."""
+    due_on, is_paid = nw.col("due_on"), nw.col("is_paid")
+    is_late = nw.col("days") > 0
+    weighed = bills.with_columns(
+        weight=nw.when(is_paid).then(nw.col("net")).otherwise(nw.col("owed"))
+    ).filter(
+        (nw.col("weight") > 0)
+        & ~due_on.is_null()
+        & (is_paid | (due_on < as_of))
+        & (~is_paid | (due_on >= start))
+    )
+    return weighed.with_columns(
+        late_days=nw.when(is_late).then(nw.col("days")).otherwise(0)
+    ).with_columns(
+        invoices=nw.lit(1, dtype=nw.Int64),
+        late_invoices=is_late.cast(nw.Int64),
+        signed=nw.col("weight") * nw.col("days"),
+        floored=nw.col("weight") * nw.col("late_days"),
+        late=nw.when(is_late).then(nw.col("weight")).otherwise(0),
+    )
+
+
+def owed(
+    frame: NativeFrame, *, as_of: date, digits: int, edges: Sequence[int]
+) -> pa.Table:
+    """By account, payer, bucket of age, contested or not: what is open, and how many.
+
+    Bucket 0 is not yet due, 1 to n + 1 are late by days up to each edge and beyond the
+    last, −1 has no due day. A credit note that names no invoice here is of bucket −2.
+    """
+    bills = _bills(frame, as_of, digits, with_credits=True).filter(nw.col("owed") != 0)
+    days = nw.col("days")
+    bucket: Any = nw.lit(len(edges) + 1)
+    for at in range(len(edges), 0, -1):
+        bucket = nw.when(days <= edges[at - 1]).then(at).otherwise(bucket)
+    bucket = nw.when(days <= 0).then(0).otherwise(bucket)
+    bucket = nw.when(nw.col("due_on").is_null()).then(-1).otherwise(bucket)
+    bucket = nw.when(nw.col("owed") < 0).then(-2).otherwise(bucket)
+    return collected(
+        bills.with_columns(bucket=bucket.cast(nw.Int64), count=nw.lit(1, nw.Int64))
+        .group_by("account_id", "payer_id", "bucket", "is_disputed")
+        .agg(nw.col("count", "owed").sum())
+    )
+
+
+def late_spans(
+    frame: NativeFrame,
+    *,
+    start: date,
+    as_of: date,
+    digits: int,
+    spans: Sequence[date],
+) -> pa.Table:
+    """By account, payer, contested or not: amount times days late, by span of one rate.
+
+    Day 1 is the day after the due day. Days before ``start`` are of another period.
+
+    Args:
+        spans: Their first days, from that of ``start`` or of the first due day on.
+    """
+    bills = _bills(frame, as_of, digits).with_columns(
+        weight=nw.when(nw.col("is_paid")).then(nw.col("net")).otherwise(nw.col("owed"))
+    )
+    due, last = nw.col("due_number"), nw.col("last_number")
+    # An invoice became late in the period where its first late day is in it.
+    is_new = (due + 1 >= _number(start)) & (last > due)
+    late = bills.filter(
+        (nw.col("weight") > 0)
+        & ~nw.col("due_on").is_null()
+        & (last > due)
+        & (last >= _number(start))
+    )
+    ends = [each - timedelta(days=1) for each in spans[1:]] + [as_of]
+    names = {}
+    for at, (first, end) in enumerate(zip(spans, ends, strict=True)):
+        before = _number(max(first, start)) - 1
+        low = nw.when(due > before).then(due).otherwise(before)
+        high = nw.when(last < _number(end)).then(last).otherwise(_number(end))
+        overlap = nw.when(high > low).then(high - low).otherwise(0)
+        names[f"span_{at}"] = nw.col("weight") * overlap
+    return collected(
+        late.with_columns(
+            late_count=nw.lit(1, dtype=nw.Int64),
+            new_count=is_new.cast(nw.Int64),
+            **names,
+        )
+        .group_by("account_id", "payer_id", "is_disputed")
+        .agg(nw.col("late_count", "new_count", *names).sum())
+    )
+
+
+def billed(frame: NativeFrame, *, as_of: date, digits: int) -> pa.Table:
+    """By payer and month: what was invoiced with tax, and how many invoices.
+
+    A credit note counts in the month of the invoice it names, else in its own.
+    """
+    bills = _bills(frame, as_of, digits, with_credits=True)
+    return collected(
+        bills.with_columns(
+            month=_month(nw.col("issued_on")),
+            count=(nw.col("minor") > 0).cast(nw.Int64),
+        )
+        .group_by("payer_id", "month")
+        .agg(nw.col("net", "count").sum())
+    )
+
+
+def first_days(frame: NativeFrame) -> tuple[date | None, date | None]:
+    """When the first invoice was sent, and the first one was due."""
+    known = nw.from_native(completed(frame, {"due_on": _DAY})).lazy()
+    found = collected(known.select(nw.col("issued_on", "due_on").min()))
+    issued, due = (found[name][0].as_py() for name in ("issued_on", "due_on"))
+    return issued, due
+
+
+def dated(frame: NativeFrame, *, as_of: date, digits: int) -> pa.Table:
+    """By account and payer: how many invoices there are, and how many lack a due day."""
+    return collected(
+        _bills(frame, as_of, digits)
+        .with_columns(
+            invoices=nw.lit(1, dtype=nw.Int64),
+            undated=nw.col("due_on").is_null().cast(nw.Int64),
+        )
+        .group_by("account_id", "payer_id")
+        .agg(nw.col("invoices", "undated").sum())
+    )
+
+
+def undated(frame: NativeFrame, *, as_of: date, digits: int) -> pa.Table:
+    """Invoices without a due day: nobody can say whether they are late."""
+    bills = _bills(frame, as_of, digits)
+    return collected(
+        bills.filter(nw.col("due_on").is_null()).select(
+            "account_id", "issued_on", "minor", record_id=nw.col("invoice_id")
+        )
+    ).sort_by("record_id")
+
+
+def _bills(
+    frame: NativeFrame,
+    as_of: date,
+    digits: int,
+    *,
+    is_past: bool = False,
+    with_credits: bool = False,
+) -> Any:
+    """Invoices less the credit notes that name them, and what of each is still owed.
+
+    Args:
+        with_credits: Credit notes that name no invoice here come too, below 0.
+    """
+    known = (
+        nw.from_native(completed(frame, _KINDS))
+        .lazy()
+        .filter(nw.col("issued_on") <= as_of)
+        .with_columns(minor=_minor("amount", digits))
+        .filter(~nw.col("minor").is_null())
+    )
+    bills = known.filter(~nw.col("is_cancelled").fill_null(value=False))
+    returned = (
+        bills.filter((nw.col("minor") < 0) & ~nw.col("origin_invoice_id").is_null())
+        .select(invoice_id=nw.col("origin_invoice_id"), credit=nw.col("minor"))
+        .group_by("invoice_id")
+        .agg(nw.col("credit").sum())
+    )
+    own = bills.join(returned, on="invoice_id", how="left")
+    if with_credits:
+        named = known.filter(nw.col("minor") > 0).select(
+            origin_invoice_id=nw.col("invoice_id"), named=nw.lit(1, dtype=nw.Int64)
+        )
+        own = own.join(named, on="origin_invoice_id", how="left").filter(
+            (nw.col("minor") > 0) | nw.col("named").is_null()
+        )
+    else:
+        own = own.filter(nw.col("minor") > 0)
+    return _still_owed(own, as_of, digits, is_past=is_past)
+
+
+def _still_owed(bills: Any, as_of: date, digits: int, *, is_past: bool) -> Any:
+    paid_on, minor = nw.col("paid_on"), nw.col("minor")
+    is_paid = ~paid_on.is_null() & (paid_on <= as_of).fill_null(value=False)
+    until = nw.when(is_paid).then(paid_on).otherwise(nw.lit(as_of))
+    net, still = nw.col("net"), nw.col("still")
+    # A credit note owes the other way round; what was open in the past nobody noted.
+    is_less = nw.when(minor > 0).then(still < net).otherwise(still > net)
+    left = nw.when(~still.is_null() & is_less).then(still).otherwise(net)
+    is_odd = nw.when(minor > 0).then(nw.col("left") < 0).otherwise(nw.col("left") > 0)
+    return (
+        bills.with_columns(
+            payer_id=nw.coalesce(nw.col("payer_id"), nw.col("account_id")),
+            is_disputed=nw.col("is_disputed").fill_null(value=False),
+            is_paid=is_paid,
+            net=nw.when(minor > 0)
+            .then(minor + nw.col("credit").fill_null(0))
+            .otherwise(minor),
+            still=nw.when((minor != 0) & (not is_past)).then(
+                _minor("open_amount", digits)
+            ),
+            due_number=day_number(nw.col("due_on")),
+            last_number=day_number(until),
+        )
+        .with_columns(left=left, days=nw.col("last_number") - nw.col("due_number"))
+        .with_columns(
+            owed=nw.when(nw.col("is_paid") | is_odd).then(0).otherwise(nw.col("left"))
+        )
+    )
+
+
+def _month(day: Any) -> Any:
+    return day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64) - 1
+
+
+def _number(day: date) -> int:
+    return (day - date(1970, 1, 1)).days
+
+
+def _minor(column: str, digits: int) -> Any:
+    return (nw.col(column) * float(10**digits)).round(0).cast(nw.Int64)

@@ -1,0 +1,134 @@
+"""When was each opportunity won or lost, as far as was known, and what had it been in?
+
+A turn is a change of the stage that changes what the opportunity is. One that was
+entered as closed was never in play: its day of closing counts, not its stage.
+"""
+
+from __future__ import annotations
+
+from crm_portfolio._frames import nw
+from crm_portfolio.analysis._facts._grid import (
+    A_DAY,
+    Expr,
+    Frame,
+    Grid,
+    is_closed,
+    seconds_of_day,
+)
+
+__all__ = ["came_closed", "closings", "outcomes", "turns_of", "visits_of"]
+
+_ID = "opportunity_id"
+
+
+def turns_of(told: Frame) -> Frame:
+    """When each became open, won or lost, and at which place that is first seen."""
+    came_so = nw.col("old").is_null() & is_closed("now")
+    is_turn = (nw.col("now") != "") & (nw.col("now") != nw.col("was")) & ~came_so
+    return told.filter(is_turn).select(_ID, "at", status="now", place="first")
+
+
+def came_closed() -> Expr:
+    """Closed on a day before the month it was entered in: copied from elsewhere."""
+    return (nw.col("turned") == 0) & (nw.col("closed_at") < nw.col("born_at"))
+
+
+def closings(base: Frame, turns: Frame | None, grid: Grid) -> list[Frame]:
+    """Every closing after the first place: ``place``, ``status`` and ``days`` it took."""
+    until = seconds_of_day("closed_on", grid) + (A_DAY - 1)
+    by_day = _closed_by_day(base).select(
+        "status", place="closed_at", days=_days(until), count=nw.lit(1)
+    )
+    found = [by_day]
+    if turns is not None:
+        its = turns.filter(is_closed("status")).join(
+            base.select(_ID, "born"), on=_ID, how="inner"
+        )
+        found.append(
+            its.select("status", "place", days=_days(nw.col("at")), count=nw.lit(1))
+        )
+    is_asked = (nw.col("place") > 0) & (nw.col("place") < grid.count)
+    return [rows.filter(is_asked) for rows in found]
+
+
+def outcomes(base: Frame, turns: Frame | None, grid: Grid) -> list[Frame]:
+    """By place of entry: what became of each by the last day, and by which place."""
+    is_asked = (nw.col("born_at") > 0) & (nw.col("born_at") < grid.count)
+    born = base.filter(is_asked & ~came_closed())
+    is_over = nw.col("closed_at") < grid.count
+    by_day = born.filter(nw.col("turned") == 0).select(
+        "born_at",
+        status=nw.when(is_over).then(nw.col("status")).otherwise(nw.lit("open")),
+        place=nw.col("closed_at"),
+        count=nw.lit(1),
+    )
+    if turns is None:
+        return [by_day]
+    last = turns.group_by(_ID).agg(nw.col("at").max())
+    its = turns.join(last, on=[_ID, "at"], how="inner")
+    its = its.with_columns(kind=_number_of(nw.col("status"))).group_by(_ID)
+    its = its.agg(nw.col("kind").min(), nw.col("place").max())
+    its = its.with_columns(status=_named(nw.col("kind")))
+    stands = nw.when(is_closed("outcome")).then(nw.col("place")).otherwise(grid.count)
+    turned = (
+        born.filter(nw.col("turned") == 1)
+        .select(_ID, "born_at")
+        .join(its.select(_ID, "place", outcome="status"), on=_ID, how="left")
+        .select(
+            "born_at",
+            status=nw.col("outcome").fill_null("open"),
+            place=stands,
+            count=nw.lit(1),
+        )
+    )
+    return [by_day, turned]
+
+
+def _number_of(status: Expr) -> Expr:
+    """In the order of their names; of whole numbers every engine takes the least fast."""
+    later = nw.when(status == "open").then(1).otherwise(2)
+    return nw.when(status == "lost").then(0).otherwise(later)
+
+
+def _named(number: Expr) -> Expr:
+    later = nw.when(number == 1).then(nw.lit("open")).otherwise(nw.lit("won"))
+    return nw.when(number == 0).then(nw.lit("lost")).otherwise(later)
+
+
+def visits_of(base: Frame, told: Frame, grid: Grid) -> Frame:
+    """How many that had been in an open stage are closed, from which place to which."""
+    stages = told.filter(nw.col("field") == "stage")
+    entered = stages.filter(nw.col("now") == "open").select(
+        _ID, stage="new", since="first"
+    )
+    left = stages.filter(nw.col("was") == "open").select(
+        _ID, stage="old", since="first"
+    )
+    seen = nw.concat([entered, left]).group_by(_ID, "stage").agg(nw.col("since").min())
+    came_so = nw.col("old").is_null()
+    closed = stages.filter(is_closed("now") & ~came_so).select(
+        _ID, "first", "end", status="now"
+    )
+    by_day = _closed_by_day(base).select(
+        _ID,
+        first=nw.col("closed_at"),
+        end=nw.lit(grid.count, dtype=nw.Int64),
+        status="status",
+    )
+    closed = nw.concat([closed, by_day]).filter(nw.col("first") < nw.col("end"))
+    both = seen.join(closed, on=_ID, how="inner")
+    return both.filter(nw.col("since") <= nw.col("first")).select(
+        "stage", "status", "first", "end", count=nw.lit(1)
+    )
+
+
+def _closed_by_day(base: Frame) -> Frame:
+    """Those that no turn tells of, but their own day of closing does."""
+    return base.filter(
+        (nw.col("turned") == 0) & (nw.col("status") != "open") & ~came_closed()
+    )
+
+
+def _days(until: Expr) -> Expr:
+    took = (until - nw.col("born")) // A_DAY
+    return nw.when(took < 0).then(nw.lit(0, dtype=nw.Int64)).otherwise(took)
