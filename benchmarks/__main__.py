@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import attrs
@@ -12,6 +14,8 @@ from benchmarks._analyses import measured_in_turn
 from benchmarks._draws import DRAWS, at_risk_and_floor
 from benchmarks._stage import Measured, measured, quickest, served
 from benchmarks._triage import triaged_in_turn
+from benchmarks._whole import REDUCTIONS, analysed, reduced_in_turn
+from benchmarks._whole_book import drawn
 from benchmarks._write import ratios
 
 TIMES: Final = 2  # of which the better counts
@@ -155,6 +159,27 @@ def triage(records: int) -> Iterator[Row]:
     yield _wall(what, ours, by_hand, 2.0)
 
 
+def book(records: int) -> Iterator[Row]:
+    """All analyses of a folder on DuckDB; single reductions against SQL by hand."""
+    with TemporaryDirectory() as place:
+        drawn(Path(place), max(records // 10, 1_000))
+        folder = Path(place) / "book"
+        whole, nouns = analysed(folder)
+        for name, its in nouns.items():
+            shown = f"{its.wall_seconds:.1f} s", f"{its.peak_mb:.0f} MB"
+            yield Row(f"book of {records:,}: {name}", *shown, 0.0, "", is_met=True)
+        seconds = 180 * records / 10_000_000
+        what, shown = f"book of {records:,}: all", f"{whole.wall_seconds:.0f} s"
+        for mine, other, ratio in (
+            (shown, f"{seconds:.0f} s", whole.wall_seconds / seconds),
+            (f"{whole.peak_mb:.0f} MB", "6144 MB", whole.peak_mb / 6144),
+        ):
+            yield Row(what, mine, other, ratio, "≤ 1", ratio <= 1)
+        for name in REDUCTIONS:
+            ours, by_hand = reduced_in_turn(folder, name, times=TIMES)
+            yield _at_most(f"{name} / SQL by hand", ours, by_hand, 2.0)
+
+
 def _wall(what: str, mine: Measured, base: Measured, limit: float) -> Row:
     ratio = mine.wall_seconds / base.wall_seconds
     shown = f"{mine.wall_seconds:.1f} s", f"{base.wall_seconds:.1f} s"
@@ -181,6 +206,7 @@ GROUPS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
     "analyses": analyses,
     "draws": draws,
     "triage": triage,
+    "book": book,
 }
 
 

@@ -87,7 +87,7 @@ SELECT opportunity_id || '#' || number, opportunity_id, 'lost', true,
        account_id, owner_id, pipeline, stage, kind, NULL,
        epoch_us(created_at) // 1000000,
        coalesce(from_s, -(2::BIGINT ** 40)::BIGINT), lost_s + 1,
-       here(lost_s)::DATE, coalesce(next_step, '') = '', false,
+       here(lost_s)::DATE, false, false,
        NULL, NULL, NULL, NULL
 FROM opportunity JOIN loss USING (opportunity_id)
 WHERE here(lost_s)::DATE >= DATE '2025-07-01' AND here(lost_s)::DATE < DATE '2026-07-01';
@@ -188,7 +188,8 @@ WITH lost AS (
     SELECT DISTINCT l.record_id
     FROM lost l JOIN opportunity w USING (account_id)
     WHERE NOT l.is_episode AND w.status = 'won'
-      AND abs(l.created_s // 86400 - epoch_us(w.created_at) // 86400000000) <= 7
+      AND abs(here(l.created_s)::DATE - timezone('Europe/Paris', w.created_at)::DATE) <= 7
+      AND greatest(abs(l.minor), abs(w.amount)) > 0
       AND abs(l.minor - round(w.amount * 100)::BIGINT)
         <= 0.05 * greatest(abs(l.minor), abs(round(w.amount * 100)::BIGINT))
 ), told AS (

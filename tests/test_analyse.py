@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from crm_portfolio import analysis, samples
-from crm_portfolio._analyse import _NOUNS, ASSIGNING, analyse
+from crm_portfolio._analyse import ASSIGNING, Need, analyse
+from crm_portfolio._analyse._book import NOUNS
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.settings import Settings
@@ -15,10 +16,13 @@ from crm_portfolio.settings import Settings
 
 def test_all_analyses_are_made():
     findings = analyse(samples.firm())
-    lacking = {"freed_capacity": "effort", "receivables": "invoice"}
-    made = [name for name in _NOUNS if name not in lacking]
+    lacking = {
+        "freed_capacity": (Need(("effort", "activity.minutes")),),
+        "receivables": (Need(("invoice",)),),
+    }
+    made = [name for name in NOUNS if name not in lacking]
     assert list(findings) == made
-    assert set(_NOUNS) <= set(analysis.__all__)
+    assert set(NOUNS) <= set(analysis.__all__)
     assert findings.skipped == lacking
     assert findings["tiers"].to_dict() == analysis.tiers(samples.firm()).to_dict()
     told = f"{', '.join(made)}, skipped: freed_capacity, receivables"
@@ -41,11 +45,18 @@ def test_what_lacks_its_table_is_skipped_and_says_which():
     )
     findings = analyse(portfolio)
     assert len(findings) == 0
+    revenue, sales = Need(("revenue_line", "opportunity")), Need(("opportunity",))
     assert findings.skipped == {
-        **dict.fromkeys(_NOUNS, "opportunity"),
-        "receivables": "invoice",
+        **dict.fromkeys(NOUNS, (revenue,)),
+        **dict.fromkeys(("lost_opportunities", "win_back", "pipeline"), (sales,)),
+        "freed_capacity": (revenue, Need(("effort", "activity.minutes"))),
+        "receivables": (Need(("invoice",)),),
     }
-    assert f"skipped: {', '.join(_NOUNS)}" in repr(findings)
+    best = findings.unlocks[0]
+    assert (best.add, best.kind, best.columns) == ("opportunity", "table", ())
+    out_of_reach = {"freed_capacity", "receivables"}
+    assert set(best.analyses) == set(NOUNS) - out_of_reach
+    assert f"skipped: {', '.join(NOUNS)}" in repr(findings)
 
 
 def test_the_common_period_fills_those_that_have_no_own():

@@ -615,6 +615,13 @@ def test_a_currency_without_any_rate_is_refused_by_name(rates: pa.Table) -> None
     ]
 
 
+@pytest.mark.parametrize("code", ["BTC", "usd"])
+def test_a_currency_that_nobody_lists_is_a_fault_with_its_row(code: str) -> None:
+    revenue = lines(amount=["7"], currency=[code], booked_on=["2026-01-01"])
+    found = stops(revenue_line=revenue, exchange_rate=RATES)
+    assert found == [("revenue_line", "unknown_currency", 0, code)]
+
+
 def test_a_currency_in_which_no_amount_is_said_needs_no_rate() -> None:
     deals = opportunity(amount=["5", None], currency=["EUR", "GBP"])
     result = clean(opportunity=deals, exchange_rate=RATES)

@@ -198,13 +198,14 @@ def test_marks_at_one_place_share_their_line(ax):
     assert [text.get_text() for text in ax.texts] == ["VaR 90, VaR 95", "VaR 99"]
 
 
+@pytest.mark.parametrize("draw", [_plots.stacked, _plots.side_by_side])
 @pytest.mark.parametrize("names", [["ops", "dev"], ["account_manager", "service_desk"]])
-def test_the_legend_covers_no_name(names):
+def test_the_legend_covers_no_name(names, draw):
     sheet = figure.Figure(figsize=(9.0, 4.8), layout="constrained")
     ax = sheet.subplots()
     words = _plots.Words("Hours", "Role", "Hours", "", "Nothing", lang="en")
-    parts = {"given out": [1.0, 2.0], "in reserve": [2.0, 1.0], "free": [3.0, 1.0]}
-    _plots.stacked(ax, names=names, series=parts, words=words)
+    parts = {"given out": [1.0, 2.0], "in reserve": [2.0, 1.0]}
+    draw(ax, names=names, series=parts, words=words)
     sheet.draw_without_rendering()
     legend = ax.get_legend().get_window_extent()
     below = [*ax.get_xticklabels(), ax.xaxis.label, *ax.patches]

@@ -198,6 +198,43 @@ def test_a_parent_that_is_cut_away_leaves_its_opt_out_behind() -> None:
     assert rows(both, "account", "do_not_contact_on") == days[:2]
 
 
+def test_a_parent_that_is_cut_away_leaves_its_refusal_behind() -> None:
+    """The last of all above, though the opportunities that told it are gone."""
+    said = {
+        "opportunity_id": ["1", "2", "3", "4", "5"],
+        "account_id": ["top", "top", "sub", "leaf", "other"],
+        "status": ["lost"] * 5,
+        "closed_on": pa.array([date(2023, 1, 1)] * 5, pa.date32()),
+        "refused_on": pa.array(
+            [
+                date(2024, 3, 1),
+                date(2023, 1, 1),
+                date(2022, 1, 1),
+                date(2025, 1, 1),
+                None,
+            ],
+            pa.date32(),
+        ),
+    }
+    account = pa.table(
+        {
+            "account_id": ["leaf", "other", "sub", "top"],
+            "parent_id": ["sub", "leaf", "top", None],
+        }
+    )
+    book = Portfolio.from_frames(
+        as_of=AS_OF, currency="EUR", account=account, opportunity=pa.table(said)
+    )
+    kept = book.only(["leaf", "other"])
+    assert rows(kept, "account", "refused_on") == [date(2024, 3, 1), None]
+    assert rows(kept, "opportunity", "refused_on") == [date(2025, 1, 1), None]
+    # Cut again, it tells the next one; and who stays below its parent needs no word.
+    last = kept.only(["other"])
+    assert rows(last, "account", "refused_on") == [date(2025, 1, 1)]
+    whole = book.only(["leaf", "other", "sub", "top"])
+    assert "refused_on" not in to_arrow(whole["account"]).column_names
+
+
 def test_no_account_is_a_portfolio_too() -> None:
     none = make().only([])
     assert len(to_arrow(none["opportunity"])) == 0
@@ -336,6 +373,36 @@ def test_all_tables_and_types_come_back_exactly(
     assert to_arrow(loaded.balance).equals(saved.balance)
 
 
+def test_a_folder_says_its_id_and_one_that_does_not_is_hashed(tmp_path: Path) -> None:
+    saved = every_type()
+    saved.save(tmp_path / "said")
+    loaded = Portfolio.load(tmp_path / "said")
+    for path in (tmp_path / "said").glob("*.parquet"):
+        path.unlink()
+    assert loaded.id == saved.id
+    saved.save(tmp_path / "older")
+    reseal(tmp_path / "older", id=None)
+    assert Portfolio.load(tmp_path / "older").id == saved.id
+    drop(tmp_path / "older", "id")
+    assert Portfolio.load(tmp_path / "older").id == saved.id
+    Portfolio.load(tmp_path / "older").save(tmp_path / "newer")
+    assert header(tmp_path / "newer")["id"] == saved.id
+
+
+def test_what_is_made_of_a_folder_has_an_id_of_its_own(tmp_path: Path) -> None:
+    saved = make()
+    saved.save(tmp_path)
+    loaded = Portfolio.load(tmp_path, backend="pyarrow")
+    owner = pa.table({"owner_id": ["v"], "is_active": [False]})
+    for changed in (
+        lambda book: book.only(["other"]),
+        lambda book: book.at(AS_OF - timedelta(days=100)),
+        lambda book: book.with_tables(owner=owner),
+    ):
+        assert changed(loaded).id == changed(saved).id != saved.id
+    assert loaded.at(AS_OF).id == saved.id == pickle.loads(pickle.dumps(loaded)).id
+
+
 def test_saving_twice_gives_the_same_bytes_and_leaves_nothing_old(
     tmp_path: Path,
 ) -> None:
@@ -366,13 +433,26 @@ def test_a_folder_that_is_not_ours_names_the_command_that_makes_one(
         Portfolio.load(tmp_path / "gone")
 
 
+def header(folder: Path) -> dict[str, object]:
+    return json.loads((folder / "portfolio.json").read_bytes())
+
+
 def reseal(folder: Path, **changes: object) -> None:
     """Change the header as someone would who can compute a checksum."""
-    path = folder / "portfolio.json"
-    header = {**json.loads(path.read_bytes()), **changes}
-    del header["checksum"]
-    header["checksum"] = digest(canonical_json(header))
-    path.write_bytes(canonical_json(header))
+    _seal(folder, {**header(folder), **changes})
+
+
+def drop(folder: Path, key: str) -> None:
+    """As a version wrote it that did not know of this."""
+    plain = header(folder)
+    del plain[key]
+    _seal(folder, plain)
+
+
+def _seal(folder: Path, plain: dict[str, object]) -> None:
+    del plain["checksum"]
+    plain["checksum"] = digest(canonical_json(plain))
+    (folder / "portfolio.json").write_bytes(canonical_json(plain))
 
 
 def cut_table(folder: Path) -> None:

@@ -424,6 +424,8 @@ class TestWhatAFileMayNotSay:
     def test_a_table_that_is_none_is_refused(self, refused) -> None:
         assert "tiers" in refused('tiers = "slices"')
         assert "limits: this must be a table" in refused("limits = 3")
+        said = refused("[risk]\nveto_criteria = { violence = 1 }")
+        assert "[risk] veto_criteria: this must be a list" in said
         assert "[salesforce] timeout: this must be a list" in refused(
             "[salesforce]\ntimeout = 30"
         )

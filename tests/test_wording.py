@@ -42,6 +42,8 @@ def example(code: str) -> Reason:
                 "share": 0.5,
             }
             values[name] = kinds.get(how, 0.25 if how == "limit" else 2)
+            if how.startswith("label_"):
+                values[name] = "F3"
     return Reason(code, values)  # type: ignore[arg-type]
 
 
@@ -112,6 +114,19 @@ def test_both_languages_show_the_same_values(code: str):
         for lang in LANGS
     ]
     assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("en", "end the relationship"), ("fr", "mettre fin à la relation")],
+)
+def test_a_code_within_a_sentence_is_told_in_words(lang: Lang, said: str):
+    assert said in sentence(Reason("exit_tried", {"action": "phase_out"}), lang)
+
+
+def test_a_code_without_a_word_stands_as_it_is():
+    told = sentence(Reason("exit_tried", {"action": "no_such_step"}))
+    assert told == "Tried or refused before: no_such_step."
 
 
 def test_every_code_of_the_catalogue_is_used():
@@ -255,6 +270,7 @@ def test_a_dinar_has_three_digits():
 
 def test_numbers_have_their_thousands_separated():
     assert number(1234567) == "1,234,567"
+    assert (number(-0.4), number(-0.04, digits=1), number(-0.6)) == ("0", "0.0", "−1")
     assert said(number(-1234.5, "fr", digits=1)) == "−1 234,5"
 
 

@@ -14,6 +14,7 @@ from crm_portfolio._version import __version__
 if TYPE_CHECKING:
     from crm_portfolio import analysis, samples
     from crm_portfolio._analyse import analyse
+    from crm_portfolio._backtest import backtest
     from crm_portfolio._doctor import doctor
     from crm_portfolio._pull import PullSettings, pull
     from crm_portfolio._sync import sync
@@ -45,6 +46,7 @@ __all__ = [
     "analyse",
     "analysis",
     "apply",
+    "backtest",
     "connect",
     "doctor",
     "history",
@@ -69,6 +71,7 @@ _HOMES = {
     "analyse": "_analyse",
     "analysis": "",
     "apply": "writeback",
+    "backtest": "_backtest",
     "connect": "connectors",
     "doctor": "_doctor",
     "history": "writeback",

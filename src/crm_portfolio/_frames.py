@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import narwhals.stable.v2 as nw
@@ -26,6 +27,7 @@ __all__ = [
     "NativeFrame",
     "backend_of",
     "from_arrow",
+    "from_parquet",
     "kept",
     "nw",
     "rows_at",
@@ -72,6 +74,15 @@ def from_arrow(table: pa.Table, backend: Backend) -> NativeFrame:
         known = ", ".join(BACKENDS)
         raise SettingsError(f"there is no backend {backend!r}; there are {known}")
     return _MAKERS[backend](table)
+
+
+def from_parquet(path: Path) -> NativeFrame:
+    """A Parquet file as a DuckDB relation, which reads what it needs of it, when it does."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MissingExtraError("duckdb", "duckdb") from error
+    return duckdb.default_connection().read_parquet(str(path))
 
 
 def kept(rows: Any) -> Any:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from html import escape
 from math import isfinite
 from typing import Any, Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import attrs
 import pyarrow as pa
@@ -152,8 +153,26 @@ def xlsx(sheets: Mapping[str, pa.Table | Lines]) -> bytes:
     book = Workbook(write_only=True)
     for title, content in sheets.items():
         _fill(book.create_sheet(title), title, content)
-    buffer = io.BytesIO()
-    book.save(buffer)
+    return _timeless(book)
+
+
+_FIRST_MOMENT: Final = datetime(1980, 1, 1)  # noqa: DTZ001 - a ZIP tells no zone
+
+
+def _timeless(book: Any) -> bytes:
+    """The same bytes for the same sheets: nothing in them says when they were written."""
+    from openpyxl.writer.excel import ExcelWriter
+
+    book.properties.created = book.properties.modified = _FIRST_MOMENT
+    written, buffer = io.BytesIO(), io.BytesIO()
+    with ZipFile(written, "w") as archive:
+        ExcelWriter(book, archive).write_data()
+    with ZipFile(written) as dated, ZipFile(buffer, "w", ZIP_DEFLATED) as file:
+        for name in dated.namelist():
+            info = ZipInfo(name, _FIRST_MOMENT.timetuple()[:6])
+            # As on a Unix, whatever the machine.
+            info.create_system, info.compress_type = 3, ZIP_DEFLATED
+            file.writestr(info, dated.read(name))
     return buffer.getvalue()
 
 

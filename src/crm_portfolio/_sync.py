@@ -82,7 +82,7 @@ class Run:
             "pinned": len(self.plan.pinned),
             "pins_ended": [ended.record_id for ended in self.plan.ended],
             "missing": len(self.plan.missing),
-            "skipped": dict(self.findings.skipped),
+            "skipped": self.findings.lacking()["skipped"],
             "plan_file": None if self.plan_file is None else str(self.plan_file),
             "counts": dict(self.journal.counts) if self.journal else {},
             "interrupted": self.journal.interrupted if self.journal else "",
@@ -246,7 +246,8 @@ class _Night:
     def _found(self, portfolio: Portfolio) -> Findings:
         only = self.settings.sync.analyses or ASSIGNING
         findings = analyse(portfolio, self.settings, only=only)
-        told = {"results": list(findings), "skipped": dict(findings.skipped)}
+        skipped = findings.lacking()["skipped"]
+        told = {"results": list(findings), "skipped": skipped}
         self.log("analysed", told)
         return findings
 

@@ -4,7 +4,8 @@ The sentences stand in ``locales/en.po`` and ``locales/fr.po``, by code. A place
 says how its value is shown: ``{edge:money}`` in the currency the reason carries,
 ``{share:share}`` in per cent, ``{since_on:day}``, ``{rank:ordinal}``, ``{group_id:name}``
 as the account's name where one is given, ``{n:account|accounts}`` as the word that fits
-the number. Without a word after the colon, numbers get their thousands separated.
+the number, ``{step:label_step_}`` a code as the sentence ``label_step_`` + code. Without
+a word after the colon, numbers get their thousands separated.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def sentence(
 def number(value: float, lang: Lang = "en", *, digits: int = 0) -> str:
     """A number with its thousands separated, as the language writes it."""
     tongue = _TONGUES[lang]
-    text = f"{value:,.{digits}f}".replace("-", "−")
+    text = f"{value:z,.{digits}f}".replace("-", "−")  # z: no zero has a sign
     swap = {",": tongue.thousands, ".": tongue.decimal}
     return re.sub("[,.]", lambda found: swap[found[0]], text)
 
@@ -149,7 +150,7 @@ class _Words(string.Formatter):
         if format_spec == "name":
             return self._name(str(value))
         if isinstance(value, str):
-            return value
+            return self._word(value, format_spec)
         return self._numeric(value, format_spec)
 
     def _numeric(self, value: float, how: str) -> str:
@@ -214,6 +215,12 @@ class _Words(string.Formatter):
     def _name(self, record_id: str) -> str:
         name = self.names.get(record_id)
         return f"{name} ({record_id})" if name else record_id
+
+    def _word(self, value: str, prefix: str) -> str:
+        """A code in the words of the catalogue, where the template names their prefix."""
+        if not prefix.startswith("label_"):
+            return value
+        return _catalogue(self.lang).get(prefix + value.lower(), value)
 
     def _plural(self, value: ReasonValue, forms: str) -> str:
         one, many = forms.split("|")

@@ -190,16 +190,25 @@ class SchemaError(DataError):
 
 
 class MissingTableError(DataError):
-    """An analysis needs a table that was not pulled."""
+    """An analysis needs a table that was not pulled.
 
-    def __init__(self, table: str, needed_by: str) -> None:
-        super().__init__(table, needed_by)
-        self.table, self.needed_by = table, needed_by
+    Attributes:
+        rather: Another table that would do, and says more; None where none does.
+    """
+
+    def __init__(self, table: str, needed_by: str, rather: str | None = None) -> None:
+        super().__init__(table, needed_by, rather)
+        self.table, self.needed_by, self.rather = table, needed_by, rather
 
     def __str__(self) -> str:
+        wanted, lacks = repr(self.table), "which this portfolio does not hold"
+        if self.rather is not None:
+            wanted = f"{self.rather!r} or {wanted}"
+            lacks = "and this portfolio holds neither"
+        first = self.rather or self.table
         return (
-            f"{self.needed_by} needs the table {self.table!r}, which this portfolio does not "
-            f"hold: pull it, or add it with portfolio.with_tables({self.table}=…)"
+            f"{self.needed_by} needs the table {wanted}, {lacks}: pull it, or add it "
+            f"with portfolio.with_tables({first}=…)"
         )
 
 

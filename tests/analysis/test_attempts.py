@@ -300,3 +300,12 @@ def test_the_newest_day_of_each_account_is_found(engine):
 def test_the_scans_stay_lazy_until_they_are_asked(engine):
     spans = _attempts.spans_of_losses(engine(opportunities()), ZONE, until=AS_OF)
     assert isinstance(spans, nw.LazyFrame)
+
+
+def test_half_a_second_is_the_same_in_every_engine(engine):
+    """Calls are told in minutes, though the CRM counted thousandths of a second."""
+    kinds = {"worked_on": DAY, "minutes": NUMBER}
+    rows = [(AS_OF, each) for each in (0.175, 0.375, -0.175, 1.0)]
+    span = Period.between(AS_OF, AS_OF + timedelta(days=1))
+    seconds = _attempts.seconds_in(engine(table(kinds, rows)), span)
+    assert seconds == 10 + 22 - 10 + 60

@@ -12,7 +12,7 @@ import pytest
 
 from crm_portfolio._frames import from_arrow
 from crm_portfolio.analysis import _facts
-from crm_portfolio.analysis._facts import _attached, _candidates
+from crm_portfolio.analysis._facts import _attached, _candidates, collected
 from crm_portfolio.portfolio import Period, Portfolio
 
 AS_OF = date(2026, 6, 30)
@@ -78,17 +78,29 @@ def test_the_roles_of_an_account_add_up_to_its_time(engine):
     assert sums == {row["account_id"]: row["seconds"] for row in whole.to_pylist()}
 
 
-def test_time_is_summed_by_sale_and_role(engine):
+def test_only_time_for_sales_that_were_won_is_counted(engine):
     effort = effort_table()
+    named = sorted({each for each in effort["opportunity_id"].to_pylist() if each})
+    won = set(named[::2])
     sums: Counter[tuple[str, str]] = Counter()
     for row in effort.to_pylist():
-        if row["opportunity_id"]:
+        if row["opportunity_id"] in won:
             key = (row["opportunity_id"], row["role"] or "")
             sums[key] += round(row["minutes"] * 60)
-    scanned = _candidates.seconds_by_sale(engine(effort))
-    assert summed(scanned, "opportunity_id") == sums
+    sales = pa.table(
+        {
+            "opportunity_id": named,
+            "status": ["won" if each in won else "lost" for each in named],
+        }
+    )
+    rows = collected(_candidates.seconds_by_sale(engine(effort), engine(sales)))
+    found: Counter[tuple[str, str]] = Counter()
+    for row in rows.to_pylist():
+        found[row["opportunity_id"], row["role"]] += row["seconds"]
+    assert found == sums
     without = effort.drop_columns(["opportunity_id", "role"])
-    assert _candidates.seconds_by_sale(engine(without)).num_rows == 0
+    none = _candidates.seconds_by_sale(engine(without), engine(sales))
+    assert collected(none).num_rows == 0
 
 
 def test_open_sales_come_one_by_one_with_what_they_say(engine):

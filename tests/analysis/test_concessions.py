@@ -56,7 +56,8 @@ def random_lines(seed: int) -> list[dict]:
         is_given = kind in CONCESSIONS
         amount = draw.randrange(-2_000, 20_000) / 100 * (-1 if is_given else 1)
         currency = draw.choice(["EUR", None, "USD", "GBP"])
-        origin = f"L{draw.randrange(650):03}" if is_given else None
+        # A sale may name another one too: what is conceded on it goes back to itself.
+        origin = f"L{draw.randrange(650):03}"
         rows.append(
             {
                 "line_id": f"L{at:03}",

@@ -17,6 +17,7 @@ from crm_portfolio.analysis import (
     Bands,
     ConcentrationSettings,
     DatedRate,
+    ExitReviewSettings,
     FocusSettings,
     FreedCapacitySettings,
     LifetimeValueSettings,
@@ -38,6 +39,7 @@ from crm_portfolio.analysis import (
     WinBackSettings,
     allocation,
     concentration,
+    exit_review,
     focus,
     freed_capacity,
     lifetime_value,
@@ -53,6 +55,7 @@ from crm_portfolio.analysis import (
     tiers,
     win_back,
 )
+from crm_portfolio.analysis._exit._criteria import CRITERIA
 from crm_portfolio.portfolio import Period
 
 NOW, OLD = date(2026, 1, 15), date(2024, 1, 5)
@@ -453,6 +456,21 @@ def of_two_who_came_back(portfolio):
     )
 
 
+def all_judged(portfolio):
+    """Everybody is judged by everything, and badly; nobody knows what they bring."""
+    ids = to_arrow(portfolio["account"])["account_id"].to_pylist()
+    names = (*(each.name for each in CRITERIA.values()), "violence")
+    rows = [(each, name) for each in ids for name in names]
+    rating = pa.table(
+        {
+            "account_id": pa.array([each for each, _ in rows], pa.string()),
+            "criterion": pa.array([name for _, name in rows], pa.string()),
+            "value": pa.array([1.0] * len(rows), pa.float64()),
+        }
+    )
+    return exit_review(portfolio.with_tables(rating=rating))
+
+
 def codes(result) -> list[str]:
     return [warning.code for warning in result.warnings]
 
@@ -668,6 +686,22 @@ NOUNS = {
             book, LifetimeValueSettings(retention=0.8, variable_cost_share=0.4)
         ),
     ],
+    "exit_review": [
+        exit_review,
+        all_judged,
+        lambda book: exit_review(
+            book,
+            ExitReviewSettings(
+                period=Period.all(),
+                variable_cost_share=0.4,
+                fixed_costs=3.0,
+                least_coverage=0.0,
+                reference="target",
+                weights={"F1": 2.0, "F11": 1.0},
+                around=5.0,
+            ),
+        ),
+    ],
     "revenue_at_risk": [
         at_even_odds,
         lambda book: revenue_at_risk(book, RevenueAtRiskSettings(draws=800)),
@@ -694,7 +728,11 @@ def found(request, book):
 
 
 def test_no_analysis_is_left_out():
-    nouns = {name for name in analysis.__all__ if name.islower()}
+    nouns = {
+        name
+        for name in analysis.__all__
+        if f"{name.title().replace('_', '')}Result" in analysis.__all__
+    }
     assert nouns == set(NOUNS)
 
 

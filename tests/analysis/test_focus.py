@@ -160,6 +160,28 @@ class TestCoreBusiness:
         assert row["margin_per_hour_to_core"] == pytest.approx(1 / 3)
         assert rows(focus(firm()).frame)["machines"]["worth"] == "core"
 
+    def test_a_line_that_brings_as_much_by_the_hour_as_core_is_not_below_it(self):
+        """Core 30 an hour; service 100 in 200 minutes: 30 an hour too."""
+        effort = [EFFORT[0], (*EFFORT[1][:2], 200.0, *EFFORT[1][3:])]
+        note = {"account_id": TEXT, "worked_on": DAY, "minutes": NUMBER, "kind": TEXT}
+        note |= {"role": TEXT, "product_id": TEXT, "project_id": TEXT}
+        row = rows(focus(firm(effort=table(note, effort))).frame)["service"]
+        assert (row["margin_per_hour"], row["worth"]) == (30.0, "above_core")
+
+    def test_what_was_sold_for_an_unknown_amount_has_no_margin_of_nothing(self):
+        sale = pa.table(
+            {
+                "opportunity_id": ["O"],
+                "account_id": ["A"],
+                "status": ["won"],
+                "closed_on": pa.array([NOW], DAY),
+                "amount": pa.array([None], NUMBER),
+                "product_id": ["P1"],
+            }
+        )
+        found = focus(firm(revenue_line=None, opportunity=sale)).summary["core"]
+        assert found["margin_per_hour"] is None
+
     def test_hours_that_nobody_noted_are_unknown_not_none(self):
         row = rows(focus(firm()).frame)["training"]
         assert (row["hours"], row["margin_per_hour"]) == (None, None)
@@ -180,6 +202,27 @@ class TestCoreBusiness:
         result = focus(firm(revenue_line=table(kinds, lines)))
         found = result.summary["core"]["revenue"]
         assert found == {"complementary": 0.0, "core": 1.0, "unclassified": 0.0}
+        (said,) = [w for w in result.warnings if w.code == "focus_negative_revenue"]
+        assert dict(said.values) == {
+            "classes": "complementary",
+            "amount": -100.0,
+            "currency": "EUR",
+        }
+        assert "focus_negative_revenue" not in codes(focus(firm()))
+
+    def test_and_so_is_one_of_margin(self):
+        """300 less 200 of core; 100 less 130 of service."""
+        kinds = {"line_id": TEXT, "account_id": TEXT, "booked_on": DAY}
+        kinds |= {"amount": NUMBER, "cost": NUMBER, "product_id": TEXT}
+        sold = [
+            ("1", "A", NOW, 300.0, 200.0, "P1"),
+            ("2", "A", NOW, 100.0, 130.0, "P2"),
+        ]
+        result = focus(firm(revenue_line=table(kinds, sold)))
+        assert result.summary["core"]["margin"]["core"] == 1.0
+        (said,) = [w for w in result.warnings if w.code == "focus_negative_margin"]
+        assert said.values["amount"] == -30.0
+        assert "focus_negative_revenue" not in codes(result)
 
 
 class TestHours:
@@ -369,6 +412,16 @@ class TestStatuses:
     def test_hours_that_nobody_noted_are_not_none_sunk(self):
         assert self.of("running").summary["unfinished"]["hours_sunk"] is None
 
+    def test_where_some_are_unknown_the_rest_is_the_least_that_was_sunk(self):
+        """J1 took 5 hours and J3 70; of J4 and J6 nobody knows."""
+        found = focus(firm()).summary["unfinished"]
+        assert found["hours_sunk"] is None
+        told = found["hours_sunk_at_least"], found["hours_sunk_unknown_count"]
+        assert told == (75.0, 2)
+        known = [("J", "parked", 1.0, 1.0, 70.0)]
+        found = focus(firm(project=table(PROJECT, known))).summary["unfinished"]
+        assert (found["hours_sunk"], found["hours_sunk_at_least"]) == (70.0, 70.0)
+
     def test_an_id_does_nothing_but_be_read(self):
         row = ("J\x1b[2J", "running", 10.0, None, None)
         said = focus(firm(project=table(PROJECT, [row]))).unfinished()
@@ -386,7 +439,9 @@ class TestLinesNobodyBought:
             {"product_id": TEXT, "line": TEXT, "is_core": FLAG},
             [*PRODUCTS, ("P9", "launched later", False)],
         )
-        one, other = focus(firm()), focus(firm(product=own))
+        few = FocusSettings(most_lines=3)
+        one, other = focus(firm(), few), focus(firm(product=own), few)
+        assert "focus_lines_left_out" not in codes(other)
         assert other.summary["whitespace"] == one.summary["whitespace"]
         assert to_arrow(other.matrix).equals(to_arrow(one.matrix))
         assert to_arrow(other.associations).equals(to_arrow(one.associations))
@@ -415,6 +470,24 @@ class TestTheBuffer:
         ]
         result = focus(firm(revenue_line=table(kinds, lines)))
         assert result.summary["buffer"]["young_revenue_share"] == 0.5
+
+    def test_what_names_no_product_is_no_young_product(self):
+        """Only of late did the old account buy what names none."""
+        kinds = {"line_id": TEXT, "account_id": TEXT, "booked_on": DAY}
+        kinds |= {"amount": NUMBER, "product_id": TEXT}
+        lines = [("1", "A", OLD, 5.0, "P1"), ("2", "A", date(2026, 5, 4), 50.0, None)]
+        result = focus(firm(revenue_line=table(kinds, lines)))
+        assert result.summary["buffer"]["young_revenue_share"] == 0.0
+
+    @pytest.mark.parametrize(("first", "share"), [(1, 0.0), (2, None)])
+    def test_a_book_that_begins_just_so_long_ago_is_old_enough(self, first, share):
+        """The last span ends with June 2026: 24 months before that is 1 July 2024."""
+        kinds = {"line_id": TEXT, "account_id": TEXT, "booked_on": DAY}
+        kinds |= {"amount": NUMBER}
+        began = date(2024, 7, first)
+        lines = [("1", "A", began, 5.0), ("2", "A", date(2026, 5, 4), 50.0)]
+        result = focus(firm(revenue_line=table(kinds, lines)))
+        assert result.summary["buffer"]["young_revenue_share"] == share
 
     def test_in_a_book_younger_than_that_all_would_be_young_so_it_is_unknown(self):
         kinds = {"line_id": TEXT, "account_id": TEXT, "booked_on": DAY}
@@ -455,6 +528,13 @@ class TestUnfinished:
         row = rows(result.projects, "project_id")["J1"]
         assert (row["value_per_hour"], row["hours_sunk"]) == (300.0, 5.0)
         assert row["age_days"] == 365
+
+    @pytest.mark.parametrize(("deadline", "is_overdue"), [(30, False), (29, True)])
+    def test_a_deadline_of_today_can_still_be_met(self, deadline, is_overdue):
+        due = pa.array([date(2026, 6, deadline)], DAY)
+        work = pa.table({"project_id": ["J"], "status": ["on"], "deadline_on": due})
+        (row,) = to_arrow(focus(firm(project=work)).projects).to_pylist()
+        assert row["is_overdue"] == is_overdue
 
     def test_without_a_value_of_an_hour_it_asks(self):
         assert self.choices(focus(firm()))["J1"] == "ask"
@@ -504,6 +584,29 @@ class TestUnfinished:
             "open_sales",
         )
         assert self.choices(result)["J1"] == "finish"
+
+    def test_a_renewal_takes_no_hours_from_selling(self):
+        """Hours that suffice for one sale: the renewal is not the last that fits."""
+        text = ("opportunity_id", "account_id", "status", "kind")
+        kinds = {**dict.fromkeys(text, TEXT), "amount": NUMBER, "probability": NUMBER}
+        sales = [
+            ("W", "A", "won", "new", 1.0, None),
+            ("O1", "A", "open", "renewal", 9_000.0, 0.5),
+            ("O2", "A", "open", "new", 1_000.0, 0.5),
+            ("O3", "A", "open", None, 600.0, 0.5),
+        ]
+        effort = pa.table(
+            {
+                "account_id": ["A"],
+                "worked_on": pa.array([NOW], DAY),
+                "minutes": [120.0],
+                "opportunity_id": ["W"],
+            }
+        )
+        own = FocusSettings(variable_cost_share=0.4)
+        result = focus(firm(opportunity=table(kinds, sales), effort=effort), own)
+        found = result.summary["unfinished"]
+        assert (found["value_per_hour"], found["weighed_sale_count"]) == (150.0, 2)
 
     def test_names_stand_in_sentences_and_are_made_harmless(self):
         name = ["Rig\x1b[31m\u202e"]
@@ -649,6 +752,41 @@ class TestWhitespace:
         listed = to_arrow(found.whitespace)["account_id"].to_pylist()
         assert "F18" not in listed
 
+    def test_whose_parent_opted_out_stands_on_no_list_either(self):
+        book, _ = market()
+        account = to_arrow(book["account"])
+        parent = [
+            "F00" if each == "F18" else None
+            for each in account["account_id"].to_pylist()
+        ]
+        account = account.append_column("parent_id", pa.array(parent, TEXT))
+        asked = [
+            NOW if each == "F00" else None for each in account["account_id"].to_pylist()
+        ]
+        at = account.column_names.index("do_not_contact_on")
+        account = account.set_column(at, "do_not_contact_on", pa.array(asked, DAY))
+        result = focus(book.with_tables(account=account))
+        listed = to_arrow(result.whitespace)["account_id"].to_pylist()
+        assert "F18" not in listed
+        assert "F19" in listed
+        assert result.summary["whitespace"]["barred_count"] == 1
+
+    def test_who_also_bought_for_an_unknown_amount_tells_no_median(self):
+        """A bought for 100 and for nobody knows how much; B for 40."""
+        kinds = {"opportunity_id": TEXT, "account_id": TEXT, "status": TEXT}
+        kinds |= {"closed_on": DAY, "amount": NUMBER, "product_id": TEXT}
+        sales = [
+            ("1", "A", "won", NOW, 100.0, "P1"),
+            ("2", "A", "won", NOW, None, "P1"),
+            ("3", "B", "won", NOW, 40.0, "P1"),
+        ]
+        result = focus(firm(revenue_line=None, opportunity=table(kinds, sales)))
+        assert {
+            row["median_revenue"] for row in to_arrow(result.matrix).to_pylist()
+        } == {40.0}
+        row = rows(result.frame)["machines"]
+        assert (row["bought_count"], row["buyer_count"]) == (2, 1)
+
     def test_a_lift_is_told_of_twenty_buyers_or_more(self):
         _, few = market()
         (pair,) = to_arrow(few.associations).to_pylist()
@@ -671,7 +809,8 @@ class TestWhitespace:
     def test_only_the_largest_lines_are_held_against_each_other(self):
         _, result = market(most_lines=1)
         assert set(to_arrow(result.matrix)["line"].to_pylist()) == {"X"}
-        assert "focus_lines_left_out" in codes(result)
+        (said,) = [w for w in result.warnings if w.code == "focus_lines_left_out"]
+        assert said.values == {"n": 1, "most": 1}
         assert rows(result.frame)["Y"]["open_count"] is None
 
 
@@ -718,7 +857,7 @@ class TestTheResult:
         alone = Portfolio.from_frames(
             as_of=AS_OF, currency="EUR", account=pa.table({"account_id": ["A"]})
         )
-        with pytest.raises(MissingTableError, match="opportunity"):
+        with pytest.raises(MissingTableError, match="'revenue_line' or 'opportunity'"):
             focus(alone)
 
     def test_tiers_of_another_portfolio_are_refused(self):

@@ -99,6 +99,8 @@ def by_hand(
         else:
             left = net if still is None else max(net, round(still * 100))
             owed = 0 if paid else min(left, 0)
+        if row["open_amount"] == 0 and not row["paid_on"]:
+            owed = 0
         yield row | {
             "minor": its,
             "net": net,

@@ -396,19 +396,19 @@ class TestOwnersAndEpisodes:
             (r["record_id"], r["record"], r["class"], r["touches"]) for r in rows
         ] == [
             ("twice", "opportunity", "no_decision", 8),
-            ("twice#1", "episode", "missed_neglected", 2),
+            ("twice#1", "episode", "unclassified", 2),
         ]
         assert [row["minor"] for row in rows] == [4_000, None]
         assert rows[1]["closed_on"] == (MONDAY + 60 * DAY).date()
         assert result.summary["episodes"]["count"] == 1
-        assert "left lying" in result.explain("twice#1")
+        assert "planned next before this earlier loss" in result.explain("twice#1")
 
     def test_what_was_won_back_was_lost_before(self):
         book = Book().add("back", "oi", status="won", stage="Won")
         book.changed("back", "stage", "Talk", "Lost", MONDAY + 40 * DAY)
         book.changed("back", "stage", "Lost", "Won", MONDAY + 50 * DAY)
         book.opportunities[-1]["closed_on"] = (MONDAY + 50 * DAY).date()
-        assert book.classes() == {"back#1": "missed_neglected"}
+        assert book.classes() == {"back#1": "unclassified"}
 
 
 def test_a_probable_duplicate_is_set_apart_and_said():
@@ -500,8 +500,10 @@ def test_a_late_meeting_is_the_late_answer_and_no_word_that_came_back(back, beco
     assert book.classes() == {"met": becomes}
 
 
-def test_an_earlier_loss_is_not_excused_by_a_step_planned_today():
-    planned = {"next_step": "call back", "stage_was": None}
+@pytest.mark.parametrize("step", ["call back", None])
+def test_an_earlier_loss_of_which_no_step_is_known_is_nobodys_neglect(step):
+    """Today's step neither excuses it nor, where it lacks, blames anybody for it."""
+    planned = {"next_step": step, "stage_was": None}
     book = Book().add("twice", "oi", **planned)
     book.opportunities[-1]["closed_on"] = (MONDAY + 150 * DAY).date()
     for days, old, new in (
@@ -514,9 +516,9 @@ def test_an_earlier_loss_is_not_excused_by_a_step_planned_today():
         book.log("twice", MONDAY + days * DAY, way)
     rows = lost_opportunities(book.portfolio()).records_arrow().to_pylist()
     told = {row["record_id"]: (row["has_next_step"], row["rule"]) for row in rows}
-    assert told["twice#1"] == (None, "left_lying")
-    assert told["twice"][0] is True
-    assert told["twice"][1] != "left_lying"
+    assert told["twice#1"] == (None, "untaken")
+    assert told["twice"][0] is (step is not None)
+    assert (told["twice"][1] == "left_lying") is (step is None)
 
 
 def test_an_amount_exactly_at_the_threshold_is_of_value():

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from crm_portfolio import _frames, analysis, samples
 from crm_portfolio.analysis import PipelineSettings, pipeline
+from crm_portfolio.analysis._ahead._growth import trend_of
 from crm_portfolio.errors import MissingTableError, SettingsError
 from crm_portfolio.portfolio import Calendar, Period, Portfolio
 
@@ -160,6 +161,7 @@ def test_three_months_by_hand():
 
 def test_stages_stand_with_both_odds_side_by_side():
     (talk,) = pipeline(portfolio(DEALS, CHANGES), THREE)._stages.to_pylist()
+    assert talk["stage"] == "Talk"
     assert (talk["won_before_count"], talk["closed_before_count"]) == (1, 2)
     assert talk["win_rate_share"] == pytest.approx((20 * 2 / 3 + 1) / 22)
     assert talk["default_probability_share"] == 0.2
@@ -339,6 +341,14 @@ def test_those_still_open_are_allowed_for_by_cohort():
     # Lost after 1 month of 5 watched that long; won after 2, of 2 still watched: 4/5 · 1/2.
     assert quarter["won_share"] != pytest.approx(1 / 2)
     assert 0 < quarter["won_low_share"] < quarter["won_share"]
+
+
+@pytest.mark.parametrize(
+    ("values", "label"),
+    [((1, 2, None, 3, 4), "too_short"), ((1, 2, None, 3, 4, 5), "rising")],
+)
+def test_a_trend_takes_five_months_that_are_known(values, label):
+    assert trend_of(values, 0.1)["label"] == label
 
 
 def test_owners_are_those_of_the_date():

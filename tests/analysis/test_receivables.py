@@ -175,6 +175,34 @@ class TestHowLate:
         assert result.summary["cost"]["unknown_account_count"] == 1
         assert result.summary["cost"]["financing"] is not None
 
+    def test_what_was_settled_nobody_noted_when_was_neither_late_nor_on_time(self):
+        """Not even in the period before, where it would look open to this day."""
+        settled = [
+            bill(100, date(2025, 9, 1) + timedelta(days=30 * at), open_amount=0.0)
+            for at in range(9)
+        ]
+        result = receivables(
+            book(*settled, paid(3, 10), bill(10, date(2025, 9, 1), date(2025, 9, 6))),
+            ReceivablesSettings(period=Period.last_months(6)),
+        )
+        row = rows(result)["A"]
+        assert (row["invoice_count"], row["days_late"]) == (1, 3.0)
+        assert row["days_late_before"] == 5.0
+        [told] = [
+            each
+            for each in result.warnings
+            if each.code == "receivables_paid_day_unknown"
+        ]
+        assert told.values == {"n": 9, "of": 11}
+        assert result.coverage == pytest.approx(2 / 11)
+
+    def test_where_no_day_of_payment_is_noted_lateness_does_not_cost_nothing(self):
+        settled = bill(100, date(2026, 3, 1), open_amount=0.0)
+        result = receivables(book(settled), ReceivablesSettings(financing_rate=0.1))
+        assert rows(result)["A"]["cost_of_lateness"] is None
+        assert result.summary["cost"]["unknown_account_count"] == 1
+        assert result.coverage == 0
+
 
 def codes(result):
     return [warning.code for warning in result.warnings]
@@ -212,6 +240,24 @@ class TestDaysOfSales:
         assert told["count_back_days"] == row["dso_count_back_days"]
         assert (told["best_days"], told["delinquent_days"]) == (43.2, 21.6)
 
+    def test_of_the_month_that_runs_only_the_days_so_far_count(self):
+        settled = bill(60, date(2026, 3, 10), date(2026, 3, 10))
+        running = bill(100, date(2026, 4, 10))
+        result = receivables(book(settled, running, as_of=date(2026, 3, 16)))
+        assert result.summary["dso"]["count_back_days"] == 16.0
+        # No invoice is older than the period: nothing is told of the one before.
+        assert result.summary["payments"]["undisputed_before"] is None
+
+    def test_what_has_no_due_day_may_be_overdue_so_the_best_is_unknown(self):
+        three = [bill(100, date(2026, month, 15)) for month in (3, 4, 5)]
+        undated = bill(50, None)
+        known, unknown = (
+            rows(receivables(book(*bills)))["A"] for bills in (three, [*three, undated])
+        )
+        assert known["dso_best_days"] == 0.0
+        assert (unknown["dso_days"] or 0) > 0
+        assert unknown["dso_best_days"] is None
+
     def test_few_months_make_no_days_of_sales(self):
         strict = attrs.evolve(QUARTER, dso_min_months=4)
         row = rows(result := receivables(first_quarter(), strict))["A"]
@@ -243,6 +289,23 @@ class TestDaysOfSales:
 
 
 class TestWhatItCosts:
+    def test_what_is_contested_is_no_bad_debt(self):
+        half = ReceivablesSettings(bad_debt_shares=(0.5,) * 4)
+        fair = bill(100, date(2026, 3, 1), account_id="B")
+        contested = bill(100, date(2026, 3, 1), is_disputed=True)
+        of = rows(receivables(book(fair, contested), half))
+        assert [of[each]["bad_debt_cost"] for each in ("A", "B")] == [0.0, 50.0]
+
+    def test_reminders_cost_the_account_whose_invoices_they_are_of(self):
+        reminded = ReceivablesSettings(
+            reminders_per_invoice=1.0,
+            reminder_minutes=30.0,
+            reminder_cost_per_hour=50.0,
+        )
+        of = rows(receivables(book(paid(45, 100, payer_id="B")), reminded))
+        assert [of[each]["administration_cost"] for each in ("A", "B")] == [25.0, 0.0]
+        assert [of[each]["late_invoice_count"] for each in ("A", "B")] == [1, 0]
+
     def test_the_client_of_the_sheet(self):
         """Sheet 7.6 [H]: 200,000, 35 days, 8 %, 12 reminders of .5 h at 50: 1834.25."""
         rules = ReceivablesSettings(
@@ -343,6 +406,13 @@ class TestWhatMayBeClaimed:
         assert row["cost_of_lateness"] is None
         assert "receivables_claim_for_counsel" in codes(result)
         assert "counsel decides" in result.explain("A")
+
+    def test_it_is_of_the_payer_that_it_may_be_claimed(self):
+        of = rows(receivables(book(paid(45, 10_000, payer_id="B")), RULE))
+        told = [
+            (of[each]["claim_interest"], of[each]["claim_sums"]) for each in ("A", "B")
+        ]
+        assert told == [(0.0, 0.0), (125.14, 40.0)]
 
     def test_the_rate_changes_on_the_first_of_july(self):
         """Sheet 7.6 [H]: 30 days at 10.15 % and 15 at 10.40 %: 126.16."""

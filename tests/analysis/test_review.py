@@ -495,6 +495,14 @@ class TestBridge:
         assert told == {"lines": 1, "accounts": 1}
         assert "amounts_unknown_before" not in codes(found)
 
+    def test_where_no_amount_of_the_year_before_is_known_nothing_is_held_against_it(
+        self, booked
+    ):
+        found = review(booked(["A"], [("A", LAST, None), ("A", NOW, 5.0)]))
+        told = found.summary["bridge"]
+        assert (told["revenue"], told["revenue_before"]) == (5.0, None)
+        assert (told["change"], {*told["bars"].values()}) == (None, {None})
+
     def test_a_sale_without_a_day_may_belong_to_either_period(self, booked):
         found = review(booked([*"ABCDE"], [*plain(SHEET), ("C", None, 5.0)]))
         assert moved(found)["C"] == "unknown"
@@ -513,12 +521,23 @@ class TestBridge:
         assert told == (None, 10.0, None, None)
         assert "review_no_period_before" in codes(found)
         assert "says nothing of the period before" in found.explain("A")
+        after = line("A", date(2025, 7, 1), 1.0)  # the day after that period
+        again = review(book([line("A", NOW, 10.0), after]))
+        assert "review_no_period_before" in codes(again)
 
     def test_a_book_that_begins_within_the_period_before_is_warned_of(self):
         found = review(book(SHEET))
         assert warned(found, "review_partly_before") == {"begins_on": LAST}
         older = review(book([*SHEET, line("A", OLD, 1.0)]))
         assert "review_partly_before" not in codes(older)
+
+    @pytest.mark.parametrize(
+        ("begins", "is_warned"), [(date(2025, 1, 31), False), (date(2025, 2, 1), True)]
+    )
+    def test_a_book_that_lacks_a_whole_month_of_it_is_one(self, begins, is_warned):
+        """A firm may bill on the last day of each month alone."""
+        found = review(book([*SHEET, line("A", begins, 1.0)]))
+        assert ("review_partly_before" in codes(found)) == is_warned
 
     def test_everything_up_to_now_has_nothing_before(self):
         found = review(book(SHEET), ReviewSettings(period=Period.all()))
@@ -776,19 +795,20 @@ class TestRecordsThatDisagree:
             ("A", 140.0, NOW),
             ("C", 60.0, LAST),
             ("E", 26.0, NOW),
+            ("F", 7.0, NOW),
         ]
         invoices = {
-            "invoice_id": [f"I{at}" for at in range(4)],
+            "invoice_id": [f"I{at}" for at in range(5)],
             "account_id": [account for account, _, _ in paid],
-            "issued_on": pa.array([LAST] * 4, DAY),
+            "issued_on": pa.array([LAST] * 5, DAY),
             "paid_on": pa.array([on for _, _, on in paid], DAY),
             "amount": [amount for _, amount, _ in paid],
         }
-        plainly = booked([*"ABCDE"], plain(SHEET))
+        plainly = booked([*"ABCDEF"], plain(SHEET))
         found = review(plainly.with_tables(invoice=pa.table(invoices)))
         assert found.summary == review(plainly).summary
         told = warned(found, "review_paid_above")
-        assert told == {"n": 1, "amount": 1.0, "currency": "EUR"}
+        assert told == {"n": 2, "amount": 8.0, "currency": "EUR"}
 
     def test_a_period_that_is_not_over_is_told(self):
         year = Period.between(date(2026, 1, 1), date(2027, 1, 1))
@@ -816,8 +836,11 @@ class TestResult:
         bare = Portfolio.from_frames(
             as_of=AS_OF, currency="EUR", account=pa.table({"account_id": ["A"]})
         )
-        with pytest.raises(MissingTableError, match="opportunity"):
+        with pytest.raises(MissingTableError, match="'revenue_line' or 'opportunity'"):
             review(bare)
+        booked = ReviewSettings(measure="booked")
+        with pytest.raises(MissingTableError, match="the table 'opportunity', which"):
+            review(bare, booked)
 
     def test_the_largest_change_comes_first(self):
         ids = to_arrow(review(book(SHEET)).frame)["account_id"].to_pylist()
@@ -1083,6 +1106,12 @@ class TestWhatMustNotBeBelieved:
             exchange_rate=table(late),
         )
         assert moved(review(held)) == {"A": "unknown", "B": "unchanged"}
+        # One that does not say its day either may have been won in both periods.
+        both = pa.Table.from_pylist([*rows, {**more, "closed_on": None}], schema=schema)
+        later = table([{**each, "from_on": date(2026, 7, 1)} for each in self.RATES])
+        held = held.with_tables(opportunity=both, exchange_rate=later)
+        assert moved(review(held)) == {"A": "unknown", "B": "unchanged"}
+        assert to_arrow(review(held).rejected)["record_id"].to_pylist() == ["X"]
 
     @pytest.mark.parametrize(
         "costs",

@@ -157,6 +157,17 @@ class TestTheSlope:
         told = found.summary["slope"]
         assert (told["is_met"], told["required"], told["steepness"]) == (True, 0, 0)
         assert "nothing more is required" in found.in_words()
+        assert not [each for each in codes(found) if each.startswith("slope")]
+
+    def test_months_that_never_bring_anything_require_nothing_by_the_season(self):
+        """All of the past years was made by June: what is left has no share to go by."""
+        first_half = [10.0] * 6 + [0.0] * 6
+        past = year(2024, first_half) | year(2025, first_half)
+        found = review(book(past | FLAT), ReviewSettings(target=1200.0))
+        assert found.summary["slope"]["season"]["elapsed_share"] == 1.0
+        rows = to_arrow(found.slope).to_pylist()
+        assert {row["required_by_season"] for row in rows} == {None}
+        assert rows[-1]["required"] == 120.0
 
     @pytest.mark.parametrize("amount", [0.0, -5.0])
     def test_after_nothing_or_less_there_is_no_steepness(self, amount):

@@ -670,7 +670,7 @@ def test_a_book_without_those_tables_says_what_it_does_not_know():
     result = risk(book(revenue_line=every(30, "A", count=26, last=AS_OF)))
     assert [each.code for each in result.warnings] == [
         *("index_not_probability", "risk_no_payment", "risk_no_relationship"),
-        "risk_no_renewal",
+        *("risk_no_renewal", "risk_odds_too_short"),
     ]
     assert row_of(result)["risk_level"] == "low"
     assert row_of(result)["unknown_components"] == "payment, relationship, renewal"

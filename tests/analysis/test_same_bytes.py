@@ -34,6 +34,7 @@ KINDS = {
 }
 SETTINGS = Settings(
     allocation=analysis.AllocationSettings(floor_hours=0.5),
+    exit_review=analysis.ExitReviewSettings(least_coverage=0.2, weightings=200),
     freed_capacity=analysis.FreedCapacitySettings(draws=500),
     lifetime_value=analysis.LifetimeValueSettings(
         min_repeat_accounts=12, min_contracts=3
@@ -330,7 +331,11 @@ def findings(kind: str, book: str):
     return analyse(portfolio, SETTINGS)
 
 
-NOUNS = sorted(name for name in analysis.__all__ if name.islower())
+NOUNS = sorted(
+    name
+    for name in analysis.__all__
+    if f"{name.title().replace('_', '')}Result" in analysis.__all__
+)
 
 
 @pytest.mark.parametrize("book", WITHOUT)

@@ -362,6 +362,25 @@ class TestWhoIsLeftInPeace:
         assert "again_account_unknown" in said(result)
         assert "again_accounts_unknown" in [each.code for each in result.warnings]
 
+    def test_an_enquiry_that_was_missed_is_no_loss_to_win_back(self):
+        kinds = {"enquiry_id": TEXT, "created_at": MOMENT, "first_response_at": MOMENT}
+        asked = datetime(2026, 2, 2, 12, tzinfo=UTC)
+        came = [
+            {"enquiry_id": f"E{at}", "created_at": asked, "first_response_at": asked}
+            for at in range(9)
+        ]
+        came.append({"enquiry_id": "E9", "created_at": asked})
+        portfolio = book([lost()], enquiry=table(kinds, came))
+        missed = lost_opportunities(portfolio).records_arrow("missed_unseen")
+        assert "E9" in missed["record_id"].to_pylist()
+        chosen = attrs.evolve(USUAL, classes=("missed_unseen",))
+        assert [*rows_of(judged(portfolio, chosen, label="missed_unseen"))] == ["O"]
+
+    def test_where_nothing_was_lost_nothing_is_too_old(self):
+        result = judged(book([lost(status="open", on=None)]))
+        told = result.summary["candidate_count"], result.summary["too_old_count"]
+        assert told == (0, 0)
+
     def test_what_a_parent_refused_asks_first_of_all_it_owns(self):
         who = [{"account_id": "A"}, {"account_id": "K", "parent_id": "A"}]
         refused = lost("P", account="A", refused_on=date(2026, 3, 1))
@@ -383,6 +402,13 @@ class TestWhoIsLeftInPeace:
         row = rows_of(judged(cut))["O"]
         assert (row["recommendation"], row["rule"]) == ("leave_in_peace", "opted_out")
         assert (row["opted_out_by"], row["opted_out_on"]) == ("A", date(2020, 1, 1))
+
+    def test_what_it_refused_holds_as_well_though_that_opportunity_is_gone(self):
+        who = [{"account_id": "A", "parent_id": "B"}, {"account_id": "B"}]
+        refused = lost("P", account="B", refused_on=date(2026, 3, 1))
+        row = rows_of(judged(book([lost(), refused], accounts=who).only(["A"])))["O"]
+        told = row["recommendation"], row["rule"], row["refused_elsewhere_on"]
+        assert told == ("ask_first", "refused_elsewhere", date(2026, 3, 1))
 
     def test_an_opt_out_holds_even_where_refusals_are_unknown(self):
         who = [{"account_id": "A", "do_not_contact_on": date(2020, 1, 1)}]
@@ -938,12 +964,20 @@ class TestTheModelThatLearns:
         assert told["log_loss_logistic"] >= told["log_loss_rates"]
         assert "again_model_not_used" in [each.code for each in result.warnings]
 
-    def test_under_fifty_events_it_is_never_tried(self):
-        sold, done, changes = past(20, 49)
-        portfolio = book(
-            [*sold, lost()], done, opportunity_change=table(CHANGED, changes)
+    def tried(self, wins, tries):
+        sold, done, changes = past(wins, tries)
+        told = table(CHANGED, changes)
+        return judged(
+            book([*sold, lost()], done, opportunity_change=told), self.LOGISTIC
         )
-        result = judged(portfolio, self.LOGISTIC)
+
+    def test_with_fifty_events_it_is(self):
+        told = self.tried(50, 100).summary["odds"]
+        assert told["event_count"] == 50
+        assert told["verdict"] in ("no_later_year", "not_better", "better")
+
+    def test_under_fifty_events_it_is_never_tried(self):
+        result = self.tried(49, 98)
         assert result.summary["odds"]["verdict"] == "few_events"
         assert result.summary["odds"]["log_loss_logistic"] is None
         assert "few_events" in [each.code for each in result.warnings]
@@ -990,6 +1024,62 @@ class TestTheModelThatLearns:
         found = _past.Past.of(portfolio, spans, USUAL, Contacts())
         assert found.knows_amounts is is_told
         assert found.minor.tolist() == [70_000 if is_told else 2_000_000, 2_000_000]
+
+    @pytest.mark.parametrize("field", ["amount", "original_amount"])
+    def test_changes_of_amounts_are_told_in_the_currency_of_the_opportunity(
+        self, field
+    ):
+        """Half a euro each: 700 dollars were 350 euros, however the CRM writes them."""
+        sold, done, changes = past(1, 1)
+        late = datetime(2023, 3, 10, 12, tzinfo=UTC)
+        change = {"opportunity_id": "H000", "changed_at": late, "field": field}
+        changes += [{**change, "old": "7.0E2", "new": "40000"}]
+        rates = {"currency": ["USD"], "base": ["EUR"], "rate": [0.5]}
+        portfolio = book(sold, done, opportunity_change=table(CHANGED, changes))
+        rows = to_arrow(portfolio["opportunity"]).drop_columns(["amount"])
+        rows = rows.append_column("original_amount", pa.array([40_000.0]))
+        rows = rows.append_column("currency", pa.array(["USD"]))
+        portfolio = portfolio.with_tables(
+            opportunity=rows,
+            exchange_rate=pa.table(rates | {"from_on": [date(2020, 1, 1)]}),
+        )
+        spans = after_losses(portfolio, Contacts())
+        found = _past.Past.of(portfolio, spans, USUAL, Contacts())
+        assert (found.minor.tolist(), found.knows_amounts) == ([35_000], True)
+
+    @pytest.mark.parametrize(
+        ("old", "reason"), [(None, ""), ("slow", "slow")], ids=["none", "slow"]
+    )
+    def test_a_reason_that_a_later_loss_was_given_is_not_that_of_the_first(
+        self, old, reason
+    ):
+        sold, done, changes = past(1, 1, reason=None)
+        sold[0] |= {"status": "lost", "loss_reason": "price"}
+        ended = datetime(2023, 4, 20, 12, tzinfo=UTC)
+        change = {"opportunity_id": "H000", "changed_at": ended}
+        changes += [
+            {**change, "field": "status", "old": "open", "new": "lost"},
+            {**change, "field": "loss_reason", "old": old, "new": "price"},
+        ]
+        portfolio = book(sold, done, opportunity_change=table(CHANGED, changes))
+        spans = after_losses(portfolio, Contacts())
+        found = _past.Past.of(portfolio, spans, USUAL, Contacts())
+        assert found.is_reopened.tolist() == [True]
+        assert (found.reason.to_pylist(), found.knows_reasons) == ([reason], True)
+
+    def test_what_is_lost_today_was_lost_for_what_its_record_says(self):
+        """Not for what an earlier loss of it was given, and nobody says any more."""
+        sold, done, changes = past(1, 1)
+        sold[0] |= {"status": "lost", "loss_reason": None}
+        ended = datetime(2023, 4, 20, 12, tzinfo=UTC)
+        change = {"opportunity_id": "H000", "field": "status", "old": "open"}
+        changes += [{**change, "changed_at": ended, "new": "lost"}]
+        done.append(talk("H000", date(2023, 5, 10)))
+        portfolio = book(sold, done, opportunity_change=table(CHANGED, changes))
+        spans = after_losses(portfolio, Contacts())
+        found = _past.Past.of(portfolio, spans, USUAL, Contacts())
+        assert found.is_reopened.tolist() == [True, False]
+        assert found.reason.to_pylist() == ["price", ""]
 
     def test_without_the_history_of_amounts_they_are_no_feature(self):
         told = judged(learned(by_months=True), self.LOGISTIC).summary["odds"]

@@ -28,7 +28,9 @@ def test_json_is_one_object_by_the_name_of_the_analysis(shell, firm) -> None:
     result = shell("analyse", firm, "--output", "json")
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
-    assert list(found) == list(analyse_portfolio(samples.firm()))
+    expected = analyse_portfolio(samples.firm())
+    assert found.pop("lacking") == expected.lacking()
+    assert list(found) == list(expected)
     keys = {"summary", "params", "coverage", "warnings", "rejected", "frame"}
     assert all(keys <= set(each) for each in found.values())
     tiers = {row["account_id"]: row["tier"] for row in found["tiers"]["frame"]}
@@ -39,7 +41,7 @@ def test_json_is_one_object_by_the_name_of_the_analysis(shell, firm) -> None:
 
 def test_one_analysis_can_be_asked_for(shell, firm) -> None:
     result = shell("analyse", firm, "tiers", "--output", "json")
-    assert list(json.loads(result.stdout)) == ["tiers"]
+    assert list(json.loads(result.stdout)) == ["tiers", "lacking"]
 
 
 def test_csv_has_a_line_for_each_account(shell, firm) -> None:
@@ -108,13 +110,42 @@ def test_where_nothing_asked_for_can_be_made_nothing_is_printed(
 ) -> None:
     result = shell("analyse", firm, "freed_capacity", "--output", output)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "freed_capacity needs the table effort" in result.stderr
+    told = "freed_capacity is not made: it needs effort or activity.minutes."
+    assert told in result.stderr
 
 
 def test_what_cannot_be_made_is_told_beside_what_can(shell, firm) -> None:
     result = shell("analyse", firm, "tiers", "freed_capacity", "--output", "json")
-    assert (result.exit_code, list(json.loads(result.stdout))) == (0, ["tiers"])
-    assert "Skipped: freed_capacity needs the table effort" in result.stderr
+    found = json.loads(result.stdout)
+    assert (result.exit_code, list(found)) == (0, ["tiers", "lacking"])
+    assert found["lacking"]["skipped"] == {
+        "freed_capacity": [["effort", "activity.minutes"]]
+    }
+    told = "freed_capacity is not made: it needs effort or activity.minutes."
+    assert told in result.stderr
+
+
+def test_the_last_word_is_the_best_next_step(shell, firm, settings_file) -> None:
+    last = shell("analyse", firm, "risk", "receivables").stderr.splitlines()[-3:]
+    assert last == [
+        "Best next step: add the table invoice, with due_on.",
+        "With it can be made: receivables.",
+        "With it can be told: payment in risk.",
+    ]
+    french = settings_file('language = "fr"')
+    said = shell("analyse", firm, "risk", "--settings", french).stderr
+    assert "risk ne peut pas dire payment (sans invoice.due_on)" in said
+    assert "Meilleure étape suivante : ajouter la table" in said
+
+
+def test_where_nothing_is_lacking_nothing_is_said_of_it(shell, firm) -> None:
+    result = shell("analyse", firm, "tiers", "--output", "json")
+    assert json.loads(result.stdout)["lacking"] == {
+        "skipped": {},
+        "gaps": {},
+        "unlocks": [],
+    }
+    assert result.stderr == ""
 
 
 def test_a_loss_tells_the_way_back_and_who_is_critical(

@@ -15,6 +15,7 @@ COMMANDS = (
     "pull",
     "analyse",
     "explain",
+    "backtest",
     "plan",
     "apply",
     "undo",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from statistics import median
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_portfolio._methods._leakage import (
-    medians,
     pocket_price,
     rates_of,
     unexplained,
@@ -45,24 +43,6 @@ def test_amounts_turned_into_discounts_lead_to_the_same_price(
 def test_a_discount_on_nothing_is_no_rate() -> None:
     assert rates_of(0, [5], "additive") == (None,)
     assert rates_of(10, [10, 1], "multiplicative") == (1.0, None)
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, 99), st.integers(1, 4)), max_size=30
-    )
-)
-def test_medians_count_each_value_as_often_as_it_was_paid(rows) -> None:
-    keys, values, counts = (
-        np.array([row[at] for row in rows], dtype=np.int64) for at in range(3)
-    )
-    found = medians(keys, values, counts, 5)
-    for key in range(5):
-        paid = [v for k, v, n in rows if k == key for _ in range(n)]
-        if paid:
-            assert found[key] == median(paid)
-        else:
-            assert np.isnan(found[key])
 
 
 def test_who_stands_far_above_accounts_of_the_same_size() -> None:

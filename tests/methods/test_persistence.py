@@ -10,29 +10,41 @@ from hypothesis import strategies as st
 from crm_portfolio._methods._persistence import (
     never_rising,
     odds_left,
-    one_step,
     paying,
 )
 
 RATES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 
 
+def stop_after(hazards, worth, cost) -> int:
+    """How many attempts pay, of one pursuit."""
+    odds = np.array(hazards, dtype=np.float64)
+    return int(paying(odds, np.array([worth]), np.array([cost]))[0])
+
+
+def worths(hazards, worth, cost) -> list[float]:
+    """What none, one, two, … attempts are worth together, before the first is made."""
+    found, reached = [0.0], 1.0
+    for each in hazards:
+        found.append(found[-1] + reached * (each * worth - cost))
+        reached *= 1 - each
+    return found
+
+
 def test_the_printed_hazards_stop_after_two():
     """Sheet 6.7 [H]: .10 .06 .03 .01, M 5000, cost 160 → 340, 140, −10, −110; 466."""
-    found = one_step([0.10, 0.06, 0.03, 0.01], 5000, 160)
-    assert [round(each, 9) for each in found.gains] == [340, 140, -10, -110]
-    assert found.stop_after == 2
-    assert found.value == pytest.approx(466)
+    hazards = [0.10, 0.06, 0.03, 0.01]
+    assert stop_after(hazards, 5000.0, 160.0) == 2
+    assert worths(hazards, 5000.0, 160.0)[2] == pytest.approx(466)
 
 
 def test_an_attempt_that_just_covers_its_cost_is_not_made():
-    assert one_step([0.10], 5000, 500).stop_after == 0
-    assert one_step([0.10], 5000, 499).stop_after == 1
+    assert stop_after([0.10], 5000.0, 500.0) == 0
+    assert stop_after([0.10], 5000.0, 499.0) == 1
 
 
-def test_no_attempts_are_worth_nothing():
-    found = one_step([], 5000, 160)
-    assert (found.stop_after, found.value) == (0, 0.0)
+def test_where_no_attempt_is_allowed_none_pays():
+    assert stop_after([], 5000.0, 160.0) == 0
 
 
 def test_rates_that_rise_share_their_weighted_mean():
@@ -69,23 +81,13 @@ def test_never_rising_is_the_nearest_that_never_rises(pairs):
     assert np.dot(found, weights) == pytest.approx(np.dot(rates, weights))
 
 
-def best_of_all_stops(hazards, worth, cost):
-    """The most that any fixed number of attempts is worth."""
-    best, value, reached = 0.0, 0.0, 1.0
-    for each in hazards:
-        value += reached * (each * worth - cost)
-        reached *= 1 - each
-        best = max(best, value)
-    return best
-
-
 @given(RATES, st.floats(1, 1e6), st.floats(1, 1e5))
 def test_no_other_number_of_attempts_is_worth_more(rates, worth, cost):
     """The one-step rule is optimal where hazards never rise; half a unit for rounding."""
     hazards = never_rising(rates, np.ones(len(rates)))
-    found = one_step(hazards, worth, cost)
-    best = best_of_all_stops(hazards, worth, cost)
-    assert found.value == pytest.approx(best, abs=0.5 * len(rates) + 1e-6)
+    every = worths(hazards, worth, cost)
+    found = every[stop_after(hazards, worth, cost)]
+    assert found == pytest.approx(max(every), abs=0.5 * len(rates) + 1e-6)
 
 
 @given(RATES, st.floats(0, 1e6), st.floats(0, 1e5), st.floats(0, 1e5))

@@ -133,3 +133,24 @@ def test_wins_only_grow_and_four_in_five_are_never_sooner_than_half(rows, ramp):
     assert (found.surpassed(0.8) <= found.surpassed(0.5)).all()
     half, safe = (found.month_reached(10**8, p, not_before=0) for p in (0.5, 0.8))
     assert safe is None or half <= safe
+
+
+def test_of_very_long_lists_the_small_ones_are_drawn_together_by_the_same_law():
+    """Mean and spread against the exact sums of all; what is on no list changes nothing."""
+    chance, count = np.random.default_rng(5), 80_000
+    odds = chance.choice([0.1, 0.3, 0.6], count)
+    minor = np.exp(chance.normal(8, 1.5, count)).astype(np.int64)
+    month = chance.integers(0, 20, count)
+    sales = Openings(month, odds, minor, np.ones(count, dtype=np.int64))
+    found = wins(sales, months=12)
+    again = wins(sales, months=6)
+    assert found.drawn.shape == (1_000, 13)
+    np.testing.assert_array_equal(found.drawn[:, :7], again.drawn)
+    by_then = month <= 12
+    mean = (odds * minor)[by_then].sum()
+    spread = (odds * (1 - odds) * minor.astype(float) ** 2)[by_then].sum() ** 0.5
+    last = found.drawn[:, -1]
+    assert found.expected[-1] == pytest.approx(mean, rel=1e-12)
+    assert last.mean() == pytest.approx(mean, abs=4 * spread / 1_000**0.5)
+    assert last.std() == pytest.approx(spread, rel=0.1)
+    assert stats.kstest((last - mean) / spread, "norm").pvalue > 0.01

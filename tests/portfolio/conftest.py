@@ -121,9 +121,19 @@ class Firm:
         return {name: typed(name, rows) for name, rows in self.rows.items()}
 
 
+# What a source can say it has a column for, whether or not there is anything to say yet.
+MAY_SAY: dict[TableName, str] = {
+    "opportunity": "closed_on refused_on competitor is_auto_closed",
+    "enquiry": "account_id opportunity_id first_response_at",
+    "ticket": "closed_at satisfaction first_response_at",
+    "invoice": "paid_on open_amount",
+}
+
+
 def typed(name: TableName, rows: Rows) -> pa.Table:
-    spec = TABLES[name]
-    names = [each for each in spec.names if any(each in row for row in rows)]
+    spec, always = TABLES[name], MAY_SAY.get(name, "").split()
+    said = {each for row in rows for each in row}.union(always)
+    names = [each for each in spec.names if each in said]
     return pa.table(
         {
             each: pa.array([row.get(each) for row in rows], arrow_type(spec[each]))

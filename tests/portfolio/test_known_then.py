@@ -105,6 +105,13 @@ def test_a_day_ends_in_the_calendars_zone() -> None:
     assert held("UTC", opportunity=rows).at(DAY).row_counts["opportunity"] == 0
 
 
+def test_a_column_that_nobody_gave_does_not_come_into_being() -> None:
+    now = held(opportunity=[deal()])
+    before = now.at(DAY).arrow("opportunity")
+    assert before.column_names == now.arrow("opportunity").column_names
+    assert "amount" not in before.column_names
+
+
 # --- closed, paid, said later --------------------------------------------------------
 
 
@@ -456,6 +463,35 @@ def test_what_came_later_is_no_fault_of_that_day() -> None:
     assert book.row_counts["revenue_line"] == book.row_counts["account"] == 1
     assert to_arrow(book.faults).num_rows == 0
     assert to_arrow(book.balance)["kept"].to_pylist() == [100]
+
+
+def test_what_was_left_out_without_a_rate_by_then_is_still_told() -> None:
+    """Else its account would count as one that has no revenue at all."""
+    rates = [
+        {"currency": "GBP", "base": "EUR", "from_on": date(2026, 6, 1), "rate": 1.2}
+    ]
+    line: Row = {"account_id": "A", "amount": 9.0, "currency": "GBP"}
+    lines = [
+        {"line_id": "own", "booked_on": DAY, "account_id": "A", "amount": 1.0},
+        {"line_id": "then", "booked_on": DAY, **line},
+        {"line_id": "later", "booked_on": LATER, **line},
+    ]
+    won = {"status": "won", "currency": "GBP", "original_amount": 5.0}
+    deals = [
+        deal("then", closed_on=DAY, **won),
+        deal("later", closed_on=LATER, **won),
+        deal("open", currency="GBP", original_amount=5.0, created_at=None),
+    ]
+    now = held(revenue_line=lines, opportunity=deals, exchange_rate=rates)
+    book = now.at(DAY)
+    faults = to_arrow(book.faults).to_pylist()
+    known = [each for each in faults if each["fault"] == "no_rate"]
+    assert [(each["table"], each["row"]) for each in known] == [
+        ("opportunity", None),
+        ("revenue_line", None),
+    ]
+    assert all("then" in each["hint"] for each in known)
+    assert now.at(date(2026, 1, 1)).at(DAY).faults.equals(book.faults)
 
 
 # --- wherever it stands ----------------------------------------------------------------

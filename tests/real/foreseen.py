@@ -89,6 +89,15 @@ def churned_after(data: Path) -> set[str]:
     }
 
 
+def departures(data: Path) -> pa.Table:
+    """Every churn event of RavenStack: who is said to have left, and when."""
+    rows = text_csv(data / "ravenstack_saas" / "ravenstack_churn_events.csv")
+    days = [date.fromisoformat(str(row["churn_date"])) for row in rows]
+    return pa.table(
+        {"account_id": [row["account_id"] for row in rows], "left_on": days}
+    )
+
+
 @cache
 def shoppers(data: Path) -> RiskResult:
     """CDNOW as known on 30 September 1997."""

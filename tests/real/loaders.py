@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -322,7 +322,20 @@ def ravenstack_tables(source: Path, day: date) -> dict[str, pa.Table]:
             value=_NUMBER,
             rated_on=_DAY,
         ),
+        "ticket": _frame(
+            [
+                (row["ticket_id"], row["account_id"], _morning(row["submitted_at"]))
+                for row in known("support_tickets", "submitted_at")
+            ],
+            ticket_id=_TEXT,
+            account_id=_TEXT,
+            opened_at=pa.timestamp("us", "UTC"),
+        ),
     }
+
+
+def _morning(day: str | None) -> datetime:
+    return datetime.fromisoformat(str(day)).replace(tzinfo=UTC)
 
 
 def _firsts(starts: date | None, last: date) -> list[date]:

@@ -560,13 +560,13 @@ class TestSettings:
         assert said[0] == "portfolio.toml has 4 fault(s):"
         assert {line.strip() for line in said[1:]} == {
             (
-                "[limits] max_two_tier_jump is no setting; "
+                "line 3: [limits] max_two_tier_jump is no setting; "
                 "did you mean 'max_two_tier_jumps'?"
             ),
-            "[limits] max_changes: this must be a whole number, not a number",
-            "[policy] editd is no setting; did you mean 'edited'?",
+            "line 4: [limits] max_changes: this must be a whole number, not a number",
+            "line 6: [policy] editd is no setting; did you mean 'edited'?",
             (
-                "[policy.by_field] portfolio_rank: this must be 'keep' or 'report' or "
+                "line 7: [policy.by_field] portfolio_rank: this must be 'keep' or 'report' or "
                 "'overwrite', not 'ask'"
             ),
         }

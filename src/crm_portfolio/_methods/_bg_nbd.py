@@ -19,7 +19,6 @@ __all__ = [
     "LEAST_A",
     "BgNbd",
     "Streams",
-    "expected_of_new",
     "expected_purchases",
     "fitted",
     "is_alive",
@@ -222,12 +221,6 @@ def expected_purchases(
     """How often each client is expected to buy in the time ``ahead``."""
     alive = is_alive(model, x, tx, age)
     return alive * _of_the_living(model, x, age, ahead)
-
-
-def expected_of_new(model: BgNbd, ahead: float) -> float:
-    """How often a client comes back in so long a time after its first purchase."""
-    nothing = np.zeros(1)
-    return float(_of_the_living(model, nothing, nothing, ahead)[0])
 
 
 def _of_the_living(model: BgNbd, x: Floats, age: Floats, ahead: float) -> Floats:

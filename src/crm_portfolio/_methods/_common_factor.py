@@ -102,13 +102,18 @@ def _together(
     rho: float,
 ) -> Amounts:
     """Many small clients: their sum, whose mean and spread are smooth in the factor."""
-    edges, weights = normal.quantile(odds), amounts.astype(np.float64)
+    # Clients of one odds stay or go by one law: there are few odds and many clients.
+    levels, level_of = np.unique(odds, return_inverse=True)
+    edges, weights = normal.quantile(levels), amounts.astype(np.float64)
+    sums, squares = (
+        np.bincount(level_of, each, levels.size) for each in (weights, weights**2)
+    )
 
     def moments(places: Floats) -> Floats:
         found = np.zeros((places.size, 2))
-        for at, place in enumerate(_REACH * places):  # a row is as long as the clients
+        for at, place in enumerate(_REACH * places):  # a row may have all clients
             given = _given(edges, np.array([place]), rho)[0]
-            found[at] = given @ weights, (given * (1 - given)) @ weights**2
+            found[at] = given @ sums, (given * (1 - given)) @ squares
         return found
 
     curve: Floats = chebyshev.chebinterpolate(moments, _BENDS)  # type: ignore[arg-type]

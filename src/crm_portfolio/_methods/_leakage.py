@@ -11,11 +11,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Flags
 
-__all__ = ["Discounts", "medians", "pocket_price", "rates_of", "unexplained"]
+__all__ = ["Discounts", "pocket_price", "rates_of", "unexplained"]
 
 Discounts = Literal["multiplicative", "additive"]
 """Each discount on what the ones before it left, or each on the list price."""
@@ -43,22 +42,6 @@ def rates_of(
         found.append(amount / base if base > 0 else None)
         left -= amount
     return tuple(found)
-
-
-def medians(keys: Groups, values: Amounts, counts: Groups, size: int) -> Floats:
-    """The median value of each key, each value that many times; NaN without any."""
-    found = np.full(size, np.nan)
-    order = np.lexsort((values, keys))
-    keys, values, counts = keys[order], values[order], counts[order]
-    firsts = np.searchsorted(keys, np.arange(size))
-    ends = np.searchsorted(keys, np.arange(size), side="right")
-    upto = np.concatenate([[0], np.cumsum(counts)])
-    low, high = upto[firsts], upto[ends]
-    has = high > low
-    for_low = np.searchsorted(upto, low + (high - low - 1) // 2, side="right") - 1
-    for_high = np.searchsorted(upto, low + (high - low) // 2, side="right") - 1
-    found[has] = (values[for_low[has]] + values[for_high[has]]) / 2
-    return found
 
 
 def unexplained(

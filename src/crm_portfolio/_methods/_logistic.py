@@ -1,6 +1,6 @@
 """How likely is it, by a few things that were known beforehand?
 
-Rules: sheet 6.5 (b). The fit is scikit-learn's, which is imported here alone.
+Rules: sheet 6.5 (b). The fit is scikit-learn's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.errors import MissingExtraError
 
-__all__ = ["Logistic", "log_loss", "logistic", "most_coefficients"]
+__all__ = ["Logistic", "log_loss", "logistic", "most_coefficients", "surprises"]
 
 _EVENTS_A_COEFFICIENT: Final = 10
 _SURE: Final = 1e-6
@@ -56,7 +56,9 @@ def logistic(features: Floats, happened: Flags, *, strength: float = inf) -> Log
         raise MissingExtraError("scikit-learn", "ml") from error
     middle, spread = features.mean(axis=0), features.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
-    model = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000)
+    # Whole steps of Newton are few and exact, but need a penalty to stand on.
+    solver = "newton-cholesky" if strength < inf else "lbfgs"
+    model = LogisticRegression(C=strength, solver=solver, tol=1e-10, max_iter=10_000)
     model.fit((features - middle) / spread, happened.astype(np.int64))
     slopes = model.coef_[0] / spread
     intercept = float(model.intercept_[0] - slopes @ middle)
@@ -65,10 +67,14 @@ def logistic(features: Floats, happened: Flags, *, strength: float = inf) -> Log
 
 def log_loss(odds: Floats, happened: Flags) -> float:
     """−mean ln of the odds given to what came; lower is better; NaN of nothing."""
-    if not odds.size:
-        return float("nan")
+    return float(surprises(odds, happened).mean()) if odds.size else float("nan")
+
+
+def surprises(odds: Floats, happened: Flags) -> Floats:
+    """−ln of the odds given to what came, case by case."""
     sure = np.clip(odds, _SURE, 1 - _SURE)
-    return float(-np.log(np.where(happened, sure, 1 - sure)).mean())
+    surprise: Floats = -np.log(np.where(happened, sure, 1 - sure))
+    return surprise
 
 
 def most_coefficients(happened: Flags) -> int:

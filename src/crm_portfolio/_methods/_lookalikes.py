@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from crm_portfolio._methods import _medians
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._shrinkage import beta_binomial
 
-__all__ = ["median_by", "medians", "rates"]
+__all__ = ["medians", "rates"]
 
 Places = npt.NDArray[np.int64]
 
@@ -47,20 +48,9 @@ def medians(
     """
     is_known = ~np.isnan(amounts)
     row, column, amounts = row[is_known], column[is_known], amounts[is_known]
-    own, counts = median_by(row * shape[1] + column, amounts, shape[0] * shape[1])
-    buyers = counts.reshape(shape)
-    of_all, _ = median_by(column, amounts, shape[1])
+    cell, size, one = row * shape[1] + column, shape[0] * shape[1], np.ones_like(row)
+    own = _medians.medians(cell, amounts, one, size)
+    of_all = _medians.medians(column, amounts, one, shape[1])
+    buyers = np.bincount(cell, minlength=size).astype(np.int64).reshape(shape)
     is_own = buyers >= least
     return np.where(is_own, own.reshape(shape), of_all[None, :]), buyers, is_own
-
-
-def median_by(key: Places, amounts: Floats, count: int) -> tuple[Floats, Groups]:
-    """The median of the amounts of each key, NaN where it has none; and how many."""
-    ordered = amounts[np.lexsort((amounts, key))]
-    counts = np.bincount(key, minlength=count).astype(np.int64)
-    if not ordered.size:
-        return np.full(count, np.nan), counts
-    starts, last = np.cumsum(counts) - counts, ordered.size - 1
-    low = ordered[np.minimum(starts + np.maximum(counts - 1, 0) // 2, last)]
-    high = ordered[np.minimum(starts + counts // 2, last)]
-    return np.where(counts > 0, (low + high) / 2, np.nan), counts

@@ -7,28 +7,13 @@ one to stop before.
 
 from __future__ import annotations
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
 
-__all__ = ["Persistence", "never_rising", "odds_left", "one_step", "paying"]
-
-
-@attrs.frozen(eq=False)
-class Persistence:
-    """What each attempt brings, and before which one to stop.
-
-    Attributes:
-        gains: Of each attempt by itself, if it comes to it.
-        value: Of all that pay together, before the first of them is made.
-    """
-
-    gains: Floats
-    stop_after: int
-    value: float
+__all__ = ["never_rising", "odds_left", "paying"]
 
 
 def never_rising(rates: npt.ArrayLike, weights: npt.ArrayLike) -> Floats:
@@ -53,18 +38,11 @@ def never_rising(rates: npt.ArrayLike, weights: npt.ArrayLike) -> Floats:
     return pooled
 
 
-def one_step(hazards: npt.ArrayLike, worth: float, cost: float) -> Persistence:
-    """Go on while the next attempt pays by itself; optimal where hazards never rise."""
-    odds = np.asarray(hazards, dtype=np.float64)
-    gains: Floats = odds * worth - cost
-    stop_after = int(paying(odds, np.array([worth]), np.array([cost]))[0])
-    reached = np.concatenate([[1.0], np.cumprod(1 - odds)[:-1]])
-    value = float((reached * gains)[:stop_after].sum())
-    return Persistence(gains, stop_after, value)
-
-
 def paying(hazards: Floats, worth: Floats, cost: Floats) -> Groups:
-    """How many attempts pay, one after the other, of each pursuit; sums of minor units."""
+    """How many attempts pay, one after the other, of each pursuit; sums of minor units.
+
+    Go on while the next one pays by itself: optimal where hazards never rise.
+    """
     pays = np.rint(hazards[None, :] * worth[:, None] - cost[:, None]) > 0
     # Once one does not pay, none after it is come to.
     come_to = np.logical_and.accumulate(pays, axis=1)

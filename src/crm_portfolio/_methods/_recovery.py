@@ -6,6 +6,7 @@ a target; the expected wins, and draws of each sale as won or not.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil
 from typing import Any
 
@@ -39,6 +40,31 @@ class Openings:
     @property
     def size(self) -> int:
         return int(self.count.sum())
+
+    def each(self) -> Iterator[tuple[Any, ...]]:
+        return zip(self.month, self.odds, self.minor, self.count, strict=True)
+
+    def by_month(self) -> Iterator[tuple[int, float, float, float]]:
+        """Of each month: the mean, standard deviation and most of what they bring."""
+        for month in np.unique(self.month):
+            which = self.month == month
+            odds, minor = self.odds[which], self.minor[which].astype(np.float64)
+            most = self.count[which] * minor
+            variance = (most * minor * odds * (1 - odds)).sum()
+            yield (
+                int(month),
+                float(most @ odds),
+                float(variance**0.5),
+                float(most.sum()),
+            )
+
+    def only(self, places: npt.NDArray[np.int64]) -> Openings:
+        return Openings(
+            self.month[places],
+            self.odds[places],
+            self.minor[places],
+            self.count[places],
+        )
 
 
 @attrs.frozen(eq=False)
@@ -80,24 +106,39 @@ def wins_by_month(
     """What the open sales bring up to each of these months.
 
     A win is worth the same part of its amount in the n-th month after it came as a loss
-    is, with the ramp. Very long lists take fewer draws, never under 1,000 of those asked.
+    is, with the ramp. Long lists take fewer draws, never under 1,000 of those asked; of
+    very long ones only the largest are drawn singly, and what the others of a month bring
+    is a normal sum of their own mean and variance.
     """
     draws = max(min(draws, _LEAST), min(draws, _FULL // max(1, openings.month.size)))
     generator = np.random.default_rng(seed)
     expected = np.zeros(months + 1)
     drawn = np.zeros((months + 1, draws), dtype=np.int64)
-    for month, odds, minor, count in zip(
-        openings.month, openings.odds, openings.minor, openings.count, strict=True
-    ):
+    first, others = _largest(openings, _FULL // draws)
+    for month, odds, minor, count in first.each():
         # Drawn even beyond the horizon, so that a longer one changes nothing before it.
         won = generator.binomial(count, odds, draws)
         if month <= months:
             expected[month] += count * odds * minor
             drawn[month] += won * minor
+    for month, mean, spread, most in others.by_month():
+        normal = generator.standard_normal(draws)
+        if month <= months:
+            expected[month] += mean
+            drawn[month] += np.rint(np.clip(mean + spread * normal, 0, most)).astype(
+                int
+            )
     return Wins(
         _ramped(np.cumsum(expected), ramp_months),
         _ramped(np.cumsum(drawn, axis=0), ramp_months).T,
     )
+
+
+def _largest(openings: Openings, most: int) -> tuple[Openings, Openings]:
+    """So many of those that may bring most, in their own order, and the others."""
+    worth = openings.count * openings.minor
+    order = np.argsort(-worth, kind="stable")
+    return openings.only(np.sort(order[:most])), openings.only(np.sort(order[most:]))
 
 
 def _ramped(cumulated: npt.NDArray[Any], ramp_months: int) -> Floats:

@@ -24,6 +24,7 @@ __all__ = [
     "eroded",
     "from_threshold",
     "group_medians",
+    "risen",
     "silence",
     "under_threshold",
     "worst",
@@ -62,6 +63,14 @@ def under_threshold(
         is_under = values <= threshold if reached else values < threshold
         grave += (is_under & is_known).astype(np.int8)
     return np.where(is_known, grave, np.int8(UNKNOWN)).astype(np.int8)
+
+
+def risen(values: Floats, thresholds: Sequence[float]) -> Levels:
+    """How many of the thresholds a value reaches; unknown where it is NaN."""
+    is_known = ~np.isnan(values)
+    return under_threshold(
+        -values, [-each for each in thresholds], is_known, reached=True
+    )
 
 
 def from_threshold(

@@ -44,7 +44,11 @@ def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
 
 @attrs.frozen
 class Slices:
-    """Tiers of about equal revenue, the largest accounts first."""
+    """Tiers of about equal revenue, the largest accounts first.
+
+    Attributes:
+        count: How many tiers.
+    """
 
     count: int = attrs.field(default=4, validator=_is_count)
 
@@ -88,6 +92,10 @@ class Abc:
     """Tiers by the share of revenue that the accounts before each one hold.
 
     The account that crosses a line stays in the better tier.
+
+    Attributes:
+        a_share: Of the revenue that tier A holds.
+        b_share: Of the revenue that tiers A and B hold.
     """
 
     a_share: float = 0.80
@@ -107,7 +115,11 @@ class Abc:
 
 @attrs.frozen
 class Quantiles:
-    """Tiers of about equal number; equal revenues go to the better one."""
+    """Tiers of about equal number; equal revenues go to the better one.
+
+    Attributes:
+        count: How many tiers.
+    """
 
     count: int = attrs.field(default=4, validator=_is_count)
 
@@ -133,6 +145,7 @@ class NaturalBreaks:
     """Tiers as revenue falls apart by itself: as little scatter within each as can be.
 
     Attributes:
+        count: How many tiers.
         scale: ``log``: an account that brings twice as much is as far away wherever it
             stands. ``raw``: distances are amounts, and the largest often stand alone.
     """

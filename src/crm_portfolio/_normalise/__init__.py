@@ -52,6 +52,7 @@ __all__ = [
     "Stream",
     "Told",
     "Writer",
+    "checked_currency",
     "checked_zone",
     "hashed",
     "in_chains",
@@ -172,7 +173,8 @@ def checked_zone(time_zone: str) -> None:
         ZoneInfo(time_zone)
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise SettingsError(
-            f"there is no time zone {time_zone!r}; write it as 'Europe/Paris' or 'UTC'"
+            f"time_zone: there is no time zone {time_zone!r}; "
+            "write it as 'Europe/Paris' or 'UTC'"
         ) from error
 
 

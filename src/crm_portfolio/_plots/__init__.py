@@ -18,8 +18,11 @@ from crm_portfolio._plots._curves import (
     matrix,
     ranges,
 )
+from crm_portfolio._plots._dial import dial
 from crm_portfolio._plots._months import climb, timeline
 from crm_portfolio._plots._parts import parts
+from crm_portfolio._plots._rates import paired_ranges
+from crm_portfolio._plots._reliability import reliability
 from crm_portfolio._plots._whale import whale
 
 __all__ = [
@@ -28,14 +31,17 @@ __all__ = [
     "axes",
     "climb",
     "curves",
+    "dial",
     "distribution",
     "falling",
     "layers",
     "matrix",
     "paired_bars",
+    "paired_ranges",
     "pareto",
     "parts",
     "ranges",
+    "reliability",
     "shortened",
     "side_by_side",
     "stacked",

@@ -135,16 +135,15 @@ def side_by_side(
     """Two bars a group on one axis, the second hatched; what is unknown says so."""
     if all(each is None for values in series.values() for each in values):
         return say_instead(ax, words.nothing)
-    width, drawn = 0.38, []
+    width = 0.38
     for at, (name, values) in enumerate(series.items()):
         place = ((at - 0.5) * width, width)
         bars = _bars(ax, values, place, words, hatch="///" if at else None)
         bars.set_label(name)
-        drawn.append(bars)
     name_places(ax, names)
     one_axis(ax, words)
     _room_for_numbers(ax, [each or 0.0 for row in series.values() for each in row])
-    ax.legend(handles=drawn, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2)
+    legend_outside(ax)
     return ax
 
 

@@ -1,6 +1,7 @@
 """What do the numbers say? Each noun is one question about a portfolio.
 
 Pure functions of a portfolio and their settings: nothing is read, nothing is written.
+Beside them stand the ways in for what people judge and decide.
 """
 
 from __future__ import annotations
@@ -15,6 +16,14 @@ from crm_portfolio.analysis._concentration import (
     ConcentrationResult,
     ConcentrationSettings,
     concentration,
+)
+from crm_portfolio.analysis._exit import ratings_from, with_decisions, with_ratings
+from crm_portfolio.analysis._exit_review import (
+    Anchors,
+    ExitReviewResult,
+    ExitReviewSettings,
+    MeasureRules,
+    exit_review,
 )
 from crm_portfolio.analysis._focus import FocusResult, FocusSettings, focus
 from crm_portfolio.analysis._freed_capacity import (
@@ -86,10 +95,13 @@ __all__ = [
     "Abc",
     "AllocationResult",
     "AllocationSettings",
+    "Anchors",
     "Bands",
     "ConcentrationResult",
     "ConcentrationSettings",
     "DatedRate",
+    "ExitReviewResult",
+    "ExitReviewSettings",
     "FocusResult",
     "FocusSettings",
     "FreedCapacityResult",
@@ -100,6 +112,7 @@ __all__ = [
     "LossScenarioSettings",
     "LostOpportunitiesResult",
     "LostOpportunitiesSettings",
+    "MeasureRules",
     "NaturalBreaks",
     "PipelineResult",
     "PipelineSettings",
@@ -129,6 +142,7 @@ __all__ = [
     "WinBackSettings",
     "allocation",
     "concentration",
+    "exit_review",
     "focus",
     "freed_capacity",
     "lifetime_value",
@@ -136,6 +150,7 @@ __all__ = [
     "lost_opportunities",
     "pipeline",
     "profitability",
+    "ratings_from",
     "receivables",
     "revenue_at_risk",
     "review",
@@ -143,4 +158,6 @@ __all__ = [
     "succession",
     "tiers",
     "win_back",
+    "with_decisions",
+    "with_ratings",
 ]

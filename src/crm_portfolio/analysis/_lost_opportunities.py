@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
 import pyarrow as pa
@@ -28,6 +28,7 @@ from crm_portfolio.analysis._lost import (
     of_record,
     record_table,
     rules_giving,
+    sale_table,
     summary_of,
     totals,
     warnings,
@@ -125,18 +126,31 @@ class LostOpportunitiesResult(Learnt):
         self, *classes: str, ids: Collection[str] | None = None
     ) -> pa.Table:
         """`records` as an Arrow table."""
+        rows = self._judged(classes, ids)
+        table = record_table(rows, self._triage.portfolio.minor_digits)
+        wanted = pa.array(classes or (*CLASSES, DUPLICATE))
+        return table.filter(pc.is_in(table["class"], wanted))
+
+    def sales_arrow(
+        self, *classes: str, ids: Collection[str] | None = None
+    ) -> pa.Table:
+        """Of those of the `records` that were lost for good, what another try asks."""
+        table = sale_table(self._judged(classes, ids))
+        wanted = pa.array(classes or (*CLASSES, DUPLICATE))
+        return table.filter(pc.is_in(table["class"], wanted))
+
+    def _judged(self, classes: Collection[str], ids: Collection[str] | None) -> Any:
+        """The rows whose rule may give one of these classes, lazily."""
         known = (*CLASSES, DUPLICATE)
         for name in classes:
             if name not in known:
                 near = did_you_mean(name, known)
                 raise SettingsError(f"there is no class {name!r}{near}")
         rows = self._triage.labelled(ids)
-        if classes and DUPLICATE not in classes:
-            wanted = nw.col("rule").is_in(list(rules_giving(classes)))
-            rows = rows.filter(wanted & (nw.col("apart") == 0))
-        table = record_table(rows, self._triage.portfolio.minor_digits)
-        wanted = pa.array(classes or known)
-        return table.filter(pc.is_in(table["class"], wanted))
+        if not classes or DUPLICATE in classes:
+            return rows
+        wanted = nw.col("rule").is_in(list(rules_giving(classes)))
+        return rows.filter(wanted & (nw.col("apart") == 0))
 
     def reasons(self, record_id: str) -> tuple[Reason, ...]:
         """Why this record, or all of this class, is where it is."""

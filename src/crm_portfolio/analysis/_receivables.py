@@ -116,9 +116,10 @@ def _params(
 
 
 def _coverage(book: Ledger) -> float | None:
-    """The part of the invoices whose due day is known."""
+    """The part of the invoices that tell whether they were late."""
     invoices = int(book.invoice_count.sum())
-    return significant(1 - book.undated.num_rows / invoices) if invoices else None
+    silent = book.undated.num_rows + int(book.unsaid_count.sum())
+    return significant(1 - silent / invoices) if invoices else None
 
 
 def _rejected(book: Ledger) -> pa.Table:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import attrs
 import numpy as np
@@ -11,20 +11,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
+from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._methods._risk import LEVELS, UNKNOWN, Levels, worst
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._dangers import (
     COMPONENTS,
+    MODEL,
     Contracts,
     Danger,
+    History,
+    Leaving,
     RiskSettings,
     erosion_of,
+    odds_columns,
+    odds_summary,
+    odds_warnings,
     of_account,
+    of_odds,
     payment_of,
     relationship_of,
+    reliability_table,
     renewal_of,
     silence_of,
+    summary_of,
     told,
+    warnings,
     written,
 )
 from crm_portfolio.analysis._facts import (
@@ -34,11 +45,15 @@ from crm_portfolio.analysis._facts import (
     of_same,
     revenue_facts,
 )
+from crm_portfolio.analysis._receivables import (
+    ReceivablesResult,
+    ReceivablesSettings,
+)
+from crm_portfolio.analysis._receivables import receivables as receivables_of
 from crm_portfolio.analysis._tiers import TiersResult, TiersSettings
 from crm_portfolio.analysis._tiers import tiers as tiers_of
 from crm_portfolio.portfolio import Portfolio
-from crm_portfolio.results import Json, Result, Row, significant
-from crm_portfolio.schema import TableName
+from crm_portfolio.results import Result, Row, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,11 +61,6 @@ if TYPE_CHECKING:
 __all__ = ["RiskResult", "RiskSettings", "risk"]
 
 _USUAL: Final = RiskSettings()
-_TABLES: Final[Mapping[TableName, str]] = {
-    "invoice": "risk_no_payment",
-    "rating": "risk_no_relationship",
-    "contract": "risk_no_renewal",
-}
 _ROWS: Final = {
     "overall": "label_risk_overall",
     "silence": "label_risk_silence",
@@ -66,6 +76,8 @@ _COLUMNS: Final = {
     "critical": "label_level_critical",
     "unknown": "label_level_unknown",
 }
+_SPAN: Final = ("left_share_low", "left_share_high")
+_MARKS: Final = ("label_risk_bins", "label_risk_true")
 
 
 def risk(
@@ -73,6 +85,8 @@ def risk(
     settings: RiskSettings = _USUAL,
     *,
     tiers: TiersResult | None = None,
+    receivables: ReceivablesResult | None = None,
+    departures: NativeFrame | None = None,
 ) -> RiskResult:
     """Take the worst known of five dangers: silence, erosion, payment, relationship, renewal.
 
@@ -80,9 +94,16 @@ def risk(
     danger whose table the portfolio lacks is unknown, and so is the level of an account
     of which none is known. All of it is an index, no probability.
 
+    Beside it stand the odds that an account leaves: those of a model that learned from
+    who left before, if it did better on a later window than the rates of the tiers, and
+    these rates if not. They make no level.
+
     Args:
         tiers: Whose rhythm an account borrows that has bought too seldom for its own;
             None: those of the default rule.
+        receivables: How late each account pays; None: made with its default settings.
+        departures: Who left when, as the firm knows it: a frame with ``account_id`` and
+            ``left_on``. None: as the settings say what it is to have left.
 
     Example:
         >>> from crm_portfolio import analysis, samples
@@ -93,9 +114,14 @@ def risk(
         ['risk_is_critical', 'risk_erosion']
     """
     of_same(portfolio, tiers)
+    of_same(portfolio, receivables)
     facts = revenue_facts(
         portfolio, settings.period, settings.measure, needed_by="risk"
     )
+    if receivables is None and "invoice" in portfolio:
+        receivables = receivables_of(
+            portfolio, ReceivablesSettings(period=settings.period)
+        )
     if tiers is None:
         same = TiersSettings(period=settings.period, measure=settings.measure)
         tiers = tiers_of(portfolio, same)
@@ -103,22 +129,34 @@ def risk(
     dangers = (
         silence_of(portfolio, facts, settings, _tier(facts, tiers), agreed.is_running),
         erosion_of(portfolio, facts, settings),
-        payment_of(portfolio, facts, settings),
+        payment_of(portfolio, facts, settings, receivables),
         relationship_of(portfolio, facts, settings),
         renewal_of(portfolio, facts, settings, agreed),
     )
     level = worst([each.level for each in dangers])
     order = _order(facts, level, dangers)
-    table = _table(facts, level, dangers, written(dangers, settings))
+    history = History.of(portfolio, facts, settings, departures)
+    leaving = Leaving.of(history, settings, level.size)
+    table = _table(facts, level, dangers, written(dangers, settings), leaving)
     return RiskResult(
         table=table.take(order),
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
-        summary=_summary(facts, level, dangers),
-        params=echo(portfolio, facts, settings) | {"tiers": made_by(tiers)},
+        summary=summary_of(facts, level, dangers)
+        | {"odds": odds_summary(leaving, settings)},
+        params=echo(portfolio, facts, settings)
+        | {
+            "tiers": made_by(tiers),
+            "receivables": made_by(receivables) if receivables else None,
+            "label": "departures" if departures is not None else "settings",
+        },
         coverage=significant(facts.coverage),
-        warnings=tuple(_warnings(portfolio, facts, dangers)),
+        warnings=(
+            *warnings(portfolio, facts, dangers),
+            *odds_warnings(leaving, history, settings),
+        ),
         told=pa.table(told(dangers)).take(order),
+        reliability=reliability_table(leaving),
     )
 
 
@@ -144,7 +182,11 @@ def _named(level: Levels) -> pa.Array:
 
 
 def _table(
-    facts: RevenueFacts, level: Levels, dangers: Sequence[Danger], texts: pa.Array
+    facts: RevenueFacts,
+    level: Levels,
+    dangers: Sequence[Danger],
+    texts: pa.Array,
+    leaving: Leaving,
 ) -> pa.Table:
     of = facts.by_account
     columns = {"account_id": of.ids} | facts.names(of.ids)
@@ -157,6 +199,7 @@ def _table(
     for each in dangers:
         columns[f"{each.name}_level"] = _named(each.level)
         columns |= each.columns
+    columns |= odds_columns(leaving)
     columns["line_count"] = pa.array(of.lines)
     columns["known_line_count"] = pa.array(of.known_lines)
     return pa.table(columns)
@@ -178,74 +221,6 @@ def _unknown(dangers: Sequence[Danger]) -> pa.Array:
     return pc.utf8_rtrim(pc.binary_join_element_wise(*parts, ""), characters=", ")
 
 
-def _summary(
-    facts: RevenueFacts, level: Levels, dangers: Sequence[Danger]
-) -> dict[str, Json]:
-    def counted(own: Levels) -> dict[str, Json]:
-        return {name: int((own == _code(name)).sum()) for name in _COLUMNS}
-
-    of = facts.by_account
-    levels: dict[str, Json] = {}
-    for name in _COLUMNS:
-        is_own = level == _code(name)
-        revenue = facts.amount(int(of.revenue[is_own].sum()))
-        levels[name] = {"account_count": int(is_own.sum()), "revenue": revenue}
-    positive = np.maximum(of.revenue, 0)
-    total = int(positive.sum())
-    known = {each.name: int(positive[~each.is_unknown].sum()) for each in dangers}
-    return {
-        "account_count": level.size,
-        "levels": levels,
-        "components": {each.name: counted(each.level) for each in dangers},
-        "known_share": {
-            name: significant(own / total) if total else None
-            for name, own in known.items()
-        },
-    }
-
-
-def _code(name: str) -> int:
-    return UNKNOWN if name == "unknown" else LEVELS.index(name)
-
-
-def _warnings(
-    portfolio: Portfolio, facts: RevenueFacts, dangers: Sequence[Danger]
-) -> Iterator[Reason]:
-    yield Reason("index_not_probability")
-    yield from facts.warnings()
-    for table, code in _TABLES.items():
-        if table not in portfolio:
-            yield Reason(code, {"table": table})
-    columns = {
-        name: each for danger in dangers for name, each in danger.columns.items()
-    }
-    erosion = next(each for each in dangers if each.name == "erosion")
-    if facts.by_account.has_lines.any() and (erosion.level == UNKNOWN).all():
-        yield Reason("risk_history_short")
-    whose = columns["silence_rhythm"]
-    counts = {
-        "risk_rhythm_of_tier": pc.sum(pc.equal(whose, "tier")),
-        "risk_kept_season": pc.sum(pc.equal(whose, "season")),
-        "risk_old_ratings": pc.sum(columns["is_rating_old"]),
-        "risk_raters_differ": pc.sum(columns["raters_differ"]),
-        **_doubtful(columns, dangers[-1]),
-    }
-    for code, count in counts.items():
-        if n := count.as_py():
-            yield Reason(code, {"n": n})
-
-
-def _doubtful(columns: dict[str, pa.Array], renewal: Danger) -> dict[str, pa.Scalar]:
-    """How often a contract ends and nobody knows whether it is renewed, and why."""
-    is_unknown = pa.array(renewal.level == UNKNOWN)
-    ends = pc.and_(is_unknown, pc.is_valid(columns["contract_ends_on"]))
-    overlaps = columns["contract_overlaps"]
-    return {
-        "risk_renewals_overlapped": pc.sum(pc.and_(ends, overlaps)),
-        "risk_renewals_unsorted": pc.sum(pc.and_not(ends, overlaps)),
-    }
-
-
 @attrs.frozen(slots=False, eq=False, repr=False)
 class RiskResult(Result):
     """The danger of each account, its components, and what each stands on.
@@ -253,14 +228,37 @@ class RiskResult(Result):
     Attributes:
         summary: ``levels`` counts the accounts of each level and their revenue,
             ``components`` the accounts of each level by component, ``known_share`` is
-            the part of the revenue whose accounts are known in it.
+            the part of the revenue whose accounts are known in it; ``odds`` tells what
+            was learned from who left, how well it did, and what is used.
     """
 
     name: ClassVar[str] = "risk"
     title: ClassVar[str] = "heading_risk"
     compared: ClassVar[str] = "risk_level"
+    further: ClassVar[tuple[str, ...]] = ("reliability",)
 
     _told: pa.Table
+    _reliability: pa.Table
+
+    @property
+    def reliability(self) -> NativeFrame:
+        """The odds the model gave on a later window, by size, and how many then left."""
+        return from_arrow(self._reliability, self._backend)
+
+    @property
+    def leaving_odds(self) -> dict[str, float]:
+        """By account, that it leaves within a year: for ``revenue_at_risk(odds=…)``.
+
+        Only where a model gave them that proved better than rates, on a later window;
+        else none, and rates stand in there. Over another horizon than a year they are
+        taken to be the same every month.
+        """
+        odds = cast("dict[str, Any]", self.summary["odds"])
+        rows = self._table.filter(pc.equal(self._table["odds_source"], MODEL))
+        own = rows["leave_odds"].to_numpy()
+        yearly = 1 - (1 - own) ** (12 / odds["horizon_months"])
+        ids = rows["account_id"].to_pylist()
+        return dict(zip(ids, yearly.tolist(), strict=True))
 
     def assignments(self) -> pa.Table:
         """The level, and the reasons in the words of the settings' language."""
@@ -288,7 +286,45 @@ class RiskResult(Result):
             ),
         )
 
+    def plot_reliability(self, *, ax: Axes | None = None, lang: Lang = "en") -> Axes:
+        """Of the later window: the odds the model gave, and how many then left."""
+        odds = cast("dict[str, Any]", self.summary["odds"])
+        shown = self._reliability
+        title = Reason("label_risk_no_model")
+        if odds["model"] is not None:
+            values = {"n": odds["tested_count"], "split": odds["split_on"]}
+            title = Reason("title_risk_reliability", values)
+        words = _plots.Words.of(
+            title,
+            places="label_risk_said",
+            others="label_nothing",
+            currency=self.params["currency"],
+            lang=lang,
+        )
+        said, came, low, high = (
+            [100 * each for each in shown[name].to_pylist()]
+            for name in ("said_odds", "left_share", *_SPAN)
+        )
+        marks, diagonal = (sentence(Reason(code), lang) for code in _MARKS)
+        return _plots.reliability(
+            _plots.axes(ax),
+            said=said,
+            came=came,
+            lows=low,
+            highs=high,
+            labels=(marks, diagonal),
+            words=attrs.evolve(
+                words,
+                amounts=sentence(Reason("label_risk_came"), lang),
+                nothing=sentence(Reason("label_risk_no_model"), lang),
+            ),
+        )
+
     def _reasons(self, row: Row) -> tuple[Reason, ...]:
         said = self._told.slice(self._row_of[row["account_id"]], 1).to_pylist()[0]
         settings = self.params["settings"]
-        return tuple(of_account({**row, **self._money()}, said, settings))
+        odds = cast("dict[str, Any]", self.summary["odds"])
+        return (
+            *of_account({**row, **self._money()}, said, settings),
+            *of_odds(row, odds, str(self.params["label"])),
+        )

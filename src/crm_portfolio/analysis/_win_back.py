@@ -139,10 +139,10 @@ def _contacts(lost: LostOpportunitiesResult) -> Contacts:
 
 def _records(lost: LostOpportunitiesResult, settings: WinBackSettings) -> pa.Table:
     """Those of the classes by the rules, and those a person gave another class."""
-    by_rule = lost.records_arrow(*settings.classes)
+    by_rule = lost.sales_arrow(*settings.classes)
     if not lost.overridden:
         return by_rule
-    told = lost.records_arrow(ids=lost.overridden)
+    told = lost.sales_arrow(ids=lost.overridden)
     others = pc.is_in(by_rule["record_id"], value_set=pa.array(lost.overridden))
     return pa.concat_tables([by_rule.filter(pc.invert(others)), told])
 

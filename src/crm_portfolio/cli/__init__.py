@@ -13,6 +13,7 @@ import typer
 from crm_portfolio.cli import _run
 from crm_portfolio.cli.analyse import analyse
 from crm_portfolio.cli.apply import apply
+from crm_portfolio.cli.backtest import backtest
 from crm_portfolio.cli.demo import demo
 from crm_portfolio.cli.doctor import doctor
 from crm_portfolio.cli.explain import explain
@@ -20,6 +21,7 @@ from crm_portfolio.cli.history import history
 from crm_portfolio.cli.plan import plan
 from crm_portfolio.cli.pull import pull
 from crm_portfolio.cli.resend import resend
+from crm_portfolio.cli.settings import settings
 from crm_portfolio.cli.setup import setup
 from crm_portfolio.cli.simulate import simulate
 from crm_portfolio.cli.sync import sync
@@ -78,6 +80,7 @@ for _command in (
     pull,
     analyse,
     explain,
+    backtest,
     plan,
     apply,
     undo,
@@ -88,6 +91,8 @@ for _command in (
     simulate,
 ):
     app.command()(_run.guarded(_command))
+
+app.add_typer(settings)
 
 
 def main() -> None:

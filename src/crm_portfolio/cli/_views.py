@@ -153,6 +153,18 @@ def _ahead_figures(summary: Mapping[str, Any]) -> None:
     show_rows(("figure", "value"), rows, title="pipeline")
 
 
+def _exit_figures(summary: Mapping[str, Any]) -> None:
+    rows = [(name, count) for name, count in summary["actions"].items() if count]
+    rows += [(f"standing {name}", n) for name, n in summary["standings"].items()]
+    rows += [(name, summary[name]) for name in _WEIGHED]
+    show_rows(("proposed", "accounts"), rows, title="exit_review")
+    known = [
+        (code, each["name"], each["known_count"], each["mean_worth"])
+        for code, each in summary["criteria"].items()
+    ]
+    show_rows(("criterion", "is", "known of", "mean worth"), known)
+
+
 @attrs.frozen
 class View:
     """Which part of a result a person wants to see first.
@@ -240,6 +252,7 @@ _LOST: Final = (
     *("addressable_count", "addressable_amount", "unclassified_share"),
 )
 _AHEAD: Final = ("live_count", "stale_count", "amount", "weighted_amount")
+_WEIGHED: Final = ("firm_count", "open_count", "veto_count", "blocked_count")
 VIEWS: Final[Mapping[str, View]] = {
     "concentration": View(_concentration_figures, ("rank", *_ACCOUNT, "dependence")),
     "tiers": View(_tiers_figures, ("tier", *_ACCOUNT, "tier_since_on")),
@@ -307,6 +320,10 @@ VIEWS: Final[Mapping[str, View]] = {
     "lifetime_value": View(
         _worth_figures,
         ("value", "method", "account_id", "name", "alive", "retention", "rfm"),
+    ),
+    "exit_review": View(
+        _exit_figures,
+        ("action", "standing", "account_id", "name", "score", "weakest_criterion"),
     ),
     "risk": View(
         _danger_figures,

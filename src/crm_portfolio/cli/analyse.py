@@ -14,7 +14,15 @@ from crm_portfolio.cli._options import (
     SettingsFile,
     read_settings,
 )
-from crm_portfolio.cli._print import say, show_csv, show_json, show_rows, show_text
+from crm_portfolio.cli._print import (
+    Output,
+    progress,
+    say,
+    show_csv,
+    show_json,
+    show_rows,
+    show_text,
+)
 from crm_portfolio.cli._views import VIEWS, plain
 from crm_portfolio.errors import SettingsError
 
@@ -50,9 +58,21 @@ def analyse(
 ) -> None:
     """Tell who matters, who may leave, what that costs, and where the hours go.
 
-    crm-portfolio analyse book
+    All that the tables of the folder allow is made, in the order below; a NAME or more
+    ask for less. At the end it says what could not be told, for want of which table,
+    column or setting, and which one of them would let most be told: begin there.
+
+    Every analysis in one go, for people:
+
+    crm-portfolio analyse book --settings portfolio.toml
+
+    One of them as a file for a spreadsheet, all of them for a program:
 
     crm-portfolio analyse book tiers --output csv > tiers.csv
+
+    crm-portfolio analyse book --output json > book.json
+
+    What if the rules changed, before they do:
 
     crm-portfolio analyse book tiers --settings new.toml --against old.toml
     """
@@ -62,13 +82,13 @@ def analyse(
     chosen = read_settings(settings)
     if output == "csv" and len(names or ()) != 1:
         raise typer.BadParameter("--output csv needs the name of one analysis")
-    portfolio = Portfolio.load(folder)
-    findings = analyse_portfolio(portfolio, chosen, only=tuple(names or ()))
-    _tell_skipped(findings, names)
+    portfolio, asked = Portfolio.load(folder), tuple(names or ())
+    with progress() as tell:
+        findings = analyse_portfolio(portfolio, chosen, only=asked, progress=tell)
+    if names and not findings:
+        raise SettingsError(findings.explain_lacking(lang=chosen.language))
     if against is not None:
-        before = analyse_portfolio(
-            portfolio, read_settings(against), only=tuple(names or ())
-        )
+        before = analyse_portfolio(portfolio, read_settings(against), only=asked)
         show_comparisons(
             {
                 name: result.compared_with(before[name])
@@ -78,27 +98,22 @@ def analyse(
             output,
             chosen.language,
         )
-        return
+    else:
+        _show_all(findings, output, chosen.language)
+    if lacking := findings.explain_lacking(lang=chosen.language):
+        say(lacking)
+
+
+def _show_all(findings: Findings, output: Output, language: Lang) -> None:
     if output == "json":
-        show_json({name: result.to_dict() for name, result in findings.items()})
+        results = {name: result.to_dict() for name, result in findings.items()}
+        show_json({**results, "lacking": findings.lacking()})
         return
     for name, result in findings.items():
         if output == "csv":
             show_csv(result.arrow)
         else:
-            _show(name, result, chosen.language)
-
-
-def _tell_skipped(findings: Findings, names: list[str] | None) -> None:
-    """Which analyses lack a table; where nothing is left of what was asked, no more."""
-    lacking = [
-        f"{name} needs the table {table}, which this folder does not hold"
-        for name, table in findings.skipped.items()
-    ]
-    if names and not findings:
-        raise SettingsError("; ".join(lacking))
-    for each in lacking:
-        say(f"Skipped: {each}.")
+            _show(name, result, language)
 
 
 def _show(name: str, result: Result, language: Lang) -> None:

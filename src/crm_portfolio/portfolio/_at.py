@@ -7,6 +7,7 @@ changes tell, and what nobody can know of that day is null.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
@@ -37,7 +38,7 @@ from crm_portfolio.schema import (
     join_faults,
 )
 
-__all__ = ["known_at"]
+__all__ = ["known_at", "left_out_by"]
 
 # Which of these go is for the normaliser to say: an account that came later stays where a
 # row names it, and a rate that came later still tells that its currency has rates.
@@ -60,6 +61,34 @@ def known_at(
     is_news = pc.is_in(clean.faults["fault"], value_set=pa.array(_OF_LATER_DAYS))
     found = clean.faults.filter(pc.invert(is_news))
     return attrs.evolve(clean, faults=join_faults([found, *then.unknown()]))
+
+
+def left_out_by(faults: pa.Table, day: date) -> pa.Table:
+    """What had been left out by then for want of a rate: whose it was is still known.
+
+    The tables do not hold it any more, and an account of which nothing else is told is
+    not one that has nothing. The row of the source is none of that day.
+    """
+    without = faults.filter(pc.equal(faults["fault"], "no_rate"))
+    names, hints = (without[name].to_pylist() for name in ("table", "hint"))
+    is_of_then = [
+        _was_left_out(TABLES[name], hint, day)
+        for name, hint in zip(names, hints, strict=True)
+    ]
+    kept = without.filter(pa.array(is_of_then, pa.bool_()))
+    at = kept.column_names.index("row")
+    nowhere = pa.nulls(len(kept), kept.schema.field("row").type)
+    return kept.set_column(at, "row", nowhere)
+
+
+def _was_left_out(spec: Table, hint: str, day: date) -> bool:
+    """By what the row said, at the end of the hint; one without a day is of any."""
+    at = hint.find(": {")
+    said = json.loads(hint[at + 2 :]) if at >= 0 else {}
+    if said.get("status") == "open":
+        return False
+    on = said.get(spec.rate_day)
+    return bool(said) and (on is None or date.fromisoformat(on) <= day)
 
 
 @attrs.frozen(eq=False, slots=False)

@@ -3,60 +3,87 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final
 
+import attrs
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._storage import canonical_json, digest
-from crm_portfolio.schema import TableName
 
-__all__ = ["content_id"]
+__all__ = ["Column", "columns_of", "content_id"]
+
+_AT_ONCE: Final = 4
+
+
+@attrs.frozen(eq=False)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        values: Reads them from the beginning, in their order, some at a time.
+    """
+
+    name: str
+    kind: pa.DataType
+    length: int
+    values: Callable[[], Iterable[pa.Array]]
+
+
+def columns_of(table: pa.Table) -> list[Column]:
+    """Of a table in memory."""
+    named = zip(table.column_names, table.columns, strict=True)
+    return [
+        Column(name, held.type, len(held), partial(getattr, held, "chunks"))
+        for name, held in named
+    ]
 
 
 def content_id(
-    header: Mapping[str, object], tables: Mapping[TableName, pa.Table]
+    header: Mapping[str, object], tables: Mapping[str, Sequence[Column]]
 ) -> str:
     """A hash of what the tables say; chunks, offsets and padding do not count.
 
     The rows must be in canonical order.
     """
-    # Hashing lets other threads work beside it.
-    with ThreadPoolExecutor() as pool:
-        hashed = {
-            name: pool.map(_column_digest, table.columns)
-            for name, table in tables.items()
+    # Hashing lets other threads work beside it; few, for each may read a column.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        asked = {
+            name: [(each.name, pool.submit(_column_digest, each)) for each in columns]
+            for name, columns in tables.items()
         }
-        columns = {
-            name: list(zip(table.column_names, hashed[name], strict=True))
-            for name, table in tables.items()
+        found = {
+            name: [(each, its.result()) for each, its in columns]
+            for name, columns in asked.items()
         }
-    return digest(canonical_json({**header, "tables": columns}))
+    return digest(canonical_json({**header, "tables": found}))
 
 
-def _column_digest(column: pa.ChunkedArray) -> str:
-    values = column.combine_chunks()
-    hasher = hashlib.sha256(f"{column.type} {len(column)} ".encode())
-    if not len(values):
+def _column_digest(column: Column) -> str:
+    """Of a bit for each value, then the lengths of texts, then what they say."""
+    hasher = hashlib.sha256(f"{column.kind} {column.length} ".encode())
+    if not column.length:
         return hasher.hexdigest()
-    hasher.update(_is_valid(values))
-    if pa.types.is_string(values.type):
-        filled = values.fill_null("")
-        hasher.update(np.asarray(pc.binary_length(filled)).data)
-        hasher.update(_text_bytes(filled))
-    else:
-        hasher.update(_fixed_bytes(values))
+    is_text = pa.types.is_string(column.kind)
+    is_valid, fixed = [], []
+    for values in column.values():
+        is_valid.append(values.is_valid().to_numpy(zero_copy_only=False))
+        fixed.append(_lengths(values) if is_text else _fixed_bytes(values))
+    hasher.update(np.packbits(np.concatenate(is_valid)).data)
+    for each in fixed:
+        hasher.update(each)
+    if is_text:  # read again: of many rows the texts would fill the memory
+        for values in column.values():
+            hasher.update(_text_bytes(values.fill_null("")))
     return hasher.hexdigest()
 
 
-def _is_valid(values: pa.Array) -> bytes | memoryview:
-    """A bit for each value, the first one highest; padded with zeros."""
-    if values.null_count:
-        return np.packbits(np.asarray(values.is_valid())).data
-    full, rest = divmod(len(values), 8)
-    return b"\xff" * full + bytes([0xFF00 >> rest & 0xFF] if rest else [])
+def _lengths(texts: pa.Array) -> memoryview:
+    return np.asarray(pc.binary_length(texts.fill_null(""))).data
 
 
 def _text_bytes(texts: pa.Array) -> pa.Buffer | bytes:

@@ -17,7 +17,12 @@ _DAY = timedelta(days=1)
 
 @attrs.frozen
 class Calendar:
-    """In which time zone a day begins, and in which month the business year does."""
+    """In which time zone a day begins, and in which month the business year does.
+
+    Attributes:
+        time_zone: Such as ``Europe/Paris``.
+        year_starts: 1 is January.
+    """
 
     time_zone: str = "UTC"
     year_starts: int = 1

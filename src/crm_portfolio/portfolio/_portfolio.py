@@ -16,17 +16,19 @@ from crm_portfolio._frames import (
     NativeFrame,
     backend_of,
     from_arrow,
+    from_parquet,
     to_arrow,
 )
 from crm_portfolio._normalise import Normalised, normalise
 from crm_portfolio.errors import MissingTableError, SettingsError, did_you_mean
-from crm_portfolio.portfolio._at import known_at
+from crm_portfolio.portfolio._at import known_at, left_out_by
 from crm_portfolio.portfolio._cut import cut
+from crm_portfolio.portfolio._header import Header, read_header
 from crm_portfolio.portfolio._identity import content_id
 from crm_portfolio.portfolio._merge import merged_balance, merged_faults
 from crm_portfolio.portfolio._period import Calendar
-from crm_portfolio.portfolio._saved import Draft, Header, SavedTables, read_header
-from crm_portfolio.schema import TABLES, TableName, minor_digits
+from crm_portfolio.portfolio._saved import Draft, SavedTables, columns
+from crm_portfolio.schema import TABLES, TableName, join_faults, minor_digits
 
 __all__ = ["Portfolio"]
 
@@ -120,19 +122,35 @@ class Portfolio:
     @cached_property
     def id(self) -> str:
         """A hash of its content, whatever the backend and the order of the input."""
-        header = {
-            "as_of": self.as_of,
-            "currency": self.currency,
-            "time_zone": self.calendar.time_zone,
-            "year_starts": self.calendar.year_starts,
-        }
-        return content_id(header, self._tables)
+        held = self._tables
+        if isinstance(held, SavedTables) and held.id is not None:
+            return held.id
+        return content_id(
+            self._header.identity,
+            {str(name): columns(held, name) for name in tuple(held)},
+        )
+
+    @property
+    def _header(self) -> Header:
+        return Header(
+            as_of=self.as_of,
+            currency=self.currency,
+            time_zone=self.calendar.time_zone,
+            year_starts=self.calendar.year_starts,
+            org=self.org,
+        )
 
     def __contains__(self, name: object) -> bool:
         return name in self._tables
 
     def __getitem__(self, name: TableName) -> NativeFrame:
-        """The table as a native frame; ``MissingTableError`` if it was not supplied."""
+        """The table as a native frame; ``MissingTableError`` if it was not supplied.
+
+        A relation of DuckDB's reads what it needs of a table in a folder where it lies.
+        """
+        held = self._tables
+        if self.backend == "duckdb" and isinstance(held, SavedTables) and name in held:
+            return from_parquet(held.file(name))
         return from_arrow(self.arrow(name), self.backend)
 
     def arrow(self, name: TableName) -> pa.Table:
@@ -154,7 +172,7 @@ class Portfolio:
         Opportunities and other rows that name no account go. An account whose parent
         goes becomes the root of its own group: keep the parent to keep the group. What
         the parent said for all it owns stays: the account opted out when the first of
-        those above it did.
+        those above it did, and last refused something (``refused_on``) when they did.
         """
         ids = pa.array(list(dict.fromkeys(account_ids)), pa.string())
         clean = self._again(cut(self._tables, ids))
@@ -202,7 +220,8 @@ class Portfolio:
             currency=self.currency,
             time_zone=self.calendar.time_zone,
         )
-        told = {"faults": clean.faults, "balance": clean.balance}
+        faults = join_faults([left_out_by(self._told["faults"], day), clean.faults])
+        told = {"faults": faults, "balance": clean.balance}
         return attrs.evolve(self, as_of=day, tables=clean.tables, told=told)
 
     def with_tables(self, **frames: NativeFrame) -> Portfolio:
@@ -231,15 +250,7 @@ class Portfolio:
         try:
             for name, table in (*self._tables.items(), *self._told.items()):
                 draft.opened(name, table.schema).write(table)
-            draft.publish(
-                Header(
-                    as_of=self.as_of,
-                    currency=self.currency,
-                    time_zone=self.calendar.time_zone,
-                    year_starts=self.calendar.year_starts,
-                    org=self.org,
-                )
-            )
+            draft.publish(attrs.evolve(self._header, id=self.id))
         finally:
             draft.discard()
 

@@ -9,11 +9,10 @@ the two.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias, cast
 
@@ -22,57 +21,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crm_portfolio._folder import ParquetRows
-from crm_portfolio._storage import (
-    canonical_json,
-    digest,
-    digest_of,
-    sync_folder,
-    write_atomically,
-)
+from crm_portfolio._storage import digest_of, sync_folder, write_atomically
 from crm_portfolio.errors import DamagedFileError, SettingsError
+from crm_portfolio.portfolio._header import (
+    AGAIN,
+    FILE,
+    READY,
+    SOURCE,
+    Header,
+    located,
+    read_header,
+)
+from crm_portfolio.portfolio._identity import Column, columns_of, content_id
 from crm_portfolio.schema import TABLES, TableName, arrow_type
 
-__all__ = ["Draft", "Header", "SavedTables", "pieces", "read_header"]
+__all__ = ["Draft", "SavedTables", "columns", "pieces"]
 
-Json: TypeAlias = Any
+_Stamp: TypeAlias = tuple[int, int, int]
 
-_FILE: Final = "portfolio.json"
-_FORMAT: Final = "crm-portfolio"
-_VERSION: Final = 1
-_AGAIN: Final = "Pull it again, or take it from a backup."
 _WRITING: Final = ".writing"  # a portfolio that is not whole yet
-_READY: Final = ".ready"  # one that is, until its files stand in the folder itself
-_SOURCE: Final = "source"  # what a pull keeps beside it
 _TOLD: Final = ("faults", "balance")
-
-
-@attrs.frozen
-class Header:
-    """What a folder says of a portfolio, beside its tables.
-
-    Attributes:
-        files: The checksum of each file, by its name.
-    """
-
-    as_of: date
-    currency: str
-    time_zone: str
-    year_starts: int
-    org: str | None
-    files: Mapping[str, str] = attrs.field(factory=dict)
-
-    def sealed(self) -> bytes:
-        plain = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "as_of": self.as_of,
-            "currency": self.currency,
-            "calendar": {"time_zone": self.time_zone, "year_starts": self.year_starts},
-            "org": self.org,
-            "files": self.files,
-        }
-        checksum = digest(canonical_json(plain))
-        return canonical_json({**plain, "checksum": checksum}) + b"\n"
 
 
 class Draft:
@@ -109,9 +77,13 @@ class Draft:
     def publish(self, header: Header) -> None:
         """All tables have been written: put them in the place of what was there."""
         files = {f"{name}.parquet": file.close() for name, file in self._files.items()}
-        sealed = attrs.evolve(header, files=files).sealed()
-        write_atomically(self._place / _FILE, sealed)
-        self._place.rename(self._folder / _READY)
+        header = attrs.evolve(header, files=files)
+        if header.id is None:
+            tables, _ = SavedTables.both(self._place, header)
+            read = {name: tables.columns(name) for name in tables}
+            header = attrs.evolve(header, id=content_id(header.identity, read))
+        write_atomically(self._place / FILE, header.sealed())
+        self._place.rename(self._folder / READY)
         sync_folder(self._folder)
         _settle(self._folder)
 
@@ -168,15 +140,15 @@ class _Hashed:
 def _may_hold_ours(folder: Path) -> bool:
     if not folder.is_dir():
         return False
-    if (folder / _FILE).exists() or (folder / _READY / _FILE).exists():
+    if (folder / FILE).exists() or (folder / READY / FILE).exists():
         return True
-    return all(entry.name in {_WRITING, _READY, _SOURCE} for entry in folder.iterdir())
+    return all(entry.name in {_WRITING, READY, SOURCE} for entry in folder.iterdir())
 
 
 def _settle(folder: Path) -> None:
     """Bring the files of a whole portfolio to where they belong, its header last."""
-    ready = folder / _READY
-    if not (ready / _FILE).exists():
+    ready = folder / READY
+    if not (ready / FILE).exists():
         shutil.rmtree(ready, ignore_errors=True)
         return
     names = read_header(folder).files
@@ -187,26 +159,28 @@ def _settle(folder: Path) -> None:
         if f"{name}.parquet" not in names:
             (folder / f"{name}.parquet").unlink(missing_ok=True)
     sync_folder(folder)
-    (ready / _FILE).replace(folder / _FILE)
+    (ready / FILE).replace(folder / FILE)
     ready.rmdir()
     sync_folder(folder)
 
 
-def _located(folder: Path, name: str) -> Path:
-    """Where the file is: in the folder, or on its way there."""
-    ready = folder / _READY / name
-    return ready if ready.exists() else folder / name
-
-
 class SavedTables(Mapping[str, pa.Table]):
-    """Tables in a folder, each read when it is first asked for."""
+    """Tables in a folder, each read when it is first asked for.
 
-    def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
+    Attributes:
+        id: Of the portfolio they are of, if the folder says it.
+    """
+
+    def __init__(
+        self, folder: Path, files: Mapping[str, str], said: str | None = None
+    ) -> None:
+        self.id = said
         self._folder = folder
         self._files = {
             name.removesuffix(".parquet"): checksum for name, checksum in files.items()
         }
         self._read: dict[str, pa.Table] = {}
+        self._seen: dict[str, _Stamp] = {}
 
     @classmethod
     def both(cls, folder: Path, header: Header) -> tuple[SavedTables, SavedTables]:
@@ -215,7 +189,9 @@ class SavedTables(Mapping[str, pa.Table]):
         files = header.files.items()
         return (
             cls(
-                folder, {name: checksum for name, checksum in files if name not in told}
+                folder,
+                {name: checksum for name, checksum in files if name not in told},
+                header.id,
             ),
             cls(folder, {name: checksum for name, checksum in files if name in told}),
         )
@@ -231,10 +207,7 @@ class SavedTables(Mapping[str, pa.Table]):
 
     def __getitem__(self, name: str) -> pa.Table:
         if name not in self._read:
-            path = self._path(name)
-            content = _content(path)
-            _must_be(path, digest(content), self._files[name])
-            table = pq.read_table(pa.BufferReader(content))
+            table = pq.read_table(self.file(name))
             self._read[name] = table.replace_schema_metadata(None).combine_chunks()
         return self._read[name]
 
@@ -243,12 +216,36 @@ class SavedTables(Mapping[str, pa.Table]):
         if name in self._read:
             yield self._read[name]
             return
-        path = self._path(name)
-        _must_be(path, digest_of(path), self._files[name])
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(self.file(name)) as file:
             yield file.schema_arrow.remove_metadata().empty_table()
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group).replace_schema_metadata(None)
+
+    def columns(self, name: str) -> list[Column]:
+        """Each reads its own values and no others, some at a time; nothing is kept."""
+        if name in self._read:
+            return columns_of(self._read[name])
+        path, length = self.file(name), self.row_count(name)
+        return [
+            Column(each.name, each.type, length, partial(_values, path, each.name))
+            for each in pq.read_schema(path)
+        ]
+
+    def file(self, name: str) -> Path:
+        """The table's file, for an engine to read what it needs of it.
+
+        Raises:
+            DamagedFileError: It is no longer the one that was saved.
+        """
+        path = self._path(name)
+        try:
+            stamp = _stamp(path)
+            if self._seen.get(name) != stamp:
+                _must_be(path, digest_of(path), self._files[name])
+                self._seen[name] = stamp
+        except OSError as error:
+            raise DamagedFileError(str(path), "it is missing", AGAIN) from error
+        return path
 
     def row_count(self, name: str) -> int:
         """How many rows the table has, which does not read it."""
@@ -262,16 +259,11 @@ class SavedTables(Mapping[str, pa.Table]):
         Raises:
             DamagedFileError: A file was cut, altered, or has other columns than ours.
         """
-        for name, checksum in self._files.items():
-            path = self._path(name)
-            try:
-                _must_be(path, digest_of(path), checksum)
-            except OSError as error:
-                raise DamagedFileError(str(path), "it is missing", _AGAIN) from error
-            _must_fit(path, name)
+        for name in self._files:
+            _must_fit(self.file(name), name)
 
     def _path(self, name: str) -> Path:
-        return _located(self._folder, f"{name}.parquet")
+        return located(self._folder, f"{name}.parquet")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, ({name: self[name] for name in self},)
@@ -285,76 +277,30 @@ def pieces(tables: Mapping[TableName, pa.Table], name: TableName) -> Iterator[pa
         yield tables[name]
 
 
-def read_header(folder: Path) -> Header:
-    """What the folder says of its portfolio.
-
-    Raises:
-        SettingsError: It is not a folder that ``Portfolio.save`` wrote.
-        DamagedFileError: The file was cut, altered, or written by a newer version.
-    """
-    written = _header(folder)
-    return Header(
-        as_of=date.fromisoformat(written["as_of"]),
-        currency=written["currency"],
-        time_zone=written["calendar"]["time_zone"],
-        year_starts=written["calendar"]["year_starts"],
-        org=written["org"],
-        files=written["files"],
-    )
+def columns(tables: Mapping[TableName, pa.Table], name: TableName) -> list[Column]:
+    """The columns of a table; those of one in a folder are not taken up whole."""
+    if isinstance(tables, SavedTables):
+        return tables.columns(name)
+    return columns_of(tables[name])
 
 
-def _header(folder: Path) -> Json:
-    path = _located(folder, _FILE)
-    if not folder.is_dir():
-        raise SettingsError(
-            f"there is no folder {folder}: make it with `crm-portfolio pull`, or of "
-            f"exported files with `crm-portfolio pull files EXPORTS --to {folder}`"
-        )
-    if not path.is_file():
-        raise SettingsError(_not_ours(folder))
-    try:
-        header = json.loads(path.read_bytes())
-        version, checksum = header["version"], header.pop("checksum")
-        is_ours = header["format"] == _FORMAT and isinstance(version, int)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedFileError(str(path), "it cannot be read", _AGAIN) from error
-    if not is_ours:
-        raise DamagedFileError(str(path), "it is of another format", _AGAIN)
-    if version > _VERSION:
-        raise DamagedFileError(
-            str(path),
-            f"a newer version of crm-portfolio wrote it (format {version}, this one "
-            f"reads up to {_VERSION})",
-            "Upgrade with: pip install --upgrade crm-portfolio",
-        )
-    if checksum != digest(canonical_json(header)):
-        raise DamagedFileError(str(path), "it was altered after it was saved", _AGAIN)
-    return header
+def _stamp(path: Path) -> _Stamp:
+    """What changes with a file: which one it is, how long, and when it was written."""
+    told = path.stat()
+    return told.st_ino, told.st_size, told.st_mtime_ns
 
 
-def _not_ours(folder: Path) -> str:
-    if (folder / _SOURCE).is_dir():
-        return (
-            f"{folder} holds a pull that has not come to its end: run the same "
-            "`crm-portfolio pull` again, it goes on where it stopped"
-        )
-    return (
-        f"{folder} is not a folder of ours, for it has no {_FILE}: make one with "
-        f"`crm-portfolio pull files {folder} --to FOLDER`"
-    )
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DamagedFileError(str(path), "it is missing", _AGAIN) from error
+def _values(path: Path, name: str) -> Iterator[pa.Array]:
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group, columns=[name], use_threads=False)
+            yield from rows.column(0).chunks
 
 
 def _must_be(path: Path, found: str, checksum: str) -> None:
     if found != checksum:
         problem = "it was cut or altered after it was saved"
-        raise DamagedFileError(str(path), problem, _AGAIN)
+        raise DamagedFileError(str(path), problem, AGAIN)
 
 
 def _must_fit(path: Path, name: str) -> None:
@@ -370,5 +316,5 @@ def _must_fit(path: Path, name: str) -> None:
             raise DamagedFileError(
                 str(path),
                 f"its column {field.name!r} is not of this version's schema",
-                _AGAIN,
+                AGAIN,
             )

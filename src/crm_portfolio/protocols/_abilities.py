@@ -17,6 +17,7 @@ from crm_portfolio.protocols._exchanged import (
     ProvisionStep,
     Quota,
     Value,
+    VendorField,
     WritableTable,
 )
 from crm_portfolio.schema import ManagedField, TableName
@@ -28,6 +29,7 @@ __all__ = [
     "Batching",
     "Careful",
     "Connector",
+    "Describing",
     "Fitting",
     "Inspectable",
     "Metered",
@@ -192,6 +194,15 @@ class Fitting(Protocol):
 
     def fitted(self, column: str, values: Sequence[Value]) -> list[Value]:
         """The values as they come back; one that cannot be held stays as it is."""
+        ...
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """Can say which fields it has for a table, mapped or not."""
+
+    def fields(self, table: TableName) -> Sequence[VendorField]:
+        """Those that this login sees, by name."""
         ...
 
 

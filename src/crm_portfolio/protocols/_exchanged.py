@@ -28,6 +28,7 @@ __all__ = [
     "ProvisionStep",
     "Quota",
     "Value",
+    "VendorField",
     "WritableTable",
     "edits_schema",
     "gone_schema",
@@ -182,6 +183,25 @@ class Finding:
     what: str
     state: FindingState
     mend: str = ""
+
+
+@attrs.frozen
+class VendorField:
+    """One field that a CRM has for the records of a table.
+
+    Attributes:
+        name: The vendor's own, as a mapping says it.
+        label: What people read; empty where the vendor tells none.
+        type: The vendor's own word.
+        is_custom: The org made it.
+        column: What it is mapped onto; empty: nothing.
+    """
+
+    name: str
+    label: str
+    type: str
+    is_custom: bool
+    column: str
 
 
 def edits_schema() -> pa.Schema:

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crm_portfolio.samples import _deals, _workdays
-from crm_portfolio.samples._stories import CLASSES, STORIES, told
+from crm_portfolio.samples._stories import NOT_LOST, STORIES, told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class Sales:
     @property
     def lost(self) -> NDArray[np.bool_]:
         """Which were lost, whyever."""
-        found: NDArray[np.bool_] = np.isin(told("truth", self.story), CLASSES)
+        found: NDArray[np.bool_] = ~np.isin(told("truth", self.story), NOT_LOST)
         return found
 
 

@@ -14,20 +14,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CLASSES", "STORIES", "Story", "told"]
+__all__ = ["NOT_LOST", "STORIES", "Story", "told"]
 
-CLASSES: Final = (
-    "data_insufficient",
-    "disqualified",
-    "lost_client",
-    "missed_unseen",
-    "missed_late",
-    "missed_neglected",
-    "missed_underinvested",
-    "pursued_lost",
-    "no_decision",
-    "unclassified",
-)
+NOT_LOST: Final = ("won", "open")
+"""Of all others the truth is the class that they were lost in."""
 
 _CLIENT: Final = ("price", "competitor", "missing feature", "delivery time")
 _NOBODY: Final = ("no decision", "budget frozen", "project cancelled")

@@ -94,6 +94,14 @@ ACCOUNT = Table(
             when="dated_by",
             dated_by="do_not_contact_on",
         ),
+        Column(
+            "refused_on",
+            "day",
+            "When it, or one that owns it, last said no in an opportunity that is not "
+            "told here, as of a parent that was cut away.",
+            when="dated_by",
+            dated_by="refused_on",
+        ),
         *FIELD_COLUMNS,
     ),
     born="created_on",

@@ -73,7 +73,8 @@ assert firm.arrow("opportunity")["status"].to_pylist().count("open") == 3
   each stage means (and all pipelines agree on it). Its `closed_on` is then the day of
   the change that closed it. What was said of its end and overwritten since
   (`loss_reason`, `competitor`, the amount) is null unless the changes of that column
-  are kept. Where no stage tells, it counts as open until it was last closed. By its
+  are kept. So where they are not, the null itself tells that it was opened again: learn
+  nothing from it. Where no stage tells, it counts as open until it was last closed. By its
   stages, one whose day of closing was set back is open until its stage said otherwise.
 - **Closed without a day**: shown as closed; why it was lost is null, for nobody knows
   since when it was known.
@@ -82,7 +83,8 @@ assert firm.arrow("opportunity")["status"].to_pylist().count("open") == 3
   So every account is its own group. The fault `not_known_then` names each such column.
 
 The faults are those of the tables as they were then; what was left out when the portfolio
-was made stays left out. `portfolio.at(portfolio.as_of)` is the portfolio itself: what is
+was made stays left out, and what had no exchange rate by then (`no_rate`) is told
+again. `portfolio.at(portfolio.as_of)` is the portfolio itself: what is
 known now, with all that is known *now only*. A later day is refused. Looking back from an
 earlier day gives the same: `p.at(b).at(a)` is `p.at(a)`.
 """

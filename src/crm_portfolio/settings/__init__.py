@@ -15,7 +15,10 @@ Every mistake in the file is told at once. Secrets never stand in it.
 
 from __future__ import annotations
 
+from crm_portfolio.settings._check import Remark, check
 from crm_portfolio.settings._orgs import SyncSettings
+from crm_portfolio.settings._origins import Origin
 from crm_portfolio.settings._settings import Settings
+from crm_portfolio.settings._where import Place, places
 
-__all__ = ["Settings", "SyncSettings"]
+__all__ = ["Origin", "Place", "Remark", "Settings", "SyncSettings", "check", "places"]

@@ -11,7 +11,7 @@ import attrs
 
 from crm_portfolio.errors import SettingsError, did_you_mean
 
-__all__ = ["SyncSettings", "of_org", "orgs_of"]
+__all__ = ["OWN", "SyncSettings", "of_org", "orgs_of", "with_sync"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _VARIABLES: Final = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -78,7 +78,13 @@ class SyncSettings:
         )
 
 
-_OWN: Final = frozenset(field.name for field in attrs.fields(SyncSettings)) - {"org"}
+OWN: Final = frozenset(field.name for field in attrs.fields(SyncSettings)) - {"org"}
+"""What may stand right in an org's table, as if it were in its ``sync``."""
+
+
+def with_sync(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Where the setting is that stands at this place of an org's table."""
+    return ("sync", *path) if path[0] in OWN else path
 
 
 def orgs_of(written: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
@@ -113,7 +119,7 @@ def of_org(written: Mapping[str, Any], org: str | None, file: str) -> Mapping[st
         hint = did_you_mean(org, orgs) or f"; there is {known}"
         raise SettingsError(f"{file} has no org {org!r}{hint}")
     own = dict(orgs[org])
-    sync = {"org": org} | {key: own.pop(key) for key in _OWN & own.keys()}
+    sync = {"org": org} | {key: own.pop(key) for key in OWN & own.keys()}
     common = shared.get("sync", {})
     if "folder" not in sync and isinstance(common, Mapping):
         # One org's book never lies in another's folder.

@@ -326,3 +326,12 @@ def test_a_custom_object_feeds_a_table_of_the_model(org, connected) -> None:
     assert [(row["contract_id"], row["amount_per_year"]) for row in found] == [
         (str(made[3]), 7.0)
     ]
+
+
+def test_every_property_of_a_table_is_told_mapped_or_not(crm) -> None:
+    told = {field.name: field for field in crm.fields("opportunity")}
+    mapped = told["dealname"]
+    assert (mapped.column, mapped.is_custom) == ("name", False)
+    assert mapped.label
+    assert any(not field.column for field in told.values())
+    assert crm.fields("stage") == []

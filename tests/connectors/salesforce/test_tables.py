@@ -570,3 +570,25 @@ def test_a_value_of_any_type_is_its_spelling_in_json(value, text) -> None:
     kinds = {"Id": "id", "NewValue": "anyType"}
     rows = json_table([{"Id": "1", "NewValue": value}], tuple(kinds), kinds, "X")
     assert rows["NewValue"].to_pylist() == [text]
+
+
+def test_every_field_of_a_table_is_told_mapped_or_not(connected) -> None:
+    own = {"type": "Text", "length": 80, "label": "Main Competitor"}
+    fields = {"Opportunity.Main_Competitor__c": own}
+    with Simulator({"account": ACCOUNTS, "opportunity": DEALS}, fields=fields) as org:
+        crm = connected(org)
+        told = {field.name: field for field in crm.fields("opportunity")}
+        assert {f.column for f in told.values()} >= {
+            "opportunity_id",
+            "amount",
+            "stage",
+        }
+        mapped = told["Amount"]
+        assert (mapped.column, mapped.is_custom) == ("amount", False)
+        ours = told["Main_Competitor__c"]
+        assert (ours.label, ours.column, ours.is_custom) == (
+            "Main Competitor",
+            "",
+            True,
+        )
+        assert crm.fields("opportunity_change") == []

@@ -98,7 +98,7 @@ def trial(past: Past, settings: WinBackSettings) -> Trial:
     told = len(FEATURES) - (not past.knows_amounts)
     most = min(told, most_coefficients(won[early]))
     values = _features_of(past, settings)
-    if not most or not late.any():
+    if not most:
         return Trial("no_later_year", events)
     fitted = logistic(values[early, :most], won[early])
     by_model = log_loss(fitted.odds(values[late, :most]), won[late])

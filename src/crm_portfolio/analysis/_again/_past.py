@@ -140,7 +140,7 @@ class Past:
             is_reopened=is_reopened,
             again=days,
             knows_reasons=knows_reasons,
-            knows_amounts=is_told(portfolio, "amount"),
+            knows_amounts=any(is_told(portfolio, field) for field in _AMOUNTS),
         )
 
     def reopening(self) -> Curve:
@@ -286,34 +286,53 @@ def _rows(
 
 
 def _reason_then(
-    portfolio: Portfolio, rows: pa.Table, *, until_at: Any, **_: object
+    portfolio: Portfolio, rows: pa.Table, *, until_at: Any, is_reopened: Any, **_: Any
 ) -> pa.Array:
-    """Why it was lost, as was said by the end of the loss; else as the record says.
+    """Why it was lost, as the record says of what is lost today.
 
-    The record of one that was opened again says nothing any more, or what came later.
+    The record of one that was opened again says nothing any more, or what came later:
+    its history tells what was said by the end of the loss, or stood before that came.
     """
-    said = _changes(portfolio, rows, "loss_reason", until_at)
-    said = said.filter(pc.and_(pc.is_valid(said["new"]), pc.invert(said["is_later"])))
-    last = said.group_by("opportunity_id", use_threads=False).aggregate(
-        [("new", "last")]
-    )
-    history = last["new_last"].take(at_ids(rows["opportunity_id"], last, _KEY))
-    return reasons_of(pc.coalesce(history, rows["loss_reason"]))
+    told = _changes(portfolio, rows, "loss_reason", until_at)
+    said = told.filter(pc.and_(pc.is_valid(told["new"]), pc.invert(told["is_later"])))
+    last, place = _at_each(rows, said, "new", "last")
+    stood, after = _at_each(rows, told.filter(told["is_later"]), "old", "first")
+    before = pc.if_else(pc.is_valid(after), stood, rows["loss_reason"])
+    then = pc.if_else(pc.is_valid(place), last, before)
+    return reasons_of(pc.if_else(is_reopened, then, rows["loss_reason"]))
 
 
 def _amount_then(portfolio: Portfolio, rows: pa.Table, first_at: Any) -> pa.Array:
-    """What it was for at the first attempt: before the next change, else as it is."""
-    said = _changes(portfolio, rows, "amount", first_at)
-    said = said.filter(said["is_later"])
-    after = said.group_by("opportunity_id", use_threads=False).aggregate(
-        [("old", "first")]
-    )
-    at = at_ids(rows["opportunity_id"], after, _KEY)
-    old = pa.array(numbers(after["old_first"]), from_pandas=True).take(at)
-    return pc.if_else(pc.is_valid(at), old, rows["amount"])
+    """What it was for at the first attempt: before the next change, else as it is.
+
+    Changes tell what the source said, in the opportunity's own currency.
+    """
+    is_told = pa.array(np.zeros(rows.num_rows, dtype=bool))
+    said = pa.nulls(rows.num_rows, pa.float64())
+    for field in _AMOUNTS:
+        later = _changes(portfolio, rows, field, first_at)
+        later = later.filter(later["is_later"])
+        text, at = _at_each(rows, later, "old", "first")
+        old = pa.array(numbers(text), from_pandas=True)
+        said = pc.if_else(is_told, said, old)
+        is_told = pc.or_(is_told, pc.is_valid(at))
+    own = rows["original_amount"].combine_chunks()
+    of_own = pc.if_else(pc.equal(own, 0), pa.scalar(None, own.type), own)
+    rate = pc.if_else(pc.is_null(own), 1.0, pc.divide(rows["amount"], of_own))
+    return pc.if_else(is_told, pc.multiply(said, rate), rows["amount"])
 
 
+_AMOUNTS: Final = ("original_amount", "amount")
 _KEY: Final = "opportunity_id"
+
+
+def _at_each(
+    rows: pa.Table, changes: pa.Table, column: str, which: str
+) -> tuple[pa.Array, pa.Array]:
+    """What the first or last change of each row says there; null place: there is none."""
+    found = changes.group_by(_KEY, use_threads=False).aggregate([(column, which)])
+    at = at_ids(rows[_KEY], found, _KEY)
+    return found[f"{column}_{which}"].combine_chunks().take(at), at
 
 
 def _changes(portfolio: Portfolio, rows: pa.Table, field: str, at: Any) -> pa.Table:

@@ -66,6 +66,7 @@ class WinBackSettings:
         hour_value: What an hour is worth elsewhere; None: what the last open opportunity
             brings that fits the hours there are.
         hours_available: For selling in ``horizon_days``; None: by ``capacity``.
+        horizon_days: How far ahead there are hours to give.
         roles: Who sells; empty: the roles that time was noted for on what was won.
         variable_cost_share: Of revenue, where the lines do not say their cost.
         years: How long a sale won back brings its amount each year.
@@ -79,6 +80,7 @@ class WinBackSettings:
         needs_news: Whether each attempt needs a fact that is new since the last word.
         pressure_attempts: So many at one account in ``pressure_days``, whatever they are
             about, are enough.
+        pressure_days: In how many days those are counted.
         silent_attempts: So many without an answer are a sign of a chase.
         hours_after_share: More hours after the loss than this share of those before too.
         team_share: More of the team's hours than this on what is lost too.

@@ -53,6 +53,7 @@ __all__ = [
 ]
 
 _TEXT, _DAY = pa.string(), pa.date32()
+_NUMERAL: Final = r"^-?\d{1,15}(\.\d{1,20})?([eE][+-]?\d{1,2})?$"
 _NEWS: Final = {"opportunity_id": _TEXT, "fact": _TEXT, "known_on": _DAY}
 
 
@@ -89,12 +90,12 @@ def refused_elsewhere(
     portfolio: Portfolio, facts: RevenueFacts, account: pa.ChunkedArray
 ) -> Days:
     """When each account, or one that owns it, last refused anything."""
-    frame, own = portfolio["opportunity"], facts.account
-    if not has_column(frame, "refused_on"):
-        return np.full(len(account), NEVER)
-    found = newest(frame, "refused_on", is_moment=False)
+    own = facts.account
+    found = newest(portfolio["opportunity"], "refused_on", is_moment=False)
     ids = own["account_id"]
     days = days_at(days_in(found["at"]), at_ids(ids, found, "account_id"))
+    if "refused_on" in own.column_names:  # of parents that were cut away
+        days = np.fmax(days, days_in(own["refused_on"]))
     last, _ = from_above(own, days, is_last=True)
     of_itself = days_at(days_in(found["at"]), at_ids(account, found, "account_id"))
     return np.fmax(np.append(last, NEVER)[_places(own, account)], of_itself)
@@ -154,7 +155,7 @@ def raises(portfolio: Portfolio, ids: pa.Array, closed_on: Days) -> Groups:
 
 def numbers(texts: pa.ChunkedArray) -> Floats:
     """Texts that are plain numbers; NaN for all else."""
-    plain = pc.match_substring_regex(texts, r"^\d{1,15}(\.\d{1,12})?$")
+    plain = pc.match_substring_regex(texts, _NUMERAL)
     kept = pc.if_else(plain, texts, pa.scalar(None, _TEXT))
     found: Floats = pc.fill_null(kept.cast(pa.float64()), np.nan).to_numpy()
     return found

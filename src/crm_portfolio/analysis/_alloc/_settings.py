@@ -84,6 +84,7 @@ class AllocationSettings:
     """What there is to share out, and by which rules.
 
     Attributes:
+        period: Whose revenue and hours count.
         measure: None: revenue lines where the portfolio has them, else won opportunities.
         hours: In the period, for all accounts; None: those of the table ``capacity``, and
             without it as many as are known to have been spent.

@@ -2,85 +2,75 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._methods._lateness import mean_days
-from crm_portfolio._methods._risk import from_threshold
-from crm_portfolio.analysis._dangers._danger import (
-    Danger,
-    by_place,
-    days_between,
-    days_of,
-)
+from crm_portfolio._methods._indices import Floats
+from crm_portfolio._methods._risk import Levels, risen
+from crm_portfolio.analysis._dangers._danger import Danger, days_between, days_of
 from crm_portfolio.analysis._dangers._settings import RiskSettings
-from crm_portfolio.analysis._facts import RevenueFacts, payments
+from crm_portfolio.analysis._facts import RevenueFacts
+from crm_portfolio.analysis._receivables import ReceivablesResult
 from crm_portfolio.portfolio import Portfolio
 
 __all__ = ["payment_of"]
 
 _LAST, _OPEN = "risk_payment_last", "risk_payment_open"
+_FORMS: Final = {"floored": "days_late", "signed": "days_late_signed"}
+_TOLD: Final = pa.schema(
+    [
+        ("account_id", pa.string()),
+        ("days_late", pa.float64()),
+        ("days_late_signed", pa.float64()),
+        ("late_share", pa.float64()),
+        ("worst_days_late", pa.int64()),
+        ("invoice_count", pa.int64()),
+        ("disputed_count", pa.int64()),
+        ("paid_late_on", pa.date32()),
+        ("unpaid_since_on", pa.date32()),
+    ]
+)
 
 
 def payment_of(
-    portfolio: Portfolio, facts: RevenueFacts, settings: RiskSettings
+    portfolio: Portfolio,
+    facts: RevenueFacts,
+    settings: RiskSettings,
+    receivables: ReceivablesResult | None,
 ) -> Danger:
-    """Sheet 7.5: days late by amount, floored at 0 unless the settings say otherwise."""
-    start = facts.period.start
-    assert start is not None
-    sums = dict.fromkeys((*_SUMS, "worst_days"), np.zeros(len(facts.account), np.int64))
-    days = dict.fromkeys(_DAYS, np.full(len(facts.account), np.datetime64("NaT", "D")))
-    if "invoice" in portfolio:
-        found = payments(
-            portfolio["invoice"],
-            start=start,
-            as_of=portfolio.as_of,
-            digits=facts.digits,
-        )
-        contested = found["is_disputed"]
-        fair = found.filter(pc.invert(contested)).rename_columns(_AS_ACCOUNT)
-        apart = found.filter(contested).rename_columns(_AS_ACCOUNT)
-        names = tuple(name for name in (*sums, *days) if name != "disputed")
-        placed = dict(zip(names, by_place(facts, fair, names), strict=True))
-        (placed["disputed"],) = by_place(facts, apart, ("invoices",))
-        sums, days = ({name: placed[name] for name in each} for each in (sums, days))
-    weight = sums["weight"]
-    is_known = weight > 0
-    level = from_threshold(
-        sums[settings.days_late_form], weight, settings.days_late, is_known
+    """Days late by amount, as ``receivables`` tells them; unknown without it."""
+    frame = _TOLD.empty_table() if receivables is None else receivables.arrow
+    at = pc.index_in(facts.by_account.ids, frame["account_id"].combine_chunks())
+    told = {name: frame[name].combine_chunks().take(at) for name in _TOLD.names[1:]}
+    level = _levels(told[_FORMS[settings.days_late_form]], settings)
+    paid_late_on, unpaid_since_on = (
+        told[name].to_numpy(zero_copy_only=False).astype("datetime64[D]")
+        for name in ("paid_late_on", "unpaid_since_on")
     )
-    paid_late_on, unpaid_since_on = days["paid_late_on"], days["unpaid_since_on"]
     # Where all that is open is late by less, it is what was paid late that weighs.
-    open_days = days_between(
-        unpaid_since_on, np.full_like(unpaid_since_on, portfolio.as_of)
-    )
+    as_of = np.full_like(unpaid_since_on, portfolio.as_of)
+    open_days = days_between(unpaid_since_on, as_of)
     is_open = ~np.isnat(unpaid_since_on) & (open_days >= settings.days_late[0])
     is_open |= np.isnat(paid_late_on)
-    told_on = np.where(is_open, unpaid_since_on, paid_late_on)
-    means = {
-        "days_late": mean_days(sums["floored"], weight),
-        "days_late_signed": mean_days(sums["signed"], weight),
-        "late_share": mean_days(sums["late"], weight),
-    }
-    unknown = ~is_known
-    columns = {name: pa.array(each, mask=unknown) for name, each in means.items()}
+    columns = {name: told[name] for name in _TOLD.names[1:5]}
     columns |= {
-        "worst_days_late": pa.array(sums["worst_days"], mask=unknown),
-        "due_invoice_count": pa.array(sums["invoices"]),
-        "disputed_invoice_count": pa.array(sums["disputed"]),
-        "paid_late_on": days_of(paid_late_on),
-        "unpaid_since_on": days_of(unpaid_since_on),
+        "due_invoice_count": pc.fill_null(told["invoice_count"], 0),
+        "disputed_invoice_count": pc.fill_null(told["disputed_count"], 0),
+        "paid_late_on": told["paid_late_on"],
+        "unpaid_since_on": told["unpaid_since_on"],
     }
     return Danger.made(
         "payment",
         level,
         told_as=pa.array(np.where(is_open, _OPEN, _LAST).tolist(), pa.string()),
-        told_on=days_of(told_on),
+        told_on=days_of(np.where(is_open, unpaid_since_on, paid_late_on)),
         columns=columns,
     )
 
 
-_SUMS = ("invoices", "disputed", "weight", "signed", "floored", "late")
-_DAYS = ("paid_late_on", "unpaid_since_on")
-_AS_ACCOUNT = {"payer_id": "account_id"}
+def _levels(days: Any, settings: RiskSettings) -> Levels:
+    known: Floats = days.to_numpy(zero_copy_only=False).astype(np.float64)
+    return risen(known, settings.days_late)

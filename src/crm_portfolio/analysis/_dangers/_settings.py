@@ -16,6 +16,9 @@ __all__ = ["RiskSettings", "Three"]
 
 Three: TypeAlias = tuple[float, float, float]
 """Where medium, high and critical begin."""
+Two: TypeAlias = tuple[float, float]
+Label: TypeAlias = Literal["no_revenue", "contract_ended"]
+"""What it is to have left."""
 
 _LAST_YEAR = Period.last_months(12)
 
@@ -33,6 +36,23 @@ def _rises(_: object, field: attrs.Attribute[Three], value: Three) -> None:
 def _is_at_least_one(_: object, field: attrs.Attribute[int], value: int) -> None:
     if value < 1:
         raise SettingsError(f"risk.{field.name} is 1 or more, not {value}")
+
+
+def _is_two_at_least(_: object, field: attrs.Attribute[int], value: int) -> None:
+    if value < 2:
+        raise SettingsError(f"risk.{field.name} is 2 or more, not {value}")
+
+
+def _is_part(_: object, field: attrs.Attribute[float], value: float) -> None:
+    if not 0 < value < 1:
+        raise SettingsError(f"risk.{field.name} lies between 0 and 1, not {value}")
+
+
+def _holds_one(_: object, field: attrs.Attribute[Two], value: Two) -> None:
+    if not 0 <= value[0] < 1 < value[1]:
+        raise SettingsError(
+            f"risk.{field.name} goes from below 1 to above 1, not {value}"
+        )
 
 
 def _is_language(_: object, __: object, value: Lang | None) -> None:
@@ -64,6 +84,23 @@ class RiskSettings:
         rater_spread: Raters further apart than this are pointed out.
         lapsed_days: So long a contract counts that ended while no other one runs.
         language: Of the reasons that are written to the CRM; None: that of all settings.
+        odds: ``learned``: a model of who left before is tried against the rates of the
+            tiers, and used only where it did better on a later window; ``rates``: these.
+        leaving: What it is to have left, where no departures are given: no revenue in
+            the window, or no contract any more.
+        horizon_months: How long that window is.
+        training_windows: How many windows before the last one are learned from at most.
+        fewest_events: With fewer that left, or stayed, nothing is learned.
+        boosting_events: With more of them boosted trees are tried beside a logistic curve.
+        isotonic_cases: With fewer cases odds are mended by a sigmoid, else by steps.
+        most_cases: So many cases are learned from at most, drawn at random.
+        folds: In so many parts the accounts are cut to calibrate odds.
+        gain_alpha: The model did better where chance alone is less likely than this.
+        slope_between: Odds whose calibration slope on the later window lies outside are
+            no probabilities, and not used.
+        count_between: Nor are odds where so many times those that were said to leave on it
+            did, if the number lies outside and chance does not explain it.
+        seed: Of what is drawn.
     """
 
     period: Period = _LAST_YEAR
@@ -86,3 +123,16 @@ class RiskSettings:
     rater_spread: float = 3.0
     lapsed_days: int = 90
     language: Lang | None = attrs.field(default=None, validator=_is_language)
+    odds: Literal["learned", "rates"] = "learned"
+    leaving: tuple[Label, ...] = ("no_revenue", "contract_ended")
+    horizon_months: int = attrs.field(default=12, validator=_is_two_at_least)
+    training_windows: int = attrs.field(default=3, validator=_is_at_least_one)
+    fewest_events: int = attrs.field(default=20, validator=_is_at_least_one)
+    boosting_events: int = attrs.field(default=200, validator=_is_at_least_one)
+    isotonic_cases: int = attrs.field(default=1_000, validator=_is_at_least_one)
+    most_cases: int = attrs.field(default=20_000, validator=_is_at_least_one)
+    folds: int = attrs.field(default=5, validator=_is_two_at_least)
+    gain_alpha: float = attrs.field(default=0.05, validator=_is_part)
+    slope_between: Two = attrs.field(default=(0.5, 2.0), validator=_holds_one)
+    count_between: Two = attrs.field(default=(0.8, 1.25), validator=_holds_one)
+    seed: int = 2026

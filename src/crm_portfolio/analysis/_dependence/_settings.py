@@ -31,6 +31,7 @@ class ConcentrationSettings:
     """What counts, and where the lines are drawn.
 
     Attributes:
+        period: Whose revenue counts.
         measure: None: revenue lines where the portfolio has them, else won opportunities.
         population: ``with_lines`` counts accounts with a line in the period, ``all`` the
             others too, at zero.

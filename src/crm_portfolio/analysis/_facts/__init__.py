@@ -14,6 +14,7 @@ from crm_portfolio.analysis._facts._attached import (
     Sales,
     Worked,
     attached,
+    costs_of_lines,
     line_costs,
     midnight,
     sales,
@@ -73,6 +74,7 @@ from crm_portfolio.analysis._facts._episodes import (
     attributed,
     last_opened,
     lost_before,
+    turns,
 )
 from crm_portfolio.analysis._facts._exceptional import (
     events_within,
@@ -95,6 +97,7 @@ from crm_portfolio.analysis._facts._focus import (
 from crm_portfolio.analysis._facts._grid import Grid
 from crm_portfolio.analysis._facts._invoices import (
     billed,
+    bills,
     dated,
     due_by_month,
     first_days,
@@ -117,6 +120,7 @@ from crm_portfolio.analysis._facts._months import (
     monthly_revenue,
     quarterly_revenue,
 )
+from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._paid import booked_until, paid_until
 from crm_portfolio.analysis._facts._places import at_share
 from crm_portfolio.analysis._facts._pursuits import (
@@ -125,7 +129,7 @@ from crm_portfolio.analysis._facts._pursuits import (
     contacted,
     contacts_of,
     ended,
-    gaps,
+    gap,
     pursued,
     pursuits,
     reached,
@@ -156,6 +160,14 @@ from crm_portfolio.analysis._facts._signals import (
     inbound,
     products,
     purchases,
+)
+from crm_portfolio.analysis._facts._spans import (
+    Spans,
+    bought_in,
+    came_in,
+    lateness_at,
+    opened_in,
+    ran_on,
 )
 from crm_portfolio.analysis._facts._timeline import firm_events, revenue_by_month
 from crm_portfolio.analysis._facts._two_periods import (
@@ -189,6 +201,7 @@ __all__ = [
     "SaleTime",
     "Sales",
     "Span",
+    "Spans",
     "Twice",
     "Worked",
     "after_losses",
@@ -201,9 +214,12 @@ __all__ = [
     "became_opportunities",
     "begins_before",
     "billed",
+    "bills",
     "booked_until",
     "bought_again",
+    "bought_in",
     "bought_lines",
+    "came_in",
     "capacity_in",
     "changes_of",
     "closed",
@@ -215,6 +231,7 @@ __all__ = [
     "contacts_of",
     "contract_terms",
     "contracts",
+    "costs_of_lines",
     "counted",
     "counted_activities",
     "dated",
@@ -232,7 +249,7 @@ __all__ = [
     "first_wins",
     "fits",
     "from_above",
-    "gaps",
+    "gap",
     "grossed",
     "hours_in",
     "hours_spent",
@@ -241,6 +258,7 @@ __all__ = [
     "last_events",
     "last_opened",
     "late_spans",
+    "lateness_at",
     "line_costs",
     "listed_lines",
     "lost_before",
@@ -252,11 +270,13 @@ __all__ = [
     "nights_after",
     "of_same",
     "offers",
+    "once_per_portfolio",
     "one_of",
     "open_business",
     "open_by_owner",
     "open_pursuits",
     "open_renewals",
+    "opened_in",
     "opportunities_at",
     "opted_out",
     "outbound_between",
@@ -279,6 +299,7 @@ __all__ = [
     "pursuits",
     "quarterly_revenue",
     "quarterly_workload",
+    "ran_on",
     "rateless",
     "ratings",
     "reached",
@@ -302,6 +323,7 @@ __all__ = [
     "spent",
     "tallied",
     "touches_by_stage",
+    "turns",
     "two_periods",
     "undated",
     "unknown",

@@ -12,14 +12,14 @@ from typing import Final
 import attrs
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, kept, nw
+from crm_portfolio._frames import NativeFrame, backend_of, kept, nw
 from crm_portfolio.analysis._facts._changes import field_changes, spans_of
+from crm_portfolio.analysis._facts._clock import seconds
 from crm_portfolio.analysis._facts._grid import (
     Frame,
     Grid,
     is_closed,
     places,
-    seconds,
 )
 from crm_portfolio.analysis._facts._lines import collected, completed
 from crm_portfolio.analysis._facts._standing import held_ones, signs_of, standing
@@ -122,7 +122,7 @@ def as_known(
 def _base(frame: NativeFrame, told: Frame | None, grid: Grid) -> Frame:
     """The opportunities as they stand, with the places of their entry and closing."""
     rows = nw.from_native(completed(frame, _OPPORTUNITY)).lazy()
-    rows = rows.with_columns(born=seconds("created_at"))
+    rows = rows.with_columns(born=seconds(nw.col("created_at"), backend_of(frame)))
     if told is None:
         rows = rows.with_columns(turned=nw.lit(0))
     else:

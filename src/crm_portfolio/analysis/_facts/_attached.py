@@ -16,11 +16,27 @@ from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import Flags
-from crm_portfolio.analysis._facts._lines import collected, completed, placed
+from crm_portfolio.analysis._facts._lines import (
+    collected,
+    completed,
+    placed,
+    seconds_given,
+)
+from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Period, Portfolio
 
-__all__ = ["Attached", "Sales", "Worked", "attached", "sales", "worked"]
+__all__ = [
+    "Attached",
+    "Sales",
+    "Worked",
+    "attached",
+    "costs_of_lines",
+    "line_costs",
+    "midnight",
+    "sales",
+    "worked",
+]
 
 UNDATED: Final = -1
 """The month of a sale that nobody expects on any day."""
@@ -94,15 +110,14 @@ class Sales:
     first_entered_on: npt.NDArray[np.datetime64]
 
 
+@once_per_portfolio
 def attached(portfolio: Portfolio, facts: RevenueFacts) -> Attached:
     """Costs, receivables and hours by account; four scans at the most."""
     ids, digits, span = facts.by_account.ids, facts.digits, facts.period
     zeros = np.zeros(len(ids), dtype=np.int64)
     found: dict[str, Any] = {"line_cost": zeros, "sold": zeros, "costed": zeros}
     if facts.measure == "net_revenue":
-        found = _by_account(
-            ids, line_costs(portfolio["revenue_line"], span, digits), found
-        )
+        found = _by_account(ids, costs_of_lines(portfolio, span), found)
     avoidable = receivable = None
     if "cost" in portfolio:
         scan = avoidable_costs(portfolio["cost"], span, digits)
@@ -122,6 +137,7 @@ def attached(portfolio: Portfolio, facts: RevenueFacts) -> Attached:
     )
 
 
+@once_per_portfolio
 def worked(portfolio: Portfolio, facts: RevenueFacts) -> Worked:
     """Time given to each account: the only place that says where hours come from."""
     ids, span = facts.by_account.ids, facts.period
@@ -157,6 +173,12 @@ def sales(portfolio: Portfolio, facts: RevenueFacts) -> Sales | None:
         open_sales(frame, portfolio.as_of, facts.digits),
         entered.astype("datetime64[D]"),
     )
+
+
+@once_per_portfolio
+def costs_of_lines(portfolio: Portfolio, span: Period) -> pa.Table:
+    """`line_costs` of the portfolio."""
+    return line_costs(portfolio["revenue_line"], span, portfolio.minor_digits)
 
 
 def line_costs(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
@@ -206,7 +228,7 @@ def seconds_worked(frame: NativeFrame, span: Period) -> pa.Table:
     """Time worked in the period: seconds, so that sums do not depend on their order."""
     return _summed(
         nw.from_native(frame).filter(_in(span, "worked_on")),
-        seconds=(nw.col("minutes") * 60.0).round(0).cast(nw.Int64),
+        seconds=seconds_given(),
         rows=nw.lit(1, dtype=nw.Int64),
     )
 
@@ -215,7 +237,7 @@ def seconds_met(frame: NativeFrame, span: Period, zone: str) -> pa.Table:
     """Time of the calls and meetings that were held, where they say how long they took."""
     return _summed(
         held(frame).filter(moment_in(span, "occurred_at", zone)),
-        seconds=(nw.col("minutes") * 60.0).round(0).cast(nw.Int64),
+        seconds=seconds_given(),
         rows=nw.lit(1, dtype=nw.Int64),
     )
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._frames import NativeFrame, nw, same_kind
 from crm_portfolio.analysis._facts._attached import midnight
-from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
 from crm_portfolio.analysis._facts._pursuits import Contacts, held
 from crm_portfolio.portfolio import Period, Portfolio
 
@@ -185,7 +185,7 @@ def opportunities_at(portfolio: Portfolio, ids: pa.Array) -> pa.Table:
 
 def _sold(portfolio: Portfolio) -> Any:
     kinds = dict.fromkeys(("account_id", "owner_id", "kind", "loss_reason"), _TEXT)
-    kinds |= {"amount": _NUMBER, "closed_on": _DAY}
+    kinds |= {"amount": _NUMBER, "original_amount": _NUMBER, "closed_on": _DAY}
     frame = completed(portfolio["opportunity"], kinds)
     return nw.from_native(frame).lazy().select("opportunity_id", "status", *kinds)
 
@@ -199,6 +199,7 @@ _REOPENED: Final = pa.schema(
             ("kind", _TEXT),
             ("loss_reason", _TEXT),
             ("amount", _NUMBER),
+            ("original_amount", _NUMBER),
         ),
     ]
 )
@@ -298,7 +299,7 @@ def _about(frame: NativeFrame, which: Contacts) -> Any:
 
 
 def _seconds() -> Any:
-    return (nw.col("minutes") * 60.0).round(0).cast(nw.Int64).fill_null(0)
+    return seconds_given().fill_null(0)
 
 
 def _in_order(

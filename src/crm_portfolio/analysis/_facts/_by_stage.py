@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from crm_portfolio._frames import nw
 from crm_portfolio.analysis._facts._clock import seconds
-from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.analysis._facts._lines import completed
 from crm_portfolio.analysis._facts._pursuits import Contacts, contacted
 from crm_portfolio.portfolio import Portfolio
 
@@ -16,41 +16,39 @@ __all__ = ["touches_by_stage"]
 
 _TEXT = pa.string()
 _KEYS = ("pipeline", "position")
+_ENDS = ("ends_s", "closed_day")
 _BEYOND = 2**40
 """Further than any open stage."""
 
 
-def touches_by_stage(
-    portfolio: Portfolio, rows: Any, contacts: Contacts
-) -> pa.Table | None:
-    """By pipeline, position and ``touches``: how many, ``n``, of these `closed` rows.
+def touches_by_stage(portfolio: Portfolio, rows: Any, contacts: Contacts) -> Any | None:
+    """By pipeline, position, ``touches`` and ``closed_day``: how many, ``n``, of these.
 
     A stage is left behind when the opportunity first comes to a later one, or to its end;
-    what skipped it has left it too. Only those with changes of stage count. None without
-    any table that this takes.
+    what skipped it has left it too. Only those with changes of stage count. Lazily; None
+    without any table that this takes.
     """
     if not {"activity", "stage", "opportunity_change"} <= set(portfolio.tables):
         return None
-    exits = _exits(portfolio, rows)
     held = contacted(portfolio, contacts, "opportunity_id")
-    counted = (
-        held.select("opportunity_id", "at_s", "touches")
-        .join(exits, on="opportunity_id", how="inner")
-        .filter(nw.col("at_s") < nw.col("exit_s"))
-        .group_by("opportunity_id", "position")
+    is_before = (nw.col("at_s") < nw.col("exit_s")).fill_null(value=False)
+    return (
+        _exits(portfolio, rows)
+        .join(held.select("opportunity_id", "at_s"), on="opportunity_id", how="left")
+        .select(
+            "opportunity_id", *_KEYS, "closed_day", touches=is_before.cast(nw.Int64)
+        )
+        .group_by("opportunity_id", *_KEYS, "closed_day")
         .agg(nw.col("touches").sum())
-    )
-    told = exits.join(counted, on=["opportunity_id", "position"], how="left")
-    found = collected(
-        told.select(
+        .select(
             *_KEYS,
-            touches=nw.col("touches").fill_null(0).cast(nw.Int64),
+            "closed_day",
+            touches=nw.col("touches").cast(nw.Int64),
             n=nw.lit(1, dtype=nw.Int64),
         )
-        .group_by(*_KEYS, "touches")
+        .group_by(*_KEYS, "closed_day", "touches")
         .agg(nw.col("n").sum())
     )
-    return found.sort_by([(name, "ascending") for name in (*_KEYS, "touches")])
 
 
 def _exits(portfolio: Portfolio, rows: Any) -> Any:
@@ -65,7 +63,7 @@ def _exits(portfolio: Portfolio, rows: Any) -> Any:
     )
     opened = stages.filter(nw.col("status") == "open")
     places = opened.select("pipeline", nw.col("position").cast(nw.Int64))
-    own = rows.select("opportunity_id", "pipeline", "ends_s")
+    own = rows.select("opportunity_id", "pipeline", "ends_s", "closed_day")
     changes = nw.from_native(
         completed(portfolio["opportunity_change"], {"new": _TEXT})
     ).lazy()
@@ -84,14 +82,15 @@ def _exits(portfolio: Portfolio, rows: Any) -> Any:
         .select(
             "opportunity_id",
             *_KEYS,
-            "ends_s",
+            *_ENDS,
             left_s=nw.when(nw.col("arrived") > nw.col("position")).then(nw.col("at_s")),
         )
         .group_by("opportunity_id", *_KEYS)
-        .agg(nw.col("ends_s").max(), nw.col("left_s").min())
+        .agg(nw.col(*_ENDS).max(), nw.col("left_s").min())
         .select(
             "opportunity_id",
             *_KEYS,
+            "closed_day",
             exit_s=nw.when(nw.col("left_s") < nw.col("ends_s"))
             .then(nw.col("left_s"))
             .otherwise(nw.col("ends_s")),

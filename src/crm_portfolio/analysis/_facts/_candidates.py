@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,7 @@ import pyarrow.compute as pc
 from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio.analysis._facts._attached import UNRATED, Worked, worked
-from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Period, Portfolio
 
@@ -74,49 +76,45 @@ def sale_time(portfolio: Portfolio) -> SaleTime | None:
     """How long sales that were won took us; None where no time is noted, or less."""
     if "effort" not in portfolio or "opportunity" not in portfolio:
         return None
-    found = seconds_by_sale(portfolio["effort"])
-    found = found.filter(
-        pc.is_in(found["opportunity_id"], won_sales(portfolio["opportunity"]))
-    )
-    count = pc.count_distinct(found["opportunity_id"]).as_py()
+    worked = seconds_by_sale(portfolio["effort"], portfolio["opportunity"])
+    each = worked.group_by("opportunity_id").agg(nw.col("seconds").sum())
+    count = collected(each.select(n=nw.len()))["n"][0].as_py()
     if not count:
         return None
-    sums = found.group_by("role").aggregate([("seconds", "sum")]).sort_by("role")
-    if pc.min(sums["seconds_sum"]).as_py() < 0:
+    sums = collected(worked.group_by("role").agg(nw.col("seconds").sum()))
+    sums = sums.sort_by("role")
+    if pc.min(sums["seconds"]).as_py() < 0:
         return None
-    told = zip(sums["role"].to_pylist(), sums["seconds_sum"].to_pylist(), strict=True)
+    told = zip(sums["role"].to_pylist(), sums["seconds"].to_pylist(), strict=True)
     return SaleTime(count, {role: seconds / count for role, seconds in told})
 
 
 def seconds_by_role(frame: NativeFrame, span: Period) -> pa.Table:
     """Time worked in the period, by account and role."""
     day = nw.col("worked_on")
-    return _timed(frame, (day >= span.start) & (day < span.end), "account_id")
+    rows = _timed(frame, (day >= span.start) & (day < span.end), "account_id")
+    return collected(rows.group_by("account_id", "role").agg(nw.col("seconds").sum()))
 
 
-def seconds_by_sale(frame: NativeFrame) -> pa.Table:
-    """Time ever worked for a sale, by sale and role."""
-    return _timed(frame, ~nw.col("opportunity_id").is_null(), "opportunity_id")
+def seconds_by_sale(effort: NativeFrame, opportunity: NativeFrame) -> Any:
+    """Time ever worked for a sale that was won, lazily: by sale and role, as noted."""
+    sales = nw.from_native(opportunity).lazy().filter(nw.col("status") == "won")
+    rows = _timed(effort, ~nw.col("opportunity_id").is_null(), "opportunity_id")
+    return rows.join(sales.select("opportunity_id"), on="opportunity_id", how="inner")
 
 
-def _timed(frame: NativeFrame, which: object, key: str) -> pa.Table:
+def _timed(frame: NativeFrame, which: object, key: str) -> Any:
     kinds = {"role": _TEXT, "opportunity_id": _TEXT}
-    return collected(
+    return (
         nw.from_native(completed(frame, kinds))
+        .lazy()
         .filter(which)
         .select(
             nw.col(key),
             nw.col("role").fill_null(""),
-            seconds=(nw.col("minutes") * 60.0).round(0).cast(nw.Int64),
+            seconds=seconds_given(),
         )
-        .group_by(key, "role")
-        .agg(nw.col("seconds").sum())
     )
-
-
-def won_sales(frame: NativeFrame) -> pa.ChunkedArray:
-    found = nw.from_native(frame).filter(nw.col("status") == "won")
-    return collected(found.select("opportunity_id"))["opportunity_id"]
 
 
 def open_business(frame: NativeFrame, digits: int) -> pa.Table:

@@ -6,8 +6,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, nw
-from crm_portfolio.analysis._facts._grid import Frame, Grid, places, seconds, status_of
+from crm_portfolio._frames import NativeFrame, backend_of, nw
+from crm_portfolio.analysis._facts._clock import seconds
+from crm_portfolio.analysis._facts._grid import Frame, Grid, places, status_of
 from crm_portfolio.analysis._facts._lines import completed
 
 __all__ = ["FIELDS", "field_changes", "spans_of"]
@@ -24,8 +25,10 @@ FIELDS: Final = (
 def field_changes(frame: NativeFrame, grid: Grid) -> Frame:
     """The changes we ask for, with what they mean and at which places they stand."""
     rows = nw.from_native(completed(frame, {"old": _TEXT, "new": _TEXT})).lazy()
-    at = seconds("changed_at")
-    until = places(seconds("until_at"), grid.edges).fill_null(grid.count)
+    at, until_at = (
+        seconds(nw.col(name), backend_of(frame)) for name in ("changed_at", "until_at")
+    )
+    until = places(until_at, grid.edges).fill_null(grid.count)
     rows = rows.filter(nw.col("field").is_in(FIELDS)).select(
         _ID,
         *("field", "old", "new", "changed_at", "until_at"),

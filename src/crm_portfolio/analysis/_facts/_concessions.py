@@ -134,8 +134,8 @@ def _repeats(rows: pa.Table) -> Amounts:
     # What had been refunded when the origin began, carried along all its refunds.
     base = np.maximum.accumulate(np.where(is_first, np.arange(group.size), 0))
     upto = sums - (sums[base] - refunds[base])
-    limit = np.maximum(credit, 0)
-    told = np.clip(upto, 0, limit) - np.clip(upto - refunds, 0, limit)
+    # Of a credit note of less than nothing both are the same: no refund repeats it.
+    told = np.clip(upto, 0, credit) - np.clip(upto - refunds, 0, credit)
     repeats: Amounts = told.astype(np.int64)
     return repeats
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio.analysis._facts._attached import moment_in
-from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
 from crm_portfolio.analysis._facts._two_periods import (
     CONCESSIONS,
     PARTS,
@@ -138,7 +138,7 @@ def seconds_of_kinds(
         .select(
             "account_id",
             nw.col("role").fill_null(""),
-            seconds=(nw.col("minutes") * 60.0).round(0).cast(nw.Int64),
+            seconds=seconds_given(),
         )
     )
     return summed(rows, ("account_id", "role"), {"seconds": nw.col("seconds")})

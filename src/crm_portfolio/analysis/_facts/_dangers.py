@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, nw, same_kind
+from crm_portfolio._frames import NativeFrame, backend_of, nw, same_kind
 from crm_portfolio.analysis._facts._lines import collected, completed, day_number
 from crm_portfolio.analysis._facts._signals import days_bought
 
@@ -95,6 +95,7 @@ def _agreed(frame: NativeFrame, as_of: date) -> Any:
 
 def _next_ends(ending: Any, known: Any, early_days: float) -> Any:
     """By account: the first of these ends that no other contract overlaps, and that does."""
+    backend = backend_of(nw.to_native(known))
     starts, ends = nw.col("starts_on"), nw.col("ends_on")
     others = known.select(
         "account_id",
@@ -105,7 +106,7 @@ def _next_ends(ending: Any, known: Any, early_days: float) -> Any:
     other_starts, other_ends = nw.col("other_starts_on"), nw.col("other_ends_on")
     is_early = (
         (other_starts > starts)
-        & (day_number(other_starts) >= day_number(ends) - early_days)
+        & (day_number(other_starts, backend) >= day_number(ends, backend) - early_days)
         & (other_ends.is_null() | (other_ends > ends).fill_null(value=False))
     )
     overlaps = nw.col("overlaps") > 0

@@ -11,23 +11,48 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import nw
+from crm_portfolio._frames import kept, nw
 from crm_portfolio.analysis._facts._clock import Clock, seconds
 from crm_portfolio.analysis._facts._lines import collected, completed, one_of
 from crm_portfolio.analysis._facts._pursuits import ALWAYS, unknown
 from crm_portfolio.portfolio import Period, Portfolio
 
-__all__ = ["attributed", "last_opened", "lost_before"]
+__all__ = ["attributed", "last_opened", "lost_before", "turns"]
 
 _TEXT = pa.string()
 _ID = "opportunity_id"
 
 
-def last_opened(portfolio: Portfolio, rows: Any) -> Any:
-    """The rows with ``starts_s`` where they were last opened again, if they ever were."""
+def turns(portfolio: Portfolio) -> Any | None:
+    """When opportunities were lost, and opened again: ``is_loss`` is 1 or 0.
+
+    None where nothing tells of changes.
+    """
     if "opportunity_change" not in portfolio:
+        return None
+    kinds = {"old": _TEXT, "new": _TEXT}
+    changes = nw.from_native(completed(portfolio["opportunity_change"], kinds)).lazy()
+    field, means = "status", ["lost"]
+    if stages := _lost_stages(portfolio):
+        field, means = "stage", stages
+    was, becomes = (one_of(nw.col(n).fill_null(""), means) for n in ("old", "new"))
+    told = changes.filter((nw.col("field") == field) & (was != becomes))
+    return told.select(
+        _ID,
+        at_s=seconds(nw.col("changed_at"), portfolio.backend),
+        is_loss=becomes.cast(nw.Int64),
+    )
+
+
+def last_opened(turned: Any | None, rows: Any) -> Any:
+    """The rows with ``starts_s`` where they were last opened again, if they ever were.
+
+    Args:
+        turned: What `turns` tells.
+    """
+    if turned is None:
         return rows
-    _, opened = _turns(portfolio)
+    _, opened = _both_ways(turned)
     before = nw.col("opened_s") < nw.col("ends_s")
     last = (
         opened.join(rows.select(_ID, "ends_s"), on=_ID, how="inner")
@@ -41,7 +66,7 @@ def last_opened(portfolio: Portfolio, rows: Any) -> Any:
 
 
 def lost_before(
-    portfolio: Portfolio, records: Any, span: Period, clock: Clock
+    turned: Any | None, records: Any, span: Period, clock: Clock
 ) -> Any | None:
     """A row for each loss of the period that did not last: lost, then opened again.
 
@@ -50,11 +75,12 @@ def lost_before(
     tells of changes.
 
     Args:
+        turned: What `turns` tells.
         records: What the records of all opportunities say, of `recorded`.
     """
-    if "opportunity_change" not in portfolio:
+    if turned is None:
         return None
-    losses, opened = _turns(portfolio)
+    losses, opened = _both_ways(turned)
     lost, again = nw.col("lost_s"), nw.col("opened_s")
     later, earlier = (again > lost), (again <= lost)
     ended = (
@@ -69,7 +95,8 @@ def lost_before(
         .filter(nw.col("is_later") > 0)
     )
     told = clock.told(ended, "lost_s", day="lost_day")
-    told = told.filter(_within(span, nw.col("lost_day")))
+    # They are few; the engine does not know before they are there.
+    told = kept(told.filter(_within(span, nw.col("lost_day"))))
     number = (nw.col("is_earlier").cast(nw.Int64) + 1).cast(nw.String)
     return (
         records.join(told, on=_ID, how="inner")
@@ -85,11 +112,14 @@ def lost_before(
     )
 
 
-def attributed(portfolio: Portfolio, rows: Any) -> Any:
+def attributed(portfolio: Portfolio, rows: Any, found: Any | None) -> Any:
     """The rows with ``owner_id`` as it was when nothing more happened.
 
     That is at the last activity, or where there is none when it was entered. Who took it
     over later is not to be asked why.
+
+    Args:
+        found: What `contacts_of` them adds up to; None where nobody notes activities.
     """
     if "opportunity_change" not in portfolio:
         return rows
@@ -98,13 +128,13 @@ def attributed(portfolio: Portfolio, rows: Any) -> Any:
     passed = changes.filter(nw.col("field") == "owner_id").select(
         _ID, "old", at_s=seconds(nw.col("changed_at"), portfolio.backend)
     )
-    when = rows.select(
-        "record_id", _ID, quiet_s=nw.coalesce(nw.col("last_s"), nw.col("created_s"))
-    )
+    own = passed.join(rows.select("record_id", _ID, "created_s"), on=_ID, how="inner")
+    quiet = nw.col("created_s")
+    if found is not None:
+        own = own.join(found.select("record_id", "last_s"), on="record_id", how="left")
+        quiet = nw.coalesce(nw.col("last_s"), quiet)
     # Whose it was is what the first change after that moment says was there before.
-    after = passed.join(when, on=_ID, how="inner").filter(
-        nw.col("at_s") > nw.col("quiet_s")
-    )
+    after = kept(own.filter(nw.col("at_s") > quiet).select("record_id", "old", "at_s"))
     first = after.group_by("record_id").agg(first_s=nw.col("at_s").min())
     then = (
         after.join(first, on="record_id", how="inner")
@@ -117,19 +147,12 @@ def attributed(portfolio: Portfolio, rows: Any) -> Any:
     return joined.drop("owner_then")
 
 
-def _turns(portfolio: Portfolio) -> tuple[Any, Any]:
+def _both_ways(turned: Any) -> tuple[Any, Any]:
     """When opportunities were lost, ``lost_s``, and opened again, ``opened_s``."""
-    kinds = {"old": _TEXT, "new": _TEXT}
-    changes = nw.from_native(completed(portfolio["opportunity_change"], kinds)).lazy()
-    field, means = "status", ["lost"]
-    if stages := _lost_stages(portfolio):
-        field, means = "stage", stages
-    own = changes.filter(nw.col("field") == field)
-    was, becomes = (one_of(nw.col(n).fill_null(""), means) for n in ("old", "new"))
-    at = seconds(nw.col("changed_at"), portfolio.backend)
+    is_loss, at = nw.col("is_loss") == 1, nw.col("at_s")
     return (
-        own.filter(~was & becomes).select(_ID, lost_s=at),
-        own.filter(was & ~becomes).select(_ID, opened_s=at),
+        turned.filter(is_loss).select(_ID, lost_s=at),
+        turned.filter(~is_loss).select(_ID, opened_s=at),
     )
 
 

@@ -14,7 +14,13 @@ import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, nw, same_kind
 from crm_portfolio.analysis._facts._attached import moment_in
-from crm_portfolio.analysis._facts._lines import TABLE_OF, Measure, collected, completed
+from crm_portfolio.analysis._facts._lines import (
+    TABLE_OF,
+    Measure,
+    collected,
+    completed,
+    seconds_given,
+)
 from crm_portfolio.portfolio import Period, Portfolio
 
 __all__ = [
@@ -159,7 +165,7 @@ def hours_spent(
             step=_step(steps, "worked_on"),
             is_main=_in(span, "worked_on").cast(nw.Int64),
             day=nw.col("worked_on"),
-            seconds=_seconds(),
+            seconds=seconds_given(),
         )
     )
     for table, key in ((products, "product_id"), (projects, "project_id")):
@@ -217,7 +223,7 @@ def project_hours(
             nw.col("project_id"),
             nw.col("role").fill_null(""),
             nw.col("worked_on"),
-            seconds=_seconds(),
+            seconds=seconds_given(),
             reviews=(is_review & _in(span, "worked_on")).cast(nw.Int64),
         )
         .group_by("project_id", "role")
@@ -303,10 +309,6 @@ def _with(lines: Any, table: pa.Table, key: str, *, how: Any) -> Any:
 
 def _minor(column: str, digits: int) -> Any:
     return (nw.col(column) * float(10**digits)).round(0).cast(nw.Int64)
-
-
-def _seconds() -> Any:
-    return (nw.col("minutes") * 60.0).round(0).cast(nw.Int64)
 
 
 def _in(span: Period, column: str) -> Any:

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from crm_portfolio._frames import nw
+from crm_portfolio._frames import Backend, nw
+from crm_portfolio.analysis._facts._lines import day_number
 
 __all__ = [
     "A_DAY",
@@ -19,7 +20,6 @@ __all__ = [
     "Grid",
     "is_closed",
     "places",
-    "seconds",
     "seconds_of_day",
     "status_of",
 ]
@@ -98,19 +98,13 @@ class Grid:
         return naive - self._second(day)
 
 
-def seconds(column: str) -> Expr:
-    """A moment in whole seconds, which all engines count alike."""
-    return (nw.col(column) - nw.lit(_BASE)).dt.total_seconds().cast(nw.Int64)
-
-
-def seconds_of_day(column: str, grid: Grid) -> Expr:
+def seconds_of_day(column: str, grid: Grid, backend: Backend) -> Expr:
     """The first moment of a day in the org's zone, in seconds."""
     day = nw.col(column)
-    at = (day.cast(nw.Datetime("us")) - nw.lit(_BASE.replace(tzinfo=None))).dt
     ahead = nw.lit(grid.shifts()[0][1], dtype=nw.Int64)
     for since, by in grid.shifts()[1:]:
         ahead = ahead + (day >= since).cast(nw.Int64) * by
-    return at.total_seconds().cast(nw.Int64) - ahead
+    return day_number(day, backend) * A_DAY - ahead
 
 
 def places(second: Expr, edges: Sequence[int]) -> Expr:

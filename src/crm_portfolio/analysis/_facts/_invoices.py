@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio._frames import Backend, NativeFrame, backend_of, kept, nw
 from crm_portfolio.analysis._facts._lines import collected, completed, day_number
 
 __all__ = [
     "billed",
+    "bills",
     "dated",
     "due_by_month",
     "first_days",
@@ -36,6 +37,18 @@ _LATENESS: Final = (
     *("invoices", "late_invoices", "weight", "signed", "floored", "late"),
     *("days", "late_days"),
 )
+
+
+def bills(frame: NativeFrame, *, as_of: date, digits: int) -> Any:
+    """The invoices, made ready once for all that is asked of them below."""
+    rows = _bills(frame, as_of, digits, with_credits=True)
+    return kept(
+        rows.select(
+            *("invoice_id", "account_id", "payer_id", "issued_on", "due_on", "paid_on"),
+            *("is_disputed", "is_paid", "minor", "net", "owed", "days"),
+            *("due_number", "last_number"),
+        )
+    )
 
 
 def payments(
@@ -201,15 +214,21 @@ def first_days(frame: NativeFrame) -> tuple[date | None, date | None]:
 
 
 def dated(frame: NativeFrame, *, as_of: date, digits: int) -> pa.Table:
-    """By account and payer: how many invoices there are, and how many lack a due day."""
+    """By account and payer: how many invoices there are, and how many lack a due day.
+
+    ``unsaid`` are due and settled, and nobody noted on which day.
+    """
+    is_undated = nw.col("due_on").is_null()
+    is_settled = (nw.col("owed") == 0) & (nw.col("net") > 0) & ~nw.col("is_paid")
     return collected(
         _bills(frame, as_of, digits)
         .with_columns(
             invoices=nw.lit(1, dtype=nw.Int64),
-            undated=nw.col("due_on").is_null().cast(nw.Int64),
+            undated=is_undated.cast(nw.Int64),
+            unsaid=(is_settled & ~is_undated).cast(nw.Int64),
         )
         .group_by("account_id", "payer_id")
-        .agg(nw.col("invoices", "undated").sum())
+        .agg(nw.col("invoices", "undated", "unsaid").sum())
     )
 
 
@@ -234,8 +253,11 @@ def _bills(
     """Invoices less the credit notes that name them, and what of each is still owed.
 
     Args:
+        frame: Or its `bills`, of the same day.
         with_credits: Credit notes that name no invoice here come too, below 0.
     """
+    if isinstance(frame, nw.LazyFrame):
+        return frame if with_credits else frame.filter(nw.col("minor") > 0)
     known = (
         nw.from_native(completed(frame, _KINDS))
         .lazy()
@@ -243,14 +265,14 @@ def _bills(
         .with_columns(minor=_minor("amount", digits))
         .filter(~nw.col("minor").is_null())
     )
-    bills = known.filter(~nw.col("is_cancelled").fill_null(value=False))
+    valid = known.filter(~nw.col("is_cancelled").fill_null(value=False))
     returned = (
-        bills.filter((nw.col("minor") < 0) & ~nw.col("origin_invoice_id").is_null())
+        valid.filter((nw.col("minor") < 0) & ~nw.col("origin_invoice_id").is_null())
         .select(invoice_id=nw.col("origin_invoice_id"), credit=nw.col("minor"))
         .group_by("invoice_id")
         .agg(nw.col("credit").sum())
     )
-    own = bills.join(returned, on="invoice_id", how="left")
+    own = valid.join(returned, on="invoice_id", how="left")
     if with_credits:
         named = known.filter(nw.col("minor") > 0).select(
             origin_invoice_id=nw.col("invoice_id"), named=nw.lit(1, dtype=nw.Int64)
@@ -260,10 +282,12 @@ def _bills(
         )
     else:
         own = own.filter(nw.col("minor") > 0)
-    return _still_owed(own, as_of, digits, is_past=is_past)
+    return _still_owed(own, as_of, digits, backend_of(frame), is_past=is_past)
 
 
-def _still_owed(bills: Any, as_of: date, digits: int, *, is_past: bool) -> Any:
+def _still_owed(
+    bills: Any, as_of: date, digits: int, backend: Backend, *, is_past: bool
+) -> Any:
     paid_on, minor = nw.col("paid_on"), nw.col("minor")
     is_paid = ~paid_on.is_null() & (paid_on <= as_of).fill_null(value=False)
     until = nw.when(is_paid).then(paid_on).otherwise(nw.lit(as_of))
@@ -272,6 +296,8 @@ def _still_owed(bills: Any, as_of: date, digits: int, *, is_past: bool) -> Any:
     is_less = nw.when(minor > 0).then(still < net).otherwise(still > net)
     left = nw.when(~still.is_null() & is_less).then(still).otherwise(net)
     is_odd = nw.when(minor > 0).then(nw.col("left") < 0).otherwise(nw.col("left") > 0)
+    # Settled on a day nobody noted: nobody knows that it was open on another one either.
+    is_settled = (nw.col("open_amount") == 0).fill_null(value=False) & paid_on.is_null()
     return (
         bills.with_columns(
             payer_id=nw.coalesce(nw.col("payer_id"), nw.col("account_id")),
@@ -283,12 +309,14 @@ def _still_owed(bills: Any, as_of: date, digits: int, *, is_past: bool) -> Any:
             still=nw.when((minor != 0) & (not is_past)).then(
                 _minor("open_amount", digits)
             ),
-            due_number=day_number(nw.col("due_on")),
-            last_number=day_number(until),
+            due_number=day_number(nw.col("due_on"), backend),
+            last_number=day_number(until, backend),
         )
         .with_columns(left=left, days=nw.col("last_number") - nw.col("due_number"))
         .with_columns(
-            owed=nw.when(nw.col("is_paid") | is_odd).then(0).otherwise(nw.col("left"))
+            owed=nw.when(nw.col("is_paid") | is_odd | is_settled)
+            .then(0)
+            .otherwise(nw.col("left"))
         )
     )
 

@@ -21,9 +21,11 @@ __all__ = [
     "collected",
     "completed",
     "day_number",
+    "nearest",
     "one_of",
     "placed",
     "revenue_lines",
+    "seconds_given",
 ]
 
 Measure = Literal["net_revenue", "booked"]
@@ -34,6 +36,8 @@ TABLE_OF: Mapping[Measure, TableName] = {
 }
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - beside days, which have no zone
+_LAST_DIGITS: Final = 1e-15
+_A_BIT: Final = 1e-9
 
 
 def revenue_lines(portfolio: Portfolio, measure: Measure, needed_by: str) -> Any:
@@ -85,6 +89,24 @@ def day_number(day: Any, backend: Backend | None = None) -> Any:
         return day.dt.total_microseconds() // 86_400_000_000
     since = (day.cast(nw.Datetime("us")) - nw.lit(_EPOCH)).dt.total_seconds()
     return (since // 86_400).cast(nw.Int64)
+
+
+def nearest(values: Any) -> Any:
+    """To the nearest whole number, a half to the even one.
+
+    Engines differ in where a half goes. What misses it by the last digits of a float is
+    one, as when 2.675 is told in cents; what is whole but for these is the same in all.
+    """
+    below = values.floor()
+    above_half, half = values - below - 0.5, below * 0.5
+    is_half = above_half.abs() <= below.abs() * _LAST_DIGITS + _A_BIT
+    is_up = nw.when(is_half).then(half != half.floor()).otherwise(above_half > 0)
+    return nw.when(is_up).then(below + 1.0).otherwise(below).cast(nw.Int64)
+
+
+def seconds_given() -> Any:
+    """What ``minutes`` say: whole, so that sums do not depend on their order."""
+    return nearest(nw.col("minutes") * 60.0)
 
 
 def one_of(texts: Any, meant: Collection[str]) -> Any:

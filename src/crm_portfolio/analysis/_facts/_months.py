@@ -14,6 +14,7 @@ from crm_portfolio._frames import nw
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio.analysis._facts._lines import collected, revenue_lines
+from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Portfolio
 
@@ -110,6 +111,7 @@ class MonthlyRevenue:
         return sums[0], sums[1] + self.undated_lines, sums[2]
 
 
+@once_per_portfolio
 def monthly_revenue(portfolio: Portfolio, facts: RevenueFacts) -> MonthlyRevenue:
     """Revenue by account and month, up to the end of the facts' period."""
     day, minor = nw.col("day"), nw.col("minor")

@@ -26,7 +26,7 @@ __all__ = [
     "contacted",
     "contacts_of",
     "ended",
-    "gaps",
+    "gap",
     "held",
     "pursued",
     "pursuits",
@@ -179,6 +179,7 @@ def contacts_of(rows: Any, held: Any, key: str) -> Any:
             first_out_s=nw.col("out_s").min(),
             last_in_s=nw.col("in_s").max(),
         )
+        .with_columns(nw.col(*_COUNTS).cast(nw.Int64))
     )
 
 
@@ -221,15 +222,14 @@ def pursued(rows: Any, found: Any | None, clock: Clock) -> Any:
     ).drop("worked_answered", "worked_created")
 
 
-def gaps(found: Any) -> Any:
-    """``gap_s`` of `contacts_of`: the seconds between one activity and the next.
+def gap() -> Any:
+    """Of `contacts_of`: the seconds between one activity and the next.
 
-    As (last - first) / (n - 1), whole; only where there are two of them.
+    As (last - first) / (n - 1), whole; null where there are not two of them.
     """
-    count = nw.col("touches") - 1
-    return found.filter(nw.col("touches") > 1).select(
-        gap_s=(nw.col("last_s") - nw.col("first_s")) // count
-    )
+    count, length = nw.col("touches") - 1, nw.col("last_s") - nw.col("first_s")
+    is_gap = nw.col("touches") > 1
+    return nw.when(is_gap).then(length // nw.when(is_gap).then(count).otherwise(1))
 
 
 def whole(column: str, number: int) -> Any:

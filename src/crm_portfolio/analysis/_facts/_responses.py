@@ -126,8 +126,8 @@ def became_opportunities(
     ).select(
         nw.col("enquiry_id").alias("record_id"),
         "opportunity_id",
-        created_s=seconds(nw.col("created_at")),
-        responded_s=seconds(nw.col("first_response_at")),
+        created_s=seconds(nw.col("created_at"), portfolio.backend),
+        responded_s=seconds(nw.col("first_response_at"), portfolio.backend),
     )
     told = _until_now(told.with_columns(starts_s=nw.col("created_s")), portfolio, clock)
     return pursuits(portfolio, told, clock, contacts)
@@ -149,13 +149,13 @@ def open_pursuits(portfolio: Portfolio, clock: Clock, contacts: Contacts) -> Any
         "opportunity_id",
         *texts,
         "expected_close_on",
-        created_s=seconds(nw.col("created_at")),
-        responded_s=seconds(nw.col("first_response_at")),
+        created_s=seconds(nw.col("created_at"), portfolio.backend),
+        responded_s=seconds(nw.col("first_response_at"), portfolio.backend),
         minor=(nw.col("amount") * factor).round(0).cast(nw.Int64),
         has_next_step=nw.when(nw.col("next_step").fill_null("") != "")
         .then(1)
         .otherwise(0),
-        noted_day=day_number(nw.col("last_activity_on")),
+        noted_day=day_number(nw.col("last_activity_on"), portfolio.backend),
         starts_s=nw.lit(_ALWAYS, dtype=nw.Int64),
     )
     found = pursuits(portfolio, _until_now(told, portfolio, clock), clock, contacts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import attrs
 import numpy as np
@@ -23,7 +22,9 @@ from crm_portfolio.analysis._facts._lines import (
     placed,
     revenue_lines,
 )
+from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._rateless import counted, rateless
+from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Row
 
@@ -153,26 +154,20 @@ def revenue_facts(
     """Revenue, lines, months and first day of every account.
 
     Without a measure it is revenue lines if the portfolio has them, else opportunities
-    won; a missing table is reported as needed by the analysis named.
+    won; where there are neither, both are named as what the analysis needs.
     """
+    if measure is None and not {*TABLE_OF.values()}.intersection(portfolio.tables):
+        raise MissingTableError("opportunity", needed_by, "revenue_line")
     measure = measure or ("net_revenue" if "revenue_line" in portfolio else "booked")
-    span = period.at(portfolio.as_of)
-    known = _KNOWN.setdefault(portfolio, {})
-    if (span, measure) not in known:
-        known[span, measure] = _found(portfolio, span, measure, needed_by)
-    return known[span, measure]
+    if TABLE_OF[measure] not in portfolio:
+        raise MissingTableError(TABLE_OF[measure], needed_by)
+    return _found(portfolio, period.at(portfolio.as_of), measure)
 
 
-# Every analysis of a portfolio begins with the same scan: it is made once.
-_KNOWN: WeakKeyDictionary[Portfolio, dict[tuple[Period, Measure], RevenueFacts]]
-_KNOWN = WeakKeyDictionary()
-
-
-def _found(
-    portfolio: Portfolio, span: Period, measure: Measure, needed_by: str
-) -> RevenueFacts:
+@once_per_portfolio
+def _found(portfolio: Portfolio, span: Period, measure: Measure) -> RevenueFacts:
     before = previous(span)
-    lines = revenue_lines(portfolio, measure, needed_by)
+    lines = revenue_lines(portfolio, measure, "")
     found = _by_account(lines, span, before)
     account = portfolio.arrow("account").combine_chunks()
     at = pc.index_in(account["account_id"], found["account_id"].combine_chunks())

@@ -17,11 +17,13 @@ from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio.analysis._facts._lines import (
     TABLE_OF,
+    Measure,
     collected,
     completed,
     placed,
     revenue_lines,
 )
+from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.schema import TableName
@@ -59,13 +61,18 @@ def purchases(
     """The days on which each account bought, before ``end`` or that of the period."""
     until = end or facts.period.end
     assert until is not None
-    found = purchase_days(revenue_lines(portfolio, facts.measure, ""), until)
+    found = _purchases_until(portfolio, facts.measure, until)
     at = pc.index_in(facts.by_account.ids, found["account_id"].combine_chunks())
     return Purchases(
         placed(found["days"], at),
         placed(found["first_on"], at).astype("datetime64[D]"),
         placed(found["last_on"], at).astype("datetime64[D]"),
     )
+
+
+@once_per_portfolio
+def _purchases_until(portfolio: Portfolio, measure: Measure, until: date) -> pa.Table:
+    return purchase_days(revenue_lines(portfolio, measure, ""), until)
 
 
 def products(portfolio: Portfolio, facts: RevenueFacts, days: Days) -> Twice | None:

@@ -10,18 +10,18 @@ from typing import Final
 
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, nw, same_kind
+from crm_portfolio._frames import NativeFrame, backend_of, nw, same_kind
 from crm_portfolio.analysis._facts._changes import FIELDS
+from crm_portfolio.analysis._facts._clock import seconds
 from crm_portfolio.analysis._facts._grid import (
     A_DAY,
     Expr,
     Frame,
     Grid,
     places,
-    seconds,
     status_of,
 )
-from crm_portfolio.analysis._facts._lines import completed
+from crm_portfolio.analysis._facts._lines import completed, nearest
 
 __all__ = ["held_ones", "signs_of", "standing"]
 
@@ -31,7 +31,7 @@ _NUMERAL: Final = r"^-?[0-9]+[.]?[0-9]*$|^-?[0-9]+[.]?[0-9]*[eE][+-]?[0-9]+$"
 
 
 def signs_of(activity: NativeFrame, grid: Grid) -> Frame:
-    """At which places an activity is not too long ago."""
+    """At which places an activity is not too long ago: ``is_active`` there."""
     at = nw.col("at")
     # What was silent again by the first place asked about says nothing of any.
     rows = held_ones(activity).filter(
@@ -42,14 +42,15 @@ def signs_of(activity: NativeFrame, grid: Grid) -> Frame:
     )
     rows = rows.group_by(_ID, "first").agg(nw.col("end").max())
     rows = _each_place(rows.filter(nw.col("first") < nw.col("end")), grid)
-    return rows.select(_ID, "place").unique([_ID, "place"])
+    signs = rows.select(_ID, "place", is_active=nw.lit(1))
+    return signs.group_by(_ID, "place").agg(nw.col("is_active").max())
 
 
 def held_ones(activity: NativeFrame) -> Frame:
     rows = nw.from_native(completed(activity, {_ID: _TEXT, "status": _TEXT})).lazy()
     took_place = nw.col("status").fill_null("held") == "held"
     rows = rows.filter(took_place & ~nw.col(_ID).is_null())
-    return rows.select(_ID, at=seconds("occurred_at"))
+    return rows.select(_ID, at=seconds(nw.col("occurred_at"), backend_of(activity)))
 
 
 def standing(
@@ -76,7 +77,6 @@ def standing(
     if signs is None:
         rows = rows.with_columns(is_active=nw.lit(0))
     else:
-        signs = signs.with_columns(is_active=nw.lit(1))
         rows = rows.join(signs, on=[_ID, "place"], how="left")
         rows = rows.with_columns(nw.col("is_active").fill_null(0))
     then = {
@@ -162,7 +162,7 @@ def _told(rows: Frame, grid: Grid) -> Frame:
     """What the groups are made of, and what is added up in them."""
     status, due = status_of(nw.col("stage"), grid), nw.col("expected_close_on")
     worth = nw.col("number") * _rate(grid) * float(10**grid.digits)
-    minor = worth.fill_null(0.0).round(0).cast(nw.Int64)
+    minor = nearest(worth.fill_null(0.0))
     is_quiet = (nw.col("is_active") == 0) & (nw.col("born") < nw.col("quiet"))
     is_overdue = (due < nw.col("day")).fill_null(value=False)
     # One that is open and was ever in a closed stage only: its changes are lost.

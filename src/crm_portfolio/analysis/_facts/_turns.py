@@ -6,7 +6,7 @@ entered as closed was never in play: its day of closing counts, not its stage.
 
 from __future__ import annotations
 
-from crm_portfolio._frames import nw
+from crm_portfolio._frames import backend_of, nw
 from crm_portfolio.analysis._facts._grid import (
     A_DAY,
     Expr,
@@ -35,7 +35,8 @@ def came_closed() -> Expr:
 
 def closings(base: Frame, turns: Frame | None, grid: Grid) -> list[Frame]:
     """Every closing after the first place: ``place``, ``status`` and ``days`` it took."""
-    until = seconds_of_day("closed_on", grid) + (A_DAY - 1)
+    backend = backend_of(nw.to_native(base))
+    until = seconds_of_day("closed_on", grid, backend) + (A_DAY - 1)
     by_day = _closed_by_day(base).select(
         "status", place="closed_at", days=_days(until), count=nw.lit(1)
     )

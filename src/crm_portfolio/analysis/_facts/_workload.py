@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from crm_portfolio._frames import nw
 from crm_portfolio.analysis._facts._attached import SECONDS_AN_HOUR, held, moment_in
-from crm_portfolio.analysis._facts._lines import collected, revenue_lines
+from crm_portfolio.analysis._facts._lines import collected, revenue_lines, seconds_given
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Period, Portfolio
 
@@ -74,7 +74,7 @@ def hours_in(portfolio: Portfolio, spans: Sequence[Period]) -> list[float | None
         is_in = [moment_in(span, "occurred_at", zone) for span in spans]
     else:
         return [None] * len(spans)
-    seconds = (nw.col("minutes") * 60.0).round(0).cast(nw.Int64)
+    seconds = seconds_given()
     flags = [each.cast(nw.Int64) for each in is_in]
     sums = {f"rows_{at}": flag.sum() for at, flag in enumerate(flags)}
     sums |= {f"seconds_{at}": (seconds * flag).sum() for at, flag in enumerate(flags)}

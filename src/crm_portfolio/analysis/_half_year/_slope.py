@@ -181,7 +181,7 @@ class Slope:
         by_season: list[float | None] = [None] * count
         if missing is not None and self.left:
             even = [None if over else missing / self.left for over in is_over]
-            rest = 1 - (self.share or 0.0)
+            rest = 0.0 if shares is None else sum(shares[self.elapsed :])
             if shares is not None and rest > 0:
                 by_season = [
                     None if over else missing * share / rest

@@ -24,6 +24,21 @@ __all__ = ["LossScenarioSettings", "Scenario"]
 _CHOICES = ("accounts", "owner_id", "segment_code", "tail_share", "largest_count")
 
 
+def _is_part(_: object, field: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not 0 < value <= 1:
+        raise SettingsError(f"{field.name} is above 0 and up to 1, not {value}")
+
+
+def _is_some(_: object, field: attrs.Attribute[int | None], value: int | None) -> None:
+    if value is not None and value < 1:
+        raise SettingsError(f"{field.name}={value}: no less than 1")
+
+
+def _is_no_less_than_zero(_: object, field: attrs.Attribute[int], value: int) -> None:
+    if value < 0:
+        raise SettingsError(f"{field.name}={value}: no less than 0")
+
+
 def _ids(accounts: Iterable[Any]) -> tuple[str, ...]:
     """Ids in the order given, each once; also those of a frame's column."""
     each = [accounts] if isinstance(accounts, str) else accounts
@@ -63,13 +78,17 @@ class Scenario:
 
     accounts: tuple[str, ...] = attrs.field(default=(), converter=_ids)
     starts_on: date | None = None
-    lost_share: float = 1.0
-    ramp_months: int = 0
+    lost_share: float = attrs.field(default=1.0, validator=_is_part)
+    ramp_months: int = attrs.field(default=0, validator=_is_no_less_than_zero)
     level: Literal["group", "account"] | None = attrs.field(default=None, kw_only=True)
     owner_id: str | None = attrs.field(default=None, kw_only=True)
     segment_code: str | None = attrs.field(default=None, kw_only=True)
-    tail_share: float | None = attrs.field(default=None, kw_only=True)
-    largest_count: int | None = attrs.field(default=None, kw_only=True)
+    tail_share: float | None = attrs.field(
+        default=None, kw_only=True, validator=_is_part
+    )
+    largest_count: int | None = attrs.field(
+        default=None, kw_only=True, validator=_is_some
+    )
 
     def __attrs_post_init__(self) -> None:
         given = [name for name in _CHOICES if getattr(self, name) not in (None, ())]
@@ -78,16 +97,6 @@ class Scenario:
                 "a scenario takes accounts by exactly one of "
                 f"{', '.join(_CHOICES)}; it has {' and '.join(given) or 'none'}"
             )
-        for name, share in (
-            ("lost_share", self.lost_share),
-            ("tail_share", self.tail_share),
-        ):
-            if share is not None and not 0 < share <= 1:
-                raise SettingsError(f"{name} is above 0 and up to 1, not {share}")
-        if self.ramp_months < 0:
-            raise SettingsError(f"ramp_months={self.ramp_months}: no less than 0")
-        if self.largest_count is not None and self.largest_count < 1:
-            raise SettingsError(f"largest_count={self.largest_count}: no less than 1")
 
     @classmethod
     def group(cls, account_id: str, **how: Unpack[_How]) -> Scenario:
@@ -202,6 +211,7 @@ class LossScenarioSettings:
     Attributes:
         period: Brought to a year, where it is longer or shorter than one.
         measure: None: revenue lines where the portfolio has them, else won opportunities.
+        scenario: Who is lost, when, and how much of it.
         fixed_costs: A year's, in the currency; they stay when an account goes.
         variable_cost_share: Of revenue, where the lines do not say their cost.
         cash: What there is to live on while there is a loss.

@@ -19,6 +19,7 @@ from crm_portfolio.analysis._lost._tables import (
     class_table,
     record_table,
     rules_giving,
+    sale_table,
     totals,
 )
 from crm_portfolio.analysis._lost._triage import Triage
@@ -40,6 +41,7 @@ __all__ = [
     "of_record",
     "record_table",
     "rules_giving",
+    "sale_table",
     "summary_of",
     "totals",
     "warnings",

@@ -179,18 +179,17 @@ class Learning:
 
     def _lost(self) -> Any:
         """What was lost for good, without what is set apart."""
-        triage = self.triage
-        rows = triage.losses().filter(nw.col("record") == "opportunity")
-        told = rows.join(triage.lost_twice, on="record_id", how="left")
-        return told.filter(nw.col("apart").is_null())
+        is_so = (nw.col("record") == "opportunity") & (nw.col("apart") == 0)
+        return self.triage.losses().filter(is_so)
 
     def _lost_and_won(self) -> pa.Table:
         triage = self.triage
         found = []
         for status in _ENDS:
-            rows = self._lost()
-            if status == "won":
-                rows = ended(triage.portfolio, status, triage.span, triage.clock)
+            # By who has it now, as nobody says who had what was won.
+            rows = ended(triage.portfolio, status, triage.span, triage.clock)
+            if status == "lost":
+                rows = rows.join(self._lost().select("record_id"), on="record_id")
             counts = tallied(with_segment(rows, triage.portfolio), _LOST_BY)
             is_hit = pa.array([status == "lost"] * len(counts), pa.bool_())
             found.append(counts.append_column("is_hit", is_hit))

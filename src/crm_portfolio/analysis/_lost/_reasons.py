@@ -36,8 +36,7 @@ def of_record(
         values["limit_few_touches"] = row["few_touches"]
     values["decision"] = row["competitor"] or row["loss_reason"] or row["refused_on"]
     if row["class"] != "probable_duplicate":
-        own = _ENQUIRIES if row["record"] == "enquiry" else _RULES
-        yield Reason(own[row["rule"]], values)
+        yield Reason(_OF_RECORDS.get(row["record"], _RULES)[row["rule"]], values)
     yield Reason(_IS[row["class"]])
     if row["class_by_person"] is not None:
         is_same = row["class_by_person"] == row["class"]
@@ -87,3 +86,5 @@ _ENQUIRIES: Final = {
     "answered_late": "lost_enquiry_answered_late",
     "left_lying": "lost_enquiry_left_lying",
 }
+_EPISODES: Final = _RULES | {"untaken": "lost_rule_untaken_before"}
+_OF_RECORDS: Final = {"enquiry": _ENQUIRIES, "episode": _EPISODES}

@@ -171,9 +171,9 @@ def _late(limits: Limits) -> Any:
 
 def _neglected(limits: Limits) -> Any:
     is_silent = _known(nw.col("silent_days") >= limits.silent_days)
-    # Nobody keeps what was planned before an earlier loss: no step is known then.
-    is_planned = nw.col("has_next_step").fill_null(0) == 1
-    has_no_step = ~is_planned | (nw.col("is_overdue") == 1)
+    # What was planned before an earlier loss nobody keeps: perhaps it was much.
+    has_none = _known(nw.col("has_next_step") == 0)
+    has_no_step = has_none | (nw.col("is_overdue") == 1)
     return _two_way() & is_silent & has_no_step
 
 

@@ -85,7 +85,8 @@ class LostOpportunitiesSettings:
         unknown_reasons_share: Above it, the reasons are not to be read as a ranking.
         recent_months: A cause is fixed if its share fell in so many full months, against
             as many before.
-        draws: Of the intervals of shares of amounts, by ``seed``.
+        draws: How many are drawn for the intervals of shares of amounts.
+        seed: Of those draws.
     """
 
     period: Period = _LAST_YEAR

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +20,7 @@ from crm_portfolio.analysis._lost._rules import (
     TIMINGS,
 )
 
-__all__ = ["class_table", "record_table", "rules_giving", "totals"]
+__all__ = ["class_table", "record_table", "rules_giving", "sale_table", "totals"]
 
 _BY: Final = ("record", "rule", "missed", "apart", "is_imputed", "has_stage", "person")
 _SUMS: Final = ("n", "minor", "priced")
@@ -159,7 +159,6 @@ def record_table(labelled: Any, digits: int) -> pa.Table:
     found = found.append_column("class", _classes(found))
     found = found.append_column("is_addressable", _addressable(found))
     found = found.filter(pc.is_valid(found["class"]))
-    name = found["class"].to_pylist()
     texts = {n: found[n].cast(pa.string()) for n in _PLAIN}
     return pa.table(
         {
@@ -171,8 +170,8 @@ def record_table(labelled: Any, digits: int) -> pa.Table:
             "rule": texts["rule"],
             "class_by_person": texts["person"],
             "is_addressable": found["is_addressable"],
-            "timing": pa.array([TIMINGS.get(each) for each in name], pa.string()),
-            "stance": pa.array([STANCES.get(each) for each in name], pa.string()),
+            "timing": _said_of(found["class"], TIMINGS),
+            "stance": _said_of(found["class"], STANCES),
             "minor": found["minor"],
             "amount": pc.divide(found["minor"].cast(pa.float64()), float(10**digits)),
             "is_imputed": _is(found, "is_imputed"),
@@ -194,10 +193,40 @@ def record_table(labelled: Any, digits: int) -> pa.Table:
     )
 
 
+def sale_table(labelled: Any) -> pa.Table:
+    """What was lost for good of these: only what another try asks, in no order."""
+    last = labelled.filter(nw.col("record") == "opportunity")
+    found = collected(last.select(*_OF_SALES)).combine_chunks()
+    names = {"person": "class_by_person"}
+    return pa.table(
+        {
+            "class": _classes(found),
+            "is_imputed": _is(found, "is_imputed"),
+            "closed_on": _day(found["closed_day"]),
+            "refused_on": _day(found["refused_day"]),
+            "minor": found["minor"],
+            **{names.get(n, n): found[n].cast(pa.string()) for n in _SAID},
+        }
+    )
+
+
+_SAID: Final = (
+    *("record_id", "record", "account_id", "person"),
+    *("loss_reason", "loss_reason_by", "competitor"),
+)
+_OF_SALES: Final = (
+    *_SAID,
+    *("rule", "apart", "minor", "is_imputed", "closed_day", "refused_day"),
+)
 _PLAIN: Final = (
     *("record_id", "record", "account_id", "owner_id", "rule", "person", "kind"),
     *("source", "pipeline", "stage", "loss_reason", "loss_reason_by", "competitor"),
 )
+
+
+def _said_of(classes: pa.ChunkedArray, said: Mapping[str, str]) -> pa.ChunkedArray:
+    at = pc.index_in(classes, pa.array([*said], pa.string()))
+    return pa.chunked_array([pa.array([*said.values()], pa.string())]).take(at)
 
 
 def _is(table: pa.Table, column: str) -> pa.ChunkedArray:

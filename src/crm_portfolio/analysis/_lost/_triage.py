@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
 from functools import cached_property
 from typing import Any, Final
 
 import attrs
 import pyarrow as pa
 
-from crm_portfolio._frames import from_arrow, kept, nw
+from crm_portfolio._frames import from_arrow, nw
 from crm_portfolio.analysis._facts import (
     Clock,
-    Contacts,
     answers_kept,
     at_share,
-    attributed,
     collected,
     completed,
-    contacted,
-    contacts_of,
-    day_number,
-    ended,
     enquired,
-    last_opened,
-    lost_before,
     one_of,
-    pursued,
-    reached,
-    recorded,
     unknown,
     whole,
 )
-from crm_portfolio.analysis._lost._doubles import doubles
+from crm_portfolio.analysis._lost._ends import Ends, contacts_in, ends_of
 from crm_portfolio.analysis._lost._overrides import Overrides
 from crm_portfolio.analysis._lost._rules import (
     ENQUIRY_RULES,
@@ -53,7 +41,6 @@ from crm_portfolio.schema import TableName
 __all__ = ["Triage"]
 
 _HOUR, _A_DAY = 3600, 24
-_FIRST: Final = date(1990, 1, 1)
 _MOST_LISTED: Final = 1000
 
 _TEXTS: Final = (
@@ -72,9 +59,7 @@ class Triage:
     """All that the rules need, and the rows they are asked of, lazily.
 
     Attributes:
-        records: What was won and lost in the period, each loss for itself; and
-            ``contacts``, what the activities of each add up to, None without any table
-            of them. Both are kept by the engine.
+        ends: What was won and lost in the period.
         won: How those were pursued that were won.
         limits: What the rules compare with.
         answers: Of the enquiries that tell: how many there are, and how many of them say
@@ -84,9 +69,7 @@ class Triage:
     portfolio: Portfolio
     settings: LostOpportunitiesSettings
     span: Period
-    clock: Clock
-    records: Any
-    contacts: Any | None
+    ends: Ends
     won: Won
     limits: Limits
     answers: tuple[int, int] | None
@@ -101,27 +84,15 @@ class Triage:
     ) -> Triage:
         """The thresholds, from the settings and from what was won."""
         span = settings.period.at(portfolio.as_of)
-        clock = Clock.of(
-            _FIRST,
-            portfolio.as_of,
-            zone=portfolio.calendar.time_zone,
-            backend=portfolio.backend,
-            weekdays=settings.working_weekdays,
-            hours=settings.working_hours,
-            holidays=settings.holidays,
-        )
-        records = kept(_records(portfolio, span, clock))
-        which, found = _contacts(settings), None
-        if "activity" in portfolio:
-            log = contacted(portfolio, which, "opportunity_id")
-            found = kept(contacts_of(records, log, "opportunity_id"))
-        last = records.filter(nw.col("record") == "opportunity")
-        wins = last.filter(nw.col("status") == "won")
-        won = Won.of(portfolio, wins, found, which)
-        limits = _limits(portfolio, settings, won, last)
+        ends = ends_of(portfolio, span, settings)
+        won = Won.of(ends.wins, ends.left, is_told="activity" in portfolio)
+        limits = _limits(portfolio, settings, won, ends.closed)
         answers = answers_kept(portfolio, span) if "enquiry" in portfolio else None
-        given = (portfolio, settings, span, clock, records, found)
-        return cls(*given, won, limits, answers, overrides)
+        return cls(portfolio, settings, span, ends, won, limits, answers, overrides)
+
+    @property
+    def clock(self) -> Clock:
+        return self.ends.clock
 
     def labelled(self, ids: Collection[str] | None = None) -> Any:
         """Every loss and every enquiry that became no opportunity, and its rule.
@@ -187,53 +158,16 @@ class Triage:
 
     def losses(self, ids: Collection[str] | None = None) -> Any:
         """What was lost in the period and how, by its record; each loss for itself."""
-        is_lost = (nw.col("record") == "episode") | (nw.col("status") == "lost")
-        rows = self.records.filter(is_lost)
+        rows = self.ends.losses
         return rows if ids is None else rows.filter(one_of(nw.col("record_id"), ids))
 
-    @cached_property
-    def lost_twice(self) -> Any:
-        """Which of them are probably the same as one that was won."""
-        last = self.losses().filter(nw.col("record") == "opportunity")
-        return kept(doubles(last, self.portfolio, self.clock, self.settings))
-
     def _lost(self, ids: Collection[str] | None) -> Any:
-        base = self._owned(self.losses(ids))
-        rows = self.clock.told(
-            base, "created_s", day="created_day", worked="worked_created"
-        )
-        rows = rows.join(self.lost_twice, on="record_id", how="left")
-        furthest = reached(self.portfolio, self.losses(ids))
-        if furthest is None:
-            nobody = {name: unknown("starts_s") for name in ("position", "offers")}
-            rows = rows.with_columns(**nobody)
-        else:
-            rows = rows.join(furthest, on="record_id", how="left")
-        rows = pursued(rows, self.contacts, self.clock)
-        overdue = nw.col("expected_close_on") < nw.col("closed_on")
-        rows = self._measured(self._valued(rows))
-        return self.with_capture(rows).with_columns(
-            apart=nw.col("apart").fill_null(0),
-            waited_s=unknown("starts_s"),
-            is_overdue=_flag(overdue.fill_null(value=False)),
-            has_next_step=nw.col("has_next_step").cast(nw.Int64),
-            refused_day=day_number(nw.col("refused_on"), self.portfolio.backend),
-        )
-
-    def _owned(self, rows: Any) -> Any:
-        """The rows with whose each was; of few columns, for this asks for them thrice."""
-        few = rows.select("record_id", "opportunity_id", "owner_id", "created_s")
-        if self.contacts is None:
-            few = few.with_columns(last_s=unknown("created_s"))
-        else:
-            last = self.contacts.select("record_id", "last_s")
-            few = few.join(last, on="record_id", how="left")
-        owned = attributed(self.portfolio, few).select("record_id", "owner_id")
-        return rows.drop("owner_id").join(owned, on="record_id", how="left")
+        rows = self._measured(self._valued(self.losses(ids)))
+        return self.with_capture(rows)
 
     def _enquired(self, ids: Collection[str] | None) -> Any:
         rows = enquired(
-            self.portfolio, self.span, self.clock, _contacts(self.settings), ids=ids
+            self.portfolio, self.span, self.clock, contacts_in(self.settings), ids=ids
         )
         is_over = one_of(nw.col("status").fill_null(""), self._over)
         rows = rows.with_columns(
@@ -249,11 +183,10 @@ class Triage:
         return rows.with_columns(
             **texts,
             is_captured=whole("starts_s", is_kept),
-            minor=unknown("starts_s"),
-            position=unknown("starts_s"),
-            offers=unknown("starts_s"),
-            few_by_then=unknown("starts_s"),
-            refused_day=unknown("starts_s"),
+            **dict.fromkeys(
+                ("minor", "position", "offers", "few_by_then", "refused_day"),
+                unknown("starts_s"),
+            ),
             **dict.fromkeys(
                 ("is_imputed", "has_next_step", "is_overdue", "apart"),
                 zero,
@@ -334,24 +267,8 @@ class Triage:
 _OF_ENQUIRIES: Final = ("record_id", "account_id", "owner_id", "source")
 
 
-def _records(portfolio: Portfolio, span: Period, clock: Clock) -> Any:
-    """What was won and lost in the period, and each loss of it that did not last."""
-    rows = last_opened(portfolio, ended(portfolio, None, span, clock))
-    rows = rows.with_columns(record=nw.lit("opportunity"))
-    before = lost_before(portfolio, recorded(portfolio), span, clock)
-    if before is None:
-        return rows
-    columns = rows.collect_schema().names()
-    before = before.with_columns(record=nw.lit("episode")).select(columns)
-    return nw.concat([rows, before], how="vertical")
-
-
 def _flag(condition: Any) -> Any:
     return nw.when(condition).then(1).otherwise(0)
-
-
-def _contacts(settings: LostOpportunitiesSettings) -> Contacts:
-    return Contacts(settings.automatic_kinds, settings.two_way_kinds)
 
 
 def _limits(

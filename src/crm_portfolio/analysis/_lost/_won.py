@@ -16,13 +16,7 @@ import pyarrow.compute as pc
 from crm_portfolio._frames import nw
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._waits import quantile
-from crm_portfolio.analysis._facts import (
-    Contacts,
-    collected,
-    gaps,
-    touches_by_stage,
-)
-from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.analysis._facts import collected
 
 __all__ = ["Won"]
 
@@ -49,36 +43,27 @@ class Won:
     gap_hours: float | None
 
     @classmethod
-    def of(
-        cls, portfolio: Portfolio, wins: Any, found: Any | None, contacts: Contacts
-    ) -> Won:
-        """From the won ones, of `ended`, and what `contacts_of` them and others adds up to."""
-        if found is None:
+    def of(cls, wins: Any, left: Any | None, *, is_told: bool) -> Won:
+        """From the won ones of a period, and the stages they left.
+
+        Args:
+            is_told: Whether there is a table of activities.
+        """
+        if not is_told:
             none = pa.array([], pa.int64())
             owners = {"owner_id": pa.array([], pa.string()), "won": none, "held": none}
             nothing = np.zeros(1, dtype=np.int64), np.array([_count(wins)])
             return cls(pa.table(owners), nothing, None, None)
-        one = nw.lit(1, dtype=nw.Int64)
-        told = wins.select("record_id", owner_id=nw.col("owner_id").fill_null(""))
-        told = told.join(found, on="record_id", how="left")
-        by_owner = collected(
-            told.select(
-                "owner_id", n=one, t=nw.col("touches").fill_null(0).cast(nw.Int64)
-            )
-            .group_by("owner_id", "t")
-            .agg(nw.col("n").sum())
+        by_owner = _counted(
+            wins.select(owner_id=nw.col("owner_id").fill_null(""), t=nw.col("touches"))
         )
-        apart = collected(
-            gaps(told)
-            .select(hours=nw.col("gap_s") // _HOUR, n=one)
-            .group_by("hours")
-            .agg(nw.col("n").sum())
-        )
+        known = wins.filter(~nw.col("gap_hours").is_null())
+        apart = _counted(known.select(hours=nw.col("gap_hours")))
         counted = by_owner.group_by("t").aggregate([("n", "sum")])
         return cls(
             _captured(by_owner),
             (counted["t"].to_numpy(), counted["n_sum"].to_numpy()),
-            touches_by_stage(portfolio, wins, contacts),
+            None if left is None else _summed(left),
             quantile(apart["hours"].to_numpy(), apart["n"].to_numpy(), 0.5),
         )
 
@@ -135,6 +120,20 @@ class Won:
                 "owner_captured": pa.array((share >= min_share).astype(np.int64)),
             }
         )
+
+
+def _counted(rows: Any) -> pa.Table:
+    """How many rows are the same."""
+    names = rows.collect_schema().names()
+    one = rows.with_columns(n=nw.lit(1, dtype=nw.Int64))
+    return collected(one.group_by(*names).agg(nw.col("n").sum()))
+
+
+def _summed(left: Any) -> pa.Table:
+    """By stage and number of activities: how many, whenever they were won."""
+    by = ("pipeline", "position", "touches")
+    found = collected(left.group_by(*by).agg(nw.col("n").sum()))
+    return found.sort_by([(name, "ascending") for name in by])
 
 
 def _count(rows: Any) -> int:

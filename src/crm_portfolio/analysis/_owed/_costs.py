@@ -34,7 +34,8 @@ class Costs:
     Attributes:
         total: NaN where the financing is unknown; other parts that are count as none.
         lacking: Which parts are unknown, by name.
-        is_blind: Whose own invoices have no due day, none of them.
+        is_blind: Of whose own invoices none tells whether it was late: they have no due
+            day, or were settled on a day that nobody noted.
     """
 
     financing: Floats
@@ -47,7 +48,8 @@ class Costs:
 
     @classmethod
     def of(cls, book: Ledger, settings: ReceivablesSettings) -> Costs:
-        is_blind = (book.undated_count > 0) & (book.undated_count == book.invoice_count)
+        silent = book.undated_count + book.unsaid_count
+        is_blind = (silent > 0) & (silent == book.invoice_count)
         rates = _financing_rates(book, settings)
 
         def financed(late: Groups) -> Floats:

@@ -17,6 +17,7 @@ from crm_portfolio._methods._late_interest import half_years
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._facts import (
     billed,
+    bills,
     dated,
     due_by_month,
     first_days,
@@ -48,6 +49,7 @@ class Ledger:
         months: The lateness of all, by the month in which invoices were due.
         open: What each owes, by bucket of age from not due on; ``open_contested`` alike.
         owned: What is owed on each account's own invoices, whoever pays them.
+        unsaid_count: Of its own invoices, those settled on a day that nobody noted.
         spans: First days of the spans of one rate.
         late: On each account's own invoices: amount times days late, by span.
         claimed: The same by payer; ``new_count`` are the invoices that became late.
@@ -81,6 +83,7 @@ class Ledger:
     billed: pa.Table
     invoice_count: Groups
     undated_count: Groups
+    unsaid_count: Groups
     has_other_payer: Flags
     pays_for_others: Flags
     undated: pa.Table
@@ -103,6 +106,7 @@ class Ledger:
         )
         spans = _from(spans, start)
         known: dict[str, Any] = {"start": start, "as_of": as_of, "digits": digits}
+        frame = bills(frame, as_of=as_of, digits=digits)
         paid = payments(frame, **known)
         return cls(
             ids=ids,
@@ -250,6 +254,7 @@ def _counted(found: pa.Table, ids: pa.Array) -> dict[str, Any]:
     return {
         "invoice_count": _summed(account, _numbers(found, "invoices"), size),
         "undated_count": _summed(account, _numbers(found, "undated"), size),
+        "unsaid_count": _summed(account, _numbers(found, "unsaid"), size),
         "has_other_payer": np.isin(np.arange(size), account[is_other]),
         "pays_for_others": np.isin(np.arange(size), payer[is_other]),
     }

@@ -41,7 +41,12 @@ def _is_at_least_one(_: object, field: attrs.Attribute[int], value: int) -> None
 
 @attrs.frozen
 class DatedRate:
-    """A rate a year, 0.08 for 8 %, from a day on."""
+    """A rate a year, from a day on.
+
+    Attributes:
+        from_on: The first day it holds.
+        rate: 0.08 for 8 %.
+    """
 
     from_on: date
     rate: float = attrs.field(validator=_is_no_less_than_zero)

@@ -173,9 +173,7 @@ def warnings(
 ) -> Iterator[Reason]:
     """What to bear in mind about all of it."""
     held = summary["receivables"]
-    if n := book.undated.num_rows:
-        values = {"n": n, "of": int(book.invoice_count.sum())}
-        yield Reason("receivables_undated", values)
+    yield from _silent(book)
     n, amount = (
         summary["payments"]["disputed"]["invoice_count"],
         held["disputed_amount"],
@@ -196,6 +194,17 @@ def warnings(
             yield Reason("claim_rate_missing")
         if n := claim["out_count"]:
             yield Reason("receivables_claim_out", {"n": n})
+
+
+def _silent(book: Ledger) -> Iterator[Reason]:
+    """How many invoices tell not whether they were late."""
+    counts = {
+        "receivables_undated": book.undated.num_rows,
+        "receivables_paid_day_unknown": int(book.unsaid_count.sum()),
+    }
+    for code, n in counts.items():
+        if n:
+            yield Reason(code, {"n": n, "of": int(book.invoice_count.sum())})
 
 
 _LACKING: Final = {

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._methods._indices import Amounts, Floats
-from crm_portfolio._methods._leakage import medians, rates_of, unexplained
+from crm_portfolio._methods._leakage import rates_of, unexplained
+from crm_portfolio._methods._medians import medians
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._facts import (
     CONCESSIONS,

@@ -51,6 +51,7 @@ class UnitTime:
     """How long an activity of a kind takes us, and whom of us.
 
     Attributes:
+        minutes: That one takes.
         more_if_new: Minutes more with an account that was won in the period.
         role: Empty: nobody in particular, at the mean rate of all roles.
     """

@@ -14,7 +14,7 @@ from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._loss import scaled
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._whale import Whale, standings
-from crm_portfolio.analysis._facts import RevenueFacts, line_costs
+from crm_portfolio.analysis._facts import RevenueFacts, costs_of_lines
 from crm_portfolio.analysis._facts._lines import placed
 from crm_portfolio.analysis._profit._served import Served
 from crm_portfolio.analysis._profit._settings import Curve, Key, ProfitabilitySettings
@@ -274,7 +274,7 @@ def _line_cost(
     cost = np.zeros(len(of.ids), dtype=np.int64)
     is_costed = np.zeros(len(of.ids), dtype=bool)
     if facts.measure == "net_revenue":
-        found = line_costs(portfolio["revenue_line"], facts.period, facts.digits)
+        found = costs_of_lines(portfolio, facts.period)
         at = pc.index_in(of.ids, found["account_id"].combine_chunks())
         sums = {name: placed(found[name], at) for name in found.column_names[1:]}
         cost = sums["line_cost"]

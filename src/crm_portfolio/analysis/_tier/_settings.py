@@ -20,7 +20,15 @@ _FOUR_SLICES = Slices(4)
 
 @attrs.frozen
 class PotentialWeights:
-    """How much each part of the potential counts; 0 leaves it out."""
+    """How much each part of the potential counts; 0 leaves it out.
+
+    Attributes:
+        size: Its own turnover and people, not what it brings.
+        headroom: What is left of its wallet.
+        growth: How its revenue moved.
+        engagement: How often it came to us.
+        fit: Whether it is of the segments that we serve best.
+    """
 
     size: float = 0.4
     headroom: float = 0.1
@@ -53,6 +61,7 @@ class Potential:
     """What could speak for an account beyond what it brings.
 
     Attributes:
+        weights: How much each part counts.
         least_coverage: Where less of the weight is known, so is not the potential.
         medium_from, high_from: From where on, between 0 and 1.
         wallet_share: What part of its own turnover an account spends on what we sell; None:
@@ -81,7 +90,9 @@ class TiersSettings:
     """By which rule, and what is worth a warning.
 
     Attributes:
+        period: Whose revenue counts.
         measure: None: revenue lines where the portfolio has them, else won opportunities.
+        method: By what accounts are cut into tiers.
         imbalance_share: A slice further from its equal part than this share of revenue.
         border_count: How many accounts are listed on each side of each edge.
         stability: None: each close stands for itself, and an account at an edge moves

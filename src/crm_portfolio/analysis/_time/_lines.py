@@ -116,24 +116,26 @@ class Lines:
             return None
         return (total - cost) / total
 
-    def shares(self) -> dict[str, Json]:
-        """Of revenue and of margin, by class; null where there is nothing to share."""
+    def told(self) -> dict[str, dict[str, int]]:
+        """Revenue and margin by class, in minor units; of neither where it is unknown."""
         at = _NAMES.index("revenue")
         revenue = {
             name: int(each)
             for name, each in zip(CLASSES, self.by_class[at], strict=True)
         }
-        lines = self.by_class[_NAMES.index("lines")]
         margins = {name: self.margin_of(name) for name in CLASSES}
-        is_known = lines.sum() > 0 and self.by_class[_NAMES.index("known_lines")].sum()
+        has_amounts = self.by_class[_NAMES.index("known_lines")].any()
+        has_costs = None not in margins.values() and self.costed.sum() > 0
         return {
-            "revenue": shared(revenue if is_known else {}),
-            "margin": shared(
-                {}
-                if None in margins.values() or not self.costed.sum()
-                else {name: each or 0 for name, each in margins.items()}
-            ),
+            "revenue": revenue if has_amounts else {},
+            "margin": {name: each or 0 for name, each in margins.items()}
+            if has_costs
+            else {},
         }
+
+    def shares(self) -> dict[str, Json]:
+        """Of revenue and of margin, by class; null where there is nothing to share."""
+        return {name: shared(parts) for name, parts in self.told().items()}
 
 
 def shared(parts: dict[str, int]) -> dict[str, Json]:

@@ -296,11 +296,19 @@ def _of_lines(portfolio: Portfolio, whole: Whole, summary: Summary) -> Iterator[
         yield Reason("focus_no_products")
     elif lines.source == "product":
         yield Reason("focus_products_as_lines")
-    left = len(lines.names) - settings.most_lines
-    if left > 0:
+    for name, parts in lines.told().items():
+        below = {each: minor for each, minor in parts.items() if minor < 0}
+        if below:
+            amount = whole.facts.amount(sum(below.values()))
+            money: Values = {"amount": amount, "currency": whole.facts.currency}
+            yield Reason(_BELOW[name], {"classes": ", ".join(below), **money})
+    if left := whole.space.left_out:
         yield Reason("focus_lines_left_out", {"n": left, "most": settings.most_lines})
     told = summary["associations"]
     if few := told["pair_count"] - told["told_count"]:
         yield Reason("focus_too_few", {"n": few, "least": settings.least_count})
     if barred := summary["whitespace"]["barred_count"]:
         yield Reason("focus_barred", {"n": barred})
+
+
+_BELOW: Final = {"revenue": "focus_negative_revenue", "margin": "focus_negative_margin"}

@@ -53,10 +53,15 @@ class FocusSettings:
         innovation_target_share: Of the hours; without one there is no verdict.
         alert_steps: So many steps in a row under the target are an alert.
         review_kinds: The kinds of effort by which a parked idea is looked at again.
-        finished_statuses: Of projects that are done; ``dropped_statuses`` of those given
-            up, ``parked_statuses`` of those that rest. All others are under way.
-        cash: What the firm has; ``backlog_contribution``: what firm orders will leave of
-            it; ``fixed_costs``: a year's. Without any of them the runway is unknown.
+        finished_statuses: How the CRM calls projects that are done, in capitals or not:
+            your own words, in your own language.
+        dropped_statuses: The same of projects that were given up.
+        parked_statuses: The same of projects that rest. Any other word is taken for under
+            way, and a warning lists those words; where there is none, nobody knows how
+            the project stands, and the choice is to ask.
+        cash: What the firm has; without it the runway is unknown.
+        backlog_contribution: What firm orders will leave of theirs.
+        fixed_costs: A year's; without them the runway is unknown.
         young_months: Accounts and products are young for so long after their first line.
         value_per_hour: What an hour brings elsewhere; None: what it does in the last open
             sale that the hours given to sales suffice for.

@@ -44,6 +44,7 @@ class Space:
         is_own: Whether the median is of enough buyers in the cell, or of all.
         rate, low, high: P(buy | alike), drawn towards the rate of the line.
         value: Of one account that has not bought; NaN where nothing tells it.
+        left_out: How many lines somebody bought are not in the grid, for want of room.
     """
 
     facts: RevenueFacts
@@ -63,6 +64,7 @@ class Space:
     rate: Floats
     low: Floats
     high: Floats
+    left_out: int
 
     @classmethod
     def of(
@@ -112,6 +114,7 @@ class Space:
             rate=rate,
             low=low,
             high=high,
+            left_out=bought_ever.size - chosen.size,
         )
 
     @property

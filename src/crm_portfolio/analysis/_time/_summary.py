@@ -151,12 +151,14 @@ def _buffer(
 def _unfinished(whole: Whole) -> dict[str, Json]:
     table, worth = whole.unfinished, whole.worth
     unit = 10**whole.facts.digits
-    sunk = table["hours_sunk"].drop_null().to_pylist()
+    sunk = significant(sum(table["hours_sunk"].drop_null().to_pylist()))
+    unknown = table["hours_sunk"].null_count
     return {
         "project_count": table.num_rows,
         "dropped_count": whole.projects.count(DROPPED),
-        "hours_sunk": significant(sum(sunk)) if sunk or not table.num_rows else None,
-        "hours_sunk_unknown_count": table["hours_sunk"].null_count,
+        "hours_sunk": None if unknown else sunk,
+        "hours_sunk_at_least": sunk,
+        "hours_sunk_unknown_count": unknown,
         "value_per_hour": significant(
             None if worth.value is None else worth.value / unit
         ),

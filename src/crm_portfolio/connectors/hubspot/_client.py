@@ -146,18 +146,6 @@ class Client:
         ask = _Question("POST", self._url(path), where, needs, body, window=window)
         return self._answered(ask, once=once)
 
-    def patch(
-        self, path: Path, body: Any, *, where: str, needs: str = "", once: bool = False
-    ) -> Answer:
-        ask = _Question("PATCH", self._url(path), where, needs, body)
-        return self._answered(ask, once=once)
-
-    def delete(
-        self, path: Path, *, where: str, needs: str = "", once: bool = False
-    ) -> Answer:
-        ask = _Question("DELETE", self._url(path), where, needs)
-        return self._answered(ask, once=once)
-
     def _url(self, path: Path) -> str:
         return self._root + path.text(self._settings.paths)
 

@@ -27,6 +27,7 @@ from crm_portfolio.protocols import (
     Outcome,
     ProvisionStep,
     Quota,
+    VendorField,
     WritableTable,
 )
 from crm_portfolio.schema import ManagedField, TableName
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from crm_portfolio.protocols import (
         Batching,
         Connector,
+        Describing,
         Inspectable,
         Metered,
         Provisioner,
@@ -59,8 +61,9 @@ if TYPE_CHECKING:
         Inspectable,
         Batching,
         Tracing,
+        Describing,
     ]:
-        return (crm,) * 9  # the type checker holds the class to them
+        return (crm,) * 10  # the type checker holds the class to them
 
 
 __all__ = ["HubSpot"]
@@ -140,22 +143,11 @@ class HubSpot:
 
     def fingerprint(self) -> str:
         """Changes with whatever shapes the tables: settings, and the names of stages."""
-        from hashlib import sha256
+        return self._offer.fingerprint()
 
-        import orjson
-
-        settings = self._settings
-        said = {
-            "fields": settings.fields,
-            "objects": settings.objects,
-            "loss_reason": settings.loss_reason,
-            "currency": settings.currency,
-        }
-        staged = {"opportunity", "opportunity_change"}
-        if settings.tables == "all" or staged & set(settings.named):
-            said["stages"] = self._portal.stages().to_pydict()
-        text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=dict)
-        return sha256(text).hexdigest()
+    def fields(self, table: TableName) -> Sequence[VendorField]:
+        """The properties of the records behind a table, a call for each kind."""
+        return self._offer.fields(table)
 
     def tables(self) -> Mapping[TableName, tuple[str, ...]]:
         """The tables of the settings, and the columns that this portal has.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 import attrs
+import orjson
 
 from crm_portfolio.connectors.hubspot._columns import Layout, layout
 from crm_portfolio.connectors.hubspot._fields import HOME_AMOUNT, RecordSource
@@ -12,6 +14,7 @@ from crm_portfolio.connectors.hubspot._history import CHANGES, changes
 from crm_portfolio.connectors.hubspot._metadata import SMALL, Portal
 from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
 from crm_portfolio.errors import RightMissingError, SettingsError, did_you_mean
+from crm_portfolio.protocols import VendorField
 from crm_portfolio.schema import TABLES, TableName
 
 __all__ = ["Offer"]
@@ -89,6 +92,33 @@ class Offer:
             wanted = self._without_idle(source)
             found.append(layout(table, wanted, kinds, stages=self._portal.stages))
         return found
+
+    def fields(self, table: TableName) -> list[VendorField]:
+        """Every property of the records behind a table, and what it is mapped onto."""
+        found = []
+        for source in self._sources.get(table, ()):
+            onto = {name: f.column for f in source.fields for name in f.sources}
+            for name, one in sorted(self._portal.definitions(source.kind).items()):
+                column = onto.get(name, "")
+                found.append(
+                    VendorField(name, one.label, one.type, one.is_custom, column)
+                )
+        return found
+
+    def fingerprint(self) -> str:
+        """Changes with the settings that shape tables, and with the names of stages."""
+        settings = self._settings
+        said = {
+            "fields": settings.fields,
+            "objects": settings.objects,
+            "loss_reason": settings.loss_reason,
+            "currency": settings.currency,
+        }
+        staged = {"opportunity", "opportunity_change"}
+        if settings.tables == "all" or staged & set(settings.named):
+            said["stages"] = self._portal.stages().to_pydict()
+        text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=dict)
+        return sha256(text).hexdigest()
 
     def _without_idle(self, source: RecordSource) -> RecordSource:
         """The source without what tells nothing in a portal of one currency."""

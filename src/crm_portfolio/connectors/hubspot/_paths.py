@@ -24,9 +24,7 @@ __all__ = [
     "USAGE",
     "Family",
     "Path",
-    "association_labels",
     "associations",
-    "batch_archive",
     "batch_read",
     "batch_update",
     "export_status",
@@ -34,7 +32,6 @@ __all__ = [
     "pipelines",
     "properties",
     "property_groups",
-    "property_named",
     "read_scope",
     "schema",
     "search",
@@ -85,27 +82,14 @@ def batch_update(kind: str) -> Path:
     return _under(_OBJECTS, kind, "batch", "update")
 
 
-def batch_archive(kind: str) -> Path:
-    return _under(_OBJECTS, kind, "batch", "archive")
-
-
 def associations(kind: str, other: str) -> Path:
     """Whom records of one kind are linked to, for a thousand of them at once."""
     roots = ("/crm/v4/associations", "/crm/associations/2026-09")
     return _under(roots, kind, other, "batch", "read")
 
 
-def association_labels(kind: str, other: str) -> Path:
-    roots = ("/crm/v4/associations", "/crm/associations/2026-09")
-    return _under(roots, kind, other, "labels")
-
-
 def properties(kind: str) -> Path:
     return _under(_PROPERTIES, kind)
-
-
-def property_named(kind: str, name: str) -> Path:
-    return _under(_PROPERTIES, kind, name)
 
 
 def property_groups(kind: str) -> Path:

@@ -36,12 +36,16 @@ class Definition:
 
     Attributes:
         options: None where any value goes.
+        label: What people read.
+        is_custom: The portal made it.
     """
 
     name: str
     type: str
     is_read_only: bool
     options: frozenset[str] | None
+    label: str = ""
+    is_custom: bool = False
 
 
 Definitions: TypeAlias = Mapping[str, Definition]
@@ -65,7 +69,8 @@ def _definition(entry: Mapping[str, Any]) -> Definition:
         options = frozenset(str(o.get("value")) for o in entry.get("options") or ())
     rights = entry.get("modificationMetadata") or {}
     locked = bool(rights.get("readOnlyValue")) or bool(entry.get("calculated"))
-    return Definition(str(entry["name"]), kind, locked, options)
+    label, is_custom = str(entry.get("label") or ""), not entry.get("hubspotDefined")
+    return Definition(str(entry["name"]), kind, locked, options, label, is_custom)
 
 
 def judged(change: Change, known: Definitions) -> Outcome | None:

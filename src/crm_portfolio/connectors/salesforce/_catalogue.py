@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 import attrs
+import orjson
 
 from crm_portfolio.connectors._mapping import Field
 from crm_portfolio.connectors.salesforce._columns import (
@@ -18,6 +20,7 @@ from crm_portfolio.connectors.salesforce._fields import COUNTED, CURRENCY, SObje
 from crm_portfolio.connectors.salesforce._loss_reason import found_field
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.errors import RightMissingError, SettingsError, did_you_mean
+from crm_portfolio.protocols import VendorField
 from crm_portfolio.schema import TABLES, TableName
 
 if TYPE_CHECKING:
@@ -159,6 +162,32 @@ class Catalogue:
             if sobject not in self._described:
                 self._described[sobject] = rest.describe(sobject)
             return self._described[sobject]
+
+    def fields(self, rest: Rest, table: TableName) -> list[VendorField]:
+        """Every field of the objects behind a table, and what it is mapped onto."""
+        found = []
+        for part in () if table in _DERIVED else self.objects.get(table, ()):
+            lines = self.sources(rest, table)[part.name].items()
+            onto = {source: column for column, names in lines for source in names}
+            for field in self.described(rest, part.name):
+                name, label = str(field["name"]), str(field.get("label") or "")
+                kind, is_custom = str(field["type"]), bool(field.get("custom"))
+                column = onto.get(name, "")
+                found.append(VendorField(name, label, kind, is_custom, column))
+        return sorted(found, key=lambda field: field.name)
+
+    def fingerprint(self, rest: Rest) -> str:
+        """Changes with the settings that shape tables, and with the fields behind them."""
+        said = {
+            "fields": self._settings.fields,
+            "currency": self._settings.currency,
+            # Holds what is found by describe as well, such as the loss reason.
+            "sources": {
+                table: self.sources(rest, table) for table in self.tables(rest)
+            },
+        }
+        text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=dict)
+        return sha256(text).hexdigest()
 
     @property
     def described_count(self) -> int:

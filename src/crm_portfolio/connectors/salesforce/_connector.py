@@ -36,6 +36,7 @@ from crm_portfolio.protocols import (
     ProvisionStep,
     Quota,
     Value,
+    VendorField,
     WritableTable,
 )
 from crm_portfolio.schema import ManagedField, TableName
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from crm_portfolio.protocols import (
         Batching,
         Connector,
+        Describing,
         Fitting,
         Inspectable,
         Metered,
@@ -68,8 +70,9 @@ if TYPE_CHECKING:
         Batching,
         Tracing,
         Fitting,
+        Describing,
     ]:
-        return (crm,) * 9  # the type checker holds the class to them
+        return (crm,) * 10  # the type checker holds the class to them
 
 
 __all__ = ["Salesforce"]
@@ -193,21 +196,11 @@ class Salesforce:
 
     def fingerprint(self) -> str:
         """Changes with whatever shapes the tables: settings, and the fields behind them."""
-        from hashlib import sha256
+        return self._catalogue.fingerprint(self._rest)
 
-        import orjson
-
-        # "sources" holds what is found by describe as well, such as the loss reason.
-        said = {
-            "fields": self._settings.fields,
-            "currency": self._settings.currency,
-            "sources": {
-                table: self._catalogue.sources(self._rest, table)
-                for table in self.tables()
-            },
-        }
-        text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=dict)
-        return sha256(text).hexdigest()
+    def fields(self, table: TableName) -> Sequence[VendorField]:
+        """The fields of the objects behind a table, a call for each not yet described."""
+        return self._catalogue.fields(self._rest, table)
 
     def inspect(self) -> Iterator[Finding]:
         """Rights, fields and options that lack, and retirement dates that concern us."""

@@ -1,0 +1,196 @@
+"""Which result is made of which others, and with what settings?"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Final, TypeVar
+
+import attrs
+import pyarrow.compute as pc
+
+from crm_portfolio import analysis
+from crm_portfolio.errors import MissingTableError
+from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.settings import Settings
+
+__all__ = ["NOUNS", "Book"]
+
+NOUNS: Final = (
+    *("concentration", "tiers", "allocation", "succession", "loss_scenario"),
+    *("freed_capacity", "revenue_at_risk", "receivables", "profitability", "risk"),
+    *("lifetime_value", "lost_opportunities", "win_back", "focus", "review"),
+    *("pipeline", "exit_review"),
+)
+"""The analyses, in the order in which they are told."""
+
+_Own = TypeVar("_Own", bound=attrs.AttrsInstance)
+
+
+@attrs.frozen(slots=False, eq=False)
+class Book:
+    """All that is said of one portfolio under one set of settings.
+
+    Each analysis is a property: its own settings with what is said once for all, and the
+    results it takes. It is made when it is first asked for, and once. One that lacks a
+    table raises ``MissingTableError``.
+    """
+
+    portfolio: Portfolio
+    settings: Settings
+
+    @cached_property
+    def concentration(self) -> analysis.ConcentrationResult:
+        own = self._said_once(self.settings.concentration)
+        return analysis.concentration(self.portfolio, own)
+
+    @cached_property
+    def tiers(self) -> analysis.TiersResult:
+        return analysis.tiers(self.portfolio, self._said_once(self.settings.tiers))
+
+    @cached_property
+    def allocation(self) -> analysis.AllocationResult:
+        own = self._said_once(self.settings.allocation)
+        return analysis.allocation(self.portfolio, own, tiers=self.tiers)
+
+    @cached_property
+    def succession(self) -> analysis.SuccessionResult:
+        # Tiers have one rule, wherever they are told of.
+        rule = self.settings.tiers.method
+        own = attrs.evolve(self.settings.succession, method=rule)
+        return analysis.succession(self.portfolio, self._said_once(own))
+
+    @cached_property
+    def loss_scenario(self) -> analysis.LossScenarioResult:
+        own = self._said_once(self.settings.loss_scenario)
+        return analysis.loss_scenario(self.portfolio, own)
+
+    @cached_property
+    def freed_capacity(self) -> analysis.FreedCapacityResult:
+        has_both = "opportunity" in self.portfolio and "activity" in self.portfolio
+        return analysis.freed_capacity(
+            self.portfolio,
+            self._said_once(self.settings.freed_capacity),
+            succession=self.succession,
+            win_back=self.win_back if has_both else None,
+        )
+
+    @cached_property
+    def revenue_at_risk(self) -> analysis.RevenueAtRiskResult:
+        own = self._said_once(self.settings.revenue_at_risk)
+        return analysis.revenue_at_risk(
+            self.portfolio,
+            own,
+            # Those of a model that did better than the rates, where there is one.
+            odds=self.risk.leaving_odds,
+            succession=self.succession,
+        )
+
+    @cached_property
+    def receivables(self) -> analysis.ReceivablesResult:
+        own = self._said_once(self.settings.receivables)
+        return analysis.receivables(self.portfolio, own)
+
+    @cached_property
+    def profitability(self) -> analysis.ProfitabilityResult:
+        own = self._said_once(self.settings.profitability)
+        return analysis.profitability(self.portfolio, own, receivables=self._late)
+
+    @cached_property
+    def risk(self) -> analysis.RiskResult:
+        own = self._said_once(self.settings.risk)
+        late = self._late
+        return analysis.risk(self.portfolio, own, tiers=self.tiers, receivables=late)
+
+    @cached_property
+    def lifetime_value(self) -> analysis.LifetimeValueResult:
+        earned = self.profitability
+        frame = earned.arrow
+        # Where it knows of no revenue what stays of it, values are in revenue.
+        knows = pc.any(
+            pc.and_(
+                pc.is_valid(frame["avoidable_contribution"]),
+                pc.greater(frame["net_revenue"], 0),
+            )
+        ).as_py()
+        return analysis.lifetime_value(
+            self.portfolio,
+            self._said_once(self.settings.lifetime_value),
+            profitability=earned if knows else None,
+            succession=self.succession,
+        )
+
+    @cached_property
+    def lost_opportunities(self) -> analysis.LostOpportunitiesResult:
+        own = self._said_once(self.settings.lost_opportunities)
+        return analysis.lost_opportunities(self.portfolio, own)
+
+    @cached_property
+    def win_back(self) -> analysis.WinBackResult:
+        own = self._said_once(self.settings.win_back)
+        # What was lost is judged by one set of rules, as far back as it may be tried again.
+        reach = own.reach(self.portfolio.as_of)
+        rules = attrs.evolve(self.settings.lost_opportunities, period=reach)
+        lost = analysis.lost_opportunities(self.portfolio, rules)
+        return analysis.win_back(self.portfolio, own, lost=lost)
+
+    @cached_property
+    def focus(self) -> analysis.FocusResult:
+        own = self._said_once(self.settings.focus)
+        return analysis.focus(self.portfolio, own, tiers=self.tiers)
+
+    @cached_property
+    def review(self) -> analysis.ReviewResult:
+        own = self._said_once(self.settings.review)
+        has_slope = own.target is not None and "opportunity" in self.portfolio
+        ahead = self.pipeline if has_slope else None
+        return analysis.review(self.portfolio, own, ahead=ahead)
+
+    @cached_property
+    def pipeline(self) -> analysis.PipelineResult:
+        return analysis.pipeline(self.portfolio, self.settings.pipeline)
+
+    @cached_property
+    def exit_review(self) -> analysis.ExitReviewResult:
+        has_both = "opportunity" in self.portfolio and "activity" in self.portfolio
+        return analysis.exit_review(
+            self.portfolio,
+            self._said_once(self.settings.exit_review),
+            profitability=self.profitability,
+            receivables=self._late,
+            concentration=self.concentration,
+            tiers=self.tiers,
+            succession=self.succession,
+            win_back=self.win_back if has_both else None,
+            freed_capacity=self._freed,
+            risk=self.risk,
+        )
+
+    @property
+    def _freed(self) -> analysis.FreedCapacityResult | None:
+        try:
+            return self.freed_capacity
+        except MissingTableError:  # nothing tells of any hours
+            return None
+
+    @property
+    def _late(self) -> analysis.ReceivablesResult | None:
+        return self.receivables if "invoice" in self.portfolio else None
+
+    def _said_once(self, own: _Own) -> _Own:
+        """The settings of one analysis; what it leaves open is as it is for all."""
+        loss = self.settings.loss_scenario
+        common: dict[str, Any] = {
+            "period": self.settings.period,
+            "language": self.settings.language,
+            # Who is supposed to be lost, and what the firm costs, stands with the loss.
+            "scenario": loss.scenario,
+            "fixed_costs": loss.fixed_costs,
+            "variable_cost_share": loss.variable_cost_share,
+        }
+        chosen = attrs.asdict(own, recurse=False)
+        usual = attrs.asdict(type(own)(), recurse=False)
+        is_open = {name for name, value in chosen.items() if value == usual[name]}
+        return type(own)(
+            **chosen
+            | {name: common[name] for name in is_open if common.get(name) is not None}
+        )

@@ -1,0 +1,68 @@
+"""Which reductions of a portfolio are made once, however many analyses ask for them?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+import attrs
+import numpy as np
+
+from crm_portfolio.portfolio import Portfolio
+
+__all__ = ["once_per_portfolio"]
+
+_Asked = ParamSpec("_Asked")
+_Found = TypeVar("_Found")
+
+_MOST: Final = 4
+"""So many answers of one reduction stay: a book is looked at in a few spans of days."""
+
+
+def once_per_portfolio(
+    reduce: Callable[Concatenate[Portfolio, _Asked], _Found],
+) -> Callable[Concatenate[Portfolio, _Asked], _Found]:
+    """The same, with what it found kept for who asks the same of the same portfolio.
+
+    A portfolio is frozen, so what was found of it stays true; it goes with the portfolio,
+    or when newer answers take its place. All who ask are handed the same arrays, which
+    cannot be written to. What it finds is of the size of the accounts.
+    """
+    found: WeakKeyDictionary[Portfolio, dict[Hashable, _Found]] = WeakKeyDictionary()
+
+    @wraps(reduce)
+    def once(
+        portfolio: Portfolio, /, *asked: _Asked.args, **named: _Asked.kwargs
+    ) -> _Found:
+        known = found.setdefault(portfolio, {})
+        key = asked, tuple(sorted(named.items()))
+        if key not in known:
+            known[key] = _for_all(reduce(portfolio, *asked, **named))
+            while len(known) > _MOST:
+                del known[next(iter(known))]
+        return known[key]
+
+    return once
+
+
+def _for_all(found: _Found) -> _Found:
+    for each in _arrays(found):
+        each.flags.writeable = False
+    return found
+
+
+def _arrays(found: Any) -> Iterator[np.ndarray[Any, Any]]:
+    """Those that it is made of."""
+    if isinstance(found, np.ndarray):
+        yield found
+    elif attrs.has(type(found)):
+        for field in attrs.fields(type(found)):
+            yield from _arrays(getattr(found, field.name))
+    elif isinstance(found, Mapping):
+        for each in found.values():
+            yield from _arrays(each)
+    elif isinstance(found, tuple | list):
+        for each in found:
+            yield from _arrays(each)

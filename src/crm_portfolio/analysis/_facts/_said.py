@@ -1,0 +1,24 @@
+"""Does a column say anything at all?"""
+
+from __future__ import annotations
+
+from crm_portfolio._frames import nw
+from crm_portfolio.analysis._facts._lines import collected
+from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.schema import TableName
+
+__all__ = ["says"]
+
+
+def says(portfolio: Portfolio, table: TableName, column: str) -> bool:
+    """Whether any row of a table says something there."""
+    if portfolio.backend != "duckdb":
+        held = portfolio.arrow(table)
+        if column not in held.column_names:
+            return False
+        return bool(held[column].null_count < held.num_rows)
+    # One in a folder is not taken up whole for this.
+    rows = nw.from_native(portfolio[table]).lazy()
+    if column not in rows.collect_schema().names():
+        return False
+    return bool(collected(rows.select(nw.col(column).count()))[column][0].as_py())

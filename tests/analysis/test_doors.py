@@ -1,0 +1,142 @@
+"""What leaves the engine and the folder when everything is analysed?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crm_portfolio import Calendar, Period, Portfolio, _frames, analyse, samples
+from crm_portfolio.analysis import _facts
+
+LONG = ("opportunity", "opportunity_change", "activity", "revenue_line", "invoice")
+MOST = {
+    "opportunity": 28,
+    "opportunity_change": 16,
+    "activity": 21,
+    "revenue_line": 34,
+    "invoice": 6,
+}
+"""How often all analyses together ask for each; what two ask for alike is found once."""
+BUYERS = 12  # so that what comes back by account and month is short
+
+
+def long_book(folder: Path) -> dict[str, int]:
+    """Saved in the folder: many sales, and very many lines of a few accounts."""
+    book = samples.lost_book(opportunities=4_000)
+    chance = np.random.default_rng(7)
+    buyers = book.tables["account"]["account_id"].slice(0, BUYERS).to_numpy()
+
+    def days(count: int) -> pa.Array:
+        back = chance.integers(0, 1_000, count).tolist()
+        return pa.array([date(2026, 6, 30) - timedelta(days=each) for each in back])
+
+    def rows(letter: str, count: int) -> dict[str, Any]:
+        ids = pa.array([f"{letter}{at:06}" for at in range(count)])
+        whose = pa.array(buyers[chance.integers(0, BUYERS, count)], pa.string())
+        amount = chance.integers(100, 90_000, count) / 100
+        return {"id": ids, "account_id": whose, "amount": amount}
+
+    line, bill = rows("L", 9_000), rows("I", 4_000)
+    line |= {"booked_on": days(9_000), "line_id": line.pop("id")}
+    bill |= {"issued_on": days(4_000), "invoice_id": bill.pop("id")}
+    bill |= {"due_on": bill["issued_on"], "paid_on": days(4_000)}
+    portfolio = Portfolio.from_frames(
+        as_of=book.truths["as_of"],
+        currency="EUR",
+        calendar=Calendar(book.truths["time_zone"]),
+        **book.tables,
+        revenue_line=pa.table(line),
+        invoice=pa.table(bill),
+    )
+    portfolio.save(folder)
+    return dict(portfolio.row_counts)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> tuple[Path, dict[str, int]]:
+    place = tmp_path_factory.mktemp("long") / "book"
+    return place, long_book(place)
+
+
+def test_no_long_table_leaves_its_engine_or_is_read_whole(folder, monkeypatch):
+    """What comes out is counted by account and month; a folder's files stay files.
+
+    Nor is any read for the portfolio's id, which the folder says.
+    """
+    place, counts = folder
+    sizes: list[int] = []
+    read: set[str] = set()
+    for door in ("_through_narwhals", "_from_duckdb"):
+
+        def counted(frame, real=getattr(_frames, door)):
+            table = real(frame)
+            sizes.append(table.num_rows)
+            return table
+
+        monkeypatch.setattr(_frames, door, counted)
+
+    def noted(path, *more, real=pq.read_table, **how):
+        read.add(Path(path).stem)
+        return real(path, *more, **how)
+
+    monkeypatch.setattr(pq, "read_table", noted)
+    asked: Counter[str] = Counter()
+
+    def opened(portfolio, name, real=Portfolio.__getitem__):
+        asked[name] += 1
+        return real(portfolio, name)
+
+    monkeypatch.setattr(Portfolio, "__getitem__", opened)
+    portfolio = Portfolio.load(place, backend="duckdb")
+    findings = analyse(portfolio)
+    assert not {"win_back", "pipeline", "receivables"} - {*findings}
+    assert max(sizes) < min(counts[name] for name in LONG) / 2, sorted(sizes)[-9:]
+    assert not read & {*LONG}
+    more_often = {name: asked[name] for name in LONG if asked[name] > MOST[name]}
+    assert not more_often
+
+
+def test_what_several_analyses_ask_of_a_table_is_found_once(folder, monkeypatch):
+    place, _ = folder
+    portfolio = Portfolio.load(place, backend="duckdb")
+    asked: Counter[str] = Counter()
+
+    def opened(portfolio, name, real=Portfolio.__getitem__):
+        asked[name] += 1
+        return real(portfolio, name)
+
+    monkeypatch.setattr(Portfolio, "__getitem__", opened)
+    facts = _facts.revenue_facts(
+        portfolio, Period.last_months(12), None, needed_by="this test"
+    )
+    reductions = (_facts.worked, _facts.attached, _facts.monthly_revenue)
+    for reduction in (*reductions, _facts.purchases):
+        reduction(portfolio, facts)
+    before = asked.copy()
+    for reduction in (*reductions, _facts.purchases):
+        reduction(portfolio, facts)
+    again = _facts.revenue_facts(
+        portfolio, Period.last_months(12), "net_revenue", needed_by="another"
+    )
+    assert again is facts
+    assert _facts.costs_of_lines(portfolio, facts.period).num_rows == BUYERS
+    assert asked == before
+
+
+def test_a_folder_is_read_where_it_lies_with_the_same_bytes(folder):
+    place, _ = folder
+    lying, held = (
+        Portfolio.load(place, backend=backend) for backend in ("duckdb", "pyarrow")
+    )
+    assert lying.id == held.id
+    for name in ("tiers", "receivables", "pipeline"):
+        one, other = (analyse(each, only=name)[name] for each in (lying, held))
+        assert one.arrow.equals(other.arrow)
+        assert one.summary == other.summary
