@@ -19,7 +19,6 @@ __all__ = [
     "below_shares",
     "crossings",
     "drawn_weightings",
-    "first_shares",
     "stable_between",
 ]
 
@@ -68,18 +67,6 @@ def below_shares(utilities: Floats, weightings: Floats, level: float) -> Floats:
         rows = torn[at : at + size]
         counts[rows] = np.count_nonzero(apart[rows] @ columns < 0, axis=1)
     shares: Floats = np.where(weighs.any(axis=1), counts / max(draws, 1), np.nan)
-    return shares
-
-
-def first_shares(utilities: Floats, weightings: Floats, *, last: bool) -> Floats:
-    """Under what share of the weightings each account is first, or last, of all.
-
-    A rank is of the accounts that are compared, so it decides nothing: it is how sheet 8.4
-    checks the draws.
-    """
-    scores = _stepped(utilities) @ weightings.T
-    ends = scores.argmin(axis=0) if last else scores.argmax(axis=0)
-    shares: Floats = np.bincount(ends, minlength=utilities.shape[0]) / ends.size
     return shares
 
 
