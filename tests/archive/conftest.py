@@ -1,12 +1,14 @@
-"""An archive of a few short runs, written as an apply writes them."""
+"""An archive of a few short runs, written as an apply writes them, wherever it lies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from shelves import BUCKET, Between, S3Server, Shelf, environment
 
 from crm_portfolio.archive import Archive, Segment
 
@@ -55,9 +57,47 @@ def a_run(archive: Archive, run: str = RUN) -> None:
     write(archive, *WHOLE, run=run)
 
 
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with S3Server.started(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    return Archive(tmp_path / "archive")
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An address in the bucket that nobody else has, and the login to it."""
+    for name, value in environment(s3_server.port).items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def between(
+    s3: str, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Between]:
+    """What the archive of this test says to the server goes through here."""
+    with Between(s3_server).standing() as standing:
+        for name, value in environment(standing.port).items():
+            monkeypatch.setenv(name, value)
+        yield standing
+
+
+@pytest.fixture(params=["folder", "memory", "s3"])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
+    """An empty archive: what holds of one place holds of all."""
+    match request.param:
+        case "folder":
+            return Archive(tmp_path / "archive")
+        case "memory":
+            return Archive(f"memory://{secrets.token_hex(6)}/archive")
+        case _:
+            return Archive(request.getfixturevalue("s3"))
+
+
+@pytest.fixture
+def shelf(archive: Archive) -> Shelf:
+    """Its files, for one who reaches into the place."""
+    return Shelf(archive)
 
 
 @pytest.fixture(scope="session")

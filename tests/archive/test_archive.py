@@ -15,6 +15,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shelves import Shelf
 
 from crm_portfolio.archive import Archive, Journal, Segment
 from crm_portfolio.errors import (
@@ -72,14 +73,14 @@ def a_run(archive: Archive, run: str = RUN) -> None:
     )
 
 
-def segment_files(archive: Archive, run: str = RUN) -> list[Path]:
-    return sorted((archive.folder / "runs" / run).glob("0*.json"))
+def segment_files(archive: Archive, run: str = RUN) -> list[Shelf]:
+    folder = Shelf(archive) / "runs" / run
+    return [file for file in folder.files() if file.name.startswith("0")]
 
 
 def test_every_change_is_in_one_state_and_the_sum_is_that_of_the_plan(
-    tmp_path: Path,
+    archive: Archive,
 ) -> None:
-    archive = Archive(tmp_path)
     a_run(archive)
     journal = archive.journal(RUN)
     assert journal.counts == {"not_sent": 1, "rejected": 1, "written": 2}
@@ -90,8 +91,7 @@ def test_every_change_is_in_one_state_and_the_sum_is_that_of_the_plan(
     assert journal.interrupted == ""
 
 
-def test_values_come_back_as_they_were(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_values_come_back_as_they_were(archive: Archive) -> None:
     a_run(archive)
     assert archive.journal(RUN).touched == (
         Change("001A", "tier", None, "A"),
@@ -99,8 +99,7 @@ def test_values_come_back_as_they_were(tmp_path: Path) -> None:
     )
 
 
-def test_what_was_sent_without_an_answer_is_unknown(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_what_was_sent_without_an_answer_is_unknown(archive: Archive) -> None:
     write(
         archive,
         ("begin", BEGIN),
@@ -114,8 +113,7 @@ def test_what_was_sent_without_an_answer_is_unknown(tmp_path: Path) -> None:
     assert [change.record_id for change in journal.touched] == ["001A"]
 
 
-def test_a_run_that_goes_on_is_told_by_its_last_apply(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_a_run_that_goes_on_is_told_by_its_last_apply(archive: Archive) -> None:
     write(
         archive,
         ("begin", BEGIN),
@@ -144,8 +142,7 @@ def test_only_its_owner_can_read_a_run(tmp_path: Path) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
-def test_runs_are_listed_oldest_first(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_runs_are_listed_oldest_first(archive: Archive, tmp_path: Path) -> None:
     for run in ("ffff", "aaaa", "cccc"):
         a_run(archive, run)
     assert archive.runs() == ("ffff", "aaaa", "cccc")
@@ -161,8 +158,7 @@ def quiet(archive: Archive, *days: int) -> None:
         archive.note_quiet(f"202607{day:02}-0a1b", ORG, **told)
 
 
-def test_a_night_that_wrote_nothing_is_a_line_and_no_run(tmp_path: Path) -> None:
-    archive = Archive(tmp_path / "archive")
+def test_a_night_that_wrote_nothing_is_a_line_and_no_run(archive: Archive) -> None:
     quiet(archive, 1)
     a_run(archive)
     quiet(archive, 2, 3)
@@ -178,14 +174,17 @@ def test_a_night_that_wrote_nothing_is_a_line_and_no_run(tmp_path: Path) -> None
         archive.journal("20260703-0a1b")
 
 
-def test_a_year_of_quiet_nights_is_one_small_file(tmp_path: Path) -> None:
-    archive = Archive(tmp_path / "archive")
+def _named(shelf: Shelf) -> list[str]:
+    return [file.path for file in shelf.files()]
+
+
+def test_a_year_of_quiet_nights_is_one_small_file(archive: Archive) -> None:
     a_run(archive)
-    files = set(tmp_path.rglob("*"))
-    size = (archive.folder / "index.jsonl").stat().st_size
+    shelf = Shelf(archive)
+    files, size = _named(shelf), len((shelf / "index.jsonl").read_bytes())
     quiet(archive, *range(1, 32))
-    assert set(tmp_path.rglob("*")) == files
-    grown = (archive.folder / "index.jsonl").stat().st_size - size
+    assert _named(shelf) == files
+    grown = len((shelf / "index.jsonl").read_bytes()) - size
     assert grown / 31 * 365 < 256 * 1024
 
 
@@ -195,26 +194,31 @@ def test_where_the_disk_refuses_a_quiet_night_says_so(tmp_path: Path) -> None:
         quiet(Archive(tmp_path / "archive"), 1)
 
 
+@pytest.fixture(scope="module")
+def whole() -> Archive:
+    archive = Archive("memory://whole/archive")
+    a_run(archive)
+    return archive
+
+
 @given(data=st.data())
 @settings(deadline=None, max_examples=60)
 def test_any_changed_byte_is_found_and_its_segment_named(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    whole: Archive, data: st.DataObject
 ) -> None:
-    archive = Archive(tmp_path_factory.mktemp("archive"))
-    a_run(archive)
-    path = data.draw(st.sampled_from(segment_files(archive)))
-    content = bytearray(path.read_bytes())
+    path = data.draw(st.sampled_from(segment_files(whole)))
+    content = path.read_bytes()
     at = data.draw(st.integers(0, len(content) - 1))
-    content[at] ^= data.draw(st.integers(1, 255))
-    path.write_bytes(content)
+    changed = content[at] ^ data.draw(st.integers(1, 255))
+    path.write_bytes(content[:at] + bytes([changed]) + content[at + 1 :])
     with pytest.raises(DamagedFileError) as caught:
-        archive.journal(RUN)
+        whole.journal(RUN)
+    path.write_bytes(content)
     assert caught.value.file == f"{RUN}/{path.name}"
 
 
 @pytest.mark.parametrize("dropped", [1, 2, 3, 4, 5, 6])
-def test_a_dropped_segment_is_named(tmp_path: Path, dropped: int) -> None:
-    archive = Archive(tmp_path)
+def test_a_dropped_segment_is_named(archive: Archive, dropped: int) -> None:
     a_run(archive)
     segment_files(archive)[dropped - 1].unlink()
     with pytest.raises(DamagedFileError) as caught:
@@ -223,8 +227,7 @@ def test_a_dropped_segment_is_named(tmp_path: Path, dropped: int) -> None:
     assert caught.value.problem == "this segment is missing"
 
 
-def test_swapped_segments_are_named(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_swapped_segments_are_named(archive: Archive) -> None:
     a_run(archive)
     files = segment_files(archive)
     second, fourth = files[1].read_bytes(), files[3].read_bytes()
@@ -235,8 +238,10 @@ def test_swapped_segments_are_named(tmp_path: Path) -> None:
     assert caught.value.file == f"{RUN}/{files[1].name}"
 
 
-def test_a_segment_of_another_journal_does_not_fit_in(tmp_path: Path) -> None:
-    archive, other = Archive(tmp_path / "a"), Archive(tmp_path / "b")
+def test_a_segment_of_another_journal_does_not_fit_in(
+    archive: Archive, tmp_path: Path
+) -> None:
+    other = Archive(tmp_path / "b")
     a_run(archive)
     write(other, ("begin", BEGIN), ("intent", {"send": [TIER_B], "left": []}))
     segment_files(archive)[1].write_bytes(segment_files(other)[1].read_bytes())
@@ -245,39 +250,37 @@ def test_a_segment_of_another_journal_does_not_fit_in(tmp_path: Path) -> None:
     assert caught.value.file == f"{RUN}/000002.json"
 
 
-def test_a_replaced_plan_is_found(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_a_replaced_plan_is_found(archive: Archive) -> None:
     a_run(archive)
-    (tmp_path / "runs" / RUN / "plan.jsonl").write_bytes(b"another plan")
+    (Shelf(archive) / "runs" / RUN / "plan.jsonl").write_bytes(b"another plan")
     with pytest.raises(DamagedFileError, match="this plan was replaced"):
         archive.journal(RUN)
 
 
-def test_the_journal_is_enough_without_the_plan(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_the_journal_is_enough_without_the_plan(archive: Archive) -> None:
     a_run(archive)
-    (tmp_path / "runs" / RUN / "plan.jsonl").unlink()
+    (Shelf(archive) / "runs" / RUN / "plan.jsonl").unlink()
     assert len(archive.journal(RUN).touched) == 2
 
 
-def test_a_journal_of_a_newer_version_asks_for_an_upgrade(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_a_journal_of_a_newer_version_asks_for_an_upgrade(archive: Archive) -> None:
     a_run(archive)
     path = segment_files(archive)[0]
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), "version": 99}))
+    newer = {**json.loads(path.read_bytes()), "version": 99}
+    path.write_bytes(json.dumps(newer).encode())
     with pytest.raises(DamagedFileError, match="Upgrade"):
         archive.journal(RUN)
 
 
-def test_what_a_crash_left_half_written_is_no_segment(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_what_a_crash_left_half_written_is_no_segment(archive: Archive) -> None:
     a_run(archive)
-    (tmp_path / "runs" / RUN / ".0123456789abcdef.tmp").write_bytes(b"{")
+    (Shelf(archive) / "runs" / RUN / ".0123456789abcdef.tmp").write_bytes(b"{")
     assert archive.journal(RUN).exit_code == 3
 
 
-def test_an_unknown_run_is_refused_with_a_suggestion(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_an_unknown_run_is_refused_with_a_suggestion(
+    archive: Archive, tmp_path: Path
+) -> None:
     a_run(archive)
     with pytest.raises(SettingsError, match=f"did you mean '{RUN}'"):
         archive.journal(RUN[:-1])
@@ -287,8 +290,7 @@ def test_an_unknown_run_is_refused_with_a_suggestion(tmp_path: Path) -> None:
         Archive(tmp_path / "none").journal("zzz")
 
 
-def test_runs_are_listed_without_a_look_into_them(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_runs_are_listed_without_a_look_into_them(archive: Archive) -> None:
     a_run(archive)
     for path in segment_files(archive):
         path.write_bytes(b"{")
@@ -296,13 +298,12 @@ def test_runs_are_listed_without_a_look_into_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("run", ["", "..", "../x", "a/b", "A", "a\n", "a" * 65])
-def test_an_id_cannot_lead_out_of_the_folder(tmp_path: Path, run: str) -> None:
+def test_an_id_cannot_lead_out_of_the_folder(archive: Archive, run: str) -> None:
     with pytest.raises(SettingsError, match="is no id of a run"):
-        Archive(tmp_path).journal(run)
+        archive.journal(run)
 
 
-def test_a_segment_is_written_once(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_a_segment_is_written_once(archive: Archive) -> None:
     a_run(archive)
     first, before = archive.segments(RUN)[0], archive.journal(RUN)
     with pytest.raises(LockHeldError, match=f"run {RUN} is in the hands of another"):
@@ -310,16 +311,18 @@ def test_a_segment_is_written_once(tmp_path: Path) -> None:
     assert archive.journal(RUN) == before
 
 
-def test_a_run_that_was_taken_away_is_named_with_its_mend(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_a_run_that_was_taken_away_is_named_with_its_mend(archive: Archive) -> None:
     a_run(archive)
-    folder = tmp_path / "runs" / RUN
+    folder = Shelf(archive) / "runs" / RUN
     mend = "Restore the run's folder"
     (folder / "plan.jsonl").unlink()
     for _ in range(2):
         with pytest.raises(DamagedFileError, match=rf"{RUN}/plan.*missing.* {mend}"):
             archive.plan(RUN)
-        shutil.rmtree(folder, ignore_errors=True)
+        for file in folder.files():
+            file.unlink()
+        if isinstance(archive.address, Path):
+            shutil.rmtree(archive.folder / "runs" / RUN, ignore_errors=True)
     with pytest.raises(DamagedFileError, match=rf"{RUN}: this run is missing.* {mend}"):
         archive.journal(RUN)
     with pytest.raises(SettingsError, match=f"did you mean '{RUN}'"):
@@ -335,16 +338,14 @@ def test_a_folder_that_cannot_be_used_says_what_it_must_be(tmp_path: Path) -> No
         archive.append(RUN, "begin", BEGIN, after=None)
 
 
-def test_one_id_means_one_plan(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_one_id_means_one_plan(archive: Archive) -> None:
     archive.keep_plan(RUN, b"one")
     archive.keep_plan(RUN, b"one")
     with pytest.raises(RefusedError, match="another plan"):
         archive.keep_plan(RUN, b"two")
 
 
-def test_a_journal_is_told_in_one_line(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
+def test_a_journal_is_told_in_one_line(archive: Archive) -> None:
     a_run(archive)
     journal: Journal = archive.journal(RUN)
     assert str(journal) == (

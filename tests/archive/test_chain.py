@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from shelves import Shelf
 
 from crm_portfolio import _storage
 from crm_portfolio.archive import Archive
@@ -19,50 +19,50 @@ RUN = "0a1b2c3d4e5f"
 
 
 @pytest.fixture
-def folder(archive: Archive, short_run: Callable[..., None]) -> Path:
+def folder(archive: Archive, short_run: Callable[..., None]) -> Shelf:
     """The folder of one run of six segments, with a line of the index at each end."""
     short_run(archive, RUN)
-    return archive.folder / "runs" / RUN
+    return Shelf(archive) / "runs" / RUN
 
 
 @pytest.fixture
-def lines(folder: Path) -> list[bytes]:
+def lines(folder: Shelf) -> list[bytes]:
     return (folder / CHAIN).read_bytes().splitlines(keepends=True)
 
 
-def test_it_tells_how_far_the_list_goes(folder: Path, lines: list[bytes]) -> None:
-    chain = read_run(folder, RUN)
+def test_it_tells_how_far_the_list_goes(folder: Shelf, lines: list[bytes]) -> None:
+    chain = read_run(folder.place, RUN)
     assert (len(chain.segments), chain.listed, chain.awaited) == (6, 6, False)
     assert [number for number, _ in chain.listings] == [1, 2]
     kinds = [b'"index":' in line for line in lines]
     assert kinds == [False, True, False, False, False, False, False, True]
-    assert is_listed(folder)
+    assert is_listed(folder.place)
     (folder / CHAIN).write_bytes(lines[0])
-    assert not is_listed(folder)
+    assert not is_listed(folder.place)
     (folder / CHAIN).unlink()
-    assert not is_listed(folder)
+    assert not is_listed(folder.place)
 
 
 def test_the_last_segment_may_be_listed_in_part_or_not_at_all(
-    folder: Path, lines: list[bytes]
+    folder: Shelf, lines: list[bytes]
 ) -> None:
     begun = b"".join(lines[:6])
     last = lines[6]
     for length in range(len(last)):
         (folder / CHAIN).write_bytes(begun + last[:length])
-        chain = read_run(folder, RUN)
+        chain = read_run(folder.place, RUN)
         assert (chain.listed, chain.awaited, len(chain.segments)) == (5, False, 6)
     (folder / CHAIN).write_bytes(begun + last)
-    assert read_run(folder, RUN).awaited
+    assert read_run(folder.place, RUN).awaited
 
 
 def test_the_last_line_of_the_index_may_be_named_in_part_or_not_at_all(
-    folder: Path, lines: list[bytes]
+    folder: Shelf, lines: list[bytes]
 ) -> None:
     begun = b"".join(lines[:7])
     for length in range(len(lines[7])):
         (folder / CHAIN).write_bytes(begun + lines[7][:length])
-        chain = read_run(folder, RUN)
+        chain = read_run(folder.place, RUN)
         assert (chain.listed, chain.awaited) == (6, True)
         assert [number for number, _ in chain.listings] == [1]
 
@@ -82,11 +82,11 @@ def test_the_last_line_of_the_index_may_be_named_in_part_or_not_at_all(
     ],
 )
 def test_what_no_crash_leaves_is_damage(
-    folder: Path, lines: list[bytes], kept: int, cut: bytes, problem: str
+    folder: Shelf, lines: list[bytes], kept: int, cut: bytes, problem: str
 ) -> None:
     (folder / CHAIN).write_bytes(b"".join(lines[:kept]) + cut)
     with pytest.raises(DamagedFileError) as caught:
-        read_run(folder, RUN)
+        read_run(folder.place, RUN)
     assert caught.value.file == f"{RUN}/{CHAIN}"
     said = {"cut": "was cut", "missing": "is missing", "changed": "was changed"}
     assert caught.value.problem == f"this chain {said[problem]}"
@@ -94,30 +94,30 @@ def test_what_no_crash_leaves_is_damage(
 
 
 def test_a_half_line_behind_a_whole_one_without_its_end_is_none(
-    folder: Path, lines: list[bytes]
+    folder: Shelf, lines: list[bytes]
 ) -> None:
     begun, last = b"".join(lines[:7]), lines[7].rstrip(b"\n")
     (folder / CHAIN).write_bytes(begun + last + b"more")
     with pytest.raises(DamagedFileError, match="changed"):
-        read_run(folder, RUN)
+        read_run(folder.place, RUN)
 
 
-def test_lines_out_of_their_order_are_damage(folder: Path, lines: list[bytes]) -> None:
+def test_lines_out_of_their_order_are_damage(folder: Shelf, lines: list[bytes]) -> None:
     for order in ((1, 0, *range(2, 8)), (0, 1, 3, 2, *range(4, 8)), (0, 2, 1, 3)):
         (folder / CHAIN).write_bytes(b"".join(lines[place] for place in order))
         with pytest.raises(DamagedFileError) as caught:
-            read_run(folder, RUN)
+            read_run(folder.place, RUN)
         assert caught.value.file.startswith(RUN)
 
 
 def test_a_line_of_another_run_is_told_to_be_swapped(
-    folder: Path, lines: list[bytes]
+    folder: Shelf, lines: list[bytes]
 ) -> None:
-    segment = read_run(folder, RUN).segments[0]
+    segment = read_run(folder.place, RUN).segments[0]
     theirs = to_line({"run": "another", **line_of(segment)})
     (folder / CHAIN).write_bytes(theirs + b"".join(lines[1:]))
     with pytest.raises(DamagedFileError) as caught:
-        read_run(folder, RUN)
+        read_run(folder.place, RUN)
     assert caught.value.file == f"{RUN}/{CHAIN}"
     assert caught.value.problem == "this chain was swapped"
     assert "Restore" in caught.value.hint
@@ -135,20 +135,20 @@ def test_a_line_of_another_run_is_told_to_be_swapped(
     ],
 )
 def test_what_is_no_line_of_ours_is_damage(
-    folder: Path, lines: list[bytes], line: bytes
+    folder: Shelf, lines: list[bytes], line: bytes
 ) -> None:
     (folder / CHAIN).write_bytes(line + b"".join(lines[1:]))
     with pytest.raises(DamagedFileError) as caught:
-        read_run(folder, RUN)
+        read_run(folder.place, RUN)
     assert caught.value.file == f"{RUN}/{CHAIN}"
     assert caught.value.problem == "this chain was changed"
     assert "Restore" in caught.value.hint
 
 
 def test_a_number_or_a_line_of_the_index_out_of_its_turn_is_damage(
-    folder: Path, lines: list[bytes]
+    folder: Shelf, lines: list[bytes]
 ) -> None:
-    segments = read_run(folder, RUN).segments
+    segments = read_run(folder.place, RUN).segments
     wrong = to_line({"run": RUN, "segment": 9, "sha256": segments[1].digest})
     for spoiled in (
         [*lines[:2], wrong, *lines[3:]],
@@ -157,13 +157,13 @@ def test_a_number_or_a_line_of_the_index_out_of_its_turn_is_damage(
     ):
         (folder / CHAIN).write_bytes(b"".join(spoiled))
         with pytest.raises(DamagedFileError) as caught:
-            read_run(folder, RUN)
+            read_run(folder.place, RUN)
         assert caught.value.file == f"{RUN}/{CHAIN}"
         assert caught.value.problem == "this chain was changed"
         assert "Restore" in caught.value.hint
 
 
-def resealed(path: Path, **told: Any) -> str:
+def resealed(path: Shelf, **told: Any) -> str:
     """The segment with something else in it and a checksum that fits; gives that."""
     body = json.loads(path.read_bytes()) | told
     body.pop("sha256")
@@ -173,26 +173,26 @@ def resealed(path: Path, **told: Any) -> str:
 
 
 def test_a_last_segment_that_is_sound_and_not_the_listed_one_is_named(
-    folder: Path,
+    folder: Shelf,
 ) -> None:
     resealed(folder / "000006.json", content={"interrupted": "gone"})
     with pytest.raises(DamagedFileError) as caught:
-        read_run(folder, RUN)
+        read_run(folder.place, RUN)
     assert caught.value.file == f"{RUN}/000006.json"
     assert caught.value.problem == "this segment was replaced"
 
 
-def test_another_plan_is_named_and_none_is_passed_over(folder: Path) -> None:
+def test_another_plan_is_named_and_none_is_passed_over(folder: Shelf) -> None:
     plan = folder / "plan.jsonl"
     plan.write_bytes(b"another plan")
     with pytest.raises(DamagedFileError) as caught:
-        read_run(folder, RUN)
+        read_run(folder.place, RUN)
     assert caught.value.file == f"{RUN}/plan.jsonl"
     plan.unlink()
-    assert len(read_run(folder, RUN).segments) == 6
+    assert len(read_run(folder.place, RUN).segments) == 6
 
 
-def older(folder: Path, versions: list[int]) -> None:
+def older(folder: Shelf, versions: list[int]) -> None:
     """The run as versions of this library wrote it that kept no list."""
     previous = _storage.digest((folder / "plan.jsonl").read_bytes())
     for number, version in enumerate(versions, 1):
@@ -202,41 +202,43 @@ def older(folder: Path, versions: list[int]) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 6])
-def test_an_older_run_needs_no_list(folder: Path, count: int) -> None:
+def test_an_older_run_needs_no_list(folder: Shelf, count: int) -> None:
     for number in range(count + 1, 7):
         (folder / f"{number:06}.json").unlink()
     older(folder, [1] * count)
-    chain = read_run(folder, RUN)
+    chain = read_run(folder.place, RUN)
     assert len(chain.segments) == count
     assert (chain.listed, chain.listings) == (0, ())
     assert chain.awaited is False
 
 
-def test_a_segment_of_an_older_run_must_follow_the_one_before(folder: Path) -> None:
+def test_a_segment_of_an_older_run_must_follow_the_one_before(folder: Shelf) -> None:
     older(folder, [1] * 6)
     resealed(folder / "000003.json", previous="0" * 64)
     with pytest.raises(DamagedFileError) as caught:
-        read_run(folder, RUN)
+        read_run(folder.place, RUN)
     assert caught.value.file == f"{RUN}/000003.json"
     assert caught.value.problem == "this segment does not follow"
 
 
-def test_an_older_run_that_was_gone_on_with_does(folder: Path) -> None:
+def test_an_older_run_that_was_gone_on_with_does(folder: Shelf) -> None:
     older(folder, [1, 1, 1, 1, 1, 2])
     with pytest.raises(DamagedFileError, match="this chain is missing"):
-        read_run(folder, RUN)
+        read_run(folder.place, RUN)
 
 
-def test_a_segment_that_is_listed_and_not_there_is_named(folder: Path) -> None:
+def test_a_segment_that_is_listed_and_not_there_is_named(folder: Shelf) -> None:
     (folder / "000006.json").unlink()
     with pytest.raises(DamagedFileError) as caught:
-        read_run(folder, RUN)
+        read_run(folder.place, RUN)
     assert caught.value.file == f"{RUN}/000006.json"
     assert caught.value.problem == "this segment is missing"
     assert "Restore" in caught.value.hint
 
 
-def test_a_folder_without_anything_is_a_run_that_never_began(tmp_path: Path) -> None:
-    chain = read_run(tmp_path / RUN, RUN)
+def test_a_folder_without_anything_is_a_run_that_never_began(
+    archive: Archive,
+) -> None:
+    chain = read_run(archive.root / RUN, RUN)
     assert (chain.segments, chain.listed, chain.listings) == ((), 0, ())
     assert not chain.awaited

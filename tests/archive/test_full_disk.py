@@ -12,7 +12,10 @@ import pytest
 
 from crm_portfolio.archive import Archive
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit"),
+    pytest.mark.parametrize("archive", ["folder"], indirect=True),
+]
 
 # The kernel refuses to let a file grow beyond so many bytes, as a full disk does.
 RUN = """

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from shelves import Shelf
 
 from crm_portfolio import _storage
 from crm_portfolio.archive import Archive, IndexedRun
@@ -35,7 +35,7 @@ BEGIN = {
 @pytest.fixture
 def lines(archive: Archive) -> Callable[[], list[bytes]]:
     def read() -> list[bytes]:
-        return (archive.folder / INDEX).read_bytes().splitlines(keepends=True)
+        return (Shelf(archive) / INDEX).read_bytes().splitlines(keepends=True)
 
     return read
 
@@ -77,7 +77,7 @@ def test_a_run_that_goes_on_began_when_it_first_did(
 
 def test_a_quiet_night_has_no_segment_and_no_reason_to_stop(archive: Archive) -> None:
     archive.note_quiet("20260701-0a1b", ORG, as_of=date(2026, 7, 1), population=9)
-    (listing,), damage = read_index(archive.folder)
+    (listing,), damage = read_index(archive.root)
     assert damage is None
     assert (listing.kind, listing.number, listing.segments) == ("quiet", 1, 0)
     assert (listing.last, listing.run_id) == ("", "20260701-0a1b")
@@ -112,11 +112,11 @@ def test_each_line_holds_the_one_before_and_its_own_checksum(
         mark = body.pop("line_sha256")
         assert mark == _storage.digest(_storage.canonical_json(body))
         previous = _storage.digest(line)
-    (archive.folder / "elsewhere").mkdir()
-    listings, _ = read_index(archive.folder)
+    (archive.root / "elsewhere").make()
+    listings, _ = read_index(archive.root)
     told = {"org": attrs.asdict(ORG), "as_of": "2026-07-01", "population": 1}
-    listing = add_quiet(archive.folder, "20260702-0a1b", told)
-    assert read_index(archive.folder)[0] == [*listings, listing]
+    listing = add_quiet(archive.root, "20260702-0a1b", told)
+    assert read_index(archive.root)[0] == [*listings, listing]
     assert listing.digest == _storage.digest(lines()[-1])
 
 
@@ -135,8 +135,8 @@ def test_each_line_holds_the_one_before_and_its_own_checksum(
 def test_what_is_no_line_of_ours_is_named(
     archive: Archive, line: bytes, problem: str
 ) -> None:
-    archive.folder.mkdir()
-    (archive.folder / INDEX).write_bytes(line)
+    archive.root.make()
+    (Shelf(archive) / INDEX).write_bytes(line)
     with pytest.raises(DamagedFileError) as caught:
         archive.index()
     assert caught.value.file == f"{INDEX} line 1"
@@ -153,8 +153,8 @@ def test_a_line_out_of_its_place_is_named(
     short_run(archive, "aaaa")
     first, second = lines()
     for content, number in ((second, 1), (first + first, 2), (first + first[:9], 0)):
-        (archive.folder / INDEX).write_bytes(content)
-        listings, damage = read_index(archive.folder)
+        (Shelf(archive) / INDEX).write_bytes(content)
+        listings, damage = read_index(archive.root)
         assert len(listings) == (number - 1 if number else 1)
         told = damage.file if damage else ""
         assert told == (f"{INDEX} line {number}" if number else "")
@@ -172,8 +172,8 @@ def test_a_line_with_the_right_number_and_another_one_before_is_named(
     first, second = lines()
     body = json.loads(second) | {"previous": "0" * 64}
     body.pop("line_sha256")
-    (archive.folder / INDEX).write_bytes(first + to_line(body))
-    listings, damage = read_index(archive.folder)
+    (Shelf(archive) / INDEX).write_bytes(first + to_line(body))
+    listings, damage = read_index(archive.root)
     assert len(listings) == 1
     assert damage is not None
     assert damage.file == f"{INDEX} line 2"
@@ -184,8 +184,8 @@ def test_an_end_without_a_beginning_is_no_run(archive: Archive) -> None:
     told |= {"undoes": None, "resends": None, "interrupted": ""}
     body = {"version": 1, "number": 1, "previous": "", "kind": "end", "run": "aaaa"}
     line = to_line({**body, "at": "", "segments": 2, "last": "x", **told})
-    archive.folder.mkdir()
-    (archive.folder / INDEX).write_bytes(line)
+    archive.root.make()
+    (Shelf(archive) / INDEX).write_bytes(line)
     assert archive.index() == ()
 
 
@@ -197,7 +197,7 @@ def test_behind_a_damaged_line_nothing_is_written(
     last = written(archive, ("begin", BEGIN), run="aaaa")
     (line,) = lines()
     spoiled = line.replace(b'"population":10', b'"population":11')
-    (archive.folder / INDEX).write_bytes(spoiled)
+    (Shelf(archive) / INDEX).write_bytes(spoiled)
     with pytest.raises(DamagedFileError) as caught:
         archive.append("aaaa", "end", {"interrupted": ""}, after=last)
     assert caught.value.file == INDEX
@@ -212,7 +212,7 @@ def test_no_run_begins_behind_a_damaged_line(
     short_run(archive, "aaaa")
     first, second = lines()
     spoiled = first.replace(b'"population":10', b'"population":11')
-    (archive.folder / INDEX).write_bytes(spoiled + second)
+    (Shelf(archive) / INDEX).write_bytes(spoiled + second)
     with pytest.raises(DamagedFileError) as caught:
         short_run(archive, "bbbb")
     assert caught.value.file == f"{INDEX} line 1"
@@ -224,7 +224,7 @@ def test_a_missing_index_is_told_with_the_way_out(
     archive: Archive, short_run: Callable[..., None]
 ) -> None:
     short_run(archive, "aaaa")
-    (archive.folder / INDEX).unlink()
+    (Shelf(archive) / INDEX).unlink()
     with pytest.raises(DamagedFileError) as caught:
         archive.index()
     assert caught.value.file == INDEX
@@ -232,5 +232,5 @@ def test_a_missing_index_is_told_with_the_way_out(
     assert "give the next run another folder" in caught.value.hint
 
 
-def test_where_there_is_nothing_nothing_is_damaged(tmp_path: Path) -> None:
-    assert read_index(tmp_path) == ([], None)
+def test_where_there_is_nothing_nothing_is_damaged(archive: Archive) -> None:
+    assert read_index(archive.root) == ([], None)

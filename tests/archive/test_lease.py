@@ -16,20 +16,24 @@ from pathlib import Path
 
 import attrs
 import pytest
+from shelves import Shelf
 
 from crm_portfolio import _storage
 from crm_portfolio.archive import Archive
 from crm_portfolio.archive._lease import folder_name, take
+from crm_portfolio.archive._place import Place
 from crm_portfolio.errors import DamagedFileError, LockHeldError, SettingsError
 from crm_portfolio.protocols import Org
 
 ORG = Org("salesforce", "00D000000000001", True, "EUR", "UTC")
 SHORT = 1.2  # seconds a lease lasts here
+in_a_folder = pytest.mark.parametrize("archive", ["folder"], indirect=True)
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
 
-def lease_files(archive: Archive) -> list[Path]:
-    return sorted((archive.folder / "locks").glob("*/*.json"))
+def lease_files(archive: Archive) -> list[Shelf]:
+    files = (Shelf(archive) / "locks").files()
+    return [file for file in files if file.name.endswith(".json")]
 
 
 def test_a_second_run_is_told_who_holds_the_org(archive: Archive) -> None:
@@ -63,6 +67,7 @@ def test_two_orgs_are_held_at_once(archive: Archive) -> None:
         pass
 
 
+@pytest.mark.parametrize("archive", ["folder", "s3"], indirect=True)
 def test_a_living_holder_keeps_the_org_however_long_a_batch_takes(
     archive: Archive,
 ) -> None:
@@ -75,14 +80,15 @@ def test_a_living_holder_keeps_the_org_however_long_a_batch_takes(
 
 @pytest.mark.parametrize("hours", [-30, 30])
 def test_a_holder_whose_clock_jumped_is_still_seen_to_live(
-    tmp_path: Path, hours: int
+    archive: Archive, hours: int
 ) -> None:
     def jumped():
         return _storage.now() + timedelta(hours=hours)
 
-    with take(tmp_path, ORG, "0a1b", seconds=SHORT, clock=jumped).kept() as lease:
+    folder = archive.root / "org"
+    with take(folder, ORG, "0a1b", seconds=SHORT, clock=jumped).kept() as lease:
         with pytest.raises(LockHeldError):
-            take(tmp_path, ORG, "ffff", seconds=SHORT)
+            take(folder, ORG, "ffff", seconds=SHORT)
         lease.check()
 
 
@@ -91,19 +97,19 @@ def test_a_holder_on_another_machine_is_watched_when_the_clocks_disagree(
     archive: Archive, hours: int
 ) -> None:
     """No lock of this machine tells; the lease alone does."""
-    folder = archive.folder / "locks" / folder_name(ORG)
+    folder = archive.root / "locks" / folder_name(ORG)
     jumped = _storage.now() + timedelta(hours=hours)
     dead = elsewhere(folder, renewed_at=jumped)
     began = time.monotonic()
     with archive.lock(ORG):
         assert time.monotonic() - began >= SHORT / 2
-    assert not dead.exists()
+        assert not folder.holds(dead)
 
 
 def test_a_holder_on_another_machine_that_was_there_a_moment_ago_keeps_the_org(
     archive: Archive,
 ) -> None:
-    folder = archive.folder / "locks" / folder_name(ORG)
+    folder = archive.root / "locks" / folder_name(ORG)
     elsewhere(folder, seconds=60)
     began = time.monotonic()
     with pytest.raises(LockHeldError, match="on otherhost"):
@@ -111,16 +117,16 @@ def test_a_holder_on_another_machine_that_was_there_a_moment_ago_keeps_the_org(
     assert time.monotonic() - began < 5
 
 
-def elsewhere(folder: Path, **told: object) -> Path:
+def elsewhere(folder: Place, **told: object) -> str:
     """The lease of a run on another machine, as it stands on a share."""
     from crm_portfolio.archive import _lease
 
     lease = take(folder, ORG, "0a1b", seconds=SHORT)
     there = attrs.evolve(lease._holder, host="otherhost", kernel="another boot", **told)
     lease._release()
-    path = folder / f"{there.number:06d}.json"
-    _storage.write_atomically(path, _lease._sealed(ORG, there), private=True)
-    return path
+    file = f"{there.number:06d}.json"
+    folder.replace(file, _lease._sealed(ORG, there))
+    return file
 
 
 def test_a_lease_that_is_altered_is_refused_with_a_way_to_mend_it(
@@ -130,7 +136,8 @@ def test_a_lease_that_is_altered_is_refused_with_a_way_to_mend_it(
         pass
     (file,) = lease_files(archive)
     file.write_bytes(file.read_bytes().replace(b'"released":true', b'"released":fals'))
-    file.write_text(json.dumps({**json.loads(file.read_bytes()), "pid": 1}))
+    spoiled = {**json.loads(file.read_bytes()), "pid": 1}
+    file.write_bytes(json.dumps(spoiled).encode())
     with pytest.raises(DamagedFileError, match="then delete this file"):
         archive.lock(ORG).__enter__()
     file.unlink()
@@ -152,6 +159,7 @@ def test_an_org_id_cannot_lead_out_of_the_folder(archive: Archive) -> None:
 
 
 @posix
+@in_a_folder
 def test_only_its_owner_can_read_a_lease(archive: Archive) -> None:
     with archive.lock(ORG):
         for path in archive.folder.glob("locks/*/*"):
@@ -207,7 +215,7 @@ def worker(archive: Archive, batches: Path) -> Iterator[Worker]:
 
     def start(*, seconds: float = 60, count: int = 10_000) -> subprocess.Popen[str]:
         code = textwrap.dedent(WORKER)
-        told = map(str, (archive.folder, "0a1b", seconds, count, batches))
+        told = map(str, (archive, "0a1b", seconds, count, batches))
         process = subprocess.Popen(
             [sys.executable, "-c", code, *told], stdout=subprocess.PIPE, text=True
         )
@@ -230,21 +238,42 @@ def here(process: subprocess.Popen[str]) -> subprocess.Popen[str]:
 
 
 @posix
+@in_a_folder
+def test_a_process_that_was_killed_leaves_the_org_at_once(
+    archive: Archive, worker: Worker
+) -> None:
+    process = here(worker())
+    process.kill()
+    process.wait()
+    began = time.monotonic()
+    with archive.lock(ORG, "ffff"):
+        assert time.monotonic() - began < 10
+
+
+@posix
+@pytest.mark.parametrize("archive", ["s3"], indirect=True)
+def test_in_a_store_a_process_that_was_killed_leaves_the_org_with_its_lease(
+    archive: Archive, worker: Worker
+) -> None:
+    """No lock of this machine tells."""
+    for seconds in (0.6, 60):
+        process = here(worker(seconds=seconds))
+        process.kill()
+        process.wait()
+        if seconds == 60:
+            with pytest.raises(LockHeldError, match=f"process {process.pid} on"):
+                archive.lock(ORG, "ffff").__enter__()
+        else:
+            time.sleep(seconds)
+
+
+@posix
+@pytest.mark.parametrize("archive", ["folder", "s3"], indirect=True)
 class TestAnotherProcess:
     def test_that_works_keeps_the_org(self, archive: Archive, worker: Worker) -> None:
         process = here(worker())
         with pytest.raises(LockHeldError, match=f"run 0a1b .process {process.pid} on"):
             archive.lock(ORG, "ffff").__enter__()
-
-    def test_that_was_killed_leaves_the_org_at_once(
-        self, archive: Archive, worker: Worker
-    ) -> None:
-        process = here(worker())
-        process.kill()
-        process.wait()
-        began = time.monotonic()
-        with archive.lock(ORG, "ffff"):
-            assert time.monotonic() - began < 10
 
     def test_that_is_stopped_for_a_moment_keeps_the_org(
         self, archive: Archive, worker: Worker

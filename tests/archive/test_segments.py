@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
+from shelves import Shelf
 
 from crm_portfolio import _storage
 from crm_portfolio.archive import Archive
@@ -26,12 +26,12 @@ RUN = "0a1b2c3d4e5f"
 
 
 @pytest.fixture
-def folder(archive: Archive, short_run: Callable[..., None]) -> Path:
+def folder(archive: Archive, short_run: Callable[..., None]) -> Shelf:
     short_run(archive, RUN)
-    return archive.folder / "runs" / RUN
+    return Shelf(archive) / "runs" / RUN
 
 
-def rewritten(path: Path, **told: Any) -> None:
+def rewritten(path: Shelf, **told: Any) -> None:
     """The segment with something else in it and a checksum that fits."""
     body = json.loads(path.read_bytes()) | told
     body.pop("sha256")
@@ -40,7 +40,7 @@ def rewritten(path: Path, **told: Any) -> None:
     path.write_bytes(whole + b"\n")
 
 
-def test_a_file_holds_all_that_its_checksum_covers(folder: Path) -> None:
+def test_a_file_holds_all_that_its_checksum_covers(folder: Shelf) -> None:
     path = folder / "000002.json"
     body = json.loads(path.read_bytes())
     digest = body.pop("sha256")
@@ -57,7 +57,7 @@ def test_a_file_holds_all_that_its_checksum_covers(folder: Path) -> None:
         "kind": "intent",
         "content": {"send": [["001A", "tier", None, "A"]], "left": []},
     }
-    found = read_segment(path, RUN, 2, None, digest)
+    found = read_segment(path.read_bytes(), f"{RUN}/000002.json", 2, None, digest)
     assert (found.number, found.kind, found.digest) == (2, "intent", digest)
     assert (found.content, found.version) == (body["content"], VERSION)
     segment, raw = sealed(RUN, 2, "intent", body["content"], "previous")
@@ -65,13 +65,13 @@ def test_a_file_holds_all_that_its_checksum_covers(folder: Path) -> None:
     assert raw.endswith(b"}\n")
 
 
-def damage(path: Path, number: int, previous: str | None, known: str | None) -> Any:
+def damage(path: Shelf, number: int, previous: str | None, known: str | None) -> Any:
     with pytest.raises(DamagedFileError) as caught:
-        read_segment(path, RUN, number, previous, known)
+        read_segment(path.read_bytes(), f"{RUN}/{path.name}", number, previous, known)
     return caught.value
 
 
-def test_damage_is_told_with_its_file_its_kind_and_the_way_out(folder: Path) -> None:
+def test_damage_is_told_with_its_file_its_kind_and_the_way_out(folder: Shelf) -> None:
     path = folder / "000002.json"
     found = damage(path, 2, None, "f" * 64)
     assert (found.file, found.problem) == (
@@ -100,7 +100,9 @@ def test_damage_is_told_with_its_file_its_kind_and_the_way_out(folder: Path) -> 
 
 
 @pytest.mark.parametrize("told", [{"run": "another"}, {"number": 3}])
-def test_a_segment_of_elsewhere_was_swapped(folder: Path, told: dict[str, Any]) -> None:
+def test_a_segment_of_elsewhere_was_swapped(
+    folder: Shelf, told: dict[str, Any]
+) -> None:
     path = folder / "000002.json"
     rewritten(path, **told)
     found = damage(path, 2, None, None)
@@ -114,7 +116,7 @@ def test_a_segment_of_elsewhere_was_swapped(folder: Path, told: dict[str, Any]) 
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]\n", b"{}\n", b'{"sha256":"0"}\n', b"7\n"]
 )
-def test_what_is_no_segment_was_changed(folder: Path, content: bytes) -> None:
+def test_what_is_no_segment_was_changed(folder: Shelf, content: bytes) -> None:
     path = folder / "000002.json"
     path.write_bytes(content)
     found = damage(path, 2, None, None)
@@ -126,13 +128,13 @@ def test_what_is_no_segment_was_changed(folder: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("more", [b" ", b"\n"])
-def test_not_even_a_blank_may_be_added(folder: Path, more: bytes) -> None:
+def test_not_even_a_blank_may_be_added(folder: Shelf, more: bytes) -> None:
     path = folder / "000002.json"
     path.write_bytes(path.read_bytes() + more)
     assert damage(path, 2, None, None).problem == "this segment was changed"
 
 
-def test_a_newer_version_says_which_and_what_to_do(folder: Path) -> None:
+def test_a_newer_version_says_which_and_what_to_do(folder: Shelf) -> None:
     path = folder / "000002.json"
     rewritten(path, version=VERSION + 1)
     found = damage(path, 2, None, None)
@@ -141,8 +143,8 @@ def test_a_newer_version_says_which_and_what_to_do(folder: Path) -> None:
     assert (found.problem, found.hint) == (told, "Upgrade crm-portfolio.")
 
 
-def test_only_numbered_files_are_segments_in_their_order(tmp_path: Path) -> None:
+def test_only_numbered_files_are_segments_in_their_order(archive: Archive) -> None:
     for name in ("000010.json", "000002.json", "00003.json", "x000004.json", "a.json"):
-        (tmp_path / name).touch()
-    names = [path.name for path in segment_files(tmp_path)]
+        (Shelf(archive) / name).write_bytes(b"")
+    names = segment_files(archive.root)
     assert names == [name_of(2), name_of(10)] == ["000002.json", "000010.json"]

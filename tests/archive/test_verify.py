@@ -52,6 +52,11 @@ def spoiled(whole: Path, contents: Mapping[str, bytes]) -> Iterator[Archive]:
 
 
 @pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path / "archive")
+
+
+@pytest.fixture
 def copied(whole: Path, tmp_path: Path) -> Archive:
     """The same, to be spoiled."""
     return Archive(shutil.copytree(whole, tmp_path / "copied"))

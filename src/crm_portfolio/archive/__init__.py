@@ -1,6 +1,6 @@
 """What did each run intend, and what came of it?
 
-An archive is a folder. Each run has its own: the plan as it was applied, and a journal of
+An archive is a folder, of this machine or in a store. Each run has its own: the plan as it was applied, and a journal of
 numbered segments that are written once, before and after each call to the CRM, and hold
 the digest of the one before. Beside them are an index of the runs, whose lines hold each
 other too, and the locks on the orgs. Ids, managed values and codes stand in an archive,
@@ -9,8 +9,10 @@ never names.
 
 from __future__ import annotations
 
+from crm_portfolio.archive._address import address_of, is_address
 from crm_portfolio.archive._archive import Archive
 from crm_portfolio.archive._failed import PERMANENT, Mended, read_mended
+from crm_portfolio.archive._file import read_file, write_file
 from crm_portfolio.archive._index import IndexedRun
 from crm_portfolio.archive._journal import (
     CANARY,
@@ -40,5 +42,9 @@ __all__ = [
     "Standing",
     "Verification",
     "VerifiedRun",
+    "address_of",
+    "is_address",
+    "read_file",
     "read_mended",
+    "write_file",
 ]

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePath
+from typing import Any, Final
 
 import attrs
 
 from crm_portfolio import _storage
+from crm_portfolio.archive._address import Address, address_of
 from crm_portfolio.archive._chain import INDEXED, add_to_chain, line_of, read_run
 from crm_portfolio.archive._index import (
     IndexedRun,
@@ -24,6 +25,8 @@ from crm_portfolio.archive._index import (
 )
 from crm_portfolio.archive._journal import Journal
 from crm_portfolio.archive._lease import LEASE_SECONDS, Lease, folder_name, take
+from crm_portfolio.archive._place import Place
+from crm_portfolio.archive._places import place_of
 from crm_portfolio.archive._segments import (
     PLAN,
     RESTORE,
@@ -51,9 +54,47 @@ _RUN_ID: Final = re.compile(r"[0-9a-z-]{1,64}")
 
 @attrs.frozen
 class Archive:
-    """The folder where plans and journals are kept, readable by its owner only."""
+    """Where plans and journals are kept: a folder for its owner only, or a store.
 
-    folder: Path = attrs.field(converter=Path)
+    Attributes:
+        address: A path, or what names a place in a store, such as ``s3://bucket/crm``.
+            The login of a store is in the environment, never in its address.
+
+    Raises:
+        SettingsError: The address holds a login, or leads nowhere.
+        MissingExtraError: A store needs the extra ``remote``.
+    """
+
+    address: Path | Address = attrs.field(converter=address_of)
+    root: Place = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "root", place_of(self.address))
+
+    def __reduce__(self) -> tuple[type[Archive], tuple[Any]]:
+        """Another process opens the store anew, with the login of its environment."""
+        given = self.address
+        return type(self), (given if isinstance(given, PurePath) else str(given),)
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+    @property
+    def folder(self) -> Path:
+        """The folder on this machine.
+
+        Raises:
+            SettingsError: It is kept in a store.
+        """
+        if isinstance(self.address, Path):
+            return self.address
+        raise SettingsError(f"the archive {str(self)!r} is no folder of this machine")
+
+    def inside(self, *names: str) -> Path | str:
+        """Where a file of this name lies beside the runs: a path, or its address."""
+        if isinstance(self.address, Path):
+            return self.address.joinpath(*names)
+        return "/".join((str(self), *names))
 
     def runs(self, org: Org | None = None) -> tuple[str, ...]:
         """The ids of all runs, or of those at one org, oldest first.
@@ -71,8 +112,8 @@ class Archive:
             DamagedFileError: The index was altered, or taken away; it names the first
                 such line.
         """
-        with usable(self.folder):
-            runs = indexed(sound_index(self.folder))
+        with usable(self.root):
+            runs = indexed(sound_index(self.root))
         if org is None:
             return runs
         return tuple(run for run in runs if folder_name(run.org) == folder_name(org))
@@ -80,7 +121,8 @@ class Archive:
     def holds(self, run_id: str) -> bool:
         """Whether there is a folder of this run, be the index as it may."""
         is_id = _RUN_ID.fullmatch(run_id) is not None
-        return is_id and (self.folder / "runs" / run_id).is_dir()
+        with usable(self.root):
+            return is_id and (self.root / "runs" / run_id).exists()
 
     def journal(self, run_id: str) -> Journal:
         """The journal of a run, every segment of it verified.
@@ -99,7 +141,7 @@ class Archive:
 
     def segments(self, run_id: str) -> tuple[Segment, ...]:
         """The verified segments of a run, in order; none if it never began."""
-        with usable(self.folder):
+        with usable(self.root):
             return read_run(self._run(run_id), run_id).segments
 
     def verify(self, run_id: str | None = None) -> Verification:
@@ -113,13 +155,13 @@ class Archive:
         """
         if run_id is not None:
             self._run(run_id)
-        with usable(self.folder):
-            report = verified(self.folder, run_id)
+        with usable(self.root):
+            report = verified(self.root, run_id)
         if not report.runs and not report.quiet_nights:
             if run_id is not None:
                 raise self._unknown(run_id)
             raise SettingsError(
-                f"there is no run in {str(self.folder)!r}: nothing was verified. Name the "
+                f"there is no run in {str(self)!r}: nothing was verified. Name the "
                 "folder that `apply` was given."
             )
         return report
@@ -131,9 +173,9 @@ class Archive:
             DamagedFileError: It was taken away, alone or with its run.
             SettingsError: There is no such run.
         """
-        path = self._run(run_id) / PLAN
-        with usable(self.folder), suppress(FileNotFoundError):
-            return path.read_bytes()
+        folder = self._run(run_id)
+        with usable(self.root), suppress(FileNotFoundError):
+            return folder.read(PLAN)
         if not self.holds(run_id) and run_id not in self.runs():
             raise self._unknown(run_id)
         raise DamagedFileError(f"{run_id}/{PLAN}", "this plan is missing", RESTORE)
@@ -141,17 +183,18 @@ class Archive:
     def keep_plan(self, run_id: str, content: bytes) -> None:
         """Store the plan of a run; the same plan may come again, another may not."""
         folder = self._run(run_id)
-        plan = folder / PLAN
-        with usable(self.folder):
-            if not plan.is_file():
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                _storage.sync_folder(folder.parent)
-                _storage.write_atomically(plan, content, private=True)
-            elif plan.read_bytes() != content:
-                raise RefusedError(
-                    f"the archive holds another plan under the id {run_id}; nothing was "
-                    "written. Make a new plan."
-                )
+        with usable(self.root):
+            try:
+                known = folder.read(PLAN)
+            except FileNotFoundError:
+                folder.make()
+                folder.create(PLAN, content)
+                return
+        if known != content:
+            raise RefusedError(
+                f"the archive holds another plan under the id {run_id}; nothing was "
+                "written. Make a new plan."
+            )
 
     def note_quiet(
         self, night_id: str, org: Org, *, as_of: date, population: int
@@ -171,9 +214,9 @@ class Archive:
             "undoes": "",
             "interrupted": "",
         }
-        with usable(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            add_quiet(self.folder, night_id, told)
+        with usable(self.root):
+            self.root.make()
+            add_quiet(self.root, night_id, told)
 
     def append(
         self, run_id: str, kind: SegmentKind, content: Json, *, after: Segment | None
@@ -188,13 +231,12 @@ class Archive:
         previous = after.digest if after else _storage.digest(self.plan(run_id))
         segment, raw = sealed(run_id, number, kind, content, previous)
         folder = self._run(run_id)
-        path = folder / name_of(number)
-        with usable(self.folder):
+        with usable(self.root):
             if kind == "begin":
                 self._mend(folder)
             try:
                 # A number is taken once, whatever its kind: two applies cannot mix.
-                _storage.write_once(path, raw, private=True)
+                folder.create(name_of(number), raw)
             except FileExistsError as error:
                 who = "one that goes on with it"
                 raise LockHeldError(f"run {run_id}", who, has_begun=True) from error
@@ -203,7 +245,7 @@ class Archive:
                 self._list(folder, segment)
         return segment
 
-    def _mend(self, folder: Path) -> None:
+    def _mend(self, folder: Place) -> None:
         """List what a run that was killed had written and not listed yet."""
         run_id, chain = folder.name, read_run(folder, folder.name)
         if not chain.segments:
@@ -211,7 +253,7 @@ class Archive:
         last = chain.segments[-1]
         known = None
         if chain.awaited:
-            lines, _ = read_index(self.folder)
+            lines, _ = read_index(self.root)
             same = (x for x in lines if (x.run_id, x.last) == (run_id, last.digest))
             known = next(same, None)
         # An older version listed nothing, a run that was killed all but its last.
@@ -224,9 +266,9 @@ class Archive:
             self._list(folder, last, known)
 
     def _list(
-        self, folder: Path, segment: Segment, known: Listing | None = None
+        self, folder: Place, segment: Segment, known: Listing | None = None
     ) -> None:
-        listing = known or add_listing(self.folder, folder.name, segment)
+        listing = known or add_listing(self.root, folder.name, segment)
         told: dict[str, object] = {"index": listing.number, "sha256": listing.digest}
         add_to_chain(folder, folder.name, told)
 
@@ -244,9 +286,11 @@ class Archive:
 
         Raises:
             LockHeldError: Another run holds it; it says which, where, and since when.
+            SettingsError: The store cannot keep two runs apart.
         """
-        folder = self.folder / "locks" / folder_name(org)
-        with usable(self.folder):
+        folder = self.root / "locks" / folder_name(org)
+        with usable(self.root):
+            self.root.ready()
             lease = take(folder, org, run_id, seconds=lease_seconds)
         with lease.kept():
             yield lease
@@ -255,12 +299,12 @@ class Archive:
         known = self.runs()
         latest = f"; its latest is {known[-1]!r}" if known else "; it holds no run"
         return SettingsError(
-            f"the archive {str(self.folder)!r} has no run {run_id!r}"
+            f"the archive {str(self)!r} has no run {run_id!r}"
             + (did_you_mean(run_id, known) or latest)
         )
 
-    def _run(self, run_id: str) -> Path:
+    def _run(self, run_id: str) -> Place:
         # An id comes from a command line: it must not lead out of the folder.
         if not _RUN_ID.fullmatch(run_id):
             raise SettingsError(f"{run_id!r} is no id of a run")
-        return self.folder / "runs" / run_id
+        return self.root / "runs" / run_id

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 import attrs
 
 from crm_portfolio import _storage
-from crm_portfolio.archive._lines import append_line, open_private, split, to_line
+from crm_portfolio.archive._lines import split, to_line
+from crm_portfolio.archive._place import Place
 from crm_portfolio.archive._segments import (
     PLAN,
     RESTORE,
@@ -63,26 +63,31 @@ class Chain:
     awaited: bool
 
 
-def add_to_chain(folder: Path, run_id: str, body: dict[str, object]) -> None:
+def add_to_chain(folder: Place, run_id: str, body: dict[str, object]) -> None:
     """List a segment of a run, or the line of the index that tells of it."""
-    with open_private(folder / CHAIN) as file:
-        append_line(file, to_line({"run": run_id, **body}))
+    line = to_line({"run": run_id, **body})
+    folder.extend(CHAIN, lambda _: line)
 
 
-def is_listed(folder: Path) -> bool:
+def is_listed(folder: Place) -> bool:
     """Whether the index once told of the run in this folder."""
-    path = folder / CHAIN
-    return path.exists() and b'"index":' in path.read_bytes()
+    return b'"index":' in _read(folder, CHAIN)
 
 
-def read_run(folder: Path, run_id: str) -> Chain:
+def _read(folder: Place, file: str) -> bytes:
+    try:
+        return folder.read(file)
+    except FileNotFoundError:
+        return b""
+
+
+def read_run(folder: Place, run_id: str) -> Chain:
     """The segments of a run, if each is what was written and none is missing.
 
     Raises:
         DamagedFileError: It names the first that was changed, dropped or swapped.
     """
-    path = folder / CHAIN
-    lines, cut = split(path.read_bytes()) if path.exists() else ([], b"")
+    lines, cut = split(_read(folder, CHAIN))
     digests = [digest for kind, _, digest in _told(lines, folder) if kind == "segment"]
     segments = tuple(_read_segments(folder, run_id, digests))
     if len(digests) > len(segments):
@@ -92,19 +97,23 @@ def read_run(folder: Path, run_id: str) -> Chain:
 
 
 def _read_segments(
-    folder: Path, run_id: str, digests: Sequence[str]
+    folder: Place, run_id: str, digests: Sequence[str]
 ) -> Iterator[Segment]:
-    plan = folder / PLAN
-    previous = _storage.digest(plan.read_bytes()) if plan.is_file() else None
-    for number, path in enumerate(segment_files(folder), 1):
+    try:
+        previous = _storage.digest(folder.read(PLAN))
+    except FileNotFoundError:
+        previous = None
+    names = segment_files(folder)
+    contents = folder.read_all(names)
+    for number, (name, raw) in enumerate(zip(names, contents, strict=True), 1):
         known = digests[number - 1] if number <= len(digests) else None
-        segment = read_segment(path, run_id, number, previous, known)
+        segment = read_segment(raw, f"{run_id}/{name}", number, previous, known)
         yield segment
         previous = segment.digest
 
 
 def _compared(
-    folder: Path,
+    folder: Place,
     run_id: str,
     segments: tuple[Segment, ...],
     lines: Sequence[bytes],
@@ -150,7 +159,7 @@ def line_of(segment: Segment) -> dict[str, object]:
     return {"segment": segment.number, "sha256": segment.digest}
 
 
-def _told(lines: Sequence[bytes], folder: Path) -> Iterator[tuple[str, int, str]]:
+def _told(lines: Sequence[bytes], folder: Place) -> Iterator[tuple[str, int, str]]:
     """What each line names: a segment or a line of the index, its number and digest."""
     name = f"{folder.name}/{CHAIN}"
     for line in lines:

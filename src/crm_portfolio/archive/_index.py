@@ -10,21 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import attrs
 
 from crm_portfolio import _storage
 from crm_portfolio.archive._chain import is_listed
-from crm_portfolio.archive._lines import (
-    append_line,
-    last_line,
-    open_private,
-    split,
-    to_line,
-)
-from crm_portfolio.archive._os_lock import waited_for
+from crm_portfolio.archive._lines import split, to_line
+from crm_portfolio.archive._place import Place
 from crm_portfolio.archive._segments import Segment
 from crm_portfolio.errors import DamagedFileError
 from crm_portfolio.protocols import Org
@@ -102,7 +95,7 @@ class IndexedRun:
     is_quiet: bool = False
 
 
-def add_listing(folder: Path, run_id: str, segment: Segment) -> Listing:
+def add_listing(folder: Place, run_id: str, segment: Segment) -> Listing:
     """List a run's ``begin`` or ``end``; a line that a crash left half is replaced.
 
     Raises:
@@ -121,7 +114,7 @@ def add_listing(folder: Path, run_id: str, segment: Segment) -> Listing:
     return _added(folder, body, segment.content)
 
 
-def add_quiet(folder: Path, night_id: str, told: Mapping[str, Any]) -> Listing:
+def add_quiet(folder: Place, night_id: str, told: Mapping[str, Any]) -> Listing:
     """List a night that found nothing to write.
 
     Raises:
@@ -139,10 +132,8 @@ def add_quiet(folder: Path, night_id: str, told: Mapping[str, Any]) -> Listing:
     return _added(folder, body, told)
 
 
-def _added(folder: Path, body: Mapping[str, Any], told: Mapping[str, Any]) -> Listing:
-    # Runs at several orgs share the index.
-    with open_private(folder / INDEX) as file, waited_for(file.fileno()):
-        before = last_line(file)
+def _added(folder: Place, body: Mapping[str, Any], told: Mapping[str, Any]) -> Listing:
+    def line_after(before: bytes) -> bytes:
         previous = _read(before, INDEX) if before else None
         whole = {
             **body,
@@ -151,17 +142,19 @@ def _added(folder: Path, body: Mapping[str, Any], told: Mapping[str, Any]) -> Li
             "previous": _storage.digest(before) if before else "",
             **{name: told.get(name) for name in _TOLD},
         }
-        line = to_line(whole)
-        append_line(file, line)
-    return _listing(whole, line)
+        return to_line(whole)
+
+    # Runs at several orgs share the index.
+    line = folder.extend(INDEX, line_after)
+    return _listing(_read(line, INDEX), line)
 
 
-def read_index(folder: Path) -> tuple[list[Listing], DamagedFileError | None]:
+def read_index(folder: Place) -> tuple[list[Listing], DamagedFileError | None]:
     """The lines of the index, up to the first that was altered, and which that is."""
-    path = folder / INDEX
-    if not path.exists():
+    try:
+        lines, _ = split(folder.read(INDEX))
+    except FileNotFoundError:
         return [], None
-    lines, _ = split(path.read_bytes())
     found: list[Listing] = []
     previous = ""
     for number, line in enumerate(lines, 1):
@@ -176,7 +169,7 @@ def read_index(folder: Path) -> tuple[list[Listing], DamagedFileError | None]:
     return found, None
 
 
-def sound_index(folder: Path) -> list[Listing]:
+def sound_index(folder: Place) -> list[Listing]:
     """The lines of the index.
 
     Raises:
@@ -185,7 +178,8 @@ def sound_index(folder: Path) -> list[Listing]:
     listings, damage = read_index(folder)
     if damage:
         raise damage
-    if not listings and any(map(is_listed, folder.glob("runs/*"))):
+    runs = folder / "runs"
+    if not listings and any(is_listed(runs / name) for name in runs.folders()):
         raise DamagedFileError(INDEX, "the index of the runs is missing", _MEND)
     return listings
 

@@ -1,9 +1,9 @@
 """Who is at an org, and is that run still alive?
 
 Two things guard an org. A lock of the operating system says at once whether a process of
-this machine lives. A lease, numbered and renewed by a thread of its holder, says so to
-other machines, and when the holder is stopped. A run takes the next number, which can be
-had once; whoever finds a higher number than its own has lost the org.
+this machine lives; a store has none. A lease, numbered and renewed by a thread of its
+holder, says so to other machines, and when the holder is stopped. A run takes the next
+number, which can be had once; whoever finds a higher number than its own has lost the org.
 
 A lease counts as dead when nothing renews it while another run watches, by a clock that
 cannot jump: wall clocks differ and are set back. They only spare the watching where a
@@ -20,14 +20,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
 from crm_portfolio import _storage
 from crm_portfolio._inert import inert
-from crm_portfolio.archive._os_lock import OsLock, host, kernel, take_os_lock
+from crm_portfolio.archive._os_lock import OsLock, host, kernel
+from crm_portfolio.archive._place import Place
 from crm_portfolio.archive._usable import usable
 from crm_portfolio.errors import DamagedFileError, LockHeldError
 from crm_portfolio.protocols import Org
@@ -73,7 +73,7 @@ class Lease:
     """One org, held for one run until `Archive.lock` is left."""
 
     org: Org
-    _folder: Path
+    _folder: Place
     _holder: _Holder
     _os_lock: OsLock | None
     _clock: Clock
@@ -91,8 +91,9 @@ class Lease:
         Raises:
             LockHeldError: Another run took the org over, because this one stood still.
             SettingsError: The lease cannot be stored.
+            TransientError: The store cannot be reached.
         """
-        with usable(self._folder.parent.parent), self._guard:
+        with usable(self._folder), self._guard:
             number = _latest(self._folder)
             if number != self._holder.number:
                 taker = _read(self._folder, number)
@@ -109,8 +110,7 @@ class Lease:
             beat=held.beat + 1,
             is_released=is_released,
         )
-        path = self._folder / f"{held.number:06d}.json"
-        _storage.write_atomically(path, _sealed(self.org, self._holder), private=True)
+        self._folder.replace(_name(held.number), _sealed(self.org, self._holder))
         self._renewed = time.monotonic()
 
     @contextmanager
@@ -127,7 +127,7 @@ class Lease:
 
     def _beat(self) -> None:
         while not self._is_over.wait(self._holder.seconds * _RENEWED):
-            # What the disk refuses here, the next check says.
+            # What the place refuses here, the next check says.
             with suppress(OSError), self._guard:
                 if _latest(self._folder) != self._holder.number:
                     return
@@ -148,7 +148,12 @@ def folder_name(org: Org) -> str:
 
 
 def take(
-    folder: Path, org: Org, run_id: str, *, seconds: float, clock: Clock = _storage.now
+    folder: Place,
+    org: Org,
+    run_id: str,
+    *,
+    seconds: float,
+    clock: Clock = _storage.now,
 ) -> Lease:
     """The lease of an org; the folder is that of all its leases.
 
@@ -156,7 +161,7 @@ def take(
         LockHeldError: Another run holds it.
         DamagedFileError: The lease of another run cannot be read.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.make()
     for _ in range(_ATTEMPTS):
         number = _latest(folder)
         holder = _read(folder, number)
@@ -189,16 +194,15 @@ class _Claim:
         )
 
 
-def _next(folder: Path, org: Org, number: int, claim: _Claim) -> Lease | None:
+def _next(folder: Place, org: Org, number: int, claim: _Claim) -> Lease | None:
     """The lease with this number; None: another run was quicker."""
-    lock = take_os_lock(folder / f"{number:06d}.lock")
+    lock = folder.os_lock(f"{number:06d}.lock")
     if lock == "held":
         return None
     handle = lock if isinstance(lock, int) else None
     holder = claim.holder(number)
     try:
-        path = folder / f"{number:06d}.json"
-        _storage.write_once(path, _sealed(org, holder), private=True)
+        folder.create(_name(number), _sealed(org, holder))
         is_latest = _latest(folder) == number
     except FileExistsError:
         is_latest = False
@@ -208,11 +212,11 @@ def _next(folder: Path, org: Org, number: int, claim: _Claim) -> Lease | None:
     if not is_latest:
         _close(handle)
         return None
-    for old in folder.iterdir():
-        found = _LEASE.fullmatch(old.name)
+    for old in folder.files():
+        found = _LEASE.fullmatch(old)
         if found and int(found[1]) < number:
             with suppress(OSError):
-                old.unlink()
+                folder.remove(old)
     return Lease(org, folder, holder, handle, claim.clock)
 
 
@@ -221,12 +225,12 @@ def _close(handle: OsLock | None) -> None:
         os.close(handle)
 
 
-def _is_gone(folder: Path, holder: _Holder, clock: Clock) -> bool:
+def _is_gone(folder: Place, holder: _Holder, clock: Clock) -> bool:
     """Whether the run behind a lease ended, died, or stands still for too long."""
     if holder.is_released:
         return True
     if holder.kernel == kernel():
-        lock = take_os_lock(folder / f"{holder.number:06d}.lock")
+        lock = folder.os_lock(f"{holder.number:06d}.lock")
         if isinstance(lock, int):
             os.close(lock)
             return True
@@ -236,7 +240,7 @@ def _is_gone(folder: Path, holder: _Holder, clock: Clock) -> bool:
     return _stands_still(folder, holder)
 
 
-def _stands_still(folder: Path, holder: _Holder) -> bool:
+def _stands_still(folder: Place, holder: _Holder) -> bool:
     """Whether nothing renews a lease for so long that a living holder would have."""
     end = time.monotonic() + holder.seconds * _WATCHED
     while time.monotonic() < end:
@@ -250,10 +254,19 @@ def _stands_still(folder: Path, holder: _Holder) -> bool:
     return True
 
 
-def _latest(folder: Path) -> int:
+def _name(number: int) -> str:
+    return f"{number:06d}.json"
+
+
+def _latest(folder: Place) -> int:
     """The highest number taken so far."""
-    found = (_LEASE.fullmatch(path.name) for path in folder.iterdir())
-    return max((int(m[1]) for m in found if m and m[0].endswith("json")), default=0)
+    found = (_LEASE.fullmatch(name) for name in folder.files())
+    taken = [int(m[1]) for m in found if m and m[0].endswith("json")]
+    latest = max(taken, default=0)
+    # What a store lists may be a moment old: who came next is looked for by name.
+    while taken and folder.holds(_name(latest + 1)):
+        latest += 1
+    return latest
 
 
 def _sealed(org: Org, holder: _Holder) -> bytes:
@@ -267,11 +280,10 @@ def _sealed(org: Org, holder: _Holder) -> bytes:
     return _storage.canonical_json({**body, "sha256": digest}) + b"\n"
 
 
-def _read(folder: Path, number: int) -> _Holder | None:
+def _read(folder: Place, number: int) -> _Holder | None:
     """What the lease with this number says; None: there is none."""
-    path = folder / f"{number:06d}.json"
     try:
-        raw = path.read_bytes()
+        raw = folder.read(_name(number))
     except FileNotFoundError:
         return None
     try:
@@ -285,7 +297,7 @@ def _read(folder: Path, number: int) -> _Holder | None:
         is_newer = isinstance(version, int) and version > VERSION
         problem = "a newer version wrote this lease" if is_newer else "was changed"
         raise DamagedFileError(
-            f"{folder.name}/{path.name}",
+            f"{folder.name}/{_name(number)}",
             problem if is_newer else f"this lease {problem}",
             "Make sure that no run is at this org, then delete this file.",
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import attrs
 
 from crm_portfolio import _storage
+from crm_portfolio.archive._place import Place
 from crm_portfolio.errors import DamagedFileError
 
 __all__ = [
@@ -52,11 +52,9 @@ def name_of(number: int) -> str:
     return f"{number:06d}.json"
 
 
-def segment_files(folder: Path) -> list[Path]:
-    """The segments in a run's folder, in the order of their numbers."""
-    return sorted(
-        path for path in folder.glob("*.json") if _SEGMENT.fullmatch(path.name)
-    )
+def segment_files(folder: Place) -> list[str]:
+    """The names of the segments in a run's folder, in the order of their numbers."""
+    return [name for name in folder.files() if _SEGMENT.fullmatch(name)]
 
 
 def sealed(
@@ -79,29 +77,30 @@ def sealed(
 
 
 def read_segment(
-    path: Path, run_id: str, number: int, previous: str | None, known: str | None
+    raw: bytes, name: str, number: int, previous: str | None, known: str | None
 ) -> Segment:
     """One segment, if it is what was written and follows the one before.
 
     Args:
+        name: Of its file, behind that of its run and a slash.
         previous: Digest of what it must follow, which is the plan for the first.
         known: Digest that the run's chain has of it.
 
     Raises:
         DamagedFileError: It names the segment that was changed, swapped or dropped.
     """
-    name = f"{path.parent.name}/{path.name}"
-    body, digest = _unsealed(path.read_bytes(), name)
-    if body["run"] != run_id or name_of(body["number"]) != path.name:
+    run_id, _, file = name.partition("/")
+    body, digest = _unsealed(raw, name)
+    if body["run"] != run_id or name_of(body["number"]) != file:
         raise DamagedFileError(name, "this segment was swapped with another", RESTORE)
     if body["number"] != number:
-        missing = f"{path.parent.name}/{name_of(number)}"
+        missing = f"{run_id}/{name_of(number)}"
         raise DamagedFileError(missing, "this segment is missing", RESTORE)
     if known is not None and digest != known:
         raise DamagedFileError(name, "this segment was replaced", RESTORE)
     if previous is not None and body["previous"] != previous:
         if number == 1:
-            plan = f"{path.parent.name}/{PLAN}"
+            plan = f"{run_id}/{PLAN}"
             raise DamagedFileError(plan, "this plan was replaced", RESTORE)
         raise DamagedFileError(name, "this segment does not follow", RESTORE)
     told = (body["kind"], body["content"], digest, body["at"], body["version"])

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Literal
 
 import attrs
 
 from crm_portfolio.archive._chain import CHAIN, Chain, read_run
 from crm_portfolio.archive._index import INDEX, Listing, altered, read_index
+from crm_portfolio.archive._place import Place
 from crm_portfolio.archive._segments import PLAN, RESTORE, name_of
 from crm_portfolio.errors import DamagedFileError
 
@@ -82,19 +82,19 @@ class Verification:
         return "\n".join(told)
 
 
-def verified(folder: Path, run_id: str | None) -> Verification:
+def verified(folder: Place, run_id: str | None) -> Verification:
     """What the files of an archive prove; of one run, if it is named."""
     listings, damage = read_index(folder)
     told: defaultdict[str, list[Listing]] = defaultdict(list)
     for listing in listings:
         if listing.kind != "quiet":
             told[listing.run_id].append(listing)
-    there = sorted(path.name for path in folder.glob("runs/*") if path.is_dir())
-    names = dict.fromkeys([*told, *there])
+    runs = folder / "runs"
+    names = dict.fromkeys([*told, *runs.folders()])
     judged: list[VerifiedRun] = []
     missing: list[DamagedFileError] = []
     for name in names if run_id is None else names.keys() & {run_id}:
-        chain = _read(folder / "runs" / name, told[name])
+        chain = _read(runs / name, told[name])
         if isinstance(chain, VerifiedRun):
             judged.append(chain)
             continue
@@ -108,7 +108,7 @@ def verified(folder: Path, run_id: str | None) -> Verification:
     return Verification(tuple(judged), 0 if run_id else quiet_nights)
 
 
-def _read(folder: Path, told: Sequence[Listing]) -> Chain | VerifiedRun:
+def _read(folder: Place, told: Sequence[Listing]) -> Chain | VerifiedRun:
     """The run in this folder, or the first fault in it."""
     at = told[0].at if told else ""
     try:
@@ -120,13 +120,13 @@ def _read(folder: Path, told: Sequence[Listing]) -> Chain | VerifiedRun:
 
 
 def _fault(
-    folder: Path, chain: Chain, told: Sequence[Listing]
+    folder: Place, chain: Chain, told: Sequence[Listing]
 ) -> DamagedFileError | None:
     """What the run's segments and chain alone do not show: a plan or an end that lacks."""
     segments = chain.segments
-    if not folder.is_dir():
+    if not segments and not folder.exists():
         return DamagedFileError(folder.name, "this run is missing", RESTORE)
-    if segments and not (folder / PLAN).is_file():
+    if segments and not folder.holds(PLAN):
         name = f"{folder.name}/{PLAN}"
         return DamagedFileError(name, "this plan is missing", RESTORE)
     for listing in told:
