@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from crm_portfolio._inert import inert
+from crm_portfolio._plots._svg import fitted
 from crm_portfolio._wording import Lang, Reason, number, sentence
 from crm_portfolio.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = [
     "BAR",
@@ -31,6 +34,7 @@ __all__ = [
 ]
 
 _SIZE: Final = (9.0, 4.8)
+_LETTERS: Final = 9.5  # to an inch
 _NAME_LENGTH: Final = 20
 BAR, SECOND_BAR, INK = "#8aa0b4", "#ffffff", "#1f2a33"
 
@@ -73,8 +77,12 @@ def axes(ax: Axes | None) -> Axes:
     return plt.subplots(figsize=_SIZE, layout="constrained")[1]
 
 
-def as_svg(draw: Callable[[Axes], object]) -> str:
-    """The picture as inline SVG, the same bytes each time."""
+def as_svg(draw: Callable[[Axes], object], *, size: tuple[float, float] = _SIZE) -> str:
+    """The picture as inline SVG in the colours of its page, the same bytes each time.
+
+    Args:
+        size: In inches; letters stay as they are, so they are larger on a smaller one.
+    """
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
@@ -85,11 +93,25 @@ def as_svg(draw: Callable[[Axes], object]) -> str:
     with rc_context(settings), warnings.catch_warnings():
         # The reader's browser has the glyphs that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure = Figure(figsize=_SIZE, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
+        titles = [each.get_title(loc="left") for each in figure.axes]
+        _wrap(figure, size)
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    picture = buffer.getvalue()
-    return picture[picture.index("<svg") :]
+    return fitted(buffer.getvalue(), next(filter(None, titles), ""))
+
+
+def _wrap(figure: Figure, size: tuple[float, float]) -> None:
+    """Titles and labels that are longer than their side of the picture get more lines."""
+    from matplotlib.text import Text
+
+    for each in figure.axes:
+        title = each.get_title(loc="left")
+        for part in each.get_children() if title else ():
+            if isinstance(part, Text) and part.get_text() == title:
+                part.set_text(fill(title, int(size[0] * _LETTERS)))
+        label = each.yaxis.label
+        label.set_text(fill(label.get_text(), int(size[1] * _LETTERS)))
 
 
 def legend_outside(ax: Axes) -> None:

@@ -119,15 +119,16 @@ def matrix(
     words: Words,
     counts: Sequence[Sequence[int]] | None = None,
 ) -> Axes:
-    """Shares, darker the larger, in per cent or as counts; a NaN leaves its cell empty."""
+    """Shares, fuller the larger, in per cent or as counts; a NaN leaves its cell empty."""
     if not rows or shares is None:
         return say_instead(ax, words.nothing)
     digits = 1 if len(columns) <= _MOST_WITH_TENTHS else 0
-    ax.imshow(shares, cmap="Greys", vmin=0.0, vmax=1.5, aspect="auto")
     for down, row in enumerate(shares):
         for across, share in enumerate(row):
             if share != share:  # noqa: PLR0124 - NaN
                 continue
+            # Bars rather than an image: they take the colours of a dark page too.
+            ax.bar(across, 1, 1, down - 0.5, color=BAR, alpha=_fullness(share))
             ax.text(
                 across,
                 down,
@@ -137,16 +138,22 @@ def matrix(
                 ha="center",
                 va="center",
                 fontsize=9,
-                color="white" if share > 0.75 else INK,
+                color=INK,
             )
     ax.set_xticks(range(len(columns)), columns, parse_math=False)
     ax.set_yticks(range(len(rows)), rows, parse_math=False)
     ax.set_title(words.title, loc="left", fontsize=11)
     ax.set_xlabel(words.places)
     ax.set_ylabel(words.others)
+    ax.set_xlim(-0.5, len(columns) - 0.5)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
     for side in ax.spines.values():
         side.set_color(INK)
     return ax
+
+
+def _fullness(share: float) -> float:
+    return min(1.0, max(0.0, 0.05 + 0.95 * share))
 
 
 def _per_cent(value: float, lang: Lang, digits: int) -> str:
