@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from crm_portfolio import analysis, samples
-from crm_portfolio._analyse import ASSIGNING
 from crm_portfolio._analyse import analyse as analyse_portfolio
+from crm_portfolio._analyse import assigning
 from crm_portfolio.cli._compared import show_comparisons
 from crm_portfolio.cli._views import VIEWS
 from crm_portfolio.portfolio import Portfolio
@@ -99,7 +99,7 @@ def test_an_unknown_analysis_is_asked_about(shell, firm) -> None:
 def test_the_help_names_every_analysis(shell, firm) -> None:
     findings = analyse_portfolio(samples.firm())
     every = {*findings, *findings.skipped}
-    assert set(VIEWS) == every >= set(ASSIGNING)
+    assert set(VIEWS) == every >= set(assigning())
     said = shell("analyse", "--help").stdout.replace("│", " ").split()
     assert every <= {word.strip(",;") for word in said}
 

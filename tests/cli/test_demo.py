@@ -101,14 +101,3 @@ def test_it_can_be_interrupted(data: Path, tmp_path: Path, number, code) -> None
         _, told = process.communicate(timeout=30)
     assert process.returncode == code
     assert "Traceback" not in told
-
-
-def test_both_crms_are_shown_in_one_object(shell, data: Path, tmp_path: Path) -> None:
-    result = shell(
-        "demo", "--crm", "both", "--data", data, "--keep", tmp_path, "--output", "json"
-    )
-    assert result.exit_code == 0, result.stderr
-    said = json.loads(result.stdout)
-    assert [said[name]["is_good"] for name in ("salesforce", "hubspot")] == [True, True]
-    assert {path.name for path in tmp_path.iterdir()} == {"salesforce", "hubspot"}
-    assert "Both CRMs" in result.stderr

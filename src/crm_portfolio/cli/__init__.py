@@ -20,6 +20,7 @@ from crm_portfolio.cli.explain import explain
 from crm_portfolio.cli.history import history
 from crm_portfolio.cli.plan import plan
 from crm_portfolio.cli.pull import pull
+from crm_portfolio.cli.report import report
 from crm_portfolio.cli.resend import resend
 from crm_portfolio.cli.settings import settings
 from crm_portfolio.cli.setup import setup
@@ -33,7 +34,6 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="crm-portfolio",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -79,6 +79,7 @@ for _command in (
     setup,
     pull,
     analyse,
+    report,
     explain,
     backtest,
     plan,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
 
-from crm_portfolio.cli._print import Output, say
+from crm_portfolio.cli import _complete
+from crm_portfolio.cli._print import Output, say, say_more
 from crm_portfolio.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ __all__ = [
     "ArchiveFolder",
     "AsOf",
     "CrmName",
+    "LangOption",
     "OutputOption",
+    "PlanFile",
     "PortfolioFolder",
     "SettingsFile",
     "as_of_or_today",
@@ -64,12 +67,27 @@ PortfolioFolder = Annotated[
 CrmName = Annotated[
     str | None,
     typer.Option(
-        "--crm", metavar="NAME", help="The CRM; its login is in the environment."
+        "--crm",
+        metavar="NAME",
+        help="The CRM; its login is in the environment.",
+        autocompletion=_complete.crms,
     ),
 ]
+# The languages once more, for the catalogue of sentences need not be read to show help.
+LangOption = Annotated[
+    Literal["en", "fr"] | None, typer.Option(help="The language of the sentences.")
+]
+# Text, because an address such as s3://bucket/crm is no path.
 ArchiveFolder = Annotated[
-    Path,
-    typer.Option("--archive", metavar="FOLDER", help="Where journals are kept."),
+    str,
+    typer.Option(
+        "--archive",
+        metavar="FOLDER",
+        help="Where journals are kept: a folder, or an address such as s3://bucket/crm.",
+    ),
+]
+PlanFile = Annotated[
+    str, typer.Option("--to", "-o", metavar="PLAN", help="The plan file to write.")
 ]
 
 
@@ -77,6 +95,7 @@ def read_settings(path: Path | None) -> Settings:
     """The settings in the file, or the defaults."""
     from crm_portfolio.settings import Settings
 
+    say_more(f"Settings: {path or 'the defaults'}.")
     return Settings() if path is None else Settings.load(path)
 
 

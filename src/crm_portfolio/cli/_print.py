@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -20,23 +21,30 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
-    from crm_portfolio.protocols import Progress
-
 __all__ = [
+    "Loudness",
     "Output",
+    "complain",
     "counted",
+    "hush",
+    "is_loud",
     "listed",
+    "pasted",
     "program",
-    "progress",
     "say",
+    "say_more",
     "screen",
     "show_csv",
     "show_json",
     "show_rows",
     "show_text",
+    "speaking",
+    "then",
 ]
 
 Output = Literal["table", "json", "csv"]
+Loudness = Literal["quiet", "usual", "verbose"]
+_LOUDNESS: Final[ContextVar[Loudness]] = ContextVar("loudness", default="usual")
 _WIDEST: Final = 100
 _WHOLE: Final = 1_000  # from here on, nobody reads the cents
 _MAY_BE_CUT: Final = ("name", "after")
@@ -46,16 +54,62 @@ _AROUND: Final = 2  # columns of padding beside each column
 _FORMULA_STARTS: Final = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20")
 
 
+@contextmanager
+def speaking(loudness: Loudness) -> Iterator[None]:
+    """How much is told on stderr, within."""
+    before = _LOUDNESS.set(loudness)
+    try:
+        yield
+    finally:
+        _LOUDNESS.reset(before)
+
+
+def hush() -> None:
+    """From here on only what goes wrong: stderr is read by a program."""
+    _LOUDNESS.set("quiet")
+
+
+def is_loud(loudness: Loudness) -> bool:
+    """Whether so much is told."""
+    return _LOUDNESS.get() == loudness
+
+
 def say(message: str) -> None:
-    """Tell the person at the terminal; never data."""
+    """Tell the person at the terminal, unless quiet was asked for; never data."""
+    if not is_loud("quiet"):
+        complain(message)
+
+
+def say_more(message: str) -> None:
+    """What only matters to whoever asked for more."""
+    if is_loud("verbose"):
+        complain(message)
+
+
+def complain(message: str) -> None:
+    """Tell what went wrong, and what to do: to everybody."""
     typer.echo("\n".join(inert(line) for line in message.split("\n")), err=True)
+
+
+def then(what_for: str, *words: object) -> None:
+    """The next command, fit to be pasted, and what it is for.
+
+    Args:
+        words: A word in capitals stands for what the person fills in.
+    """
+    say(f"{what_for}: {pasted(*words)}")
+
+
+def pasted(*words: object) -> str:
+    """A command line of this program, quoted for the shell."""
+    return f"{program()} {shlex.join(map(str, words))}"
 
 
 def program() -> str:
     """How this program is called here, fit to be pasted into the same terminal."""
-    if shutil.which("crm-portfolio"):
-        return "crm-portfolio"
     path = Path(sys.argv[0])
+    if shutil.which("crm-portfolio") or not path.is_file():
+        return "crm-portfolio"
     here = Path.cwd()
     return shlex.quote(
         str(path.relative_to(here) if path.is_relative_to(here) else path)
@@ -183,38 +237,3 @@ def _shown(column: str, value: object) -> tuple[str, bool]:
             return (f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.4g}"), True
         case _:
             return inert(str(value)), False
-
-
-@contextmanager
-def progress() -> Iterator[Progress | None]:
-    """Bars on stderr while long work runs; nothing where nobody is watching."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        SpinnerColumn,
-        TaskID,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-    from rich.progress import Progress as Bars
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def tell(step: str, done: int, total: int | None) -> None:
-            if step not in tasks:
-                tasks[step] = bars.add_task(inert(step), total=total)
-            bars.update(tasks[step], completed=done, total=total)
-
-        yield tell

@@ -1,23 +1,27 @@
 """How does a command end? Every exit code of the command line is decided here.
 
 A command returns its code, or None for done. What it raises on purpose carries its own.
+How much a command tells is decided here too, for all of them at once.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import signal
 import threading
+import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Final, ParamSpec, Self
+from typing import Annotated, Any, Final, Self
 
 import typer
 
-from crm_portfolio.cli._print import say
+from crm_portfolio.cli._next import way_out
+from crm_portfolio.cli._print import complain, say_more, speaking
 from crm_portfolio.errors import CrmPortfolioError
 
 __all__ = [
@@ -37,7 +41,14 @@ TERMINATED: Final = 143
 _GRAVEST_FIRST: Final = (TERMINATED, _INTERRUPTED, UNEXPECTED, 7, 2, 4, 6, 5, 3)
 _ASKS_FOR_TRACEBACK: Final = "CRM_PORTFOLIO_TRACEBACK"
 
-Arguments = ParamSpec("Arguments")
+_LOUDNESS: Final = {
+    "quiet": Annotated[
+        bool, typer.Option("--quiet", "-q", help="Tell only what goes wrong.")
+    ],
+    "verbose": Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell each step, and how long.")
+    ],
+}
 
 
 class _Terminated(BaseException):
@@ -93,36 +104,67 @@ def gravest(codes: Iterable[int]) -> int:
     return next((code for code in _GRAVEST_FIRST if code in found), 0)
 
 
-def guarded(
-    command: Callable[Arguments, int | None],
-) -> Callable[Arguments, None]:
-    """The command, ending in an exit code and a message instead of a traceback."""
+def guarded(command: Callable[..., int | None], group: str = "") -> Callable[..., None]:
+    """The command, ending in an exit code and a message instead of a traceback.
+
+    It takes `--quiet` and `--verbose` beside its own options.
+    """
+    name = f"{group} {command.__name__}".strip()
 
     @functools.wraps(command)
-    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        raise typer.Exit(_code_of(lambda: command(*args, **kwargs)))
+    def run(
+        *args: Any, quiet: bool = False, verbose: bool = False, **kwargs: Any
+    ) -> None:
+        if quiet and verbose:
+            raise typer.BadParameter("name one of them", param_hint="-q, -v")
+        began = time.monotonic()
+        with speaking("quiet" if quiet else "verbose" if verbose else "usual"):
+            code = _code_of(lambda: command(*args, **kwargs), name, kwargs)
+            say_more(f"Ended with {code} after {time.monotonic() - began:.1f} s.")
+        raise typer.Exit(code)
 
+    _takes(run, _LOUDNESS)
     return run
 
 
-def _code_of(call: Callable[[], int | None]) -> int:
+def _takes(run: Callable[..., None], options: Mapping[str, Any]) -> None:
+    """Let typer see these options beside the command's own."""
+    own = inspect.signature(run, eval_str=True)
+    more = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind
+        )
+        for name, kind in options.items()
+    ]
+    signature = own.replace(parameters=[*own.parameters.values(), *more])
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    run.__annotations__ = {
+        name: each.annotation for name, each in signature.parameters.items()
+    }
+
+
+def _code_of(
+    call: Callable[[], int | None], name: str, given: Mapping[str, Any]
+) -> int:
     try:
         return call() or 0
     except typer.Exit as end:
         return end.exit_code
     except CrmPortfolioError as error:
-        say(f"crm-portfolio: {error}")
+        complain(f"crm-portfolio: {error}")
+        if told := way_out(error, name, given):
+            complain(told)
         return error.exit_code
     except _Terminated:
-        say("crm-portfolio: stopped; what was done is kept.")
+        complain("crm-portfolio: stopped; what was done is kept.")
         return TERMINATED
     except KeyboardInterrupt:
-        say("crm-portfolio: interrupted; what was done is kept.")
+        complain("crm-portfolio: interrupted; what was done is kept.")
         return _INTERRUPTED
     except (typer.BadParameter, BrokenPipeError):  # typer knows what to do with these
         raise
     except Exception as error:  # noqa: BLE001 - the last door before the user
-        say(unexpected(error))
+        complain(unexpected(error))
         return UNEXPECTED
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from crm_portfolio.cli import _complete
 from crm_portfolio.cli._compared import show_comparisons
 from crm_portfolio.cli._options import (
     OutputOption,
@@ -16,13 +17,14 @@ from crm_portfolio.cli._options import (
 )
 from crm_portfolio.cli._print import (
     Output,
-    progress,
     say,
     show_csv,
     show_json,
     show_rows,
     show_text,
+    then,
 )
+from crm_portfolio.cli._progress import counting, progress
 from crm_portfolio.cli._views import VIEWS, plain
 from crm_portfolio.errors import SettingsError
 
@@ -43,7 +45,9 @@ def analyse(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME", help=f"Which of {', '.join(VIEWS)}; without: all."
+            metavar="NAME",
+            help=f"Which of {', '.join(VIEWS)}; without: all.",
+            autocompletion=_complete.nouns,
         ),
     ] = None,
     output: OutputOption = "table",
@@ -84,7 +88,12 @@ def analyse(
         raise typer.BadParameter("--output csv needs the name of one analysis")
     portfolio, asked = Portfolio.load(folder), tuple(names or ())
     with progress() as tell:
-        findings = analyse_portfolio(portfolio, chosen, only=asked, progress=tell)
+        findings = analyse_portfolio(
+            portfolio,
+            chosen,
+            only=asked,
+            progress=counting(tell, "analyses", len(asked or VIEWS)),
+        )
     if names and not findings:
         raise SettingsError(findings.explain_lacking(lang=chosen.language))
     if against is not None:
@@ -100,8 +109,10 @@ def analyse(
         )
     else:
         _show_all(findings, output, chosen.language)
+    if output == "table":
+        then("Why an account is where it is", "explain", "ACCOUNT", "--folder", folder)
     if lacking := findings.explain_lacking(lang=chosen.language):
-        say(lacking)
+        say(lacking)  # last, for it ends with what would let most be told
 
 
 def _show_all(findings: Findings, output: Output, language: Lang) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import attrs
@@ -18,13 +16,14 @@ from crm_portfolio.cli._options import (
     read_settings,
 )
 from crm_portfolio.cli._print import (
-    program,
-    progress,
+    complain,
     say,
     show_csv,
     show_json,
     show_rows,
+    then,
 )
+from crm_portfolio.cli._progress import progress
 from crm_portfolio.cli._run import Stopping
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ _FAILED_SHOWN: Final = 20
 
 def apply(
     plan: Annotated[
-        Path, typer.Argument(metavar="PLAN", help="A file that `plan` or `undo` wrote.")
+        str, typer.Argument(metavar="PLAN", help="A file that `plan` or `undo` wrote.")
     ],
     *,
     archive: ArchiveFolder,
@@ -88,14 +87,15 @@ def apply(
             show_rows(_COLUMNS, failed)
     if journal.interrupted:
         when = "" if stop() else " when the CRM is back"
-        say(f"Interrupted: apply {plan} again{when}; it goes on from here.")
-    there = shlex.quote(str(archive))
+        complain(f"Interrupted: apply {plan} again{when}; it goes on from here.")
+    of_run = (journal.run_id, "--archive", archive)
     if PERMANENT & journal.counts.keys():
-        told = f"{program()} history {journal.run_id} --archive {there} --failed FILE"
-        say(f"To mend what failed for good, and send it again: {told}")
+        what_for = "To mend what failed for good, and send it again"
+        then(what_for, "history", *of_run, "--failed", "FILE")
     if journal.touched:
-        way_back = f"{program()} undo {journal.run_id} --archive {there} -o PLAN"
-        say(f"To take it back: {way_back}")
+        then("To take it back", "undo", *of_run, "-o", "PLAN")
+    else:
+        then("What it came to, change by change", "history", *of_run)
     is_cut_off = bool(journal.interrupted)
     return stop.code(journal.exit_code) if is_cut_off else journal.exit_code
 

@@ -16,13 +16,14 @@ from crm_portfolio.cli._options import (
     read_settings,
 )
 from crm_portfolio.cli._print import (
-    progress,
     say,
     show_csv,
     show_json,
     show_rows,
     show_text,
+    then,
 )
+from crm_portfolio.cli._progress import progress
 
 if TYPE_CHECKING:
     from crm_portfolio._backtest import BacktestResult
@@ -85,9 +86,9 @@ def backtest(
 ) -> None:
     """Replay past days, and hold what was said against what came of it.
 
-    crm-portfolio backtest book --days 2024-06-30,2025-06-30
+    crm-portfolio backtest book --days 2025-06-30
 
-    crm-portfolio backtest book --every quarter --from 2024-01-01 --to 2025-06-30
+    crm-portfolio backtest book --every year --from 2024-01-01 --to 2024-12-31
     """
     from crm_portfolio._backtest import backtest as look_back
     from crm_portfolio.portfolio import Portfolio
@@ -110,6 +111,7 @@ def backtest(
         show_csv(found.arrow)
     else:
         _show(found, chosen.language)
+    then("What is said of them today", "analyse", folder)
 
 
 def _days(

@@ -9,7 +9,8 @@ import attrs
 import typer
 
 from crm_portfolio.cli._options import AsOf
-from crm_portfolio.cli._print import progress, say, screen, show_json
+from crm_portfolio.cli._print import complain, say, screen, show_json, then
+from crm_portfolio.cli._progress import progress
 
 if TYPE_CHECKING:
     from crm_portfolio import _demo
@@ -47,8 +48,6 @@ def demo(
 
     crm-portfolio demo
 
-    crm-portfolio demo --crm hubspot
-
     crm-portfolio demo --crm both --keep demo-files --output json
     """
     from crm_portfolio import _demo
@@ -71,7 +70,9 @@ def demo(
     if output == "json":
         told = {n: {**attrs.asdict(d), "is_good": d.is_good} for n, d in shown.items()}
         show_json(told if crm == "both" else told[crm])
-    return _ended(list(shown.values()))
+    code = _ended(list(shown.values()))
+    then("With your own CRM, begin by asking what it lacks", "doctor", "CRM")
+    return code
 
 
 def _ended(shown: list[_demo.Demo]) -> int:
@@ -80,5 +81,5 @@ def _ended(shown: list[_demo.Demo]) -> int:
         say("Both CRMs, holding the same book, gave the same ranking and tiers.")
     if agree and all(one.is_good for one in shown):
         return 0
-    say("The demonstration did not come out as it should: please report it.")
+    complain("The demonstration did not come out as it should: please report it.")
     return _NOT_SHOWN

@@ -7,14 +7,22 @@ from typing import Annotated
 import typer
 
 from crm_portfolio._inert import inert
+from crm_portfolio.cli import _complete
 from crm_portfolio.cli._options import OutputOption, SettingsFile, read_settings
-from crm_portfolio.cli._print import show_csv, show_json
+from crm_portfolio.cli._print import show_csv, show_json, then
 
 __all__ = ["doctor"]
 
 
 def doctor(
-    crm: Annotated[str, typer.Argument(metavar="CRM", help="salesforce or hubspot.")],
+    crm: Annotated[
+        str,
+        typer.Argument(
+            metavar="CRM",
+            help="salesforce or hubspot.",
+            autocompletion=_complete.crms,
+        ),
+    ],
     *,
     output: OutputOption = "table",
     settings: SettingsFile = None,
@@ -43,4 +51,8 @@ def doctor(
         show_csv(pa.Table.from_pylist(rows))
     else:
         typer.echo("\n".join(map(inert, str(diagnosis).splitlines())))
+    if diagnosis.is_good:
+        then("To read it", "pull", crm, "--to", "FOLDER")
+    else:
+        then("Once that is mended, to see what is left", "doctor", crm)
     return diagnosis.exit_code

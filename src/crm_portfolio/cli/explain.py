@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from crm_portfolio._inert import inert
-from crm_portfolio._wording import Lang, sentence
-from crm_portfolio.cli._options import SettingsFile, read_settings
-from crm_portfolio.cli._print import show_json
+from crm_portfolio.cli._options import LangOption, SettingsFile, read_settings
+from crm_portfolio.cli._print import show_json, then
 
 if TYPE_CHECKING:
+    from crm_portfolio._wording import Lang
     from crm_portfolio.settings import Settings
 
 __all__ = ["explain"]
@@ -30,14 +30,12 @@ def explain(
         ),
     ] = None,
     archive: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--archive", metavar="FOLDER", help="As last written, from the journals."
         ),
     ] = None,
-    lang: Annotated[
-        Lang | None, typer.Option(help="The language of the sentences.")
-    ] = None,
+    lang: LangOption = None,
     output: Annotated[
         Literal["table", "json"], typer.Option(help="Sentences, or codes and values.")
     ] = "table",
@@ -57,6 +55,10 @@ def explain(
         _as_last_written(account, archive, language, output)
     else:
         raise typer.BadParameter("name one of them", param_hint="--folder, --archive")
+    if archive is not None:
+        then("Every value it had", "history", account, "--archive", archive)
+    else:
+        then("What the CRM would get", *("plan", folder, "--crm", "NAME", "-o", "PLAN"))
 
 
 def _computed_now(
@@ -81,7 +83,8 @@ def _computed_now(
             typer.echo(f"  {inert(line)}")
 
 
-def _as_last_written(account: str, archive: Path, lang: Lang, output: str) -> None:
+def _as_last_written(account: str, archive: str, lang: Lang, output: str) -> None:
+    from crm_portfolio._wording import sentence
     from crm_portfolio.archive import Archive
     from crm_portfolio.writeback import last_written
 

@@ -12,16 +12,17 @@ import attrs
 import typer
 
 from crm_portfolio._inert import inert
-from crm_portfolio._wording import Lang, sentence
 from crm_portfolio.cli._options import (
     ArchiveFolder,
+    LangOption,
     OutputOption,
     SettingsFile,
     read_settings,
 )
-from crm_portfolio.cli._print import say, show_csv, show_json
+from crm_portfolio.cli._print import pasted, say, show_csv, show_json, then
 
 if TYPE_CHECKING:
+    from crm_portfolio._wording import Lang
     from crm_portfolio.writeback import Step
 
 __all__ = ["history"]
@@ -59,9 +60,7 @@ def history(
             help="Of a run: write what failed for good into a file to mend.",
         ),
     ] = None,
-    lang: Annotated[
-        Lang | None, typer.Option(help="The language of the reasons.")
-    ] = None,
+    lang: LangOption = None,
     output: OutputOption = "table",
     settings: SettingsFile = None,
 ) -> None:
@@ -86,21 +85,25 @@ def history(
         _show(steps[:_SHOWN], lang or chosen.language)
         if steps[_SHOWN:]:
             say(f"… and {len(steps) - _SHOWN:,} more; --output csv has all of them.")
+    for run in dict.fromkeys(step.run_id for step in steps[-1:]):
+        then("To take it back", "undo", run, "--archive", archive, "-o", "PLAN")
 
 
-def _save_failed(archive: Path, run: str, file: Path) -> None:
+def _save_failed(archive: str, run: str, file: Path) -> None:
     from crm_portfolio.archive import Archive
 
     count = Archive(archive).journal(run).save_failed(file)
     say(
-        f"{file}: {count:,} change(s) that failed for good. Mend the column `after`, then "
-        f"`crm-portfolio resend {file} --archive {archive} -o PLAN`."
+        f"{file}: {count:,} change(s) that failed for good. Mend the column `after`, then: "
+        + pasted("resend", file, "--archive", archive, "-o", "PLAN")
         if count
         else f"{file}: no change of this run failed for good."
     )
 
 
 def _show(steps: Iterable[Step], lang: Lang) -> None:
+    from crm_portfolio._wording import sentence
+
     for (run, account), several in groupby(steps, lambda s: (s.run_id, s.account_id)):
         fields = list(several)
         back = f", takes back run {fields[0].undoes}" if fields[0].undoes else ""

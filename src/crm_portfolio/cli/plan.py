@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,15 +9,27 @@ import attrs
 import typer
 
 from crm_portfolio._storage import write_atomically
+from crm_portfolio.cli import _complete
 from crm_portfolio.cli._options import (
     OutputOption,
+    PlanFile,
     PortfolioFolder,
     SettingsFile,
     must_have_begun,
     open_crm,
     read_settings,
 )
-from crm_portfolio.cli._print import Output, program, say, show_csv, show_json
+from crm_portfolio.cli._print import (
+    Output,
+    complain,
+    pasted,
+    say,
+    show_csv,
+    show_json,
+    then,
+)
+from crm_portfolio.cli._progress import counting, progress
+from crm_portfolio.cli._views import VIEWS
 from crm_portfolio.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -31,13 +42,16 @@ def plan(
     folder: PortfolioFolder,
     *,
     crm: Annotated[
-        str, typer.Option(metavar="NAME", help="The CRM the folder was pulled from.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The CRM the folder was pulled from.",
+            autocompletion=_complete.crms,
+        ),
     ],
-    to: Annotated[
-        Path, typer.Option("--to", "-o", metavar="PLAN", help="The plan file to write.")
-    ],
+    to: PlanFile,
     archive: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="FOLDER",
             help="Where journals are kept. It tells which fields people edited, whether "
@@ -83,13 +97,16 @@ def plan(
     chosen = read_settings(settings)
     portfolio = Portfolio.load(folder)
     must_have_begun(portfolio.as_of, lambda: portfolio.calendar.time_zone)
-    findings = analyse(portfolio, chosen)
+    with progress() as tell:
+        counted = counting(tell, "analyses", len(VIEWS))
+        findings = analyse(portfolio, chosen, progress=counted)
     proposal = make_plan(
         findings.values(),
         open_crm(crm, chosen),
         held=portfolio,
         limits=chosen.limits,
         policy=chosen.policy,
+        also=chosen.write.also,
         archive=Archive(archive) if archive else None,
     )
     proposal.save(to)
@@ -114,21 +131,21 @@ def _write(path: Path, content: str) -> None:
     say(f"{path}: the plan, to read.")
 
 
-def tell_next(proposal: Plan, to: Path, archive: Path | str) -> None:
+def tell_next(proposal: Plan, to: str, archive: str) -> None:
     """What to do with the plan file."""
     if proposal.refusals:
         count = len(proposal.changes)
-        say(
+        complain(
             f"{to}: the limits refuse this plan, and `apply` will write nothing. Look at "
             "it; if a broken pull is behind it, mend that and plan again; if it is right, "
             f"apply it with --accept-changes {count}."
         )
     elif proposal.changes:
-        there = shlex.quote(str(archive))
-        way = f"{program()} apply {shlex.quote(str(to))} --archive {there}"
+        way = pasted("apply", to, "--archive", archive)
         say(f"{to}: nothing is written yet; this writes it: {way}")
     else:
         say(f"{to}: there is nothing to write.")
+        then("To ask again once the CRM has moved", "pull", "CRM", "--to", "FOLDER")
 
 
 def show_plan(proposal: Plan, output: Output) -> None:

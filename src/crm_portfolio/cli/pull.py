@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 
+from crm_portfolio.cli import _complete
 from crm_portfolio.cli._options import (
     AsOf,
     SettingsFile,
@@ -17,7 +18,8 @@ from crm_portfolio.cli._options import (
     must_have_begun,
     read_settings,
 )
-from crm_portfolio.cli._print import counted, progress, say
+from crm_portfolio.cli._print import complain, counted, say, then
+from crm_portfolio.cli._progress import metering, progress
 from crm_portfolio.connectors.files import Dialect
 from crm_portfolio.errors import TransientError, did_you_mean
 
@@ -30,7 +32,12 @@ __all__ = ["pull"]
 
 def pull(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="salesforce, hubspot, or files.")
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="salesforce, hubspot, or files.",
+            autocompletion=_complete.sources,
+        ),
     ],
     folder: Annotated[
         Path | None,
@@ -50,6 +57,7 @@ def pull(
         typer.Option(
             metavar="NAME,NAME|all",
             help="Which tables; without it, as in the settings.",
+            autocompletion=_complete.tables,
         ),
     ] = None,
     currency: Annotated[
@@ -70,7 +78,7 @@ def pull(
 
     crm-portfolio pull salesforce --to book --since-last
 
-    crm-portfolio pull files exports/ --to book --as-of 2026-06-30 --currency EUR
+    crm-portfolio pull files exports/ --to exported --as-of 2026-06-30 --currency EUR
     """
     from crm_portfolio._pull import pull_into
 
@@ -83,7 +91,7 @@ def pull(
     if as_of is not None:
         must_have_begun(as_of, lambda: _zone(crm, chosen))
     with (
-        _metered(crm, to, since_last=since_last),
+        _metered(crm, to, since_last=since_last) as expected,
         _kept_on_the_way_out(to, is_crm),
         progress() as bar,
     ):
@@ -95,7 +103,7 @@ def pull(
             calendar=chosen.calendar,
             since_last=since_last,
             settings=chosen.pull,
-            progress=bar,
+            progress=metering(bar, crm, expected),
         )
     portfolio = pulled.portfolio
     rows = counted({str(name): n for name, n in portfolio.row_counts.items()})
@@ -103,6 +111,9 @@ def pull(
     for note in pulled.notes:
         say(f"  {note}")
     _tell_faults(pulled.faults)
+    then("To see who matters", "analyse", to)
+    if is_crm:
+        then("To compare with the CRM", *("plan", to, "--crm", source, "-o", "PLAN"))
 
 
 def _source(
@@ -157,7 +168,7 @@ def _with_tables(name: str, settings: Any, tables: str) -> Any:
 
 
 @contextmanager
-def _metered(crm: Source, to: Path, *, since_last: bool) -> Iterator[None]:
+def _metered(crm: Source, to: Path, *, since_last: bool) -> Iterator[int]:
     """The calls it should take before, those it took after, however it ends."""
     from crm_portfolio._pull import forecast
     from crm_portfolio.protocols import Metered
@@ -167,7 +178,7 @@ def _metered(crm: Source, to: Path, *, since_last: bool) -> Iterator[None]:
         steps = ", ".join(f"{count:,} {what}" for what, count in expected.steps.items())
         say(f"About {expected.calls:,} calls: {steps}.")
     try:
-        yield
+        yield expected.calls if expected else 0
     finally:
         if isinstance(crm, Metered):
             say(f"{crm.calls:,} calls were made.")
@@ -183,7 +194,7 @@ def _kept_on_the_way_out(to: Path, is_crm: bool) -> Iterator[None]:
             error, Exception
         )
         if is_crm and may_go_on and (to / "source").is_dir():
-            say(
+            complain(
                 f"What has been read is kept in {to}: run again: it goes on where it "
                 "stopped."
             )

@@ -11,6 +11,7 @@ from crm_portfolio.cli._options import (
     ArchiveFolder,
     CrmName,
     OutputOption,
+    PlanFile,
     SettingsFile,
     open_crm,
     read_settings,
@@ -27,9 +28,7 @@ def resend(
     ],
     *,
     archive: ArchiveFolder,
-    to: Annotated[
-        Path, typer.Option("--to", "-o", metavar="PLAN", help="The plan file to write.")
-    ],
+    to: PlanFile,
     crm: CrmName = None,
     output: OutputOption = "table",
     settings: SettingsFile = None,

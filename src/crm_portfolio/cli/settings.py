@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from crm_portfolio.cli import _run
+from crm_portfolio.cli import _complete, _run
 from crm_portfolio.cli._options import CrmName, SettingsFile, read_settings
-from crm_portfolio.cli._print import say, show_json, show_text
+from crm_portfolio.cli._print import say, show_json, show_text, then
 from crm_portfolio.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def init(
         return
     write_atomically(file, text.encode())
     shown = f", with what {seen.what} shows" if seen.what else ""
-    say(f"{file} holds every setting{shown}. Look through it, then: settings check")
+    say(f"{file} holds every setting{shown}.")
+    then("Look through it, then", "settings", "check", file)
 
 
 def check(
@@ -120,6 +121,10 @@ def check(
             where = path.name if remark.line is None else f"{path.name}:{remark.line}"
             show_text(f"{remark.state:<5} {where}  {remark.said}")
     say(f"{path}: {faults} fault(s), {len(remarks) - faults} odd.")
+    if faults:
+        then("What may stand there", "settings", "init", "-")
+    else:
+        then("Where each value comes from", "settings", "where", "--settings", path)
     return SettingsError.exit_code if faults else 0
 
 
@@ -130,6 +135,7 @@ def where(
         typer.Argument(
             metavar="KEY",
             help="limits.max_share, a table, or a name; without: all but defaults.",
+            autocompletion=_complete.keys,
         ),
     ] = "",
     settings: SettingsFile = None,
@@ -145,7 +151,7 @@ def where(
 
     crm-portfolio settings where limits.max_share --settings portfolio.toml
 
-    crm-portfolio settings where --settings portfolio.toml --org europe
+    crm-portfolio settings where --settings orgs.toml --org europe
     """
     from crm_portfolio.settings import Settings, places
 
@@ -178,6 +184,10 @@ def where(
         value = "nothing" if each.value is None else each.value
         flag = f"; {_FLAGS[each.key]} goes before it" if each.key in _FLAGS else ""
         show_text(f"{each.key} = {value}  ({each.origin}{flag})")
+    if settings is not None:
+        then("Whether all of them are right", "settings", "check", settings)
+    else:
+        then("To have a file of your own", "settings", "init")
 
 
 def schema() -> None:
@@ -193,7 +203,7 @@ def schema() -> None:
 
 
 for _command in (init, check, where, schema):
-    settings.command()(_run.guarded(_command))
+    settings.command()(_run.guarded(_command, "settings"))
 
 
 def _named_by(source: object) -> str | None:
@@ -236,7 +246,10 @@ def _seen_in(folder: Path) -> Seen:
 
     portfolio, defaults = Portfolio.load(folder), Settings()
     missing = {
-        name: [need.any_of for need in lacking(portfolio, defaults, name)]
+        name: [
+            [way if isinstance(way, str) else " with ".join(way) for way in need.any_of]
+            for need in lacking(portfolio, defaults, name)
+        ]
         for name in NOUNS
     }
     return seen_in_folder(portfolio, str(folder), missing)

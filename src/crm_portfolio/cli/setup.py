@@ -7,19 +7,25 @@ from typing import Annotated
 import typer
 
 from crm_portfolio._inert import inert
+from crm_portfolio.cli import _complete
 from crm_portfolio.cli._options import (
     OutputOption,
     SettingsFile,
     open_crm,
     read_settings,
 )
-from crm_portfolio.cli._print import show_csv, show_json
+from crm_portfolio.cli._print import show_csv, show_json, then
 
 __all__ = ["setup"]
 
 
 def setup(
-    crm: Annotated[str, typer.Argument(metavar="CRM", help="Such as salesforce.")],
+    crm: Annotated[
+        str,
+        typer.Argument(
+            metavar="CRM", help="Such as salesforce.", autocompletion=_complete.crms
+        ),
+    ],
     *,
     apply: Annotated[
         bool,
@@ -39,7 +45,12 @@ def setup(
     from crm_portfolio.writeback import setup as set_up
 
     chosen = read_settings(settings)
-    report = set_up(open_crm(crm, chosen), tiers=chosen.tier_names, dry_run=not apply)
+    report = set_up(
+        open_crm(crm, chosen),
+        tiers=chosen.tier_names,
+        also=chosen.write.also,
+        dry_run=not apply,
+    )
     steps = [{"what": s.what, "state": s.state, "needs": s.needs} for s in report.steps]
     if output == "json":
         show_json({"crm": crm, "applied": apply, "steps": steps})
@@ -49,3 +60,7 @@ def setup(
         show_csv(pa.Table.from_pylist(steps))
     else:
         typer.echo("\n".join(map(inert, str(report).splitlines())))
+    if apply:
+        then("To read the accounts", "pull", crm, "--to", "FOLDER")
+    else:
+        then("To create what is missing", "setup", crm, "--apply")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from crm_portfolio.cli._print import program, say
+from crm_portfolio.cli._print import say, then
 
 if TYPE_CHECKING:
     from crm_portfolio.schema import TableName
@@ -67,10 +67,8 @@ def simulate(
         for name, value in pretend.environment.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
         sys.stdout.flush()
-        say(
-            f"A pretend {crm} listens at {pretend.url}. In another terminal, set the lines"
-        )
-        say(f"above and try: {program()} pull {crm} --to book. Ctrl-C ends it.")
+        say(f"A pretend {crm} listens at {pretend.url}. Ctrl-C ends it.")
+        then("In another terminal, with these lines set", "pull", crm, "--to", "book")
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
 

@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from crm_portfolio.cli import _complete
 from crm_portfolio.cli._options import must_have_begun, read_day
-from crm_portfolio.cli._print import listed, program, progress, say
+from crm_portfolio.cli._print import complain, hush, listed, pasted, say, then
+from crm_portfolio.cli._progress import progress
 from crm_portfolio.cli._run import (
     TERMINATED,
     UNEXPECTED,
@@ -40,7 +42,11 @@ _TOLD_IN_WORDS: Final = (2, 6)
 def sync(
     orgs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ORG]...", help="Orgs of the settings file, in turn."),
+        typer.Argument(
+            metavar="[ORG]...",
+            help="Orgs of the settings file, in turn.",
+            autocompletion=_complete.orgs,
+        ),
     ] = None,
     *,
     settings: Annotated[
@@ -76,8 +82,10 @@ def sync(
 
     crm-portfolio sync --settings portfolio.toml --log json
 
-    crm-portfolio sync europe asia --settings portfolio.toml --dry-run
+    crm-portfolio sync europe asia --settings orgs.toml --dry-run
     """
+    if log == "json":
+        hush()  # each line of stderr is read by a program
     chosen = _chosen(settings, orgs or [], every=every)
     codes: list[int] = []
     visited: dict[str, str] = {}
@@ -251,7 +259,7 @@ class _Told:
         if not self._is_json:
             is_ours = isinstance(error, CrmPortfolioError)
             said = str(error) if is_ours else unexpected(error)
-            say(f"{self._org + ': ' if self._org else ''}{said}")
+            complain(f"{self._org + ': ' if self._org else ''}{said}")
 
 
 def _summarise(
@@ -287,16 +295,21 @@ def _say(run: Run, settings: Settings | None) -> None:
     typer.echo(f"{run.org}: {_came_to(run)}")
     for what in _of_people(run.plan):
         say(f"  {what}")
-    if run.plan_file is None or settings is None:
+    if settings is None:
         return
-    for refusal in run.plan.refusals:
-        say(f"  {refusal}")
-    count = len(run.plan.changes)
-    accepts = f" --accept-changes {count}" if run.plan.refusals else ""
-    say(
-        f"The plan is kept in {run.plan_file}. Look at it; this writes it: {program()} "
-        f"apply {run.plan_file} --archive {settings.sync.archive}{accepts}"
-    )
+    archive = ("--archive", settings.sync.archive)
+    if run.plan_file is not None:
+        for refusal in run.plan.refusals:
+            complain(f"  {refusal}")
+        count = len(run.plan.changes)
+        accepts = ("--accept-changes", count) if run.plan.refusals else ()
+        tell = complain if run.plan.refusals else say
+        way = pasted("apply", run.plan_file, *archive, *accepts)
+        tell(f"The plan is kept in {run.plan_file}. Look at it; this writes it: {way}")
+    elif run.journal is not None:
+        then("To take it back", "undo", run.plan.id, *archive, "-o", "PLAN")
+    else:
+        then("Whether the archive is as it was written", "verify", *archive)
 
 
 def _of_people(plan: Plan) -> Iterator[str]:

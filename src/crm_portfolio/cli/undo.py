@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from crm_portfolio.cli import _complete
 from crm_portfolio.cli._options import (
     ArchiveFolder,
     CrmName,
     OutputOption,
+    PlanFile,
     SettingsFile,
     open_crm,
     read_settings,
 )
+from crm_portfolio.cli._progress import progress, telling
 from crm_portfolio.cli.plan import show_plan, tell_next
 
 __all__ = ["undo"]
@@ -26,16 +28,18 @@ def undo(
     ],
     *,
     archive: ArchiveFolder,
-    to: Annotated[
-        Path, typer.Option("--to", "-o", metavar="PLAN", help="The plan file to write.")
-    ],
+    to: PlanFile,
     account: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Only this account; may come several times."),
     ] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="C", help="Only this field; may come several times."),
+        typer.Option(
+            metavar="C",
+            help="Only this field; may come several times.",
+            autocompletion=_complete.managed,
+        ),
     ] = None,
     crm: CrmName = None,
     output: OutputOption = "table",
@@ -57,13 +61,15 @@ def undo(
 
     chosen = read_settings(settings)
     journal = Archive(archive).journal(run)
-    way_back = make_undo(
-        journal,
-        open_crm(crm or journal.org.vendor, chosen),
-        limits=chosen.limits,
-        accounts=account or None,
-        columns=column or None,
-    )
+    accounts = len({entry.change.record_id for entry in journal.entries})
+    with progress() as tell, telling(tell, f"reading {accounts:,} accounts"):
+        way_back = make_undo(
+            journal,
+            open_crm(crm or journal.org.vendor, chosen),
+            limits=chosen.limits,
+            accounts=account or None,
+            columns=column or None,
+        )
     way_back.save(to)
     show_plan(way_back, output)
     tell_next(way_back, to, archive)

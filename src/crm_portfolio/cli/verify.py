@@ -9,7 +9,7 @@ import typer
 
 from crm_portfolio._inert import inert
 from crm_portfolio.cli._options import ArchiveFolder, OutputOption
-from crm_portfolio.cli._print import show_csv, show_json
+from crm_portfolio.cli._print import show_csv, show_json, then
 
 if TYPE_CHECKING:
     from crm_portfolio.archive import Verification
@@ -53,6 +53,10 @@ def verify(
     else:
         for line in str(report).splitlines():
             typer.echo(inert(line))
+    if run is not None:
+        then("What it wrote", "history", run, "--archive", archive)
+    else:
+        then("What a run wrote", "history", "RUN", "--archive", archive)
     return report.exit_code
 
 
