@@ -1,6 +1,6 @@
 # Everything a newcomer or a build server types. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format wheel pins clean
+.PHONY: help demo test lint format docs wheel pins clean
 .SUFFIXES:
 
 PYTHON ?= python3
@@ -40,10 +40,10 @@ $(VENV_WHEEL)/.wheel: wheel pins/package.txt pins/dev.txt
 	@touch $@
 
 test: $(VENV_WHEEL)/.wheel  ## Install what tests need and run them all; TARGET=wheel: on the built wheel
-	CRM_PORTFOLIO_TARGET=wheel $(VENV_WHEEL)/bin/python -m pytest --numprocesses 2 --dist loadscope $(TESTS)
+	CRM_PORTFOLIO_TARGET=wheel $(VENV_WHEEL)/bin/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder $(TESTS)
 else
 test: $(VENV)/.dev  ## Install what tests need and run them all; TARGET=wheel: on the built wheel
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadscope $(TESTS)
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder $(TESTS)
 endif
 
 lint: $(VENV)/.dev  ## Format, ruff, mypy --strict, the layers of the house
@@ -56,6 +56,10 @@ format: $(VENV)/.dev  ## Write the files as the formatter wants them
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
+docs: $(VENV)/.dev  ## Build the site into site/, strictly and offline
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 wheel: $(VENV)/.dev  ## Build the wheel into dist/
 	rm -rf dist
 	$(VENV)/bin/python -m build --no-isolation --wheel . >/dev/null
@@ -66,4 +70,4 @@ pins: $(VENV)/.dev  ## Renew the pinned versions (needs uv)
 	uv pip compile --universal --quiet --upgrade --no-header --no-emit-index-url --no-annotate --generate-hashes --python-version 3.11 --constraint pins/package.txt --all-extras --group dev pyproject.toml --output-file pins/dev.txt
 
 clean:  ## Remove what was built and installed
-	rm -rf $(VENV) $(VENV_WHEEL) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV_WHEEL) dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

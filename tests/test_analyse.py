@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from crm_portfolio import analysis, samples
-from crm_portfolio._analyse import ASSIGNING, Need, analyse
+from crm_portfolio._analyse import Need, analyse, assigning
 from crm_portfolio._analyse._book import NOUNS
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period, Portfolio
@@ -75,5 +75,5 @@ def test_the_common_period_fills_those_that_have_no_own():
 
 def test_those_that_assign_are_known_by_name() -> None:
     found = analyse(samples.firm())
-    assigning = [name for name, each in found.items() if each.assignments() is not None]
-    assert assigning == list(ASSIGNING)
+    named = [name for name, each in found.items() if each.assignments() is not None]
+    assert named == list(assigning())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -73,6 +75,24 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         ]
     unreachable = {page.resolve() for page in ROOT.glob("docs/**/*.md")} - seen
     assert not unreachable
+
+
+def test_the_tests_of_a_job_pass_as_the_page_shows_them(tmp_path: Path) -> None:
+    page = (ROOT / "docs/how-to/test-your-job.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", page, re.DOTALL))
+    assert sorted(files) == ["job.py", "test_job.py"]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stdout
+    assert f"{files['test_job.py'].count('def test_')} passed" in run.stdout
 
 
 def test_the_pins_carry_no_index_address() -> None:

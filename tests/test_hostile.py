@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from crm_portfolio import Portfolio, analysis, samples
+from crm_portfolio import Portfolio, analyse, analysis, report, samples
 from crm_portfolio._managed import FIELDS
 from crm_portfolio.archive import Entry
 from crm_portfolio.archive._failed import read_mended, save_failed
@@ -213,6 +213,13 @@ def in_html(portfolio: Portfolio, folder: Path) -> None:
         [
             proposal.to_html(names=portfolio),
             plain_plan.to_html(names=firm(PLAIN)),
+        ]
+    )
+    some = ("tiers", "concentration", "loss_scenario")
+    pages.append(
+        [
+            report(each, findings=analyse(each, only=some)).html
+            for each in (portfolio, firm(PLAIN))
         ]
     )
     for page, other in pages:

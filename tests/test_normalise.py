@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -597,6 +598,13 @@ def test_a_row_of_before_the_first_rate_is_left_out_never_taken_at_one() -> None
     result = clean(revenue_line=revenue, exchange_rate=RATES)
     assert result.tables["revenue_line"]["line_id"].to_pylist() == ["l1"]
     assert told(result) == [("no_rate", 0, "USD")]
+    (fault,) = result.faults.to_pylist()
+    assert fault["hint"].endswith("add a rate for its currency that holds on its date")
+    assert json.loads(fault["said"]) == {
+        "line_id": "l0",
+        "account_id": "1",
+        "booked_on": "2024-12-31",
+    }
     left = {line["currency"]: line["left_out"] for line in result.balance.to_pylist()}
     assert left == {"EUR": 0, "USD": 10_000}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pyarrow as pa
@@ -211,3 +212,56 @@ def test_the_legend_covers_no_name(names, draw):
     below = [*ax.get_xticklabels(), ax.xaxis.label, *ax.patches]
     assert not any(legend.overlaps(each.get_window_extent()) for each in below)
     assert sheet.bbox.x1 >= legend.x1
+
+
+@pytest.fixture(scope="module")
+def tiers_drawn() -> str:
+    return as_svg(lambda ax: analysis.tiers(samples.firm()).plot(ax=ax))
+
+
+def test_a_picture_for_a_page_holds_no_style_and_no_comment(tiers_drawn):
+    """So that a page may forbid inline styles, and is light."""
+    assert not re.search(r"style|<!--|<metadata|font-family", tiers_drawn)
+    assert len(tiers_drawn) < 12_000
+
+
+def test_a_picture_takes_the_colours_of_its_page(tiers_drawn):
+    colours = set(re.findall(r'(?:fill|stroke)="([^"]*)"', tiers_drawn))
+    plain = {each for each in colours if not each.startswith("url(#")}
+    assert plain <= {
+        *("currentColor", "none"),
+        *("var(--paper,#fff)", "var(--bar,#8aa0b4)", "var(--rule,#ccc)"),
+    }
+
+
+def test_a_picture_says_in_words_what_it_shows(tiers_drawn):
+    assert 'role="img"' in tiers_drawn
+    assert 'aria-label="Revenue by tier"' in tiers_drawn
+
+
+def test_hatches_and_edges_still_point_at_their_own(ax):
+    def drawn(count: float) -> str:
+        looks = {"names": ["a"], "notes": ["n"], "words": WORDS}
+        return as_svg(
+            lambda ax: _plots.paired_bars(ax, amounts=[1.0], others=[count], **looks)
+        )
+
+    one, other = drawn(1.0), drawn(2.0)
+    for picture in (one, other):
+        ids = set(re.findall(r'id="([^"]*)"', picture))
+        pointers = set(re.findall(r'(?:url\(#|href="#)([^")]*)', picture))
+        assert ids
+        assert pointers == ids
+        assert "<pattern" in picture
+    assert not set(re.findall(r'id="([^"]*)"', one)) & set(
+        re.findall(r'id="([^"]*)"', other)
+    )
+
+
+def test_a_fuller_cell_is_a_larger_share(ax):
+    shares = [[0.0, 0.5, 1.0]]
+    _plots.matrix(ax, rows=["A"], columns=["1", "2", "3"], shares=shares, words=WORDS)
+    fullness = [bar.get_alpha() for bar in ax.patches]
+    assert fullness == sorted(fullness)
+    assert len(set(fullness)) == 3
+    assert not ax.images

@@ -131,6 +131,14 @@ def test_changing_a_frame_it_handed_out_changes_nothing() -> None:
     assert portfolio.with_tables().id == before
 
 
+def test_to_go_through_it_is_to_go_through_the_names_of_its_tables() -> None:
+    portfolio = make()
+    assert list(portfolio) == ["account", "opportunity", "activity", "owner"]
+    assert {name: portfolio.arrow(name).num_rows for name in portfolio} == (
+        portfolio.row_counts
+    )
+
+
 def test_a_table_it_lacks_is_an_error_and_a_misspelt_one_is_asked_back() -> None:
     portfolio = make()
     assert "revenue_line" not in portfolio

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crm_portfolio import analysis, samples
+from crm_portfolio import analyse, analysis, samples
 from crm_portfolio._frames import to_arrow
 from crm_portfolio._html import without_formulas
 from crm_portfolio.analysis import Quantiles, TiersSettings
@@ -235,6 +235,40 @@ def test_a_notebook_shows_the_first_rows_and_the_warnings(ranked):
     shown = ranked._repr_html_()
     assert shown.count("<tr>") == 14
     assert "no revenue recorded in the period" in shown
+
+
+def test_a_notebook_shows_the_picture_where_it_can_be_drawn(tiered, monkeypatch):
+    pytest.importorskip("matplotlib")
+    assert '<svg xmlns="http://www.w3.org/2000/svg"' in tiered._repr_html_()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "<svg" not in tiered._repr_html_()
+    assert "<table>" in tiered._repr_html_()
+
+
+def test_a_notebook_shows_who_moved_and_why(firm, tiered):
+    after = analysis.tiers(firm, TiersSettings(method=Quantiles(4)))
+    shown = after.compared_with(tiered)._repr_html_()
+    assert "6 moved" in shown
+    assert "<td>C</td><td>B</td>" in shown
+    assert "4 groups of about equal number" in shown
+
+
+def test_a_notebook_shows_what_was_found_and_what_was_not(firm):
+    shown = analyse(firm, only=["tiers", "receivables"])._repr_html_()
+    assert "TiersResult: 13 accounts" in shown
+    assert "receivables is not made" in shown
+
+
+@pytest.mark.parametrize("name", ["tiers", "risk", "exit_review"])
+def test_all_reasons_at_once_are_those_of_each(firm, name):
+    result = analyse(firm, only=[name])[name]
+    every = dict(result.every_reason())
+    assert list(every) == result.arrow["account_id"].to_pylist()
+    assert all(result.reasons(each) == reasons for each, reasons in every.items())
+
+
+def test_a_result_says_what_it_is_based_on(tiered):
+    assert [each.code for each in tiered.basis()] == ["period", "measure_net_revenue"]
 
 
 def test_an_unknown_file_type_is_refused_with_the_nearest_known(tiered, tmp_path):

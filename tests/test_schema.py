@@ -111,6 +111,9 @@ def test_the_account_table_holds_every_managed_and_human_field() -> None:
         "rising",
         "risk_level",
         "risk_reasons",
+        "decision",
+        "decided_on",
+        "decision_review_on",
         "portfolio_stamp",
     }
 
@@ -165,6 +168,13 @@ def test_a_misspelt_table_or_column_is_asked_back() -> None:
     )
     assert hints["unknown_table"].endswith("did you mean 'account'?")
     assert hints["unknown_column"].endswith("did you mean 'segment'?")
+
+
+def test_faults_of_an_older_book_get_the_columns_that_came_since() -> None:
+    old = schema.faults_of("revenue_line", "currency", "no_rate", rows=[3])
+    joined = schema.join_faults([old.drop_columns(["said"])])
+    assert joined.schema == schema.fault_table().schema
+    assert joined["said"].to_pylist() == [None]
 
 
 def test_without_an_account_table_nothing_can_be_said() -> None:

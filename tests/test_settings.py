@@ -103,9 +103,20 @@ class TestSeveralOrgs:
         assert said in refused(text)
 
     def test_an_address_is_no_folder(self, refused) -> None:
-        said = refused('[sync]\narchive = "ftp://me:secret@host/x"')
-        assert "sync.archive is a folder of this machine" in said
+        said = refused('[sync]\nfolder = "ftp://me:secret@host/x"')
+        assert "sync.folder is a folder of this machine" in said
         assert "secret" not in said
+
+    def test_an_archive_may_be_at_an_address_without_a_login(
+        self, load, refused
+    ) -> None:
+        for address in ("s3://bucket/crm", "memory://a/b"):
+            told = load(f'[sync]\narchive = "{address}"')
+            assert told.sync.archive == address
+        said = refused('[sync]\narchive = "s3://key:secret@bucket/crm"')
+        assert "must not hold a login" in said
+        assert "secret" not in said
+        assert "key:" not in said
 
     def test_a_key_that_is_none_is_refused_in_an_org_too(self, file: Path) -> None:
         file.write_text(ORGS + "max_emtied = 2\n", encoding="utf-8")
@@ -386,8 +397,14 @@ class TestWhatAFileMayNotSay:
             ("weights = { sise = 1 }", "[tiers.potential.weights] sise is no setting"),
             ("weights = { size = -1 }", "weights are no less than 0"),
             ("high_from = 0.3", "high_from is above potential.medium_from"),
-            ("least_coverage = 0", "potential.least_coverage is a share above 0"),
-            ("recent_days = 0", "potential.recent_days is no less than 1, not 0"),
+            (
+                "least_coverage = 0",
+                "potential.least_coverage is a share above 0",
+            ),
+            (
+                "recent_days = 0",
+                "potential.recent_days is no less than 1, not 0",
+            ),
         ],
     )
     def test_what_is_wrong_with_the_potential_is_told(

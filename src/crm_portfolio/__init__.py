@@ -14,9 +14,11 @@ from crm_portfolio._version import __version__
 if TYPE_CHECKING:
     from crm_portfolio import analysis, samples
     from crm_portfolio._analyse import analyse
+    from crm_portfolio._answers import read_answers
     from crm_portfolio._backtest import backtest
     from crm_portfolio._doctor import doctor
     from crm_portfolio._pull import PullSettings, pull
+    from crm_portfolio._report import Report, report
     from crm_portfolio._sync import sync
     from crm_portfolio.archive import Archive
     from crm_portfolio.connectors import connect
@@ -41,6 +43,7 @@ __all__ = [
     "Policy",
     "Portfolio",
     "PullSettings",
+    "Report",
     "Settings",
     "__version__",
     "analyse",
@@ -52,6 +55,8 @@ __all__ = [
     "history",
     "plan",
     "pull",
+    "read_answers",
+    "report",
     "resend",
     "samples",
     "setup",
@@ -67,6 +72,7 @@ _HOMES = {
     "Policy": "writeback",
     "Portfolio": "portfolio",
     "PullSettings": "_pull",
+    "Report": "_report",
     "Settings": "settings",
     "analyse": "_analyse",
     "analysis": "",
@@ -77,6 +83,8 @@ _HOMES = {
     "history": "writeback",
     "plan": "writeback",
     "pull": "_pull",
+    "read_answers": "_answers",
+    "report": "_report",
     "resend": "writeback",
     "samples": "",
     "setup": "writeback",

@@ -17,7 +17,17 @@ from crm_portfolio import schema
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio.errors import SettingsError, did_you_mean
 
-__all__ = ["FIELDS", "PIN", "STAMP", "VALUES", "canonical", "is_own", "run_of", "stamp"]
+__all__ = [
+    "FIELDS",
+    "OPT_IN",
+    "PIN",
+    "STAMP",
+    "VALUES",
+    "canonical",
+    "is_own",
+    "run_of",
+    "stamp",
+]
 
 Value = str | int | float | date | None
 
@@ -27,6 +37,8 @@ FIELDS: Final[Mapping[str, schema.ManagedField]] = {
 STAMP: Final = "portfolio_stamp"
 VALUES: Final = tuple(field.column for field in schema.MANAGED if field.column != STAMP)
 PIN: Final = tuple(field.column for field in schema.HUMAN)
+# Written where the settings ask for it; an org may lack them.
+OPT_IN: Final = frozenset(column for column in VALUES if FIELDS[column].opt_in)
 
 _HASH_LENGTH: Final = 16
 _STAMP: Final = re.compile(r"v1:(?P<run>[0-9a-z-]+):(?P<hash>[0-9a-f]{16})")

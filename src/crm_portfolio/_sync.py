@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from crm_portfolio._analyse import ASSIGNING, Findings, analyse
+from crm_portfolio._analyse import Findings, analyse, assigning
 from crm_portfolio._pull import pull_into
 from crm_portfolio.archive import Archive, Journal, Lease
 from crm_portfolio.connectors import connect
@@ -47,7 +47,7 @@ class Run:
         run_id: Of the night; the plan and its journal have the plan's id.
         findings: What the analyses said.
         plan_file: Where the plan lies that a person should look at: it was refused by its
-            limits, or the run was dry. Else None.
+            limits, or the run was dry. A path, or an address in a store; else None.
         journal: None where nothing was written.
         calls: API calls of the night, where the connector counts them.
     """
@@ -57,7 +57,7 @@ class Run:
     as_of: date
     findings: Findings
     plan: Plan
-    plan_file: Path | None
+    plan_file: Path | str | None
     journal: Journal | None
     calls: int | None
 
@@ -187,7 +187,7 @@ class _Night:
 
     def __attrs_post_init__(self) -> None:
         self.reader = _Reader(self.crm)
-        self.archive = Archive(Path(self.settings.sync.archive))
+        self.archive = Archive(self.settings.sync.archive)
 
     def spent(self, *, dry_run: bool) -> Run:
         org = self.reader.org()
@@ -244,7 +244,7 @@ class _Night:
         return pulled.portfolio
 
     def _found(self, portfolio: Portfolio) -> Findings:
-        only = self.settings.sync.analyses or ASSIGNING
+        only = self.settings.sync.analyses or assigning(self.settings.write.also)
         findings = analyse(portfolio, self.settings, only=only)
         skipped = findings.lacking()["skipped"]
         told = {"results": list(findings), "skipped": skipped}
@@ -258,6 +258,7 @@ class _Night:
             held=portfolio,
             limits=self.settings.limits,
             policy=self.settings.policy,
+            also=self.settings.write.also,
             archive=self.archive,
         )
         told = {
@@ -274,10 +275,11 @@ class _Night:
         self.log("planned", told)
         return proposal
 
-    def _kept(self, proposal: Plan) -> Path:
+    def _kept(self, proposal: Plan) -> Path | str:
         """The plan on file, for a person to look at; nothing is written to the CRM."""
-        file = self.archive.folder / "kept" / f"{proposal.id}.jsonl"
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = self.archive.inside("kept", f"{proposal.id}.jsonl")
+        if isinstance(file, Path):
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         proposal.save(file)
         self.log("kept", {"plan_id": proposal.id})
         return file

@@ -26,6 +26,7 @@ __all__ = [
     "Lang",
     "Reason",
     "ReasonValue",
+    "filled",
     "number",
     "placeholders",
     "read_po",
@@ -110,8 +111,37 @@ def sentence(
 
     Names are for pages made for people; nothing that is archived gets them.
     """
-    template = _catalogue(lang)[reason.code]
-    return _Words(lang, reason, names or {}).vformat(template, (), reason.values)
+    pattern, values = filled(reason, lang, names=names)
+    literals = pattern.split(_HERE)
+    parts = (part for pair in zip(literals, values, strict=False) for part in pair)
+    return "".join((*parts, literals[-1]))
+
+
+def filled(
+    reason: Reason, lang: Lang = "en", *, names: Mapping[str, str] | None = None
+) -> tuple[str, tuple[str, ...]]:
+    """The sentence in two: with a null sign for each value, and the values in turn.
+
+    Put together they are `sentence`; apart, a page that tells thousands of accounts the
+    same says it once.
+    """
+    words = _Words(lang, reason, names or {})
+    pattern, fields = _template(reason.code, lang)
+    return pattern, tuple(words.field(name, how) for name, how in fields)
+
+
+_HERE: Final = "\0"
+
+
+@cache
+def _template(code: str, lang: Lang) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """What is said around the values, and which value goes where, and how."""
+    pieces = list(string.Formatter().parse(_catalogue(lang)[code]))
+    pattern = "".join(
+        literal + ("" if name is None else _HERE) for literal, name, _, _ in pieces
+    )
+    fields = tuple((name, how or "") for _, name, how, _ in pieces if name is not None)
+    return pattern, fields
 
 
 def number(value: float, lang: Lang = "en", *, digits: int = 0) -> str:
@@ -139,6 +169,12 @@ class _Words(string.Formatter):
     def __init__(self, lang: Lang, reason: Reason, names: Mapping[str, str]) -> None:
         self.lang, self.reason, self.names = lang, reason, names
         self.tongue = _TONGUES[lang]
+
+    def field(self, name: str, how: str) -> str:
+        """One value of the reason; how it is shown may itself hold values."""
+        if "{" in how:
+            how = self.vformat(how, (), self.reason.values)
+        return self.format_field(self.reason.values[name], how)
 
     def format_field(self, value: ReasonValue, format_spec: str) -> str:
         if value is None:

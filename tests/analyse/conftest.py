@@ -21,6 +21,10 @@ DAYS = (AS_OF - FIRST).days + 1
 TEXT, DAY, NUMBER, FLAG = pa.string(), pa.date32(), pa.float64(), pa.bool_()
 MOMENT, WHOLE = pa.timestamp("us", "UTC"), pa.int64()
 
+CRITERIA = (
+    *("relationship", "ethics", "reputation", "vision"),
+    *("discounts", "innovation", "displacement", "potential"),
+)
 KINDS = ("overhead", "service", "acquisition", "delivery")
 
 Tables = dict[str, pa.Table]
@@ -64,7 +68,7 @@ def whole_tables() -> Tables:
 def _firm() -> Tables:
     account = {"account_id": TEXT, "name": TEXT, "parent_id": TEXT, "owner_id": TEXT}
     account |= {"segment": TEXT, "account_turnover": NUMBER, "created_on": DAY}
-    account |= {"do_not_contact_on": DAY}
+    account |= {"do_not_contact_on": DAY, "employee_count": WHOLE}
     return {
         "account": table(
             account,
@@ -78,6 +82,7 @@ def _firm() -> Tables:
                     10_000.0 * (at + 3),
                     date(2020, 1, 1 + at),
                     day(900 + at) if at == 9 else None,
+                    3 + at * 7 % 40,
                 )
                 for at, each in enumerate(ACCOUNTS)
             ],
@@ -171,7 +176,7 @@ def _sales() -> Tables:
     sale |= {"pipeline": TEXT, "stage": TEXT, "status": TEXT, "amount": NUMBER}
     sale |= {"created_at": MOMENT, "closed_on": DAY, "expected_close_on": DAY}
     sale |= {"probability": NUMBER, "kind": TEXT, "source": TEXT, "product_id": TEXT}
-    sale |= {"loss_reason": TEXT, "refused_on": DAY}
+    sale |= {"loss_reason": TEXT, "refused_on": DAY, "discount_share": NUMBER}
     rows: list[tuple[Any, ...]] = []
     for at in range(160):
         status = ("won", "lost", "lost", "open")[at % 4]
@@ -189,7 +194,7 @@ def _sales() -> Tables:
                 *(0.1 + at % 8 / 10, ("new", "renewal", "expansion")[at % 3]),
                 *(("web", "fair")[at % 2], f"P{at % 3}"),
                 ("price", "timing")[at % 2] if is_lost else None,
-                ends if is_lost and at % 20 == 1 else None,
+                *(ends if is_lost and at % 20 == 1 else None, at % 4 / 20),
             )
         )
     change = {"opportunity_id": TEXT, "changed_at": MOMENT, "field": TEXT}
@@ -295,7 +300,7 @@ def _said() -> Tables:
             [
                 (each, criterion, float(at * 3 % 11), f"U{at % 3}", date(2026, 3, 1))
                 for at, each in enumerate(ACCOUNTS[::2])
-                for criterion in ("relationship", "ethics", "reputation", "vision")
+                for criterion in CRITERIA
             ],
         ),
         "contract": table(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from crm_portfolio._analyse import Need, analyse
 from crm_portfolio._frames import from_arrow
 from crm_portfolio._wording import LANGS
-from crm_portfolio.analysis import TiersSettings
+from crm_portfolio.analysis import RiskSettings, TiersSettings
 from crm_portfolio.analysis._facts._said import says
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.settings import Settings
@@ -151,6 +152,70 @@ def test_activities_without_minutes_do_not_tell_hours(tables, make_book) -> None
     hours = (Need(("effort", "activity.minutes")),)
     assert found.skipped == {"freed_capacity": hours}
     assert {each.add for each in found.unlocks} == {"effort", "activity.minutes"}
+
+
+def without(table: pa.Table, column: str, value: str) -> pa.Table:
+    return table.filter(pc.not_equal(table[column], value))
+
+
+def test_ratings_of_other_things_do_not_hide_what_nobody_rated(
+    tables, make_book
+) -> None:
+    rating = without(tables["rating"], "criterion", "relationship")
+    book = make_book(tables | {"rating": rating})
+    found = analyse(book, only=["risk"])
+    assert found.gaps == {"risk": {"relationship": (Need(("rating[relationship]",)),)}}
+    (only,) = found.unlocks
+    assert (only.add, only.kind) == ("rating[relationship]", "rows")
+    assert found.lacking()["gaps"]["risk"] == {
+        "relationship": [["rating[relationship]"]]
+    }
+    bare = analyse(make_book({n: tables[n] for n in ("account", "revenue_line")}))
+    whole = {each.add: each for each in bare.unlocks}["rating"]
+    assert {"ethics", "relationship", "vision"} <= set(whole.rows)
+
+
+def test_a_relationship_is_asked_for_by_the_criteria_that_were_chosen(
+    tables, make_book
+) -> None:
+    chosen = Settings(risk=RiskSettings(relationship_criteria=("trust", "tone")))
+    found = analyse(make_book(tables), chosen, only=["risk"])
+    need = Need(("rating[trust]", "rating[tone]"))
+    assert found.gaps == {"risk": {"relationship": (need,)}}
+
+
+def test_of_two_things_that_do_together_the_one_that_lacks_is_what_helps(
+    tables, make_book
+) -> None:
+    """Hours by product are there; which product is an old one nobody said."""
+    rating = without(tables["rating"], "criterion", "innovation")
+    book = make_book(tables | {"rating": rating})
+    found = analyse(book, only=["exit_review"])
+    together = ("effort.product_id", "[exit_review.rules] obsolete_products")
+    need = Need((together, "rating[innovation]"))
+    assert found.gaps["exit_review"]["innovation"] == (need,)
+    assert found.lacking()["gaps"]["exit_review"]["innovation"] == [
+        [[*together], "rating[innovation]"]
+    ]
+    helps = {
+        each.add
+        for each in found.unlocks
+        if "innovation" in each.parts.get("exit_review", ())
+    }
+    assert helps == {together[1], "rating[innovation]"}
+    assert f"{together[0]} and {together[1]} or rating[innovation]" in (
+        found.explain_lacking()
+    )
+
+
+def test_two_columns_of_a_table_that_is_not_there_come_with_it(
+    tables, make_book
+) -> None:
+    held = ("account", "opportunity")
+    found = analyse(make_book({n: tables[n] for n in held}), only=["profitability"])
+    helps = {each.add: each for each in found.unlocks}["revenue_line"]
+    assert "discounts" in helps.parts["profitability"]
+    assert {"quantity", "list_price"} <= set(helps.columns)
 
 
 @pytest.mark.parametrize("lang", LANGS)

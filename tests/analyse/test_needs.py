@@ -9,14 +9,16 @@ from itertools import product
 from typing import Any
 
 import attrs
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from crm_portfolio import analysis
 from crm_portfolio._analyse import Findings, analyse
 from crm_portfolio._analyse._book import NOUNS
 from crm_portfolio._analyse._needs import NEEDS, Need
+from crm_portfolio.analysis import MeasureRules
 from crm_portfolio.portfolio import Portfolio
-from crm_portfolio.settings import Settings
 
 WHOLE = [(name, need) for name, needs in NEEDS.items() for need in needs.whole]
 PARTS = [(name, part) for name, needs in NEEDS.items() for part in needs.parts]
@@ -25,10 +27,12 @@ NAMED = {
     each
     for needs in NEEDS.values()
     for need in (*needs.whole, *(n for p in needs.parts.values() for n in p.needs))
-    for each in need.any_of
+    for each in need.sources
 }
-COLUMNS = {each for each in NAMED if "." in each and each[0] != "["}
 SWITCHES = {each for each in NAMED if each[0] == "["}
+ROWS = {each for each in NAMED - SWITCHES if each[-1] == "]"}
+COLUMNS = {each for each in NAMED - SWITCHES if "." in each}
+KIND = {"rating": "criterion", "cost": "kind"}
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +46,15 @@ def make(make_book, tables, settings):
             financing_rates=(analysis.DatedRate(date(2020, 1, 1), 0.05),),
         ),
         win_back=analysis.WinBackSettings(hours=6.0),
+        exit_review=analysis.ExitReviewSettings(
+            rules=MeasureRules(obsolete_products=("P2",), hour_value=80.0)
+        ),
     )
 
     @cache
     def book(left_out: frozenset[str]) -> Portfolio:
         kept = {
-            name: each.drop_columns(
+            name: without(name, each, left_out).drop_columns(
                 [c for c in each.column_names if f"{name}.{c}" in left_out]
             )
             for name, each in tables.items()
@@ -64,26 +71,41 @@ def make(make_book, tables, settings):
     return found
 
 
-def unset(settings: Settings, switches: Iterable[str]) -> Settings:
+def without(name: str, table: Any, left_out: Iterable[str]) -> Any:
+    """The table but for the rows of these kinds."""
+    gone = [each.partition("[")[2][:-1] for each in left_out if each in ROWS]
+    if name not in KIND or not any(each.startswith(f"{name}[") for each in left_out):
+        return table
+    is_gone = pc.is_in(table[KIND[name]], pa.array(gone, pa.string()))
+    return table.filter(pc.invert(is_gone))
+
+
+def unset(settings: Any, switches: Iterable[str]) -> Any:
     for each in switches:
         section, _, key = each[1:].partition("] ")
-        own = getattr(settings, section)
-        usual = getattr(type(own)(), key)
-        settings = attrs.evolve(
-            settings, **{section: attrs.evolve(own, **{key: usual})}
-        )
+        settings = usual(settings, (*section.split("."), key))
     return settings
+
+
+def usual(own: Any, keys: tuple[str, ...]) -> Any:
+    """The same with that one at its default."""
+    name, *deeper = keys
+    inner = getattr(own, name)
+    value = usual(inner, tuple(deeper)) if deeper else getattr(type(own)(), name)
+    return attrs.evolve(own, **{name: value})
 
 
 def all_but(tables: Mapping[str, Any], chosen: Iterable[str]) -> set[str]:
     """Every table, and every column and setting that is named anywhere, but these."""
-    kept = {*chosen, *(each.partition(".")[0] for each in chosen)}
-    return {*tables, *COLUMNS, *SWITCHES} - kept - {"account"}
+    kept = {*chosen}
+    kept |= {each.partition(".")[0].partition("[")[0] for each in chosen}
+    return {*tables, *COLUMNS, *ROWS, *SWITCHES} - kept - {"account"}
 
 
 def every_way(needs: Iterable[Need]) -> list[tuple[str, ...]]:
-    """Each choice of one thing for each need."""
-    return list(product(*(need.any_of for need in needs)))
+    """Each choice of one way for each need."""
+    ways = product(*(need.ways for need in needs))
+    return [tuple(one for way in chosen for one in way) for chosen in ways]
 
 
 def test_every_analysis_says_what_it_needs() -> None:
@@ -100,14 +122,14 @@ def test_with_one_thing_for_each_need_it_is_made(make, tables, name: str) -> Non
 def test_without_any_of_a_need_it_is_not_made_and_says_so(
     make, name: str, need: Need
 ) -> None:
-    found = make(name, need.any_of)
+    found = make(name, need.sources)
     assert list(found) == []
     assert found.skipped == {name: (need,)}
 
 
 @pytest.mark.parametrize(("name", "part"), PARTS)
 def test_with_what_it_needs_a_part_is_told(make, tables, name: str, part: str) -> None:
-    whole = [need.any_of[0] for need in NEEDS[name].whole]
+    whole = [need.sources[0] for need in NEEDS[name].whole]
     for chosen in every_way(NEEDS[name].parts[part].needs):
         found = make(name, all_but(tables, (*whole, *chosen)))
         assert part in made_parts(found, name), chosen
@@ -117,7 +139,7 @@ def test_with_what_it_needs_a_part_is_told(make, tables, name: str, part: str) -
 def test_without_any_of_a_need_a_part_is_unknown_and_says_so(
     make, name: str, part: str, need: Need
 ) -> None:
-    found = make(name, need.any_of)
+    found = make(name, need.sources)
     assert part not in made_parts(found, name)
     assert need in found.gaps[name][part]
 

@@ -416,6 +416,20 @@ def visited(slow: Slow, deal: dict[str, Any], place: int):
             yield stage, status
 
 
+@pytest.mark.parametrize("kind", ["polars", "duckdb"])
+def test_what_was_entered_nobody_knows_when_is_counted_and_no_more(kind):
+    """Not even where the day on which it was closed is known."""
+    book = world(1)
+    undated = [deal | {"created_at": None} for deal in book["deals"]]
+    tables = frames(book | {"deals": undated, "changes": []})
+    made = {name: KINDS[kind](table) for name, table in tables.items()}
+    found = as_known(made["opportunity"], made["changes"], made["activity"], grid())
+    assert found.undated == len(undated)
+    assert sum(deal["closed_on"] is not None for deal in undated) > 20
+    for table in (found.open, found.created, found.closed, found.cohorts, found.visits):
+        assert table.num_rows == 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_days_that_know_of_none_have_no_row(kind):
     """Nor do changes and activities of those that nobody entered make one."""

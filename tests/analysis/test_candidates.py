@@ -115,7 +115,7 @@ def test_open_sales_come_one_by_one_with_what_they_say(engine):
             "expected_close_on": pa.array([date(2026, 9, 1), None, None]),
         }
     )
-    rows = _candidates.open_business(engine(sales), 2).to_pylist()
+    rows = _candidates.open_sales(engine(sales), 2).to_pylist()
     assert [tuple(row.values()) for row in rows] == [
         ("1", None, None, "", "", "", -1.0, None, None),
         ("3", "A", None, "", "s", "", 0.25, 1056, date(2026, 9, 1)),

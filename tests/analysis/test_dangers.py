@@ -13,6 +13,7 @@ import pytest
 
 from crm_portfolio._frames import from_arrow
 from crm_portfolio.analysis._facts import _dangers
+from crm_portfolio.analysis._facts._days import by_day
 from crm_portfolio.analysis._facts._lines import as_lines
 
 AS_OF, START = date(2026, 6, 30), date(2025, 7, 1)
@@ -75,7 +76,7 @@ def test_purchases_after_a_day_of_ones_own(engine):
             "since_on": pa.array(list(since.values()), pa.date32()),
         }
     )
-    found = rows_of(_dangers.bought_again(lines, asked, until=until))
+    found = rows_of(_dangers.bought_again(by_day(lines), asked, until=until))
     assert {key: row["days"] for key, row in found.items()} == {
         key: n for key, n in expected.items() if n
     }

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from exit_books import AS_OF, book, rating, ratings
 
-from crm_portfolio import analysis, schema
-from crm_portfolio._analyse import ASSIGNING
+from crm_portfolio import Portfolio, analysis, schema
+from crm_portfolio._analyse import assigning
 from crm_portfolio._frames import to_arrow
 from crm_portfolio.analysis._exit._criteria import ACTIONS
 from crm_portfolio.analysis._exit._decisions import Decisions
@@ -193,8 +193,7 @@ def test_every_step_of_the_ladder_can_be_decided():
     assert set(STEPS) - {"refer", "ask"} <= set(ACTIONS)
 
 
-def test_no_decision_is_made_by_the_review_and_none_is_written_to_a_crm():
-    """Exit proposals are never written: a plan is made of assignments, and it has none."""
+def test_what_is_proposed_is_never_written_and_a_decision_only_on_request():
     bad = ratings(
         *(
             rating("A", name, 0.0)
@@ -205,17 +204,84 @@ def test_no_decision_is_made_by_the_review_and_none_is_written_to_a_crm():
         book(rating=bad), decisions(decision("A", "phase_out"))
     )
     result = analysis.exit_review(portfolio)
-    assert result.assignments() is None
     assert result.arrow["action"].to_pylist()[0] == "refer"
     columns = set(result.arrow.column_names)
-    written = {"action", "score", "decided_action", "decision_reason", "vetoes"}
-    assert written <= columns
-    assert not written & {field.column for field in schema.MANAGED}
-    assert "exit_review" not in ASSIGNING
+    proposed = {"action", "score", "decided_action", "decision_reason", "vetoes"}
+    assert proposed <= columns
+    assert not proposed & {field.column for field in schema.MANAGED}
+    assert "exit_review" not in assigning()
     with pytest.raises(SettingsError, match="none of these results assigns"):
         Assigned.by([result])
     tiers = analysis.tiers(portfolio)
     beside, alone = Assigned.by([result, tiers]), Assigned.by([tiers])
     assert beside.values == alone.values
-    written_of = {name for row in beside.values.values() for name in row}
-    assert written_of == {"tier", "tier_since_on"}
+    asked = Assigned.by([result], also=["decision"])
+    assert set(asked.columns) == {"decision", "decided_on", "decision_review_on"}
+    assert assigning(["decision"])[-1] == "exit_review"
+
+
+def test_a_recorded_decision_is_assigned_with_its_days_and_nothing_a_person_wrote():
+    portfolio = analysis.with_decisions(
+        book(),
+        decisions(
+            decision("A", "watch", decided_on=date(2026, 1, 5)),
+            decision("A", "renegotiate"),
+            decision("B", "keep", review_on=None),
+        ),
+    )
+    result = analysis.exit_review(portfolio)
+    rows = {row.pop("account_id"): row for row in result.assignments().to_pylist()}
+    assert rows["A"] == {
+        "decision": "renegotiate",
+        "decided_on": date(2026, 3, 1),
+        "decision_review_on": date(2026, 9, 1),
+    }
+    assert rows["B"] == {
+        "decision": "keep",
+        "decided_on": date(2026, 3, 1),
+        "decision_review_on": None,
+    }
+    nothing = dict.fromkeys(rows["A"])
+    assert [rows[one] for one in rows if one not in "AB"] == [nothing] * (len(rows) - 2)
+    (why,) = result.assigned_because("A")
+    assert why.values == {
+        "decided_on": date(2026, 3, 1),
+        "decided_by": "U1",
+        "action": "renegotiate",
+    }
+    assert result.assigned_because("C") == ()
+
+
+def test_a_decision_that_nobody_we_know_signed_is_not_assigned():
+    given = decisions(
+        decision("A", "keep"),
+        decision("A", "phase_out", decided_on=date(2026, 4, 1), decided_by="Ann Other"),
+        decision("B", "phase_out", decided_by="Ann Other"),
+        decision("C", "fire"),
+        decision("D", "watch", reason=" "),
+    )
+    result = analysis.exit_review(book(decision=given))
+    found = dict(
+        zip(*(result.assignments()[n].to_pylist() for n in ("account_id", "decision")))
+    )
+    assert {one: found[one] for one in "ABCD"} == {
+        **dict.fromkeys("BCD"),
+        "A": "keep",
+    }
+    assert "Ann" not in str(result.assigned_because("A"))
+
+
+def test_where_nobody_keeps_decisions_or_knows_our_people_nothing_is_assigned():
+    assert analysis.exit_review(book()).assignments() is None
+    signed = analysis.with_decisions(book(), decisions(decision("A", "keep")))
+    assert analysis.exit_review(signed).assignments() is not None
+    known = {
+        name: to_arrow(signed[name]) for name in signed.row_counts if name != "owner"
+    }
+    alone = Portfolio.from_frames(as_of=AS_OF, currency="EUR", **known)
+    assert analysis.exit_review(alone).assignments() is None
+
+
+def test_what_may_be_decided_is_what_the_field_can_hold():
+    (field,) = [each for each in schema.MANAGED if each.column == "decision"]
+    assert field.choices == ACTIONS

@@ -65,6 +65,34 @@ class TestTheLadder:
         assert (each["tier"], each["action"]) == ("B", "automate")
         assert rows_of(analysis.exit_review(table))["A"]["action"] == "renegotiate"
 
+    def test_who_is_served_more_lightly_already_is_not_told_to_be_again(self) -> None:
+        rated = {"rest": 6.0, "profitability": 1.0, "relationship": 8.0}
+        held = {"A": rated | {"complexity": 8.0, "payment": 4.0}, **others(9)}
+        table = book(held, revenue={"A": 50.0}, decision=decided("automate"))
+        small = ExitReviewSettings(small_tiers=("B",))
+        each = rows_of(analysis.exit_review(table, small))["A"]
+        assert (each["tried_actions"], each["action"]) == ("automate", "renegotiate")
+        assert each["other_actions"] == ""
+
+    def test_a_step_is_held_by_those_weightings_alone_that_say_the_same(self) -> None:
+        """High under 65 of 100 it is kept; in the middle under the others, it is not."""
+        held = {"A": {"rest": 6.5, "payment": 1.0}, **others(19)}
+        found = analysis.exit_review(book(held, cost_share=0.4))
+        each = rows_of(found)["A"]
+        assert (each["action"], each["standing"]) == ("keep", "high")
+        assert each["low_share"] == 0.0
+        assert 0.2 < each["middle_share"] < 0.5
+        assert each["acceptability"] == each["high_share"] < 0.8
+        assert not each["is_firm"]
+        # What payment calls for stays the same, low or in the middle: both shares hold it.
+        lower = {"A": {"rest": 4.2, "payment": 0.5}, **others(19)}
+        each = rows_of(analysis.exit_review(book(lower)))["A"]
+        assert each["action"] == "renegotiate"
+        assert 0.0 < each["low_share"] < 1.0
+        assert each["acceptability"] == pytest.approx(
+            each["low_share"] + each["middle_share"]
+        )
+
     def test_prices_that_reach_the_target_and_the_volume_they_may_cost(self) -> None:
         """By hand: 30 of 100 to 40 %: p = 10/60; of the volume p/(.3 + p) may go."""
         held = {"A": {"rest": 5.0, "discounts": 2.0}, **others(9)}

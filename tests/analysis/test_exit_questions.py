@@ -14,9 +14,8 @@ from exit_books import AS_OF, OWNERS, book, rating, ratings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm_portfolio import analysis
+from crm_portfolio import analysis, read_answers
 from crm_portfolio._frames import to_arrow
-from crm_portfolio.analysis._exit._answers import ratings_from
 from crm_portfolio.analysis._exit._ask_sheet import (
     COLUMNS,
     ask_sheet,
@@ -164,7 +163,7 @@ def test_the_sheet_teaches_asks_and_says_what_the_ends_of_the_scale_mean(tmp_pat
     assert workbook.sheetnames == ["read me", "ask", "criteria", "tables", "people"]
     teach = " ".join(str(line[0].value) for line in workbook["read me"].iter_rows())
     assert "an empty cell stays unknown, it never counts as 0" in teach
-    assert 'ratings_from("ask.xlsx")' in teach
+    assert 'read_answers("ask.xlsx")' in teach
     meant = [line[0].value for line in workbook["criteria"].iter_rows(min_row=2)]
     assert meant == [*(each.name for each in CRITERIA.values()), *VETOES]
     people = [line[0].value for line in workbook["people"].iter_rows(min_row=2)]
@@ -189,7 +188,7 @@ def test_a_sheet_can_be_kept_to_the_accounts_that_matter_most(tmp_path):
 def test_nothing_filled_in_is_no_answer_and_above_all_no_nought(tmp_path):
     portfolio = book()
     path = saved(portfolio, tmp_path / "ask.xlsx")
-    found = ratings_from(path, backend="pyarrow")
+    found = read_answers(path, backend="pyarrow")
     assert found.num_rows == 0
     before, after = measured(portfolio), measured(with_ratings(portfolio, found))
     assert np.array_equal(before.values, after.values, equal_nan=True)
@@ -210,7 +209,7 @@ def test_an_answer_comes_back_as_a_rating_with_who_when_and_why(tmp_path):
             ("B", "vision"): {"value": 0},
         },
     )
-    found = ratings_from(path, backend="pyarrow")
+    found = read_answers(path, backend="pyarrow")
     assert sorted(found.to_pylist(), key=str) == sorted(
         [
             {
@@ -240,7 +239,7 @@ def test_an_answer_comes_back_as_a_rating_with_who_when_and_why(tmp_path):
         ],
         key=str,
     )
-    assert type(ratings_from(path)).__module__.startswith("pandas")
+    assert type(read_answers(path)).__module__.startswith("pandas")
 
 
 def test_every_cell_that_cannot_be_read_is_named_at_once(tmp_path):
@@ -262,7 +261,7 @@ def test_every_cell_that_cannot_be_read_is_named_at_once(tmp_path):
             workbook["ask"].cell(line, COLUMNS.index(name) + 1).value = value
     workbook.save(path)
     with pytest.raises(SchemaError) as caught:
-        ratings_from(path)
+        read_answers(path)
     faults = caught.value.faults.to_pylist()
     value, day = "G", "I"
     assert [(row["column"], row["fault"]) for row in faults] == [
@@ -296,23 +295,23 @@ def test_one_who_signs_twice_says_the_same_twice(tmp_path):
             workbook["ask"].cell(last + at, COLUMNS.index(name) + 1).value = each
     workbook.save(path)
     with pytest.raises(SchemaError, match=f"G{last + 1} says something else"):
-        ratings_from(path)
+        read_answers(path)
 
 
 def test_what_is_no_sheet_of_questions_is_refused(tmp_path):
     other = tmp_path / "other.xlsx"
     openpyxl.Workbook().save(other)
     with pytest.raises(DamagedFileError, match="no sheet 'ask'"):
-        ratings_from(other)
+        read_answers(other)
     (tmp_path / "text.xlsx").write_text("account_id,criterion")
     with pytest.raises(DamagedFileError, match="no workbook"):
-        ratings_from(tmp_path / "text.xlsx")
+        read_answers(tmp_path / "text.xlsx")
     path = saved(book(), tmp_path / "ask.xlsx")
     workbook = openpyxl.load_workbook(path)
     workbook["ask"].delete_cols(3)
     workbook.save(path)
     with pytest.raises(DamagedFileError, match="lacks the column criterion"):
-        ratings_from(path)
+        read_answers(path)
 
 
 def test_columns_may_stand_in_another_order_and_beside_others(tmp_path):
@@ -322,7 +321,7 @@ def test_columns_may_stand_in_another_order_and_beside_others(tmp_path):
     workbook.active.append(["x", 6, " Vision ", 17])
     path = tmp_path / "own.xlsx"
     workbook.save(path)
-    (row,) = ratings_from(path, backend="pyarrow").to_pylist()
+    (row,) = read_answers(path, backend="pyarrow").to_pylist()
     assert (row["account_id"], row["criterion"], row["value"]) == ("17", "vision", 6.0)
 
 
@@ -341,14 +340,14 @@ def test_a_renamed_or_doubled_column_loses_no_answer_in_silence(tmp_path, heads,
     path = tmp_path / "own.xlsx"
     workbook.save(path)
     with pytest.raises(DamagedFileError, match=told):
-        ratings_from(path)
+        read_answers(path)
 
 
 def test_a_comment_without_a_value_is_pointed_out_not_lost(tmp_path):
     path = saved(book(), tmp_path / "ask.xlsx")
     filled(path, {("A", "vision"): {"comment": "they said no", "rated_by": "U1"}})
     with pytest.raises(SchemaError, match="value that is commented on") as caught:
-        ratings_from(path)
+        read_answers(path)
     (fault,) = caught.value.faults.to_pylist()
     assert fault["fault"] == "missing_value"
     assert fault["column"].startswith("G")
@@ -394,7 +393,7 @@ def test_hostile_names_and_ids_do_nothing_and_come_back_as_they_were(tmp_path):
             line[6].value = 5
         assert "\u202e" not in str(line[1].value)
     workbook.save(path)
-    found = ratings_from(path, backend="pyarrow")
+    found = read_answers(path, backend="pyarrow")
     assert sorted(found["account_id"].to_pylist()) == sorted(HOSTILE)
     after = measured(with_ratings(portfolio, found))
     assert after.column("F10").tolist() == [5.0] * len(HOSTILE)
@@ -437,7 +436,7 @@ def test_what_is_saved_filled_and_read_back_is_as_if_given_directly(tmp_path, sa
         path,
         {key: dict(zip(names, each, strict=True)) for key, each in said.items()},
     )
-    by_sheet = with_ratings(portfolio, ratings_from(path))
+    by_sheet = with_ratings(portfolio, read_answers(path))
     direct = [rating(*key, *each) for key, each in said.items()]
     given_ones = book(rating=ratings(*direct)) if direct else portfolio
     one, other = measured(by_sheet), measured(given_ones)
@@ -450,8 +449,8 @@ def test_reading_a_sheet_twice_adds_nothing_and_earlier_ratings_stay(tmp_path):
     portfolio = book(rating=ratings(rating("C", "vision", 1.0)))
     path = saved(portfolio, tmp_path / "ask.xlsx")
     filled(path, {("A", "vision"): {"value": 7, "rated_by": "U1"}})
-    once = with_ratings(portfolio, ratings_from(path))
-    twice = with_ratings(once, ratings_from(path))
+    once = with_ratings(portfolio, read_answers(path))
+    twice = with_ratings(once, read_answers(path))
     assert once.row_counts["rating"] == 2
     assert twice.id == once.id
 
@@ -483,10 +482,10 @@ def test_the_sheet_says_which_package_it_needs(monkeypatch):
     with pytest.raises(MissingExtraError, match="excel"):
         ask_sheet(table, [], file="ask.xlsx", accounts=None, lang="en")
     with pytest.raises(MissingExtraError, match="excel"):
-        ratings_from("ask.xlsx")
+        read_answers("ask.xlsx")
 
 
 def test_all_of_it_is_to_be_had_from_the_package_itself():
-    for name in ("ratings_from", "with_ratings", "with_decisions"):
+    for name in ("with_ratings", "with_decisions"):
         assert name in analysis.__all__
     assert to_arrow(analysis.with_ratings(book(), ratings())["rating"]).num_rows == 0

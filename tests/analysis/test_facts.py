@@ -13,6 +13,7 @@ from crm_portfolio._frames import BACKENDS, from_arrow
 from crm_portfolio._wording import sentence
 from crm_portfolio.analysis import _facts, tiers
 from crm_portfolio.analysis._facts import _revenue
+from crm_portfolio.analysis._facts._days import by_day
 from crm_portfolio.analysis._facts._lines import as_lines
 from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Period, Portfolio
@@ -315,7 +316,7 @@ def test_every_engine_scans_alike_also_where_the_source_lacks_a_column(engine, c
 
     def scanned(frame):
         lines = as_lines(frame, "booked", 2)
-        rows = _revenue._by_account(lines, span, None).to_pylist()
+        rows = _revenue._by_account(by_day(lines), span, None).to_pylist()
         return rows, _revenue._rejected(lines, span).to_pylist()
 
     assert scanned(engine(table)) == scanned(table)

@@ -66,7 +66,9 @@ def invoices() -> list[Bill]:
                 "due_on": None if is_credit or draw.random() < 0.05 else due,
                 "paid_on": paid if paid <= AS_OF and draw.random() < 0.7 else None,
                 "amount": -amount if is_credit else amount,
-                "open_amount": draw.choice([None, None, 0.0, 40.0]),
+                "open_amount": draw.choice(
+                    [None, None, 0.0, -amount / 2 if is_credit else 40.0]
+                ),
                 "origin_invoice_id": named if is_credit else None,
                 "is_disputed": draw.choice([True, False, False, None]),
                 "is_cancelled": draw.choice([True, False, False, False, None]),
@@ -82,9 +84,11 @@ def by_hand(
     rows = [row for row in rows if row["issued_on"] <= as_of]
     minor = {row["invoice_id"]: round(row["amount"] * 100) for row in rows}
     credit: dict[str, int] = defaultdict(int)
+    open_credits: dict[str, list[float | None]] = defaultdict(list)
     for row in rows:
         if row["amount"] < 0 and not row["is_cancelled"]:
             credit[row["origin_invoice_id"]] += minor[row["invoice_id"]]
+            open_credits[row["origin_invoice_id"]].append(row["open_amount"])
     for row in rows:
         its = minor[row["invoice_id"]]
         is_loose = its > 0 or minor.get(row["origin_invoice_id"], 0) <= 0
@@ -99,8 +103,15 @@ def by_hand(
         else:
             left = net if still is None else max(net, round(still * 100))
             owed = 0 if paid else min(left, 0)
-        if row["open_amount"] == 0 and not row["paid_on"]:
+        is_settled = row["open_amount"] == 0 and not row["paid_on"]
+        if is_settled:
             owed = 0
+        if its > 0 and owed == 0:
+            owed = min(net, 0)
+            said = open_credits[row["invoice_id"]]
+            if said and None not in said and sum(said) <= 0 and not is_past:
+                open_credit = round(100 * sum(said))
+                owed = open_credit if paid or is_settled else max(owed, open_credit)
         yield row | {
             "minor": its,
             "net": net,

@@ -147,6 +147,11 @@ class TestTooLittle:
 
     def test_exactly_as_many_as_are_needed_are_enough(self, buyers):
         n = lifetime_value(buyers).summary["model"]["repeat_count"]
+        # Who bought on one day alone has not come back, and is none of them.
+        days = {}
+        for account, day, _ in lines_of_buyers():
+            days.setdefault(account, set()).add(day)
+        assert n == sum(len(each) > 1 for each in days.values()) < len(days)
         enough = LifetimeValueSettings(min_repeat_accounts=n)
         more = LifetimeValueSettings(min_repeat_accounts=n + 1)
         assert lifetime_value(buyers, enough).summary["model"]["r"] is not None

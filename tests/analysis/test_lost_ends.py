@@ -7,7 +7,11 @@ from datetime import date
 import pytest
 
 from crm_portfolio import Calendar, Period, Portfolio, samples
-from crm_portfolio.analysis import LostOpportunitiesSettings, lost_opportunities
+from crm_portfolio.analysis import (
+    LostOpportunitiesSettings,
+    WinBackSettings,
+    lost_opportunities,
+)
 from crm_portfolio.analysis._lost._ends import ends_of
 
 LONG = Period.between(date(2024, 7, 1), date(2026, 7, 1))
@@ -56,12 +60,23 @@ def test_a_period_in_one_that_is_kept_is_not_prepared_again(drawn):
     assert ends_of(book, SHORT, USUAL).clock is long.clock
 
 
+def test_a_period_is_prepared_with_all_that_another_attempt_looks_back_on(drawn):
+    """So that it does not matter which of the two is asked for first."""
+    book = portfolio(drawn)
+
+    short = ends_of(book, SHORT, USUAL)
+
+    reach = WinBackSettings().reach(book.as_of)
+    assert ends_of(book, reach, USUAL).clock is short.clock
+
+
 def test_a_longer_period_is_prepared(drawn):
     book = portfolio(drawn)
 
     short = ends_of(book, SHORT, USUAL)
 
-    assert ends_of(book, LONG, USUAL).clock is not short.clock
+    longer = Period.between(date(2020, 7, 1), date(2026, 7, 1))
+    assert ends_of(book, longer, USUAL).clock is not short.clock
 
 
 def test_other_hours_of_work_are_prepared_apart(drawn):

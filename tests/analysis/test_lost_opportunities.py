@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from crm_portfolio import Calendar, Portfolio, _frames, samples
-from crm_portfolio._frames import BACKENDS, from_arrow, to_arrow
+from crm_portfolio._frames import BACKENDS, NativeFrame, from_arrow, to_arrow
 from crm_portfolio._wording import LANGS, sentence
 from crm_portfolio.analysis import LostOpportunitiesSettings, lost_opportunities
 from crm_portfolio.analysis._lost import CLASSES
@@ -231,6 +231,22 @@ def test_ten_rows_are_one_of_each_class():
 )
 def test_one_value_moved_across_its_threshold_moves_the_class(name, change, becomes):
     assert ten(**{name: change}).classes()[name] == becomes
+
+
+@pytest.mark.parametrize("backend", ["pandas", "duckdb"])
+def test_where_no_next_steps_are_noted_none_is_said_to_lack(backend):
+    """A book without the column knows nothing of it: that is no empty field."""
+
+    def bare(frame: pa.Table) -> NativeFrame:
+        kept = [each for each in frame.column_names if each != "next_step"]
+        return from_arrow(frame.select(kept), backend)
+
+    found = lost_opportunities(ten().portfolio(backend, kind=bare))
+    rows = found.records_arrow().to_pylist()
+    told = {row["record_id"]: row for row in rows if row["record"] == "opportunity"}
+    assert {row["has_next_step"] for row in told.values()} == {None}
+    assert told["missed_neglected"]["class"] == "unclassified"
+    assert "next_steps_unknown" in [each.code for each in found.warnings]
 
 
 def test_a_next_step_that_is_overdue_is_none():

@@ -272,6 +272,22 @@ class TestHours:
         assert row["margin_after_service"] == 100
         assert row["margin_low"] == row["margin_high"] == row["account_margin"]
 
+    def test_hours_nobody_noted_of_a_role_without_a_rate_have_no_known_cost(self):
+        """Ten hours of each role, six and one of them noted; what law costs nobody said."""
+        effort = [work("A", 6.0), work("A", 1.0, "law")]
+        own = ProfitabilitySettings(coverage_share=0.9)
+        lines, priced = [line("A", 900.0, 1.0)], capacity(10.0, 50.0)
+        costs = [
+            profitability(
+                book(
+                    lines, effort=effort, capacity=[priced, capacity(10.0, rate, "law")]
+                ),
+                own,
+            ).summary["hours"]["unexplained_cost"]
+            for rate in (20.0, None)
+        ]
+        assert costs == [4 * 50 + 9 * 20, None]
+
     def test_a_role_without_a_rate_leaves_the_cost_unknown(self):
         portfolio = book(
             [line("A", 9.0, 1.0), line("B", 9.0, 1.0)],

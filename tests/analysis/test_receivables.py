@@ -126,6 +126,29 @@ class TestHowLate:
         assert (row["open_amount"], row["credit_amount"]) == (0, 30.0)
         assert "receivables_credits_unnamed" in codes(result)
 
+    def test_what_a_credit_note_is_above_its_invoice_is_not_lost(self):
+        """It is told apart with the credit notes that name none, on who pays."""
+        above = bill(-150, None, origin_invoice_id="I0")
+        other = bill(500, date(2026, 6, 10))
+        for invoice in (bill(100, date(2026, 6, 1)), paid(10, 100)):
+            result = receivables(book(invoice, above, other))
+            row = rows(result)["A"]
+            assert (row["open_amount"], row["credit_amount"]) == (500.0, 50.0)
+            assert row["billed_amount"] == 450.0
+            assert "receivables_credits_unnamed" in codes(result)
+            assert "50 EUR" in result.explain("A").replace("\N{NO-BREAK SPACE}", " ")
+
+    def test_what_is_paid_out_of_a_credit_note_is_no_credit_any_more(self):
+        def credit(open_amount, invoice):
+            above = bill(-150, None, origin_invoice_id="I0", open_amount=open_amount)
+            rest = bill(500, date(2026, 6, 10))
+            return rows(receivables(book(invoice, above, rest)))["A"]["credit_amount"]
+
+        due = bill(100, date(2026, 6, 1))
+        assert [credit(each, due) for each in (0.0, -20.0, -90.0)] == [0.0, 20.0, 50.0]
+        # What was paid before cannot have been set off: the books say what is left of it.
+        assert [credit(each, paid(10, 100)) for each in (0.0, -90.0)] == [0.0, 90.0]
+
     def test_it_is_the_same_formula_as_that_of_risk(self):
         bills = [
             *SHEET,

@@ -11,6 +11,7 @@ import pytest
 
 from crm_portfolio._frames import from_arrow
 from crm_portfolio.analysis import _facts
+from crm_portfolio.analysis._facts._days import by_day
 from crm_portfolio.analysis._facts._lines import as_lines
 
 BACKENDS = ["pandas", "polars", "lazy", "pyarrow", "duckdb"]
@@ -37,12 +38,12 @@ def drawn(seed: int, count: int = 300):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_days_after_the_first_and_what_was_bought_on_them(backend):
     rows = list(drawn(3))
-    by_day: dict[tuple, list] = {}
+    amounts: dict[tuple, list] = {}
     for account, day, amount in rows:
         if account and day < END:
-            by_day.setdefault((account, day), []).append(amount)
+            amounts.setdefault((account, day), []).append(amount)
     bought = {
-        key: each for key, each in by_day.items() if None in each or sum(each) > 0
+        key: each for key, each in amounts.items() if None in each or sum(each) > 0
     }
     firsts: dict[str, date] = {}
     for account, day in sorted(bought):
@@ -71,7 +72,7 @@ def test_days_after_the_first_and_what_was_bought_on_them(backend):
         }
     )
     lines = as_lines(native(table, backend), "net_revenue", 2).lazy()
-    found = _facts.repeat_purchases(lines, since, start=START, end=END)
+    found = _facts.repeat_purchases(by_day(lines), since, start=START, end=END)
     names = ("known_days", "known_minor", "span_days")
     assert expected == {
         row["account_id"]: [row[name] for name in names] for row in found.to_pylist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 
+import attrs
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -19,9 +20,11 @@ from crm_portfolio.analysis import (
     Abc,
     LossScenarioSettings,
     RevenueAtRiskSettings,
+    RiskSettings,
     Slices,
     loss_scenario,
     revenue_at_risk,
+    risk,
 )
 from crm_portfolio.analysis._succession import SuccessionSettings, succession
 from crm_portfolio.errors import MissingTableError, SettingsError
@@ -106,7 +109,7 @@ class TestOdds:
         assert min(rates.values()) < odds["A11"] < max(rates.values())
         assert "base_rate_used" in codes(result)
         flagged = result.summary["odds_from"]
-        assert [flagged[name]["n"] for name in flagged] == [1, 7, 1, 0]
+        assert [flagged[name]["n"] for name in flagged] == [1, 0, 7, 1, 0]
         told = {each.code: each.values for each in result.warnings}["base_rate_used"]
         assert told["n"] == 8
         assert told["share"] == pytest.approx(750 / 1010)
@@ -262,6 +265,84 @@ class TestGroups:
         assert sum(column(result, "expected_loss").values()) == pytest.approx(165)
         said = [reason.code for reason in result.reasons("C")]
         assert said == ["var_odds_given", "var_group", "var_expected", "var_firm"]
+
+
+RATES = RiskSettings(odds="rates")
+
+
+def left(**days: date) -> pa.Table:
+    return pa.table({"account_id": [*days], "left_on": [*days.values()]})
+
+
+class TestWhoIsGone:
+    def test_who_has_left_has_no_odds_and_is_lost_no_second_time(self, yearly):
+        book = yearly(FIVE)
+        known = risk(book, RATES, departures=left(B=date(2026, 3, 1)))
+        result = revenue_at_risk(book, FEW, odds=ODDS, risk=known)
+        assert known.departed == {"B": date(2026, 3, 1)}
+        assert column(result, "odds_source")["B"] == "gone"
+        assert column(result, "left_on")["B"] == date(2026, 3, 1)
+        assert column(result, "odds")["B"] is None
+        assert column(result, "loss")["B"] == column(result, "expected_loss")["B"] == 0
+        # 165 less .2 · 250, of 750 that can be lost: sheet 4.5 without the second.
+        assert result.summary["independent"]["mean"] == 115
+        assert result.summary["can_be_lost"] == 750
+        assert result.summary["gone"] == {"account_count": 1, "revenue": 250}
+        assert "B" not in result.summary["largest"]
+        assert "var_gone_left_out" in codes(result)
+
+    def test_no_rate_of_a_tier_stands_in_for_who_is_gone(self):
+        firm = samples.firm()
+        known = risk(firm, RATES, departures=left(A05=date(2026, 6, 30)))
+        before = column(revenue_at_risk(firm, FEW), "odds_source")
+        result = revenue_at_risk(firm, FEW, risk=known)
+        assert before["A05"] == "base_rate"
+        after = column(result, "odds_source")
+        assert after == before | {"A05": "gone"}
+        said = {lang: result.explain("A05", lang=lang) for lang in ("en", "fr")}
+        assert said["en"].startswith("It left on 30 June 2026, as is said: the ")
+        assert said["fr"].startswith("Il est parti le 30 juin 2026")
+        told = {lang: known.explain("A05", lang=lang) for lang in ("en", "fr")}
+        assert "It left on 30 June 2026, as is said" in told["en"]
+        assert "Il est parti le 30 juin 2026" in told["fr"]
+
+    def test_who_bought_again_is_not_gone(self, yearly):
+        book = yearly(FIVE)  # all buy on 15 January 2026
+        known = risk(book, RATES, departures=left(B=date(2026, 1, 14)))
+        result = revenue_at_risk(book, FEW, odds=ODDS, risk=known)
+        assert known.departed == {}
+        assert result.summary["independent"]["mean"] == 165
+
+    def test_a_group_goes_on_without_the_account_that_is_gone(self, yearly):
+        book = yearly(FIVE, C="B")
+        known = risk(book, RATES, departures=left(B=date(2026, 3, 1)))
+        result = revenue_at_risk(book, FEW, odds=ODDS, risk=known)
+        told = {
+            name: column(result, f"client_{name}")["C"]
+            for name in ("revenue", "odds", "member_count")
+        }
+        assert told == {"revenue": 200, "odds": 0.1, "member_count": 1}
+        assert result.summary["independent"]["mean"] == 115
+
+    def test_what_they_brought_is_off_the_margin_of_safety(self, yearly):
+        """R 1000, m .4, F 320: an edge of 800; without B's 250 no year is above it."""
+        chosen = attrs.evolve(FEW, fixed_costs=320, variable_cost_share=0.6)
+        book = yearly(FIVE)
+        known = risk(book, RATES, departures=left(B=date(2026, 3, 1)))
+        result = revenue_at_risk(book, chosen, odds=ODDS, risk=known)
+        assert result.summary["safety"] == -50
+        assert result.summary["independent"]["loss_year_probability"] == 1
+
+    def test_a_client_all_of_whose_accounts_are_gone_is_said_to_be(self, yearly):
+        book = yearly(FIVE)
+        days = dict.fromkeys("ABCDE", date(2026, 3, 1))
+        result = revenue_at_risk(
+            book, FEW, risk=risk(book, RATES, departures=left(**days))
+        )
+        assert set(column(result, "odds_source", "clients").values()) == {"gone"}
+        assert result.summary["can_be_lost"] == 0
+        assert result.summary["independent"]["mean"] == 0
+        assert "base_rate_used" not in codes(result)
 
 
 class TestWhatGoes:

@@ -193,7 +193,8 @@ def test_contracts_that_ended_in_the_window_are_told_and_no_older_ones() -> None
     assert (told["contracts"], told["ended"]) == (np.log1p(1), np.log1p(1))
 
 
-def test_who_has_a_contract_and_never_bought_is_as_silent_as_can_be() -> None:
+def test_who_has_a_contract_and_never_bought_has_no_rhythm_to_be_silent_in() -> None:
+    """It is said to be unknown, and the silence and the tenure are of the middle one."""
     agreed = pa.table(
         {
             "contract_id": ["1"],
@@ -202,10 +203,19 @@ def test_who_has_a_contract_and_never_bought_is_as_silent_as_can_be() -> None:
             "ends_on": pa.array([None], pa.date32()),
         }
     )
-    people = pa.table({"account_id": ["A", "B"]})
-    found = history(small(contract=agreed, account=people))
-    told = dict(zip(found.names, found.cases[0].features[0], strict=True))
-    assert (told["silence"], told["bought"], told["tenure"]) == (20.0, 0.0, 0.0)
+    people = pa.table({"account_id": ["A", "B", "C"]})
+    bought = [("C", date(2026, 4, 1)), ("C", date(2026, 5, 1))]
+    found = history(small(*bought, contract=agreed, account=people))
+    never, often = (
+        dict(zip(found.names, row, strict=True)) for row in found.cases[0].features
+    )
+    assert (never["never_bought"], often["never_bought"]) == (1.0, 0.0)
+    assert never["bought"] == 0.0
+    # A bought once, in 2020, and has the gap of the middle one: 30 days.
+    old = (AS_OF - date(2020, 1, 1)).days
+    silent = np.median([np.log1p(old / 30), np.log1p(60 / 30)])
+    assert never["silence"] == pytest.approx(silent)
+    assert never["tenure"] == pytest.approx(np.median(np.log1p([old, 90])))
 
 
 def test_lateness_is_of_what_was_due_in_the_window() -> None:
@@ -221,7 +231,53 @@ def test_lateness_is_of_what_was_due_in_the_window() -> None:
     )
     found = history(small(("B", date(2026, 5, 1)), invoice=bills))
     told = dict(zip(found.names, found.cases[0].features[0], strict=True))
-    assert told["late"] == np.log1p(10)
+    assert (told["late_unknown"], told["late"]) == (0.0, np.log1p(10))
+
+
+def test_lateness_that_nobody_knows_is_no_payment_to_the_day() -> None:
+    """B is 10 days late, C 30, D pays to the day, and E was never billed."""
+    late = dict(zip("BCD", (10, 30, 0), strict=True))
+    due = date(2026, 3, 1)
+    bills = pa.table(
+        {
+            "invoice_id": [*late],
+            "account_id": [*late],
+            "issued_on": [date(2026, 2, 1)] * 3,
+            "due_on": [due] * 3,
+            "paid_on": [due + timedelta(days=each) for each in late.values()],
+            "amount": [100.0] * 3,
+        }
+    )
+    found = history(
+        small(*((each, date(2026, 5, 1)) for each in "BCDE"), invoice=bills)
+    )
+    rows = [dict(zip(found.names, row, strict=True)) for row in found.cases[0].features]
+    assert [row["late_unknown"] for row in rows] == [0, 0, 0, 1]
+    middle = np.log1p(10)
+    expected = [np.log1p(10), np.log1p(30), 0.0, middle]
+    assert [row["late"] for row in rows] == pytest.approx(expected)
+    # Few events can carry the first features only: never one without what it lacks.
+    assert found.names.index("late_unknown") < found.names.index("late")
+
+
+def test_revenue_that_nobody_knows_is_neither_none_nor_less_than_before() -> None:
+    """Of B's second sale nobody noted the amount."""
+    won = {
+        "opportunity_id": ["1", "2", "3", "4", "5", "6"],
+        "account_id": ["B", "B", "C", "C", "D", "D"],
+        "status": ["won"] * 6,
+        "closed_on": [date(2025, 8, 1), date(2026, 2, 1)] * 3,
+        "amount": pa.array([100.0, None, 100.0, 300.0, 100.0, 100.0]),
+    }
+    people = pa.table({"account_id": ["A", "B", "C", "D"]})
+    tables = {"account": people, "opportunity": pa.table(won)}
+    found = history(Portfolio.from_frames(as_of=AS_OF, currency="EUR", **tables))
+    rows = [dict(zip(found.names, row, strict=True)) for row in found.cases[0].features]
+    assert [row["amounts_unknown"] for row in rows] == [1, 0, 0]
+    assert rows[0]["change"] == pytest.approx(np.median([0.5, 0.0]))
+    sizes = np.log1p([40_000, 20_000])
+    assert rows[0]["size"] == pytest.approx(np.median(sizes))
+    assert [row["change"] for row in rows[1:]] == [0.5, 0.0]
 
 
 # What left means
@@ -296,6 +352,23 @@ def test_who_has_no_contract_any_more_has_left_though_it_still_buys() -> None:
     assert told(portfolio, leaving=("no_revenue",)) == dict.fromkeys("ABC", False)
 
 
+def test_who_has_paid_for_years_ahead_has_not_left_in_the_year_between() -> None:
+    """B paid for three years; C's contract was over within the window."""
+    agreed = pa.table(
+        {
+            "contract_id": ["1", "2"],
+            "account_id": ["B", "C"],
+            "starts_on": [date(2025, 1, 1)] * 2,
+            "ends_on": [date(2027, 12, 31), date(2025, 12, 31)],
+        }
+    )
+    bought = [(each, date(2025, 1, 15)) for each in "BCD"]
+    portfolio = small(*bought, contract=agreed)
+    assert told(portfolio) == {"B": False, "C": True, "D": True}
+    by_revenue = told(portfolio, leaving=("no_revenue",))
+    assert by_revenue == {"B": False, "C": True, "D": True}
+
+
 def test_a_contract_that_goes_on_by_itself_has_not_ended() -> None:
     agreed = pa.table(
         {
@@ -352,9 +425,9 @@ def test_departures_that_do_not_fit_are_refused() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"horizon_months": 1}, "2 or more"),
-        ({"folds": 1}, "2 or more"),
-        ({"training_windows": 0}, "1 or more"),
+        ({"horizon_months": 1}, "no less than 2"),
+        ({"folds": 1}, "no less than 2"),
+        ({"training_windows": 0}, "no less than 1"),
         ({"gain_alpha": 0.0}, "between 0 and 1"),
         ({"slope_between": (1.2, 2.0)}, "below 1 to above 1"),
         ({"count_between": (0.2, 0.9)}, "below 1 to above 1"),
@@ -532,14 +605,27 @@ def test_the_odds_feed_revenue_at_risk(
 ) -> None:
     odds = learned.leaving_odds
     assert len(odds) == odds_of(learned)["with_odds_count"]
+    own = next(iter(odds))
     fed = revenue_at_risk(
-        portfolio, RevenueAtRiskSettings(level="account", draws=500), odds=odds
+        portfolio,
+        RevenueAtRiskSettings(level="account", draws=500),
+        odds={own: 0.5},
+        risk=learned,
     )
     frame = fed.arrow
-    given = frame.filter(pc.equal(frame["odds_source"], "given"))
-    assert given.num_rows == len(set(odds) & set(frame["account_id"].to_pylist()))
-    for row in given.slice(0, 20).to_pylist():
+    theirs = frame.filter(pc.equal(frame["odds_source"], "risk"))
+    ids = set(frame["account_id"].to_pylist())
+    assert theirs.num_rows == len((set(odds) - {own}) & ids)
+    for row in theirs.slice(0, 20).to_pylist():
         assert row["odds"] == pytest.approx(odds[row["account_id"]])
+    # What somebody says himself goes before.
+    named = frame.filter(pc.equal(frame["account_id"], own)).to_pylist()[0]
+    assert (named["odds"], named["odds_source"]) == (0.5, "given")
+    assert fed.summary["odds_from"]["given"]["n"] == 1
+    some = theirs["account_id"][0].as_py()
+    assert "are those of the analysis risk, calibrated" in fed.explain(some)
+    assert "celle de l'analyse risk, calibrée" in fed.explain(some, lang="fr")
+    assert fed.params["risk"]["settings"]["odds"] == "learned"
 
 
 def test_under_analyse_they_do_so_by_themselves(
@@ -548,7 +634,8 @@ def test_under_analyse_they_do_so_by_themselves(
     found = analyse(portfolio, only=["risk", "revenue_at_risk"])
     frame = found["revenue_at_risk"].arrow
     sources = set(pc.unique(frame["odds_source"]).to_pylist())
-    assert "given" in sources
+    assert "risk" in sources
+    assert "given" not in sources
     assert found["risk"].arrow.equals(learned.arrow)
     assert found["risk"].params["receivables"] is not None
 

@@ -10,6 +10,7 @@ import pytest
 from crm_portfolio._frames import from_arrow
 from crm_portfolio.analysis import _facts
 from crm_portfolio.analysis._facts import _signals
+from crm_portfolio.analysis._facts._days import by_day
 from crm_portfolio.analysis._facts._lines import as_lines
 from crm_portfolio.portfolio import Calendar, Period, Portfolio
 
@@ -71,7 +72,7 @@ def test_purchase_days_are_those_on_which_more_comes_than_goes_or_nobody_knows(b
         own = [day for who, day in bought if who == account]
         expected[account] = (len(own), min(own), max(own))
     frame = as_lines(native(lines(rows), backend), "net_revenue", 2)
-    found = _signals.purchase_days(frame, DAYS[2])
+    found = _signals.purchase_days(by_day(frame), DAYS[2])
     assert by_account(found, "days", "first_on", "last_on") == expected
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,8 +19,10 @@ from crm_portfolio.analysis._facts import (
     came_in,
     lateness_at,
     opened_in,
+    payments,
     ran_on,
 )
+from crm_portfolio.analysis._facts._days import by_day
 from crm_portfolio.analysis._facts._lines import as_lines
 
 ENDS = (date(2026, 6, 30), date(2025, 12, 31), date(2025, 6, 30))
@@ -67,7 +70,7 @@ def test_days_bought_and_what_for_by_span(backend: Any) -> None:
     names = ("line_id", "account_id", "booked_on", "amount")
     table = pa.table(dict(zip(names, zip(*rows, strict=True), strict=True)))
     lines = as_lines(from_arrow(table, backend), "net_revenue", 2).lazy()
-    found = bought_in(lines, ENDS)
+    found = bought_in(by_day(lines), ENDS)
     sums: dict[tuple[str, date], list[float | None]] = {}
     for _, account, day, amount in rows:
         if account and span_of(day) is not None:
@@ -87,7 +90,7 @@ def test_days_bought_and_what_for_by_span(backend: Any) -> None:
     assert last == {
         key: max(d for (a, d) in bought if (a, span_of(d)) == key) for key in number
     }
-    placed = Spans(found, pa.array(["C", "A", "Z"]), len(ENDS)).numbers("days")
+    placed = Spans.of(found, pa.array(["C", "A", "Z"]), len(ENDS)).numbers("days")
     assert placed[:, 1].tolist() == [number["A", span] for span in range(3)]
     assert placed[:, 2].tolist() == [0, 0, 0]
 
@@ -164,7 +167,7 @@ def test_contracts_as_known_on_each_day_and_as_they_turned_out(backend: Any) -> 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_lateness_is_as_it_was_before_anybody_paid_or_complained(backend: Any) -> None:
-    day = date(2025, 12, 31)
+    days = date(2025, 12, 31), date(2025, 6, 30)
     table = pa.table(
         {
             "invoice_id": ["1", "2", "3"],
@@ -177,10 +180,40 @@ def test_lateness_is_as_it_was_before_anybody_paid_or_complained(backend: Any) -
             "is_cancelled": [False, True, False],
         }
     )
-    found = lateness_at(
-        from_arrow(table, backend), start=date(2025, 7, 1), day=day, digits=2
-    )
+    found = lateness_at(from_arrow(table, backend), days, digits=2)
     # 10 days on 100, and 30 so far on 300; what came in January is not known.
     assert found.to_pylist() == [
-        {"account_id": "A", "weight": 40_000, "floored": 100_000 + 900_000}
+        {"account_id": "A", "weight_0": 40_000, "floored_0": 100_000 + 900_000}
     ]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_lateness_of_several_days_is_what_the_payments_of_each_tell(backend: Any):
+    chance, rows = draw(), []
+    for at, day in enumerate(days(chance, 300)):
+        due, is_credit = day + timedelta(days=chance.randrange(60)), at % 5 == 4
+        paid = due + timedelta(days=chance.randrange(-30, 90))
+        rows.append(
+            {
+                "invoice_id": str(at),
+                "account_id": chance.choice("AB"),
+                "payer_id": chance.choice(["C", None]),
+                "issued_on": day,
+                "due_on": chance.choice([due, due, None]),
+                "paid_on": chance.choice([paid, paid, None]),
+                "amount": -chance.choice([3.0, 700.0]) if is_credit else 500.0,
+                "origin_invoice_id": str(chance.randrange(300)) if is_credit else None,
+            }
+        )
+    frame = from_arrow(pa.Table.from_pylist(rows), backend)
+    found = lateness_at(frame, ENDS, digits=2).to_pylist()
+    for at, (day, before) in enumerate(pairwise(ENDS)):
+        start = before + timedelta(days=1)
+        told = payments(frame, start=start, as_of=day, digits=2, is_past=True)
+        assert {
+            row["account_id"]: (row[f"weight_{at}"], row[f"floored_{at}"])
+            for row in found
+            if row[f"weight_{at}"]
+        } == {
+            row["payer_id"]: (row["weight"], row["floored"]) for row in told.to_pylist()
+        }

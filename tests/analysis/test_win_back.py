@@ -271,6 +271,27 @@ class TestWhatAnHourIsWorth:
         assert found["available"] == 40.0
         assert (found["cost"], found["value"]) == (75.0, 300.0)
 
+    def test_no_hours_at_all_are_known_and_a_time_nobody_planned_is_not(self):
+        """Of nothing an hour is taken from the best: 20,000 · .5 for 20 hours."""
+        spans = {"role": TEXT, "from_on": DAY, "to_on": DAY}
+        spans |= {"hours": NUMBER, "cost_per_hour": NUMBER}
+        sold = [lost(), *self.open_sales(4_000.0, 20_000.0, 12_000.0)]
+        chosen = attrs.evolve(
+            USUAL, hour_value=None, cost_per_hour=None, roles=("sales",)
+        )
+
+        def hour(first, last):
+            own = {"role": "sales", "hours": 0.0, "cost_per_hour": 75.0}
+            row = own | {"from_on": first, "to_on": last}
+            capacity = table(spans, [row])
+            return judged(book(sold, capacity=capacity), chosen).summary["hour"]
+
+        ahead = hour(date(2026, 7, 1), date(2026, 9, 28))
+        assert (ahead["available"], ahead["cost"]) == (0.0, 75.0)
+        assert (ahead["value"], ahead["source"]) == (500.0, "pipeline")
+        past = hour(date(2026, 1, 1), date(2026, 3, 31))
+        assert (past["available"], past["value"]) == (None, None)
+
 
 class TestWhoIsLeftInPeace:
     def test_a_refusal_of_yesterday_is_final_and_not_scored(self):

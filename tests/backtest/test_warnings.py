@@ -57,6 +57,14 @@ def test_of_few_nothing_is_concluded() -> None:
     assert "backtest_no_better_rising" not in found
 
 
+def test_where_nobody_was_named_or_nothing_is_known_no_number_is_told() -> None:
+    others = Count(100, 100, 20)
+    for named, code in ((0, "backtest_none_named"), (7, "backtest_none_known")):
+        found = codes({"risk": a_list(Count(named, 0, 0), others)})
+        assert code in found
+        assert "backtest_few" not in found
+
+
 def test_a_list_that_could_not_be_made_is_named() -> None:
     assert codes({}) == [
         *("backtest_no_rising", "backtest_no_risk", "backtest_no_win_back"),

@@ -234,6 +234,67 @@ def test_a_lost_contract_is_a_loss_whatever_is_still_billed(
     assert sum(each["hurt_count"] for each in levels.values()) == 31
 
 
+def test_who_paid_for_years_ahead_is_not_hurt_by_a_year_without_a_bill() -> None:
+    lines = [("A", 5), *(("B", month) for month in range(24))]
+    account, month = zip(*lines, strict=True)
+    book = Portfolio.from_frames(
+        as_of=NOW,
+        currency="EUR",
+        account=pa.table({"account_id": ["A", "B"]}),
+        revenue_line=pa.table(
+            {
+                "line_id": [f"L{at}" for at in range(len(lines))],
+                "account_id": account,
+                "booked_on": [date(2024 + m // 12, m % 12 + 1, 10) for m in month],
+                "amount": [3_000.0] * len(lines),
+            }
+        ),
+    )
+    agreed = pa.table(
+        {
+            "contract_id": ["K1"],
+            "account_id": ["A"],
+            "starts_on": [date(2024, 6, 1)],
+            "ends_on": [date(2027, 5, 31)],
+        }
+    )
+
+    def hurt_and_left(each: Portfolio) -> tuple[int, int]:
+        levels = backtest(each, Settings(), [END]).summary["levels"]["risk"]
+        return tuple(
+            sum(level[name] for level in levels.values())
+            for name in ("hurt_count", "left_count")
+        )
+
+    assert hurt_and_left(book) == (1, 1)
+    assert hurt_and_left(book.with_tables(contract=agreed)) == (0, 0)
+
+
+def test_what_comes_on_the_last_day_of_the_horizon_counts_and_a_day_later_does_not() -> (
+    None
+):
+    """A buys again on the very last day, B a day after it: of B nothing has come."""
+    lines = [(each, date(2024, 3, 10)) for each in "AB"]
+    lines += [("A", NOW), ("B", NOW + timedelta(days=1))]
+    account, day = zip(*lines, strict=True)
+    book = Portfolio.from_frames(
+        as_of=NOW + timedelta(days=40),
+        currency="EUR",
+        account=pa.table({"account_id": ["A", "B"]}),
+        revenue_line=pa.table(
+            {
+                "line_id": [f"L{at}" for at in range(len(lines))],
+                "account_id": account,
+                "booked_on": day,
+                "amount": [1_000.0] * len(lines),
+            }
+        ),
+    )
+    levels = backtest(book, Settings(), [END]).summary["levels"]["risk"]
+    assert sum(each["known_count"] for each in levels.values()) == 2
+    assert sum(each["hurt_count"] for each in levels.values()) == 1
+
+
 def test_who_merged_has_neither_risen_nor_stayed() -> None:
     was = pa.table({"account_id": ["A", "B", "C"], "tier": ["B", "B", "B"]})
     now = pa.table({"account_id": ["A", "C"], "tier": ["A", "lost"]})

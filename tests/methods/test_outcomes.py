@@ -72,6 +72,24 @@ def test_long_lists_take_fewer_draws_and_the_longest_have_no_places(monkeypatch)
     assert drawn([1] * 10, [SURE] * 10).rank_low is None
 
 
+def test_the_longest_lists_are_told_by_the_law_that_others_are_drawn_from(monkeypatch):
+    """Within what 20,000 draws differ from it by chance."""
+    full, odds = [1000, 1000, -1000, 700, 0], [SURE, 0.3, 0.6, 0.85, 0.5]
+    usual = drawn(full, odds, draws=20_000)
+    monkeypatch.setattr(_outcomes, "_DRAWN", 4)
+    told = drawn(full, odds, draws=20_000)
+    assert isinstance(told, _outcomes.Laws)
+    assert told.draws == usual.draws == 20_000
+    for level in (0.05, 0.1, 0.5, 0.75, 0.9):
+        assert told.of_each(level) == pytest.approx(usual.of_each(level), abs=25)
+    chosen = np.array([True, True, False, True, True])
+    for level in (0.1, 0.5, 0.9):
+        known = usual.together(chosen, level)
+        assert told.together(chosen, level) == pytest.approx(known, abs=30)
+    assert told.together(np.zeros(5, dtype=bool), 0.5) == 0
+    assert told.rank_low is None
+
+
 def test_without_candidates_there_is_nothing_to_draw():
     found = drawn([], [])
     assert found.of_each(0.5).tolist() == []

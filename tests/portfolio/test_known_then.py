@@ -490,7 +490,7 @@ def test_what_was_left_out_without_a_rate_by_then_is_still_told() -> None:
         ("opportunity", None),
         ("revenue_line", None),
     ]
-    assert all("then" in each["hint"] for each in known)
+    assert all("then" in each["said"] for each in known)
     assert now.at(date(2026, 1, 1)).at(DAY).faults.equals(book.faults)
 
 

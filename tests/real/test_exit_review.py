@@ -12,7 +12,7 @@ import pytest
 from halves import resellers
 from loaders import maven_tables, ravenstack_tables
 
-from crm_portfolio import analysis
+from crm_portfolio import analysis, read_answers
 from crm_portfolio.portfolio import Period, Portfolio
 
 YEAR_END, MIDSUMMER = date(2017, 12, 31), date(2024, 6, 30)
@@ -126,7 +126,7 @@ class TestMaven:
             if line[0].value == "Acme Corporation":
                 line[6].value = said.get(line[2].value, 2)
         workbook.save(path)
-        answered = analysis.with_ratings(maven, analysis.ratings_from(path))
+        answered = analysis.with_ratings(maven, read_answers(path))
         result = analysis.exit_review(answered)
         rows = {row["account_id"]: row for row in result.arrow.to_pylist()}
         acme = rows["Acme Corporation"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_portfolio import samples
+from crm_portfolio import Settings, samples
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.settings import Remark, check
 from crm_portfolio.settings._against import against_folder
@@ -175,6 +175,27 @@ class TestOdd:
         assert checked(text.replace("count = 2", "count = 3")) == []
 
 
+class TestWithoutAFile:
+    def test_a_folder_is_no_settings_file_and_says_how_to_look_into_it(
+        self, tmp_path
+    ) -> None:
+        for ask in (lambda each: check(each, environment={}), Settings.load):
+            with pytest.raises(SettingsError) as refused:
+                ask(tmp_path)
+            said = str(refused.value)
+            assert said.startswith(f"{tmp_path} is a folder, not a settings file")
+            assert f"crm-portfolio settings check FILE --folder {tmp_path}" in said
+
+    def test_where_there_is_none_the_next_command_begins_one(self, tmp_path) -> None:
+        file = tmp_path / "europe.toml"
+        for ask in (lambda each: check(each, environment={}), Settings.load):
+            with pytest.raises(SettingsError) as refused:
+                ask(file)
+            said = str(refused.value)
+            assert said.startswith(f"there is no settings file {file}")
+            assert said.endswith(f"crm-portfolio settings init {file}")
+
+
 @pytest.fixture(scope="module")
 def look():
     return (against_folder(samples.firm()),)
@@ -197,6 +218,16 @@ class TestAgainstAFolder:
 
     def test_defaults_are_not_held_against_it(self, checked, look) -> None:
         assert checked("", look=look) == []
+
+    def test_a_period_that_is_not_over_in_it_is_refused(self, checked, look) -> None:
+        year = "period = {start = 2026-01-01, end = 2027-01-01}"
+        (remark,) = checked(year, look=look)
+        assert told([remark]) == [("fault", "period", 1)]
+        assert "ends on 2026-12-31, and the folder knows nothing after" in remark.said
+        own = checked(f"[tiers]\n{year}\n[review]\n{year}", look=look)
+        assert told(own) == [("fault", "tiers.period", 2)]
+        over = year.replace("2027-01", "2026-07")
+        assert checked(over, look=look) == []
 
     def test_another_currency_is_odd(self, checked, look) -> None:
         assert told(checked("currency = 'USD'", look=look)) == [("odd", "currency", 1)]

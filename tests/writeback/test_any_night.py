@@ -36,6 +36,9 @@ VALUE: dict[str, st.SearchStrategy[Any]] = {
     "rising": st.sampled_from([None, "yes", "no"]),
     "risk_level": st.sampled_from([None, "low", "critical"]),
     "risk_reasons": st.sampled_from([None, "Silent since 1 May 2026."]),
+    "decision": st.sampled_from([None, "keep", "phase_out"]),
+    "decided_on": st.sampled_from([None, date(2026, 3, 1)]),
+    "decision_review_on": st.sampled_from([None, date(2026, 9, 1)]),
 }
 OURS = st.fixed_dictionaries(VALUE)
 EDITS = st.fixed_dictionaries({}, optional={**VALUE, STAMP: st.none()})
@@ -111,7 +114,9 @@ def test_without_an_archive(
     result = wanted(dict.fromkeys(rows, assigned))
 
     def planned(now: Mapping[str, Row]) -> Plan:
-        return plan([result], Nowhere(), held=book(now), policy=policy)
+        return plan(
+            [result], Nowhere(), held=book(now), policy=policy, also=["decision"]
+        )
 
     proposal = planned(rows)
     applied = after(rows, proposal)
@@ -176,7 +181,12 @@ def test_with_an_archive(
     def night(values: Mapping[str, Row], policy: Policy) -> Plan:
         result = wanted(values)
         proposal = plan(
-            [result], crm, archive=archive, policy=policy, limits=ANYTHING_GOES
+            [result],
+            crm,
+            archive=archive,
+            policy=policy,
+            limits=ANYTHING_GOES,
+            also=["decision"],
         )
         assert apply(proposal, crm, archive=archive).exit_code == 0
         return proposal

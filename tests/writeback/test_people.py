@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from crm_portfolio import simulator
-from crm_portfolio._managed import STAMP, VALUES, is_own, run_of, stamp
+from crm_portfolio._managed import PIN, STAMP, VALUES, is_own, run_of, stamp
 from crm_portfolio._pull import PullSettings, pull_into
 from crm_portfolio.archive import Archive, Journal
 from crm_portfolio.connectors.salesforce import Salesforce
@@ -45,22 +45,7 @@ FIRST = {"tier": "A", "portfolio_rank": 1, "dependence": "none"}
 THEN = {"tier": "B", "portfolio_rank": 2, "dependence": "major"}
 AT_ONCE = Limits(settle_seconds=0)
 KEEP, REPORT, OVERWRITE = Policy(), Policy("report"), Policy("overwrite")
-BLANK: dict[str, Value] = dict.fromkeys(
-    (
-        "tier",
-        "tier_since_on",
-        "portfolio_rank",
-        "revenue_share",
-        "dependence",
-        "rising",
-        "risk_level",
-        "risk_reasons",
-        STAMP,
-        "tier_pinned",
-        "tier_pinned_until_on",
-        "tier_pinned_by",
-    )
-)
+BLANK: dict[str, Value] = dict.fromkeys((*VALUES, STAMP, *PIN))
 
 
 def row(**held: Value) -> Row:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from crm_portfolio import _html
 from crm_portfolio._analyse._book import NOUNS, Book
 from crm_portfolio._analyse._lacking import Unlock, gaps, lacking, unlocks
 from crm_portfolio._analyse._needs import NEEDS, Need
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from crm_portfolio.portfolio import Portfolio
     from crm_portfolio.protocols import Progress
     from crm_portfolio.results import Result
+    from crm_portfolio.schema import OptIn
 
-__all__ = ["ASSIGNING", "Findings", "Need", "Unlock", "analyse"]
+__all__ = ["Findings", "Need", "Unlock", "analyse", "assigning"]
 
-ASSIGNING: Final = ("concentration", "tiers", "succession", "risk")
-"""Those whose results say what should stand in the CRM."""
+_ASSIGNING: Final = ("concentration", "tiers", "succession", "risk")
+_ON_REQUEST: Final[Mapping[OptIn, str]] = {"decision": "exit_review"}
 
 _DEFAULTS: Final = Settings()
 
@@ -57,6 +59,14 @@ class Findings(Mapping[str, "Result"]):
         skipped = f", skipped: {', '.join(self.skipped)}" if self.skipped else ""
         return f"<Findings: {', '.join(self) or 'none'}{skipped}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: each result in a line, and what could not be told."""
+        made = [
+            {"result": name, "holds": repr(result)} for name, result in self.items()
+        ]
+        lacking = self.explain_lacking().splitlines()
+        return _html.table(("result", "holds"), made) + _html.items(lacking)
+
     def lacking(self) -> dict[str, Any]:
         """What could not be told, and what would help, as JSON-able values."""
         return {
@@ -76,6 +86,15 @@ class Findings(Mapping[str, "Result"]):
             *next_step(self.unlocks, lang),
         )
         return "\n".join(said)
+
+
+def assigning(also: Collection[OptIn] = ()) -> tuple[str, ...]:
+    """The analyses whose results say what should stand in the CRM.
+
+    Args:
+        also: What is written on request only, and is asked for.
+    """
+    return (*_ASSIGNING, *dict.fromkeys(_ON_REQUEST[one] for one in also))
 
 
 def analyse(
@@ -118,7 +137,10 @@ def analyse(
     }
     unknown_parts = {name: parts for name, parts in found.items() if parts}
     return Findings(
-        results, skipped, unknown_parts, unlocks(portfolio, skipped, unknown_parts)
+        results,
+        skipped,
+        unknown_parts,
+        unlocks(portfolio, settings, skipped, unknown_parts),
     )
 
 
@@ -129,16 +151,20 @@ def _tell(progress: Progress | None, name: str, done: int) -> None:
 
 def _of_table(portfolio: Portfolio, name: str, table: str) -> tuple[Need, ...]:
     """What would do in place of a table that says too little; none that is there."""
-    needs = [need for need in NEEDS[name].whole if table in need.any_of]
+    needs = [need for need in NEEDS[name].whole if table in need.sources]
     missing = (
-        tuple(one for one in need.any_of if one == table or one not in portfolio)
+        tuple(one for one in need.sources if one == table or one not in portfolio)
         for need in needs
     )
     return tuple(map(Need, missing)) or (Need((table,)),)
 
 
-def _plain(needs: Iterable[Need]) -> list[list[str]]:
-    return [list(need.any_of) for need in needs]
+def _plain(needs: Iterable[Need]) -> list[list[str | list[str]]]:
+    """Each way is one thing, or a list of those that do together."""
+    return [
+        [way if isinstance(way, str) else list(way) for way in need.any_of]
+        for need in needs
+    ]
 
 
 def _chosen(only: Iterable[str]) -> list[str]:

@@ -80,8 +80,7 @@ class Book:
         return analysis.revenue_at_risk(
             self.portfolio,
             own,
-            # Those of a model that did better than the rates, where there is one.
-            odds=self.risk.leaving_odds,
+            risk=self.risk,
             succession=self.succession,
         )
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, Final, cast
 
 import attrs
 import pyarrow.compute as pc
 
-from crm_portfolio._analyse._needs import NEEDS, REVENUE, Need, Part
+from crm_portfolio._analyse._needs import (
+    NEEDS,
+    RELATIONSHIP,
+    REVENUE,
+    Need,
+    Part,
+)
 from crm_portfolio.analysis._facts._lines import TABLE_OF
 from crm_portfolio.analysis._facts._said import says
 from crm_portfolio.portfolio import Portfolio
@@ -19,7 +26,9 @@ from crm_portfolio.settings import Settings
 __all__ = ["Unlock", "gaps", "lacking", "unlocks"]
 
 Lacks = tuple[Need, ...]
-_KINDS: Final = ("table", "column", "setting")
+_KINDS: Final = ("table", "column", "rows", "setting")
+_SORTED_BY: Final = {"rating": "criterion", "cost": "kind"}
+"""The column that says which rows of a table are meant."""
 
 
 @attrs.frozen
@@ -27,8 +36,10 @@ class Unlock:
     """One thing to add, and what could be told with it alone.
 
     Attributes:
-        add: A table, a column as ``revenue_line.cost``, or a setting as in the file.
+        add: A table, a column as ``revenue_line.cost``, rows as ``rating[ethics]``, or a
+            setting as in the file.
         columns: Those that the table needs to have, besides what every such table has.
+        rows: Those that the table needs to have.
         analyses: Those that could be made.
         parts: Of analyses that are made without: what they could tell besides.
     """
@@ -37,10 +48,11 @@ class Unlock:
     columns: tuple[str, ...]
     analyses: tuple[str, ...]
     parts: Mapping[str, tuple[str, ...]]
+    rows: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
-        """``table``, ``column`` or ``setting``."""
+        """``table``, ``column``, ``rows`` or ``setting``."""
         return _kind(self.add)
 
     @property
@@ -53,6 +65,7 @@ class Unlock:
             "add": self.add,
             "kind": self.kind,
             "columns": list(self.columns),
+            "rows": list(self.rows),
             "analyses": list(self.analyses),
             "parts": {name: list(parts) for name, parts in self.parts.items()},
         }
@@ -61,11 +74,11 @@ class Unlock:
 def lacking(portfolio: Portfolio, settings: Settings, name: str) -> Lacks:
     """What an analysis cannot be made without, and is not there; nothing if it can."""
     own = getattr(settings, name)
-    needs = (_measured(need, own) for need in NEEDS[name].whole)
+    needs = (_as_chosen(need, own) for need in NEEDS[name].whole)
     return tuple(
         need
         for need in needs
-        if not any(_is_there(portfolio, settings, each) for each in need.any_of)
+        if not _is_met(need, lambda one: _is_there(portfolio, settings, one))
     )
 
 
@@ -73,8 +86,9 @@ def gaps(
     portfolio: Portfolio, settings: Settings, name: str, result: Result
 ) -> dict[str, Lacks]:
     """By part that a result tells nothing of: what it would take."""
+    own = getattr(settings, name)
     unknown = {
-        part: needed.needs
+        part: [_as_chosen(need, own) for need in needed.needs]
         for part, needed in NEEDS[name].parts.items()
         if not _is_told(result, needed)
     }
@@ -82,7 +96,7 @@ def gaps(
         part: tuple(
             need
             for need in needs
-            if not any(_is_filled(portfolio, settings, each) for each in need.any_of)
+            if not _is_met(need, lambda one: _is_filled(portfolio, settings, one))
         )
         for part, needs in unknown.items()
     }
@@ -91,6 +105,7 @@ def gaps(
 
 def unlocks(
     portfolio: Portfolio,
+    settings: Settings,
     skipped: Mapping[str, Lacks],
     unknown: Mapping[str, Mapping[str, Lacks]],
 ) -> tuple[Unlock, ...]:
@@ -99,11 +114,10 @@ def unlocks(
         *skipped.values(),
         *(n for each in unknown.values() for n in each.values()),
     ]
-    sources = {one for needs in lacks for need in needs for one in need.any_of}
-    found = [
-        _unlock(portfolio, add, skipped, unknown)
-        for add in sorted({_whole(portfolio, each) for each in sources})
-    ]
+    sources = {one for needs in lacks for need in needs for one in need.sources}
+    missing = {one for one in sources if not _is_filled(portfolio, settings, one)}
+    whole = {one: _whole(portfolio, one) for one in missing}
+    found = [_unlock(add, whole, skipped, unknown) for add in sorted({*whole.values()})]
     return tuple(
         sorted(
             (each for each in found if each.analyses or each.parts),
@@ -118,21 +132,23 @@ def unlocks(
 
 
 def _unlock(
-    portfolio: Portfolio,
     add: str,
+    whole: Mapping[str, str],
     skipped: Mapping[str, Lacks],
     unknown: Mapping[str, Mapping[str, Lacks]],
 ) -> Unlock:
-    columns: set[str] = set()
+    """What one thing lets be told by itself.
+
+    Args:
+        whole: Of all that is missing, what a person adds to have it.
+    """
+    wanted: set[str] = set()
 
     def is_enough(needs: Iterable[Need]) -> bool:
-        used = [
-            next((one for one in need.any_of if _whole(portfolio, one) == add), None)
-            for need in needs
-        ]
+        used = [_with(need, add, whole) for need in needs]
         if None in used:
             return False
-        columns.update(str(one).partition(".")[2] for one in used if one != add)
+        wanted.update(one for each in used if each for one in each if one != add)
         return True
 
     analyses = tuple(name for name, needs in skipped.items() if is_enough(needs))
@@ -141,27 +157,56 @@ def _unlock(
         for name, each in unknown.items()
     }
     told = {name: each for name, each in parts.items() if each}
-    return Unlock(add, tuple(sorted(columns)), analyses, told)
+    columns = {one.partition(".")[2] for one in wanted if _kind(one) == "column"}
+    rows = {one.partition("[")[2][:-1] for one in wanted if _kind(one) == "rows"}
+    ordered = (tuple(sorted(each)) for each in (columns, rows))
+    return Unlock(add, next(ordered), analyses, told, next(ordered))
+
+
+def _with(need: Need, add: str, whole: Mapping[str, str]) -> list[str] | None:
+    """What is missing of the first way that lacks nothing but this; None without one."""
+    for way in need.ways:
+        missing = [one for one in way if one in whole]
+        if all(whole[one] == add for one in missing):
+            return missing
+    return None
 
 
 def _kind(source: str) -> str:
     if source.startswith("["):
         return "setting"
+    if source.endswith("]"):
+        return "rows"
     return "column" if "." in source else "table"
 
 
+def _table_of(source: str) -> str:
+    """The table of a column, or of some rows."""
+    return source.partition(".")[0].partition("[")[0]
+
+
 def _whole(portfolio: Portfolio, source: str) -> str:
-    """What a person adds: a column of a table that is not there comes with the table."""
-    if _kind(source) != "column":
+    """What a person adds: a column, or rows, of no table yet come with the table."""
+    if _kind(source) == "setting":
         return source
-    table = source.partition(".")[0]
+    table = _table_of(source)
     return source if _has_rows(portfolio, table) else table
 
 
-def _measured(need: Need, own: object) -> Need:
-    """What is wanted of revenue, where the settings say what it is measured by."""
+def _as_chosen(need: Need, own: object) -> Need:
+    """What is wanted where the settings say by what revenue, or a relationship, is told."""
     measure = getattr(own, "measure", None)
-    return Need((TABLE_OF[measure],)) if need == REVENUE and measure else need
+    if need == REVENUE and measure:
+        return Need((TABLE_OF[measure],))
+    criteria = getattr(own, "relationship_criteria", None)
+    if need == RELATIONSHIP and criteria:
+        return Need(tuple(f"rating[{each}]" for each in criteria))
+    return need
+
+
+def _is_met(need: Need, is_there: Callable[[str], bool]) -> bool:
+    """Whether all that one of the ways takes is there."""
+    return any(all(map(is_there, way)) for way in need.ways)
 
 
 def _is_there(portfolio: Portfolio, settings: Settings, source: str) -> bool:
@@ -174,11 +219,19 @@ def _is_filled(portfolio: Portfolio, settings: Settings, source: str) -> bool:
     """Whether it says anything."""
     if _kind(source) == "setting":
         section, _, key = source[1:].partition("] ")
-        return getattr(getattr(settings, section), key) not in (None, (), {})
-    table, _, column = source.partition(".")
-    if not column or not _has_rows(portfolio, table):
+        return attrgetter(f"{section}.{key}")(settings) not in (None, (), {})
+    table = _table_of(source)
+    if _kind(source) == "table" or not _has_rows(portfolio, table):
         return _has_rows(portfolio, table)
-    return says(portfolio, cast("TableName", table), column)
+    if _kind(source) == "rows":
+        return _has_such(portfolio, table, source.partition("[")[2][:-1])
+    return says(portfolio, cast("TableName", table), source.partition(".")[2])
+
+
+def _has_such(portfolio: Portfolio, table: str, value: str) -> bool:
+    """Whether any row of a table is of that kind."""
+    column = portfolio.arrow(cast("TableName", table))[_SORTED_BY[table]]
+    return bool(pc.any(pc.equal(column, value)).as_py())
 
 
 def _has_rows(portfolio: Portfolio, table: str) -> bool:

@@ -7,23 +7,37 @@ without any one of it it is not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
-__all__ = ["NEEDS", "Need", "Needs", "Part"]
+__all__ = ["NEEDS", "Need", "Needs", "Part", "Way"]
+
+Way: TypeAlias = str | tuple[str, ...]
+"""One thing that will do, or several that do together."""
 
 
 @attrs.frozen
 class Need:
-    """One thing that is needed: any of these will do.
+    """One thing that is needed: any of these ways will do.
 
     Attributes:
-        any_of: Tables by their name, columns as ``revenue_line.cost``, settings as in
-            the file, ``[receivables] financing_rate``; the best first.
+        any_of: Tables by their name, rows of one kind as ``rating[ethics]``, columns as
+            ``revenue_line.cost``, settings as in the file,
+            ``[receivables] financing_rate``; the best first.
     """
 
-    any_of: tuple[str, ...]
+    any_of: tuple[Way, ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All that is named in it, each once."""
+        return tuple(dict.fromkeys(one for way in self.ways for one in way))
+
+    @property
+    def ways(self) -> tuple[tuple[str, ...], ...]:
+        """All that each of the ways takes, even where it is one thing."""
+        return tuple((way,) if isinstance(way, str) else way for way in self.any_of)
 
 
 @attrs.frozen
@@ -49,7 +63,7 @@ class Needs:
     parts: Mapping[str, Part] = attrs.field(factory=dict)
 
 
-def _any(*any_of: str) -> Need:
+def _any(*any_of: Way) -> Need:
     return Need(any_of)
 
 
@@ -58,7 +72,13 @@ def _criterion(code: str, *needs: Need) -> Part:
     return Part(f"/criteria/{code}/known_count", needs, 0)
 
 
+def _judged(code: str, name: str) -> Part:
+    """One that only people can say."""
+    return _criterion(code, _any(f"rating[{name}]"))
+
+
 REVENUE: Final = _any("revenue_line", "opportunity")
+RELATIONSHIP: Final = _any("rating[relationship]")
 _HOURS: Final = _any("effort", "activity.minutes")
 _MARGIN: Final = _any("revenue_line.cost", "[loss_scenario] variable_cost_share")
 _COSTED: Final = _any(
@@ -67,7 +87,12 @@ _COSTED: Final = _any(
 _FIXED: Final = _any("[loss_scenario] fixed_costs")
 _SOLD: Final = _any("revenue_line.product_id")
 _DUE: Final = _any("invoice.due_on")
-_RATED: Final = _any("rating")
+_LISTED: Final = (
+    ("revenue_line.quantity", "revenue_line.list_price"),
+    ("revenue_line.quantity", "revenue_line.product_id"),
+)
+"""Without a list price the product's own, or what was paid for it, is taken for one."""
+_HOUR_VALUE: Final = "[exit_review.rules] hour_value"
 _RATE: Final = _any("[receivables] financing_rate", "[receivables] financing_rates")
 
 NEEDS: Final[Mapping[str, Needs]] = {
@@ -132,13 +157,15 @@ NEEDS: Final[Mapping[str, Needs]] = {
             "overhead": Part(
                 "overhead", (_any("cost", "[loss_scenario] fixed_costs"),)
             ),
+            "acquisition": Part("/acquisition/spent", (_any("cost[acquisition]"),)),
+            "discounts": Part("/discounts/waterfall", (_any(*_LISTED),)),
         },
     ),
     "risk": Needs(
         (REVENUE,),
         {
             "payment": Part("payment_level", (_DUE,), "unknown"),
-            "relationship": Part("relationship_level", (_RATED,), "unknown"),
+            "relationship": Part("relationship_level", (RELATIONSHIP,), "unknown"),
             "renewal": Part("renewal_level", (_any("contract"),), "unknown"),
         },
     ),
@@ -215,11 +242,38 @@ NEEDS: Final[Mapping[str, Needs]] = {
             "profitability": _criterion("F1", _COSTED),
             "service_cost": _criterion("F2", _HOURS, _any("capacity.cost_per_hour")),
             "payment": _criterion("F3", _DUE),
-            "reputation": _criterion("F5", _RATED),
-            "ethics": _criterion("F6", _RATED),
+            "discounts": _criterion(
+                "F4",
+                _any("opportunity.discount_share", *_LISTED, "rating[discounts]"),
+            ),
+            "reputation": _judged("F5", "reputation"),
+            "ethics": _judged("F6", "ethics"),
             "complexity": _criterion("F7", _HOURS),
-            "relationship": _criterion("F8", _RATED),
-            "vision": _criterion("F10", _RATED),
+            "relationship": _judged("F8", "relationship"),
+            "innovation": _criterion(
+                "F9",
+                _any(
+                    ("effort.product_id", "[exit_review.rules] obsolete_products"),
+                    "rating[innovation]",
+                ),
+            ),
+            "vision": _judged("F10", "vision"),
+            "displacement": _criterion(
+                "F12",
+                _any(
+                    ("effort", _HOUR_VALUE),
+                    ("activity.minutes", _HOUR_VALUE),
+                    "rating[displacement]",
+                ),
+            ),
+            "potential": _criterion(
+                "F13",
+                _any(
+                    "account.account_turnover",
+                    "account.employee_count",
+                    "rating[potential]",
+                ),
+            ),
         },
     ),
 }

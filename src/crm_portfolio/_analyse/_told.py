@@ -15,6 +15,7 @@ __all__ = ["next_step", "not_made", "unknown"]
 _STEPS: Final = {
     "table": "next_table",
     "column": "next_column",
+    "rows": "next_rows",
     "setting": "next_setting",
 }
 
@@ -44,8 +45,9 @@ def unknown(
 def next_step(unlocks: tuple[Unlock, ...], lang: Lang) -> Iterator[str]:
     """The one thing that lets most be told, and what that is."""
     for best in unlocks[:1]:
-        code = "next_table_with" if best.columns else _STEPS[best.kind]
-        told = {"add": best.add, "columns": _joined("both", best.columns, lang)}
+        wanted = (*best.columns, *(f"{best.add}[{each}]" for each in best.rows))
+        code = "next_table_with" if wanted else _STEPS[best.kind]
+        told = {"add": best.add, "columns": _joined("both", wanted, lang)}
         yield sentence(Reason(code, told), lang)
         if best.analyses:
             told = {"analyses": ", ".join(best.analyses)}
@@ -65,7 +67,11 @@ def next_step(unlocks: tuple[Unlock, ...], lang: Lang) -> Iterator[str]:
 
 
 def _all(needs: Iterable[Need], lang: Lang) -> str:
-    return _joined("also", [_joined("either", n.any_of, lang) for n in needs], lang)
+    each = (
+        _joined("either", [_joined("both", way, lang) for way in n.ways], lang)
+        for n in needs
+    )
+    return _joined("also", each, lang)
 
 
 def _joined(code: str, words: Iterable[str], lang: Lang) -> str:

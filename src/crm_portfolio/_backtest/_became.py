@@ -77,7 +77,7 @@ def hurt(
     """Who brings so much less than in as many months before, or lost its last contract.
 
     Who had no revenue and no contract had nothing to lose, and is not known; nor is whose
-    amounts lack.
+    amounts lack. Who is billed nothing while a contract runs may have paid for it before.
     """
     # Its months are those of the day, so that both spans have as many.
     end = then.as_of + _DAY
@@ -88,9 +88,10 @@ def hurt(
     now, before = placed_at(of.revenue, at), placed_at(of.revenue_previous, at)
     unknown = of.lines - of.known_lines + of.lines_previous - of.known_lines_previous
     lacks = placed_at(unknown, at)
-    is_told = (lacks == 0) & (before > 0)
-    less = eroded(now, before, (lost_share,), is_told) > 0
     has_had, has_lost = _contracts(then, day, ids)
+    is_paid_before = has_had & ~has_lost & (placed_at(of.lines, at) == 0)
+    is_told = (lacks == 0) & (before > 0) & ~is_paid_before
+    less = eroded(now, before, (lost_share,), is_told) > 0
     left = (is_told & (now <= 0)) | has_lost
     return Fate(is_told | has_had, (less & is_told) | has_lost, left)
 

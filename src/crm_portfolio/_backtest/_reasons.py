@@ -180,7 +180,11 @@ def _of_list(name: str, found: Mapping[str, Any]) -> Iterator[Reason]:
     known = found["named_known_count"]
     if not found["known_day_count"] or not found["named_count"] + found["others_count"]:
         return
-    if known < FEW:
+    named = found["named_count"]
+    if not known:
+        code = "backtest_none_known" if named else "backtest_none_named"
+        yield Reason(code, {"list": _WORDS[name]} | ({"n": named} if named else {}))
+    elif known < FEW:
         yield Reason("backtest_few", {"list": _WORDS[name], "n": known})
     elif found["gain"] is not None and found["gain"] <= 0:
         rates = {"rate": found["hit_rate"], "base": found["base_rate"], "n": known}

@@ -159,6 +159,8 @@ class _Likelihood:
         self._x, at = np.unique(streams.x, return_inverse=True)
         self._clients = np.bincount(at, weights=streams.weight)
         self._streams, self._is_repeat = streams, streams.x > 0
+        self._ages, self._age = np.unique(streams.T, return_inverse=True)
+        self._lasts, self._last = np.unique(streams.tx, return_inverse=True)
 
     def at(self, model: BgNbd) -> tuple[float, _Gradient]:
         value, slope = self._of_counts(model)
@@ -186,15 +188,17 @@ class _Likelihood:
         """ln(e^A3 + e^A4), the second only of those who came back."""
         of, r, alpha, a, b = self._streams, model.r, model.alpha, model.a, model.b
         times, weight = r + of.x, of.weight
-        stays = -times * np.log(alpha + of.T)
+        log_age = np.log(alpha + self._ages)[self._age]
+        log_last = np.log(alpha + self._lasts)[self._last]
+        stays = -times * log_age
         after = np.where(self._is_repeat, b + of.x - 1, 1.0)
-        leaves = np.log(a) - np.log(after) - times * np.log(alpha + of.tx)
+        leaves = np.log(a) - np.log(after) - times * log_last
         leaves = np.where(self._is_repeat, leaves, -np.inf)
         each = np.logaddexp(stays, leaves)
         gone = np.exp(leaves - each)
         there = 1 - gone
         slopes = (
-            -there * np.log(alpha + of.T) - gone * np.log(alpha + of.tx),
+            -there * log_age - gone * log_last,
             -times * (there / (alpha + of.T) + gone / (alpha + of.tx)),
             gone / a,
             -gone / after,
@@ -220,7 +224,9 @@ def expected_purchases(
 ) -> Floats:
     """How often each client is expected to buy in the time ``ahead``."""
     alive = is_alive(model, x, tx, age)
-    return alive * _of_the_living(model, x, age, ahead)
+    # Many are of one age and came equally often: numbers of two parts are sorted by both.
+    pairs, place = np.unique(x + 1j * age, return_inverse=True)
+    return alive * _of_the_living(model, pairs.real, pairs.imag, ahead)[place]
 
 
 def _of_the_living(model: BgNbd, x: Floats, age: Floats, ahead: float) -> Floats:

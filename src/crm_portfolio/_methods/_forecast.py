@@ -6,6 +6,7 @@ Rules: sheets 9.2 and 9.3. The fits are scikit-learn's; boosted trees are made h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -38,7 +39,8 @@ class Boosted:
 
     def odds(self, features: Floats) -> Floats:
         """Of each row of features."""
-        found: Floats = self.trees.predict_proba(features)[:, 1]
+        with _one_thread():
+            found: Floats = self.trees.predict_proba(features)[:, 1]
         return found
 
 
@@ -70,22 +72,29 @@ class Forecast:
 
 
 def boosted(features: Floats, happened: Flags) -> Boosted:
-    """A hundred trees of eight leaves; one thread, so that every machine agrees.
+    """A hundred trees of eight leaves.
 
     Raises:
         MissingExtraError: scikit-learn is not there.
     """
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
     except ImportError as error:
         raise MissingExtraError("scikit-learn", "ml") from error
     trees = HistGradientBoostingClassifier(
         max_leaf_nodes=8, l2_regularization=1.0, early_stopping=False, random_state=0
     )
-    with threadpool_limits(1):
+    with _one_thread():
         trees.fit(features, happened.astype(np.int64))
     return Boosted(trees)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """So that every machine agrees, and none waits for threads that others keep busy."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
 
 
 def forecast(

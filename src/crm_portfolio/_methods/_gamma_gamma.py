@@ -88,20 +88,24 @@ class _Lost:
     """Minus the mean log-likelihood and its slope, by the logs of the parameters."""
 
     def __init__(self, x: Floats, mean: Floats) -> None:
-        self._x, self._mean = x, mean
+        self._x, self._mean, self._log_mean = x, mean, np.log(mean)
+        self._counts, self._at = np.unique(x, return_inverse=True)
 
     def __call__(self, logs: Floats) -> tuple[float, Any]:
         from scipy.special import gammaln, psi
 
         p, q, v = np.exp(logs)
-        x, mean = self._x, self._mean
-        px, total = p * x, x * mean + v
-        each = gammaln(px + q) - gammaln(px) - gammaln(q) + q * np.log(v)
-        each += (px - 1) * np.log(mean) + px * np.log(x) - (px + q) * np.log(total)
-        both = psi(px + q)
+        x, log_mean, n, at = self._x, self._log_mean, self._counts, self._at
+        px, pn, total = p * x, p * n, x * self._mean + v
+        log_total = np.log(total)
+        # What depends on how often they came alone is found once for each number of times.
+        of_n = gammaln(pn + q) - gammaln(pn) + pn * np.log(n)
+        each = of_n[at] - gammaln(q) + q * np.log(v)
+        each += (px - 1) * log_mean - (px + q) * log_total
+        both = psi(pn + q)
         slopes = (
-            x * (both - psi(px) + np.log(mean) + np.log(x) - np.log(total)) * p,
-            (both - psi(q) + np.log(v) - np.log(total)) * q,
+            x * ((both - psi(pn) + np.log(n))[at] + log_mean - log_total) * p,
+            (both[at] - psi(q) + np.log(v) - log_total) * q,
             (q / v - (px + q) / total) * v,
         )
         return -float(each.mean()), np.array([-slope.mean() for slope in slopes])

@@ -89,17 +89,14 @@ def with_keys(found: pa.Table, rows: pa.Table, spec: Table) -> pa.Table:
 
 
 def with_values(found: pa.Table, rows: pa.Table, names: Sequence[str]) -> pa.Table:
-    """The fault with what its rows say, as JSON at the end of the hint.
+    """The fault with what its rows say, as JSON.
 
     Args:
         found: One fault, of these rows and no others.
     """
-    said = rows.select([name for name in names if name in rows.column_names])
-    hints = [
-        f"{hint}: {json.dumps(row, default=str)}"
-        for hint, row in zip(found["hint"].to_pylist(), said.to_pylist(), strict=True)
-    ]
-    return set_column(found, "hint", pa.array(hints, pa.string()))
+    told = rows.select([name for name in names if name in rows.column_names])
+    said = [json.dumps(row, default=str) for row in told.to_pylist()]
+    return set_column(found, "said", pa.array(said, pa.string()))
 
 
 def leave_out(table: pa.Table, mask: pa.Array) -> pa.Table:

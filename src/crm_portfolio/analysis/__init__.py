@@ -17,7 +17,7 @@ from crm_portfolio.analysis._concentration import (
     ConcentrationSettings,
     concentration,
 )
-from crm_portfolio.analysis._exit import ratings_from, with_decisions, with_ratings
+from crm_portfolio.analysis._exit import with_decisions, with_ratings
 from crm_portfolio.analysis._exit_review import (
     Anchors,
     ExitReviewResult,
@@ -150,7 +150,6 @@ __all__ = [
     "lost_opportunities",
     "pipeline",
     "profitability",
-    "ratings_from",
     "receivables",
     "revenue_at_risk",
     "review",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
@@ -40,6 +40,7 @@ from crm_portfolio.analysis._exit import (
     measures,
     nearness,
     of_account,
+    of_signed,
     question_table,
     summary_of,
     warnings,
@@ -236,7 +237,7 @@ class ExitReviewResult(Result):
     def save_questions(
         self, path: Path | str, *, accounts: int | None = 20, lang: Lang = "en"
     ) -> None:
-        """Write the questions as a workbook to fill in; ``ratings_from`` reads it back.
+        """Write the questions as a workbook to fill in; ``read_answers`` reads it back.
 
         Args:
             accounts: So many, those first of whom answers matter most; None: all.
@@ -267,6 +268,28 @@ class ExitReviewResult(Result):
     def _learned(self) -> pa.Table:
         steps = np.array(STEPS, dtype=object)[self._found.ladder.step]
         return self._found.decisions.learned(steps)
+
+    def assignments(self) -> pa.Table | None:
+        """What people decided and signed, and not by whom or why; no proposal of ours."""
+        signed = self._found.decisions.signed
+        if signed is None:
+            return None
+        names = {"action": "decision", "review_on": "decision_review_on"}
+        return signed.drop_columns("decided_by").rename_columns(
+            [
+                names.get(name, name)
+                for name in signed.column_names
+                if name != "decided_by"
+            ]
+        )
+
+    def assigned_because(self, record_id: str) -> tuple[Reason, ...]:
+        """The decision alone: neither the dossier nor the proposal goes into a plan."""
+        signed = self._found.decisions.signed
+        if signed is None:
+            return ()
+        place = self._order[self._row_of[self._row(record_id)["account_id"]]]
+        return tuple(of_signed(signed.slice(int(place), 1).to_pylist()[0]))
 
     def plot(self, *, ax: Axes | None = None, lang: Lang = "en") -> Axes:
         """The dial: under what share of all weightings each account is where it is."""
@@ -318,8 +341,19 @@ class ExitReviewResult(Result):
         place = self._order[self._row_of[self._row(account_id)["account_id"]]]
         return criteria_table(self._found, np.array([place]))
 
+    def every_reason(self) -> Iterator[tuple[str, tuple[Reason, ...]]]:
+        criteria = self._criteria.to_pylist()
+        each = len(criteria) // max(1, self._table.num_rows)
+        for at, row in enumerate(self._table.to_pylist()):
+            own = criteria[at * each : (at + 1) * each]
+            yield row["account_id"], self._reasons_from(row, own)
+
     def _reasons(self, row: Row) -> tuple[Reason, ...]:
-        criteria = self._criteria_of(row["account_id"]).to_pylist()
+        return self._reasons_from(row, self._criteria_of(row["account_id"]).to_pylist())
+
+    def _reasons_from(
+        self, row: Row, criteria: list[dict[str, Any]]
+    ) -> tuple[Reason, ...]:
         params = cast("Mapping[str, Any]", self.params)
         summary = cast("Mapping[str, Any]", self.summary)
         return tuple(

@@ -243,7 +243,11 @@ class FreedCapacityResult(Result):
         """What each proposed candidate may bring: expected, and in 80 % of the draws."""
         chosen = self._candidates.filter(pc.equal(self._candidates["status"], "chosen"))
         shown = chosen.slice(0, _SHOWN_RANGES)
-        names = shown["name"] if "name" in shown.column_names else [None] * len(shown)
+        names = (
+            shown["name"].to_pylist()
+            if "name" in shown.column_names
+            else [None] * len(shown)
+        )
         ids = shown["candidate_id"].to_pylist()
         return _plots.ranges(
             _plots.axes(ax),

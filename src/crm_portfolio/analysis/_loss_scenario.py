@@ -71,8 +71,8 @@ def loss_scenario(
     facts, with_it = yearly(found, attached(portfolio, found))
     case = Case.of(facts, with_it, settings)
     back = Recovery.of(portfolio, case, sales(portfolio, facts))
-    by_account, by_group = case.leagues(after=False)
-    later_account, later_group = case.leagues(after=True)
+    now, later = case.leagues(after=False), case.leagues(after=True)
+    (by_account, by_group), (later_account, later_group) = now, later
     groups = group_table(case, by_group, later_group)
     table = account_table(case, with_it, by_account, later_account, groups)
     summary = summary_of(case, with_it, back, groups, portfolio.calendar)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._wording import Lang, Reason, sentence
-from crm_portfolio.analysis._facts import echoed
+from crm_portfolio.analysis._facts import days_asked, echoed
 from crm_portfolio.analysis._owed import (
     Claim,
     Costs,
@@ -30,7 +30,7 @@ from crm_portfolio.analysis._owed import (
     warnings,
 )
 from crm_portfolio.errors import MissingTableError
-from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, Result, Row, significant
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def receivables(
     """
     if "invoice" not in portfolio:
         raise MissingTableError("invoice", "receivables")
-    span = settings.period.at(portfolio.as_of)
+    span = days_asked(settings.period, portfolio.as_of, needed_by="receivables")
     book = Ledger.of(portfolio, settings, span)
     account = portfolio.arrow("account")
     sales = SalesDays.by_payer(book, settings.dso_min_months)
@@ -93,7 +93,7 @@ def receivables(
         rejected=_rejected(book),
         backend=portfolio.backend,
         summary=summary,
-        params=_params(portfolio, settings, book),
+        params=_params(portfolio, settings, book, span),
         coverage=_coverage(book),
         warnings=tuple(warnings(summary, book, sales, costs, money)),
         ageing=ageing_table(book, settings.buckets),
@@ -103,11 +103,11 @@ def receivables(
 
 
 def _params(
-    portfolio: Portfolio, settings: ReceivablesSettings, book: Ledger
+    portfolio: Portfolio, settings: ReceivablesSettings, book: Ledger, span: Period
 ) -> dict[str, Json]:
     told = echoed(
         portfolio,
-        settings.period.at(portfolio.as_of),
+        span,
         settings,
         measure="invoiced_with_tax",
         population="all",

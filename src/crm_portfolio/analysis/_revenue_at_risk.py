@@ -32,10 +32,12 @@ from crm_portfolio.analysis._facts import (
     RevenueFacts,
     attached,
     echo,
+    made_by,
     of_same,
     revenue_facts,
 )
 from crm_portfolio.analysis._loss import months_in, yearly
+from crm_portfolio.analysis._risk import RiskResult
 from crm_portfolio.analysis._succession import SuccessionResult, SuccessionSettings
 from crm_portfolio.analysis._succession import succession as made
 from crm_portfolio.portfolio import Portfolio
@@ -55,6 +57,7 @@ def revenue_at_risk(
     settings: RevenueAtRiskSettings = _DEFAULTS,
     *,
     odds: Mapping[str, float | None] | None = None,
+    risk: RiskResult | None = None,
     succession: SuccessionResult | None = None,
 ) -> RevenueAtRiskResult:
     """What a year may cost when accounts leave: what to expect, and the bad years.
@@ -63,8 +66,10 @@ def revenue_at_risk(
     common, by draws. Groups stay or leave as one.
 
     Args:
-        odds: By account, that it leaves within a year; for the others the rate at which
-            accounts of its tier left stands in, and is flagged.
+        odds: By account, that it leaves within a year, as somebody says.
+        risk: Whose odds count for the others, where a model was found to hold, and who
+            is gone already; where it has none, the rate at which accounts of its tier
+            left stands in, and is flagged.
         succession: Where those rates come from; None: made with its default settings.
 
     Example:
@@ -75,12 +80,21 @@ def revenue_at_risk(
         101000.0
     """
     of_same(portfolio, succession)
+    of_same(portfolio, risk)
     found = revenue_facts(
         portfolio, settings.period, settings.measure, needed_by="revenue_at_risk"
     )
     facts, with_it = yearly(found, attached(portfolio, found))
-    past = _past(portfolio, settings, facts, odds or {}, succession)
-    own = Odds.of(facts.by_account.ids, past.tier, odds or {}, past.rates)
+    given, learned, departed = odds or {}, {}, {}
+    if risk is not None:
+        learned, departed = risk.leaving_odds, risk.departed
+    told = {**learned, **given} | dict.fromkeys(departed, 1.0)
+    past = _past(portfolio, settings, facts, told, succession)
+    own = Odds.of(
+        *(facts.by_account.ids, past.tier, given, past.rates),
+        learned=learned,
+        departed=departed,
+    )
     clients = Clients.made(facts, own, settings)
     outlook = Outlook.of(clients, with_it, settings)
     summary = summary_of(clients, outlook, settings, past=past, months=months_in(facts))
@@ -91,7 +105,7 @@ def revenue_at_risk(
         backend=portfolio.backend,
         summary=summary,
         params=echo(portfolio, facts, settings, population="with_lines")
-        | {"succession": past.made},
+        | {"risk": made_by(risk) if risk else None, "succession": past.made},
         coverage=significant(facts.coverage),
         warnings=tuple(warnings(portfolio, clients, settings, summary, past)),
         clients=by_client.take(order_of(by_client)),
@@ -131,7 +145,8 @@ class RevenueAtRiskResult(Result):
 
     Attributes:
         summary: ``independent`` and ``common_factor`` hold the same figures side by side;
-            ``odds_from`` says how much of the revenue each source of odds speaks for.
+            ``odds_from`` says how much of the revenue each source of odds speaks for,
+            and ``gone`` what brought those who have left already.
     """
 
     name: ClassVar[str] = "revenue_at_risk"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import attrs
@@ -137,7 +138,8 @@ def risk(
     order = _order(facts, level, dangers)
     history = History.of(portfolio, facts, settings, departures)
     leaving = Leaving.of(history, settings, level.size)
-    table = _table(facts, level, dangers, written(dangers, settings), leaving)
+    own = odds_columns(leaving, history)
+    table = _table(facts, level, dangers, written(dangers, settings), own)
     return RiskResult(
         table=table.take(order),
         rejected=facts.rejected_table(),
@@ -186,7 +188,7 @@ def _table(
     level: Levels,
     dangers: Sequence[Danger],
     texts: pa.Array,
-    leaving: Leaving,
+    odds: Mapping[str, pa.Array],
 ) -> pa.Table:
     of = facts.by_account
     columns = {"account_id": of.ids} | facts.names(of.ids)
@@ -199,7 +201,7 @@ def _table(
     for each in dangers:
         columns[f"{each.name}_level"] = _named(each.level)
         columns |= each.columns
-    columns |= odds_columns(leaving)
+    columns |= odds
     columns["line_count"] = pa.array(of.lines)
     columns["known_line_count"] = pa.array(of.known_lines)
     return pa.table(columns)
@@ -247,7 +249,7 @@ class RiskResult(Result):
 
     @property
     def leaving_odds(self) -> dict[str, float]:
-        """By account, that it leaves within a year: for ``revenue_at_risk(odds=…)``.
+        """By account, that it leaves within a year: what ``revenue_at_risk`` takes.
 
         Only where a model gave them that proved better than rates, on a later window;
         else none, and rates stand in there. Over another horizon than a year they are
@@ -259,6 +261,13 @@ class RiskResult(Result):
         yearly = 1 - (1 - own) ** (12 / odds["horizon_months"])
         ids = rows["account_id"].to_pylist()
         return dict(zip(ids, yearly.tolist(), strict=True))
+
+    @property
+    def departed(self) -> dict[str, date]:
+        """By account that is said to have left and has not come back: since when."""
+        rows = self._table.filter(self._table["left_on"].is_valid())
+        ids, days = (rows[name].to_pylist() for name in ("account_id", "left_on"))
+        return dict(zip(ids, days, strict=True))
 
     def assignments(self) -> pa.Table:
         """The level, and the reasons in the words of the settings' language."""

@@ -23,6 +23,7 @@ __all__ = [
     "JOB_ROWS_PER_SECOND",
     "JOB_START_SECONDS",
     "LEAD_PROPERTIES",
+    "LEAST_SHARE_IN_SIGHT",
     "LIST_QUERY_MAX",
     "NO_HISTORY_CODES",
     "ORG_CURRENCY_FIELD",
@@ -68,6 +69,10 @@ INGEST_ERROR: Final = re.compile(
 
 # Recorded orgs with one currency lack it; it is asked for only where describe has it.
 ORG_CURRENCY_FIELD: Final = "DefaultCurrencyIsoCode"
+
+# limits/recordCount tells of all records, shared or not, and is out of date by some: a
+# login that counts fewer than this share of them does not see them all.
+LEAST_SHARE_IN_SIGHT: Final = 0.9
 
 # CurrencyType and DatedConversionRate: units of the currency for one of the corporate.
 RATE_IS_FOREIGN_PER_CORPORATE: Final = True

@@ -70,10 +70,10 @@ def left_out_by(faults: pa.Table, day: date) -> pa.Table:
     not one that has nothing. The row of the source is none of that day.
     """
     without = faults.filter(pc.equal(faults["fault"], "no_rate"))
-    names, hints = (without[name].to_pylist() for name in ("table", "hint"))
+    names, rows = (without[name].to_pylist() for name in ("table", "said"))
     is_of_then = [
-        _was_left_out(TABLES[name], hint, day)
-        for name, hint in zip(names, hints, strict=True)
+        _was_left_out(TABLES[name], row, day)
+        for name, row in zip(names, rows, strict=True)
     ]
     kept = without.filter(pa.array(is_of_then, pa.bool_()))
     at = kept.column_names.index("row")
@@ -81,10 +81,9 @@ def left_out_by(faults: pa.Table, day: date) -> pa.Table:
     return kept.set_column(at, "row", nowhere)
 
 
-def _was_left_out(spec: Table, hint: str, day: date) -> bool:
-    """By what the row said, at the end of the hint; one without a day is of any."""
-    at = hint.find(": {")
-    said = json.loads(hint[at + 2 :]) if at >= 0 else {}
+def _was_left_out(spec: Table, row: str | None, day: date) -> bool:
+    """By what the row said; one without a day is of any."""
+    said = json.loads(row) if row else {}
     if said.get("status") == "open":
         return False
     on = said.get(spec.rate_day)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -107,7 +107,12 @@ class Portfolio:
     @property
     def faults(self) -> NativeFrame:
         """What was left out, and what was kept although something is wrong."""
-        return from_arrow(self._told["faults"], self.backend)
+        return from_arrow(self._faults, self.backend)
+
+    @property
+    def _faults(self) -> pa.Table:
+        """Those of a book that an older version saved get the columns they lack."""
+        return join_faults([self._told["faults"]])
 
     @property
     def balance(self) -> NativeFrame:
@@ -143,6 +148,10 @@ class Portfolio:
     def __contains__(self, name: object) -> bool:
         return name in self._tables
 
+    def __iter__(self) -> Iterator[TableName]:
+        """The names of its tables."""
+        return iter(self.tables)
+
     def __getitem__(self, name: TableName) -> NativeFrame:
         """The table as a native frame; ``MissingTableError`` if it was not supplied.
 
@@ -176,7 +185,7 @@ class Portfolio:
         """
         ids = pa.array(list(dict.fromkeys(account_ids)), pa.string())
         clean = self._again(cut(self._tables, ids))
-        faults = merged_faults(self._told["faults"], clean.faults, replaced=())
+        faults = merged_faults(self._faults, clean.faults, replaced=())
         told = {"faults": faults, "balance": clean.balance}
         return attrs.evolve(self, tables=clean.tables, told=told)
 
@@ -220,7 +229,7 @@ class Portfolio:
             currency=self.currency,
             time_zone=self.calendar.time_zone,
         )
-        faults = join_faults([left_out_by(self._told["faults"], day), clean.faults])
+        faults = join_faults([left_out_by(self._faults, day), clean.faults])
         told = {"faults": faults, "balance": clean.balance}
         return attrs.evolve(self, as_of=day, tables=clean.tables, told=told)
 
@@ -228,7 +237,7 @@ class Portfolio:
         """The same portfolio with these tables added or replaced."""
         raw = _raw(frames)
         clean = self._again({**self._tables, **raw})
-        faults = merged_faults(self._told["faults"], clean.faults, replaced=raw)
+        faults = merged_faults(self._faults, clean.faults, replaced=raw)
         balance = merged_balance(self._told["balance"], clean.balance, replaced=raw)
         told = {"faults": faults, "balance": balance}
         return attrs.evolve(self, tables=clean.tables, told=told)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio import _html
+from crm_portfolio._frames import NativeFrame, from_arrow, to_arrow
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.results._values import Json, json_rows, leaves, significant
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from crm_portfolio.results._result import Result
 
 __all__ = ["Comparison", "compared"]
+
+_NOTEBOOK_ROWS: Final = 20
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -106,6 +109,21 @@ class Comparison:
         return (
             f"<Comparison of {self.column}: {self._table.num_rows} moved, "
             f"{len(self.came)} came, {len(self.left)} left>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how many went from where to where, and who."""
+        moves = [
+            {"before": before, "after": after, "n": n}
+            for (before, after), n in self.moves.items()
+        ]
+        told = to_arrow(self.told()).slice(0, _NOTEBOOK_ROWS)
+        return "\n".join(
+            [
+                _html.paragraph(repr(self)),
+                _html.table(("before", "after", "n"), moves),
+                _html.table(told.column_names, told.to_pylist()),
+            ]
         )
 
     def _why(self, lang: Lang) -> Iterator[str]:

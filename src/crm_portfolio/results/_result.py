@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -80,6 +80,10 @@ class Result(ABC):
         """``account_id`` and the managed columns this result decides; None if none."""
         return None
 
+    def assigned_because(self, record_id: str) -> tuple[Reason, ...]:
+        """Why this record gets what is assigned to it; goes into plans and archives."""
+        return self.reasons(record_id)
+
     def borders(self) -> tuple[tuple[str, Reason], ...]:
         """Accounts near a border between two groups, and the reason that says how near."""
         return ()
@@ -102,6 +106,15 @@ class Result(ABC):
     def reasons(self, record_id: str) -> tuple[Reason, ...]:
         """Why this account is where it is, as codes and values: ids, never names."""
         return self._reasons(self._row(record_id))
+
+    def every_reason(self) -> Iterator[tuple[str, tuple[Reason, ...]]]:
+        """The id of each row of the frame, in its order, and why it is where it is."""
+        for row in self._table.to_pylist():
+            yield row[self.key], self._reasons(row)
+
+    def basis(self) -> tuple[Reason, ...]:
+        """The period it tells of, and what it takes for revenue, as codes and values."""
+        return self._measured()
 
     def explain(self, record_id: str, *, lang: Lang = "en") -> str:
         """Why this account is where it is, in sentences, one a line; for people."""
@@ -162,7 +175,7 @@ class Result(ABC):
             "rows_shown", {"shown": shown.num_rows, "n": self._table.num_rows}
         )
         parts = [
-            self._picture(lang),
+            _html.picture(self._picture(lang)),
             *self._warned(lang),
             _html.heading(sentence(Reason("heading_summary"), lang)),
             _html.definitions(self.summary),
@@ -182,10 +195,13 @@ class Result(ABC):
         )
 
     def _repr_html_(self) -> str:
+        """What a notebook shows: the picture, what to bear in mind, the first rows."""
         shown = self._table.slice(0, _NOTEBOOK_ROWS)
         return "\n".join(
             [
-                f"<p>{_html.text(repr(self))}</p>",
+                _html.heading(sentence(Reason(self.title))),
+                _html.paragraph(repr(self)),
+                self._picture("en"),
                 *self._warned("en"),
                 _html.table(shown.column_names, shown.to_pylist()),
             ]

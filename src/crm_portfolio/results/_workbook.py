@@ -90,7 +90,7 @@ def _why(result: Result, lang: Lang, explained: int) -> Iterator[Sequence[Any]]:
 
 
 def _params(result: Result, lang: Lang) -> Iterator[Sequence[Any]]:
-    for reason in result._measured():  # noqa: SLF001
+    for reason in result.basis():
         yield "", sentence(reason, lang)
     yield "coverage", result.coverage
     yield from leaves(result.params, "")

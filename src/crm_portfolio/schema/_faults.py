@@ -245,7 +245,9 @@ FAULT_COLUMNS: Mapping[str, pa.DataType] = {
     "fault": pa.string(),
     "effect": pa.string(),
     "hint": pa.string(),
+    "said": pa.string(),
 }
+"""``said`` is what a row that was left out told of itself, as JSON, where that is needed."""
 _SCHEMA = pa.schema(list(FAULT_COLUMNS.items()))
 
 
@@ -276,12 +278,14 @@ def faults_of(
     }
     columns = {name: pa.repeat(pa.scalar(text), len(at)) for name, text in same.items()}
     columns |= {"row": at, "value": pa.array(shown, pa.string())}
+    columns |= {"said": pa.nulls(len(at), pa.string())}
     return pa.table([columns[name] for name in FAULT_COLUMNS], schema=_SCHEMA)
 
 
 def join_faults(parts: Iterable[pa.Table]) -> pa.Table:
     """All faults in one frame: what stops first, then by table, column and row."""
-    joined = pa.concat_tables([fault_table(), *parts])
+    # Faults of an older book lack the columns that came since.
+    joined = pa.concat_tables([fault_table(), *parts], promote_options="default")
     order: list[Effect] = ["stops", "left_out", "kept"]
     rank = pc.index_in(joined["effect"], pa.array(order))
     keys = [(name, "ascending") for name in ("rank", "table", "column", "row", "value")]

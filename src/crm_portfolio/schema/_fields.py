@@ -7,6 +7,10 @@ from crm_portfolio.schema._vocabulary import Column, ManagedField
 __all__ = ["FIELD_COLUMNS", "HUMAN", "MANAGED"]
 
 _TIERS = ("A", "B", "C", "D")
+_DECISIONS = (
+    *("grow", "keep", "automate", "reprice", "renegotiate", "reset_relationship"),
+    *("reduce_dependence", "phase_out", "watch", "plan_replacement"),
+)
 
 MANAGED: tuple[ManagedField, ...] = (
     ManagedField(
@@ -66,6 +70,29 @@ MANAGED: tuple[ManagedField, ...] = (
         "Portfolio Risk Reasons",
         "What makes the danger, the gravest first, each with its day and its threshold.",
         max_length=255,
+    ),
+    ManagedField(
+        "decision",
+        "code",
+        "Portfolio Decision",
+        "What a person decided of the relationship; never a proposal.",
+        choices=_DECISIONS,
+        max_length=40,
+        opt_in="decision",
+    ),
+    ManagedField(
+        "decided_on",
+        "day",
+        "Portfolio Decided On",
+        "The day on which it was decided.",
+        opt_in="decision",
+    ),
+    ManagedField(
+        "decision_review_on",
+        "day",
+        "Portfolio Decision Review On",
+        "The day on which the decision is to be looked at again.",
+        opt_in="decision",
     ),
     ManagedField(
         "portfolio_stamp",

@@ -14,6 +14,7 @@ __all__ = [
     "ColumnType",
     "ManagedField",
     "ManagedType",
+    "OptIn",
     "Table",
     "TableName",
     "When",
@@ -56,6 +57,8 @@ ColumnType = Literal[
 ]
 When = Literal["at_creation", "dated_by", "from_changes", "now_only"]
 ManagedType = Literal["code", "day", "integer", "share", "text"]
+OptIn = Literal["decision"]
+"""What is written only where the settings ask for it, by the name they ask with."""
 
 _ARROW: Mapping[str, pa.DataType] = {
     "id": pa.string(),
@@ -149,12 +152,14 @@ class Table:
 
 @attrs.frozen
 class ManagedField:
-    """One field of an account that is ours in the CRM, or that people fill for us.
+    """One field that is ours in the CRM, or that people fill for us.
 
     Attributes:
         choices: The values of a picklist, before the settings name other tiers.
         scale: Decimal places.
         is_human: Read, never written.
+        opt_in: What the settings ask for to have it written; None: it always is. An org
+            may lack such a field.
     """
 
     column: str
@@ -165,6 +170,7 @@ class ManagedField:
     scale: int = 0
     max_length: int = 0
     is_human: bool = False
+    opt_in: OptIn | None = None
 
 
 def arrow_type(column: Column | ManagedField) -> pa.DataType:

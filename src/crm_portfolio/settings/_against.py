@@ -13,7 +13,7 @@ from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.protocols import Inspectable
 from crm_portfolio.settings._check import Look, RemarkState
 from crm_portfolio.settings._lines import Path as Keys
-from crm_portfolio.settings._settings import Settings
+from crm_portfolio.settings._settings import LAYERS, Settings
 
 __all__ = ["against_crm", "against_folder"]
 
@@ -96,6 +96,7 @@ def against_folder(portfolio: Portfolio) -> Look:
                         f"{named.key}: {each!r} is not in {where}{hint}",
                     )
         yield from _currency(settings, portfolio)
+        yield from _to_come(settings, portfolio)
 
     return look
 
@@ -106,6 +107,23 @@ def _currency(
     if settings.currency not in (None, portfolio.currency):
         said = f"currency: the folder is in {portfolio.currency}, pulled as it was"
         yield "odd", ("currency",), f"{said}; pull it anew for {settings.currency}"
+
+
+def _to_come(
+    settings: Settings, portfolio: Portfolio
+) -> Iterator[tuple[RemarkState, Keys, str]]:
+    """Periods that end after the last day the folder knows: analyses refuse them."""
+    found = {}
+    for name in LAYERS:
+        period = getattr(getattr(settings, name), "period", None)
+        if period is None or name == "review":  # which tells how much is to come
+            continue
+        if (end := period.at(portfolio.as_of).last_day) > portfolio.as_of:
+            is_own = settings.origin(f"{name}.period").kind != "period"
+            found[(name, "period") if is_own else ("period",)] = end
+    for keys, end in found.items():
+        said = f"{'.'.join(keys)}: it ends on {end}, and the folder knows nothing after"
+        yield "fault", keys, f"{said} {portfolio.as_of}"
 
 
 def _at(settings: Settings, key: str) -> Any:

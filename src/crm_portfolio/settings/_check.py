@@ -16,7 +16,12 @@ from crm_portfolio.settings._lines import Path as Keys
 from crm_portfolio.settings._lines import line_of, lines_of
 from crm_portfolio.settings._orgs import orgs_of
 from crm_portfolio.settings._secrets import looks_secret, place
-from crm_portfolio.settings._settings import LAYERS, Settings, read_file
+from crm_portfolio.settings._settings import (
+    LAYERS,
+    Settings,
+    must_be_there,
+    read_file,
+)
 
 __all__ = ["Remark", "RemarkState", "check"]
 
@@ -59,8 +64,7 @@ def check(
     Raises:
         SettingsError: There is no such file.
     """
-    if not file.is_file():
-        raise SettingsError(f"there is no file {file}")
+    must_be_there(file)
     try:
         text, written = read_file(file)
         orgs = tuple(orgs_of(written))

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 
+from crm_portfolio.archive import address_of, is_address
 from crm_portfolio.errors import SettingsError, did_you_mean
 
 __all__ = ["OWN", "SyncSettings", "of_org", "orgs_of", "with_sync"]
@@ -45,7 +46,8 @@ class SyncSettings:
         environment: The org's log-in variables begin with this, so that one job can reach
             several orgs: ``EUROPE_`` looks for ``EUROPE_HUBSPOT_ACCESS_TOKEN``.
         folder: Where the pulled books are kept, each org in a folder of its name.
-        archive: Where plans, journals and locks are kept.
+        archive: Where plans, journals and locks are kept: a folder, or an address in a
+            store such as ``s3://bucket/crm``.
         summary: A file that is written anew after each run, for monitoring; each org has
             its name in it. Empty: none.
         analyses: Which results are written; empty: all that assign a field.
@@ -64,16 +66,16 @@ class SyncSettings:
 
     def beside(self, file: Path) -> SyncSettings:
         """The same, with paths from where the settings file is."""
-        for name in ("folder", "archive", "summary"):
+        for name in ("folder", "summary"):
             if "://" in getattr(self, name):
                 raise SettingsError(
                     f"sync.{name} is a folder of this machine, not an address"
                 )
-        here = file.parent
+        here, there = file.parent, self.archive
         return attrs.evolve(
             self,
             folder=str(here / self.folder),
-            archive=str(here / self.archive),
+            archive=str(address_of(there if is_address(there) else here / there)),
             summary=str(here / self.summary) if self.summary else "",
         )
 

@@ -91,6 +91,7 @@ class Settings:
     pipeline: analysis.PipelineSettings = attrs.Factory(analysis.PipelineSettings)
     limits: writeback.Limits = attrs.Factory(writeback.Limits)
     policy: writeback.Policy = attrs.Factory(writeback.Policy)
+    write: writeback.WriteSettings = attrs.Factory(writeback.WriteSettings)
     pull: PullSettings = attrs.Factory(PullSettings)
     sync: SyncSettings = attrs.Factory(SyncSettings)
     salesforce: SalesforceSettings = attrs.Factory(SalesforceSettings)
@@ -178,6 +179,7 @@ class Settings:
 
 def read_file(file: Path) -> tuple[str, dict[str, Any]]:
     """The file as it stands, and what it says."""
+    must_be_there(file)
     try:
         text = file.read_text(encoding="utf-8-sig")
         return text, tomllib.loads(text)
@@ -187,6 +189,20 @@ def read_file(file: Path) -> tuple[str, dict[str, Any]]:
         raise SettingsError(f"{file.name} is not TOML: {error}; {_USUAL}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{file.name} is not TOML: save it as UTF-8") from error
+
+
+def must_be_there(file: Path) -> None:
+    """Nothing, unless there is no such file; then with the command to type next."""
+    if file.is_dir():
+        raise SettingsError(
+            f"{file} is a folder, not a settings file; what a settings file names is "
+            f"looked for in it by: crm-portfolio settings check FILE --folder {file}"
+        )
+    if not file.exists():
+        raise SettingsError(
+            f"there is no settings file {file}; to begin one: "
+            f"crm-portfolio settings init {file}"
+        )
 
 
 def _with_line(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from crm_portfolio.archive import Archive, Entry, Journal
 from crm_portfolio.writeback._apply import apply
+from crm_portfolio.writeback._asked import WriteSettings
 from crm_portfolio.writeback._compare import plan
 from crm_portfolio.writeback._history import Step, history
 from crm_portfolio.writeback._last_written import Written, last_values, last_written
@@ -43,6 +44,7 @@ __all__ = [
     "Refusal",
     "SetupReport",
     "Step",
+    "WriteSettings",
     "Written",
     "apply",
     "history",

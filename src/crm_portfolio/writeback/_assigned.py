@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from crm_portfolio._managed import VALUES, canonical
+from crm_portfolio._managed import FIELDS, OPT_IN, VALUES, canonical
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio._wording import Reason
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.protocols import Value
 from crm_portfolio.results import Result
+from crm_portfolio.schema import OptIn
+from crm_portfolio.writeback._asked import must_be_opt_ins
 from crm_portfolio.writeback._planned import Bordering
 
 if TYPE_CHECKING:
@@ -42,8 +44,15 @@ class Assigned:
     _owner: Mapping[str, Result]
 
     @classmethod
-    def by(cls, results: Iterable[Result | str]) -> Assigned:
-        """Results merged, each column from one of them."""
+    def by(
+        cls, results: Iterable[Result | str], also: Collection[OptIn] = ()
+    ) -> Assigned:
+        """Results merged, each column from one of them.
+
+        Args:
+            also: What is written on request only, and is asked for.
+        """
+        must_be_opt_ins(also)
         owner: dict[str, Result] = {}
         values: dict[str, dict[str, Value]] = {}
         for result in results:
@@ -52,13 +61,14 @@ class Assigned:
                     f"a plan is made of results, not of their names such as {result!r}: "
                     "pass findings.values()"
                 )
-            table = result.assignments()
+            table = _asked_for(result.assignments(), also)
             if table is not None:
                 _claim(table, result, owner)
                 _fill(values, table, result.name)
         if not owner:
             raise SettingsError(
-                "none of these results assigns a field of ours; tiers and concentration do"
+                "none of these results assigns a field of ours that is asked for; tiers and "
+                "concentration do"
             )
         params = {result.name: result.params for result in owner.values()}
         settings = {
@@ -74,6 +84,11 @@ class Assigned:
             owner,
         )
 
+    @property
+    def columns(self) -> Collection[str]:
+        """The columns that any of the results assigns."""
+        return self._owner.keys()
+
     def reasons(
         self, record_id: str, columns: Sequence[str]
     ) -> Mapping[str, tuple[Reason, ...]]:
@@ -83,7 +98,7 @@ class Assigned:
         for column in columns:
             owner = self._owner[column]
             if owner.name not in told:
-                told[owner.name] = owner.reasons(record_id)
+                told[owner.name] = owner.assigned_because(record_id)
         return {column: told[self._owner[column].name] for column in columns}
 
     def borders(self, ids: Container[str]) -> Iterator[Bordering]:
@@ -92,6 +107,17 @@ class Assigned:
             for record_id, reason in result.borders():
                 if record_id in ids:
                     yield Bordering(record_id, reason)
+
+
+def _asked_for(table: pa.Table | None, also: Collection[OptIn]) -> pa.Table | None:
+    """What is assigned, without what nobody asked to have written; None: nothing is."""
+    if table is None:
+        return None
+    names = table.column_names
+    unasked = [c for c in names if c in OPT_IN and FIELDS[c].opt_in not in also]
+    if not unasked:
+        return table
+    return table.drop_columns(unasked) if len(unasked) < len(names) - 1 else None
 
 
 def _claim(table: pa.Table, result: Result, owner: dict[str, Result]) -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from crm_portfolio._frames import to_arrow
-from crm_portfolio._managed import PIN, STAMP, VALUES
+from crm_portfolio._managed import OPT_IN, PIN, STAMP, VALUES
 from crm_portfolio._storage import now
 from crm_portfolio._version import __version__
 from crm_portfolio.errors import WrongOrgError
 from crm_portfolio.protocols import Change, Value
 from crm_portfolio.results import Result
+from crm_portfolio.schema import OptIn
 from crm_portfolio.writeback._assigned import Assigned
 from crm_portfolio.writeback._held import (
     Readable,
@@ -69,6 +70,7 @@ def plan(
     held: Portfolio | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     policy: Policy = Policy(),  # noqa: B008 - frozen
+    also: Collection[OptIn] = (),
     archive: Archive | None = None,
 ) -> Plan:
     """The difference between what results assign and what the CRM holds.
@@ -83,6 +85,7 @@ def plan(
             reading the CRM again. `apply` re-reads every account anyway.
         limits: Written into the plan.
         policy: Written into the plan.
+        also: What is written on request only, and is asked for.
         archive: Where the runs before are kept. It tells which fields people edited, how
             many accounts there were, and which pins have ended since.
 
@@ -92,12 +95,12 @@ def plan(
             and of its production org may be the same.
         FieldNotFoundError: The CRM lacks fields of ours; `setup` creates them.
     """
-    assigned = Assigned.by(results)
+    assigned = Assigned.by(results, also)
     org = crm.org()
     for pulled_from in (assigned.org, held.org if held is not None else None):
         if pulled_from and pulled_from != str(org):
             raise WrongOrgError(pulled_from, str(org))
-    rows = _current(sorted(assigned.values), crm, held)
+    rows = _current(assigned, crm, held)
     assigned = attrs.evolve(assigned, values=fitted(crm, assigned.values))
     memory = Memory.of(archive, org)
     left = memory.left(_unexplained(assigned, rows))
@@ -220,13 +223,13 @@ def draft(
 
 
 def _current(
-    ids: Sequence[str], crm: Readable, held: Portfolio | None
+    assigned: Assigned, crm: Readable, held: Portfolio | None
 ) -> dict[str, Row]:
     if held is not None:
         accounts = to_arrow(held["account"])
-        require(accounts.column_names, crm.name)
+        require(accounts.column_names, crm.name, wanted=assigned.columns)
         return rows_of(accounts)
-    return read_rows(crm, ids)
+    return read_rows(crm, sorted(assigned.values), wanted=assigned.columns)
 
 
 @attrs.define(eq=False)
@@ -247,7 +250,12 @@ class _Found:
         """Set what the account holds against what is wanted of it."""
         wanted = self.assigned.values[record_id]
         self.tiers |= {row["tier"], wanted.get("tier")}
-        self.unknown.update(c for c, value in wanted.items() if value in _UNKNOWN)
+        self.unknown.update(
+            # Of what is written on request, to be empty is the rule.
+            c
+            for c, value in wanted.items()
+            if value in _UNKNOWN and c not in OPT_IN
+        )
         wanted = self._unless_pinned(record_id, row)
         differing = [
             column for column in sorted(wanted) if row[column] != wanted[column]

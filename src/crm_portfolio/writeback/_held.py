@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from crm_portfolio import schema
-from crm_portfolio._managed import PIN, STAMP, VALUES, canonical
+from crm_portfolio._managed import FIELDS, OPT_IN, PIN, STAMP, VALUES, canonical
 from crm_portfolio.errors import FieldNotFoundError
 from crm_portfolio.protocols import Fitting, Org, Quota, Value, WritableTable
 
@@ -45,37 +45,68 @@ class Readable(Protocol):
     def quota(self) -> Quota | None: ...
 
 
-def require(columns: Iterable[str], source: str) -> None:
+def require(
+    columns: Iterable[str], source: str, *, wanted: Container[str] = ()
+) -> None:
     """Check that the CRM has all fields of ours, and that this login sees them.
+
+    Args:
+        wanted: Columns that are to be written; of what is written on request only these
+            must be there.
 
     Raises:
         FieldNotFoundError: It names the first one missing and `setup`.
     """
     held = set(columns)
-    lacking = [column for column in COLUMNS if column not in held]
+    lacking = [
+        column
+        for column in COLUMNS
+        if column not in held and (column not in OPT_IN or column in wanted)
+    ]
     if lacking:
         more = f" {len(lacking) - 1} more are missing." if lacking[1:] else ""
+        asked = FIELDS[lacking[0]].opt_in
+        also = f', also=("{asked}",)' if asked else ""
+        chosen = ' with that name in "also" under [write]' if asked else ""
         hint = (
-            f"{more} Create our fields with setup(crm, dry_run=False), on the command line "
-            f"`crm-portfolio setup {source} --apply`, under an administrator's login; "
-            "then pull again."
+            f"{more} Create our fields with setup(crm{also}, dry_run=False), on the command "
+            f"line `crm-portfolio setup {source} --apply`{chosen}, under an "
+            "administrator's login; then pull again."
         )
         raise FieldNotFoundError(source, "account", lacking[0], (), hint.strip())
 
 
 def read_rows(
-    crm: Readable, ids: Sequence[str], also: Sequence[str] = ()
+    crm: Readable,
+    ids: Sequence[str],
+    also: Sequence[str] = (),
+    *,
+    wanted: Container[str] = (),
 ) -> dict[str, Row]:
     """The managed and human values the CRM holds now, by id; gone accounts are absent.
 
     Args:
         also: Other columns, as the CRM gives them.
+        wanted: Columns that are to be written, and so must be there.
     """
     if not ids:
         return {}
-    table = crm.read("account", ids, (*COLUMNS, *also))
-    require(table.column_names, crm.name)
+    table = crm.read("account", ids, (*_held_columns(crm), *also))
+    require(table.column_names, crm.name, wanted=wanted)
     return rows_of(table, also)
+
+
+def _held_columns(crm: Readable) -> tuple[str, ...]:
+    """Those of our columns that the org has, as far as it may lack them; no call."""
+    return tuple(c for c in COLUMNS if c not in OPT_IN or _has(crm, c))
+
+
+def _has(crm: Readable, column: str) -> bool:
+    try:
+        crm.read("account", (), (column,))
+    except FieldNotFoundError:
+        return False
+    return True
 
 
 def mapped_columns(crm: Readable) -> tuple[str, ...]:
@@ -94,9 +125,15 @@ def mapped_columns(crm: Readable) -> tuple[str, ...]:
 
 
 def rows_of(table: pa.Table, also: Sequence[str] = ()) -> dict[str, Row]:
-    """The managed and human values of each account, in canonical form, by id."""
+    """The managed and human values of each account, in canonical form, by id.
+
+    What the org has no field for is empty.
+    """
+    held = set(table.column_names)
     columns = {
         column: [canonical(column, value) for value in table[column].to_pylist()]
+        if column in held
+        else [None] * table.num_rows
         for column in COLUMNS
     }
     columns |= {column: table[column].to_pylist() for column in also}

@@ -60,7 +60,7 @@ def history(archive: Archive, subject: str) -> tuple[Step, ...]:
     steps = tuple(step for run in runs for step in _steps(archive, run, subject))
     if not steps:
         raise SettingsError(
-            f"the archive {str(archive.folder)!r} has no run {subject!r}, and no run in it "
+            f"the archive {str(archive)!r} has no run {subject!r}, and no run in it "
             f"planned anything for an account {subject!r}" + did_you_mean(subject, runs)
         )
     return steps

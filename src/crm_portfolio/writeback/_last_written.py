@@ -59,7 +59,7 @@ def last_written(archive: Archive, record_id: str) -> tuple[Written, ...]:
                 found.setdefault(change.column, newest)
     if not found:
         raise SettingsError(
-            f"no run in the archive {str(archive.folder)!r} wrote the account "
+            f"no run in the archive {str(archive)!r} wrote the account "
             f"{record_id!r}; `explain {record_id} --folder FOLDER` computes why now"
         )
     return tuple(found[column] for column in sorted(found))

@@ -11,6 +11,7 @@ import attrs
 
 from crm_portfolio import schema
 from crm_portfolio._managed import FIELDS, STAMP, VALUES
+from crm_portfolio._takes import is_share
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.protocols import Change, Value
 
@@ -38,13 +39,6 @@ _JUMP: Final = 2
 _ROUNDING: Final = 1e-9
 
 
-def _is_share(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if not 0 <= value <= 1:
-        raise SettingsError(
-            f"limits.{attribute.name} is a share from 0 to 1, not {value}"
-        )
-
-
 def _is_count(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     if value is not None and not 0 <= value < math.inf:
         raise SettingsError(
@@ -57,7 +51,7 @@ def _are_shares(
 ) -> None:
     for column, share in value.items():
         _is_named(f"limits.{attribute.name}", column, FIELDS, "managed field")
-        _is_share(limits, attribute, share)
+        is_share(limits, attribute, share)
 
 
 def _are_columns(
@@ -116,7 +110,7 @@ class Limits:
         expected_changes: Columns which that automation may change when we write.
     """
 
-    max_share: float = attrs.field(default=0.2, validator=_is_share)
+    max_share: float = attrs.field(default=0.2, validator=is_share)
     max_share_by_field: Mapping[str, float] = attrs.field(
         factory=dict, converter=dict, validator=_are_shares, hash=False
     )
@@ -124,11 +118,11 @@ class Limits:
     min_changes: int = attrs.field(default=10, validator=_is_count)
     max_two_tier_jumps: int | None = attrs.field(default=None, validator=_is_count)
     max_emptied: int = attrs.field(default=5, validator=_is_count)
-    max_unknown_share: float = attrs.field(default=0.5, validator=_is_share)
-    max_shrunk_share: float = attrs.field(default=0.1, validator=_is_share)
-    max_missing_share: float = attrs.field(default=0.2, validator=_is_share)
+    max_unknown_share: float = attrs.field(default=0.5, validator=is_share)
+    max_shrunk_share: float = attrs.field(default=0.1, validator=is_share)
+    max_missing_share: float = attrs.field(default=0.2, validator=is_share)
     max_age_hours: float = attrs.field(default=24.0, validator=_is_count)
-    canary_share: float = attrs.field(default=0.01, validator=_is_share)
+    canary_share: float = attrs.field(default=0.01, validator=is_share)
     canary_count: int = attrs.field(default=10, validator=_is_count)
     settle_seconds: float = attrs.field(default=1.0, validator=_is_count)
     expected_changes: tuple[str, ...] = attrs.field(

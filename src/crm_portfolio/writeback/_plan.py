@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from crm_portfolio import _storage
 from crm_portfolio._managed import STAMP, VALUES, run_of
+from crm_portfolio.archive import read_file, write_file
 from crm_portfolio.errors import PlanAlteredError, SettingsError
 from crm_portfolio.writeback import _pages, _summary
 from crm_portfolio.writeback._document import (
@@ -197,9 +197,13 @@ class Plan:
         )
 
     def save(self, path: Path | str) -> None:
-        """Write the plan to a file that tells when it was altered."""
+        """Write the plan to a file that tells when it was altered.
+
+        Args:
+            path: Of this machine, or an address in a store.
+        """
         try:
-            _storage.write_atomically(Path(path), self.to_bytes(), private=True)
+            write_file(path, self.to_bytes())
         except OSError as error:
             raise SettingsError(
                 f"the plan cannot be saved as {str(path)!r}: {error.strerror}. Name a "
@@ -210,16 +214,23 @@ class Plan:
     def load(cls, path: Path | str) -> Plan:
         """The plan of a file.
 
+        Args:
+            path: Of this machine, or an address in a store.
+
         Raises:
             PlanAlteredError: It is not what was saved.
             DamagedFileError: It is no plan, or one of a newer version.
         """
-        file = Path(path)
-        if not file.is_file():
+        name = Path(path).name
+        try:
+            return cls.from_bytes(read_file(path), name)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            folder = str(path).removesuffix(name).rstrip("/\\") or "."
+            raise SettingsError(f"there is no plan {name!r} in {folder!r}") from error
+        except OSError as error:
             raise SettingsError(
-                f"there is no plan {file.name!r} in {str(file.parent)!r}"
-            )
-        return cls.from_bytes(file.read_bytes(), file.name)
+                f"the plan {str(path)!r} cannot be read: {error.strerror}"
+            ) from error
 
     def to_bytes(self) -> bytes:
         """The plan as JSON Lines with a checksum."""

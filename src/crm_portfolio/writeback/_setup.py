@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import attrs
 
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.protocols import Connector, Provisioner, ProvisionStep
-from crm_portfolio.schema import HUMAN, MANAGED, ManagedField
+from crm_portfolio.schema import HUMAN, MANAGED, ManagedField, OptIn
+from crm_portfolio.writeback._asked import must_be_opt_ins
 
 __all__ = ["SetupReport", "setup"]
 
@@ -48,6 +49,7 @@ def setup(
     crm: Connector | Provisioner,
     *,
     tiers: Sequence[str] = ("A", "B", "C", "D"),
+    also: Collection[OptIn] = (),
     dry_run: bool = True,
 ) -> SetupReport:
     """Create the fields we write, and the rights to them; safe to repeat.
@@ -55,17 +57,19 @@ def setup(
     Args:
         crm: With an administrator's login.
         tiers: The tiers of the settings, best first; ``new`` and ``none`` are added.
+        also: What is written on request only: the fields of these are made too.
         dry_run: Only say what is missing.
     """
     if not isinstance(crm, Provisioner):
         name = getattr(crm, "name", type(crm).__name__)
         raise SettingsError(f"{name} cannot be set up: it has no fields to create")
-    fields = _fields(tuple(tiers))
+    must_be_opt_ins(also)
+    fields = _fields(tuple(tiers), also)
     steps = tuple(crm.provision(fields, dry_run=dry_run))
     return SetupReport(steps, dry_run)
 
 
-def _fields(tiers: tuple[str, ...]) -> tuple[ManagedField, ...]:
+def _fields(tiers: tuple[str, ...], also: Collection[str]) -> tuple[ManagedField, ...]:
     wrong = [tier for tier in tiers if not tier.strip() or tier in _ALWAYS]
     if wrong or not tiers or len(set(tiers)) != len(tiers):
         raise SettingsError(
@@ -76,4 +80,5 @@ def _fields(tiers: tuple[str, ...]) -> tuple[ManagedField, ...]:
     return tuple(
         attrs.evolve(field, choices=choices.get(field.column, field.choices))
         for field in (*MANAGED, *HUMAN)
+        if field.opt_in is None or field.opt_in in also
     )

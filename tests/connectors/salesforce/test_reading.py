@@ -292,8 +292,8 @@ def test_a_hidden_field_is_an_absent_column_unless_nothing_works_without_it(
     ("right", "named"),
     [
         ("Read Opportunity", "'Read on Opportunity'"),
-        ("Read User", "'Read on User'"),
-        ("Read OpportunityStage", "'Read on OpportunityStage'"),
+        ("Read User", "'View Setup and Configuration'"),
+        ("Read OpportunityStage", "'View Setup and Configuration'"),
         ("API Enabled", "'API Enabled'"),
     ],
 )

@@ -27,6 +27,7 @@ from crm_portfolio.analysis._again._signs import (
     Seconds,
     has_column,
     opted_out,
+    places_of,
     pressure,
     raises,
     refused_elsewhere,
@@ -165,7 +166,8 @@ class Candidates:
         pressed, pressed_on = pressure(
             portfolio, account, settings.pressure_days, which
         )
-        opted_on, opted_by = opted_out(facts, account)
+        place = places_of(facts, account)
+        opted_on, opted_by = opted_out(facts, place)
         closed_on = days_in(records["closed_on"])
         frame = portfolio["opportunity"]
         return cls(
@@ -183,10 +185,10 @@ class Candidates:
             seconds=seconds_of(portfolio, facts, found, ids, _team(portfolio, facts)),
             opted_out_on=opted_on,
             opted_out_by=opted_by,
-            refused_elsewhere_on=refused_elsewhere(portfolio, facts, account),
+            refused_elsewhere_on=refused_elsewhere(portfolio, facts, account, place),
             has_refusals=has_column(frame, "refused_on"),
             has_opt_outs="do_not_contact_on" in facts.account.column_names,
-            is_account_known=_are_known(facts, account),
+            is_account_known=place >= 0,
             is_owner_active=_active(portfolio, records["owner_id"]),
             news=News.of(
                 portfolio,
@@ -236,12 +238,6 @@ def _of_today(portfolio: Portfolio, records: pa.Table) -> pa.Table:
     now = opportunities_at(portfolio, records["opportunity_id"].combine_chunks())
     at = records.column_names.index("owner_id")
     return records.set_column(at, "owner_id", now["owner_id"])
-
-
-def _are_known(facts: RevenueFacts, account: pa.ChunkedArray) -> Flags:
-    known = pc.is_in(account, value_set=facts.account["account_id"].combine_chunks())
-    found: Flags = known.to_numpy().astype(bool)
-    return found
 
 
 def _active(portfolio: Portfolio, owner: pa.ChunkedArray) -> pa.Array:

@@ -23,8 +23,8 @@ from crm_portfolio.analysis._again._signs import numbers
 from crm_portfolio.analysis._facts import (
     Contacts,
     changes_of,
-    collected,
     contacts,
+    fields_told,
     midnight,
     nights_after,
     opportunities_at,
@@ -182,12 +182,7 @@ def no_reasons(size: int) -> pa.Array:
 
 def is_told(portfolio: Portfolio, field: str) -> bool:
     """Whether any change of this field is told: its history is kept."""
-    if "opportunity_change" not in portfolio:
-        return False
-    rows = nw.from_native(portfolio["opportunity_change"]).lazy()
-    found = rows.filter(nw.col("field") == field).select("field").head(1)
-    rows_told: int = collected(found).num_rows
-    return rows_told > 0
+    return field in fields_told(portfolio)
 
 
 def group_of(family: pa.Array, reason: pa.Array) -> pa.Array:
@@ -337,7 +332,7 @@ def _at_each(
 
 def _changes(portfolio: Portfolio, rows: pa.Table, field: str, at: Any) -> pa.Table:
     """Of these rows, in order; ``is_later`` than this moment of each."""
-    if "opportunity_change" not in portfolio:
+    if not is_told(portfolio, field):
         return _NO_CHANGES.empty_table()
     ids = rows["opportunity_id"].combine_chunks()
     said = changes_of(portfolio["opportunity_change"], field, ids)

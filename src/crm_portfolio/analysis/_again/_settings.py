@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import attrs
 
+from crm_portfolio._takes import is_above, is_count, is_no_less, is_share
 from crm_portfolio.analysis._facts import Measure
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
@@ -14,26 +15,6 @@ from crm_portfolio.portfolio import Period
 __all__ = ["Model", "WinBackSettings"]
 
 Model = Literal["rates", "logistic"]
-
-
-def _is_part(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not 0 <= value <= 1:
-        raise SettingsError(f"{field.name} is a share from 0 to 1, not {value}")
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not value >= 0:
-        raise SettingsError(f"{field.name} is no less than 0, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
-
-
-def _is_above(_: object, field: attrs.Attribute[float], value: float) -> None:
-    if not value > 0:
-        raise SettingsError(f"{field.name} is above 0, not {value}")
 
 
 def _are_gaps(
@@ -91,32 +72,32 @@ class WinBackSettings:
     classes: tuple[str, ...] = (
         *("pursued_lost", "no_decision", "lost_client", "missed_neglected"),
     )
-    lost_within_days: int = attrs.field(default=730, validator=_is_count)
-    within_days: int = attrs.field(default=365, validator=_is_count)
-    base_rate: float | None = attrs.field(default=None, validator=_is_part)
+    lost_within_days: int = attrs.field(default=730, validator=is_count)
+    within_days: int = attrs.field(default=365, validator=is_count)
+    base_rate: float | None = attrs.field(default=None, validator=is_share)
     model: Model = "rates"
-    hours: float | None = attrs.field(default=None, validator=_is_no_less)
-    cost_per_hour: float | None = attrs.field(default=None, validator=_is_no_less)
-    outlay: float = attrs.field(default=0.0, validator=_is_no_less)
-    hour_value: float | None = attrs.field(default=None, validator=_is_no_less)
-    hours_available: float | None = attrs.field(default=None, validator=_is_no_less)
-    horizon_days: int = attrs.field(default=90, validator=_is_count)
+    hours: float | None = attrs.field(default=None, validator=is_no_less)
+    cost_per_hour: float | None = attrs.field(default=None, validator=is_no_less)
+    outlay: float = attrs.field(default=0.0, validator=is_no_less)
+    hour_value: float | None = attrs.field(default=None, validator=is_no_less)
+    hours_available: float | None = attrs.field(default=None, validator=is_no_less)
+    horizon_days: int = attrs.field(default=90, validator=is_count)
     roles: tuple[str, ...] = ()
-    variable_cost_share: float | None = attrs.field(default=None, validator=_is_no_less)
-    years: float = attrs.field(default=1.0, validator=_is_above)
-    discount_share: float = attrs.field(default=0.1, validator=_is_no_less)
-    concession_share: float = attrs.field(default=0.0, validator=_is_part)
+    variable_cost_share: float | None = attrs.field(default=None, validator=is_no_less)
+    years: float = attrs.field(default=1.0, validator=is_above)
+    discount_share: float = attrs.field(default=0.1, validator=is_no_less)
+    concession_share: float = attrs.field(default=0.0, validator=is_share)
     price_reasons: tuple[str, ...] = ("price", "pricing", "too expensive", "budget")
-    spillover_share: float = attrs.field(default=0.0, validator=_is_part)
-    max_attempts: int = attrs.field(default=3, validator=_is_count)
-    cool_down_days: int = attrs.field(default=90, validator=_is_no_less)
+    spillover_share: float = attrs.field(default=0.0, validator=is_share)
+    max_attempts: int = attrs.field(default=3, validator=is_count)
+    cool_down_days: int = attrs.field(default=90, validator=is_no_less)
     gap_days: tuple[int, ...] = attrs.field(default=(30, 60, 120), validator=_are_gaps)
     needs_news: bool = True
-    pressure_attempts: int = attrs.field(default=3, validator=_is_count)
-    pressure_days: int = attrs.field(default=90, validator=_is_count)
-    silent_attempts: int = attrs.field(default=3, validator=_is_count)
-    hours_after_share: float = attrs.field(default=0.2, validator=_is_no_less)
-    team_share: float = attrs.field(default=0.1, validator=_is_part)
+    pressure_attempts: int = attrs.field(default=3, validator=is_count)
+    pressure_days: int = attrs.field(default=90, validator=is_count)
+    silent_attempts: int = attrs.field(default=3, validator=is_count)
+    hours_after_share: float = attrs.field(default=0.2, validator=is_no_less)
+    team_share: float = attrs.field(default=0.1, validator=is_share)
 
     def reach(self, as_of: date) -> Period:
         """The days on which a candidate was lost."""

@@ -25,6 +25,7 @@ from crm_portfolio.analysis._facts import (
     Contacts,
     RevenueFacts,
     changes_of,
+    fields_told,
     from_above,
     midnight,
     newest,
@@ -44,6 +45,7 @@ __all__ = [
     "has_column",
     "numbers",
     "opted_out",
+    "places_of",
     "pressure",
     "raises",
     "refused_elsewhere",
@@ -75,19 +77,25 @@ def pressure(
     return placed(found["n"], place), last
 
 
-def opted_out(facts: RevenueFacts, account: pa.ChunkedArray) -> tuple[Days, pa.Array]:
+def places_of(facts: RevenueFacts, account: pa.ChunkedArray) -> Groups:
+    """Where each account stands among all; -1 where it is none of ours."""
+    place = pc.fill_null(at_ids(account, facts.account, "account_id"), -1)
+    found: Groups = place.to_numpy(zero_copy_only=False).astype(np.int64)
+    return found
+
+
+def opted_out(facts: RevenueFacts, place: Groups) -> tuple[Days, pa.Array]:
     """Since when its account, or one that owns it, asks to be left in peace, and which."""
     own = facts.account
     ids = own["account_id"].combine_chunks()
     days, by = opted_out_above(own)
-    place = _places(own, account)
     who = np.append(by, -1)[place]
     names = ids.take(pa.array(np.maximum(who, 0), mask=who < 0))
     return np.append(days, NEVER)[place], names
 
 
 def refused_elsewhere(
-    portfolio: Portfolio, facts: RevenueFacts, account: pa.ChunkedArray
+    portfolio: Portfolio, facts: RevenueFacts, account: pa.ChunkedArray, place: Groups
 ) -> Days:
     """When each account, or one that owns it, last refused anything."""
     own = facts.account
@@ -97,14 +105,11 @@ def refused_elsewhere(
     if "refused_on" in own.column_names:  # of parents that were cut away
         days = np.fmax(days, days_in(own["refused_on"]))
     last, _ = from_above(own, days, is_last=True)
-    of_itself = days_at(days_in(found["at"]), at_ids(account, found, "account_id"))
-    return np.fmax(np.append(last, NEVER)[_places(own, account)], of_itself)
-
-
-def _places(own: pa.Table, account: pa.ChunkedArray) -> Groups:
-    place = pc.fill_null(at_ids(account, own, "account_id"), -1)
-    found: Groups = place.to_numpy(zero_copy_only=False).astype(np.int64)
-    return found
+    told = np.append(last, NEVER)[place]
+    strange = np.flatnonzero(place < 0)
+    others = at_ids(account.take(pa.array(strange)), found, "account_id")
+    told[strange] = days_at(days_in(found["at"]), others)
+    return told
 
 
 def silent(
@@ -139,7 +144,7 @@ def silent(
 def raises(portfolio: Portfolio, ids: pa.Array, closed_on: Days) -> Groups:
     """How often the discount on offer grew after the loss."""
     counts = np.zeros(len(ids), dtype=np.int64)
-    if "opportunity_change" not in portfolio or not len(ids):
+    if "discount_share" not in fields_told(portfolio) or not len(ids):
         return counts
     rows = changes_of(portfolio["opportunity_change"], "discount_share", ids)
     if not rows.num_rows:

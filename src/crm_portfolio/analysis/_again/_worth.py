@@ -21,7 +21,7 @@ from crm_portfolio.analysis._again._settings import WinBackSettings
 from crm_portfolio.analysis._facts import (
     RevenueFacts,
     SaleTime,
-    line_costs,
+    costs_of_lines,
     open_business,
     placed,
     sale_time,
@@ -70,7 +70,7 @@ class Hour:
         if settings.hours_available is not None:
             hours = settings.hours_available
         each = hours_of_sale(sale, settings)
-        values, unvalued = _open_values(portfolio, margins, digits)
+        values, unvalued = _open_values(portfolio, margins)
         needed = each * (values.size + unvalued)
         value, source = _value(values, unvalued, each=each, room=hours)
         if settings.hour_value is not None:
@@ -107,11 +107,9 @@ def _value(
     return found, "pipeline" if found else "idle"
 
 
-def _open_values(
-    portfolio: Portfolio, margins: Margins, digits: int
-) -> tuple[Floats, int]:
+def _open_values(portfolio: Portfolio, margins: Margins) -> tuple[Floats, int]:
     """Odds by contribution of each open opportunity of new business; how many unknown."""
-    found = open_business(portfolio["opportunity"], digits)
+    found = open_business(portfolio)
     found = found.filter(pc.not_equal(found["kind"], "renewal"))
     odds = found["odds"].to_numpy()
     minor = pc.fill_null(found["minor"].cast(pa.float64()), np.nan).to_numpy()
@@ -133,18 +131,25 @@ def _capacity(
         return nan, nan
     first = portfolio.as_of + timedelta(days=1)
     last = portfolio.as_of + timedelta(days=horizon_days)
-    hours = paid = priced = 0.0
-    rows = _spans(portfolio["capacity"])
-    for row in rows:
+    found, costs = list[float](), list[tuple[float, float]]()
+    for row in _spans(portfolio["capacity"]):
         inside = (min(row["to_on"], last) - max(row["from_on"], first)).days + 1
         if row["role"] not in roles or inside <= 0:
             continue
         own = row["hours"] * inside / ((row["to_on"] - row["from_on"]).days + 1)
-        hours += own
+        found.append(own)
         if (cost := row.get("cost_per_hour")) is not None:
-            paid, priced = paid + own * cost, priced + own
-    told = any(row["role"] in roles for row in rows)
-    return (paid / priced if priced else nan), (hours if told and hours else nan)
+            costs.append((own, cost))
+    # None at all is known, too; a time of which no row tells is not.
+    return _mean(costs), sum(found) if found else nan
+
+
+def _mean(costs: list[tuple[float, float]]) -> float:
+    """By hours; of roles that have none, one as good as the other."""
+    hours = sum(own for own, _ in costs)
+    if not hours:
+        return sum(cost for _, cost in costs) / len(costs) if costs else nan
+    return sum(own * cost for own, cost in costs) / hours
 
 
 def _spans(frame: NativeFrame) -> list[dict[str, Any]]:
@@ -175,7 +180,7 @@ class Margins:
         mix = nan if share is None else 1 - share
         own = np.full(len(of.ids), nan)
         if facts.measure == "net_revenue":
-            found = line_costs(portfolio["revenue_line"], facts.period, facts.digits)
+            found = costs_of_lines(portfolio, facts.period)
             at = pc.index_in(of.ids, found["account_id"].combine_chunks())
             cost, sold, costed = (
                 placed(found[name], at) for name in ("line_cost", "sold", "costed")

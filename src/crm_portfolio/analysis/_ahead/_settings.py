@@ -6,19 +6,9 @@ from datetime import date
 
 import attrs
 
-from crm_portfolio.errors import SettingsError
+from crm_portfolio._takes import is_count, is_inside
 
 __all__ = ["PipelineSettings"]
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
-
-
-def _is_between(_: object, field: attrs.Attribute[float], value: float) -> None:
-    if not 0 < value < 1:
-        raise SettingsError(f"{field.name} is between 0 and 1, not {value}")
 
 
 @attrs.frozen
@@ -36,9 +26,9 @@ class PipelineSettings:
         level: Of the intervals of rates.
     """
 
-    months: int = attrs.field(default=24, validator=_is_count)
-    stale_after_days: int = attrs.field(default=90, validator=_is_count)
+    months: int = attrs.field(default=24, validator=is_count)
+    stale_after_days: int = attrs.field(default=90, validator=is_count)
     history_from: date | None = None
-    min_closed: int = attrs.field(default=10, validator=_is_count)
-    alpha: float = attrs.field(default=0.05, validator=_is_between)
-    level: float = attrs.field(default=0.9, validator=_is_between)
+    min_closed: int = attrs.field(default=10, validator=is_count)
+    alpha: float = attrs.field(default=0.05, validator=is_inside)
+    level: float = attrs.field(default=0.9, validator=is_inside)

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
+from crm_portfolio._takes import is_count, is_no_less, is_share
 from crm_portfolio.analysis._facts import Measure
-from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
 
 __all__ = ["AllocationSettings", "ServiceLevel", "service_of"]
 
 OwnerRole: TypeAlias = Literal["management", "account_manager", "team"]
 Channel: TypeAlias = Literal["visit", "call", "online"]
-
-
-def _is_share(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not 0 <= value <= 1:
-        raise SettingsError(f"{field.name} is a share from 0 to 1, not {value}")
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value < 0:
-        raise SettingsError(f"{field.name} is no less than 0, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[Any], value: int | None) -> None:
-    if value is not None and value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
 
 
 @attrs.frozen
@@ -48,11 +33,11 @@ class ServiceLevel:
 
     owner_role: OwnerRole | None = None
     channel: Channel | None = None
-    contact_days: int | None = attrs.field(default=None, validator=_is_count)
-    response_hours: int | None = attrs.field(default=None, validator=_is_count)
-    automation_share: float | None = attrs.field(default=None, validator=_is_share)
-    discount_share: float | None = attrs.field(default=None, validator=_is_share)
-    review_months: int | None = attrs.field(default=None, validator=_is_count)
+    contact_days: int | None = attrs.field(default=None, validator=is_count)
+    response_hours: int | None = attrs.field(default=None, validator=is_count)
+    automation_share: float | None = attrs.field(default=None, validator=is_share)
+    discount_share: float | None = attrs.field(default=None, validator=is_share)
+    review_months: int | None = attrs.field(default=None, validator=is_count)
 
 
 # Article 3: the largest are often looked after by the head of the firm in person, and
@@ -99,10 +84,10 @@ class AllocationSettings:
 
     period: Period = _LAST_YEAR
     measure: Measure | None = None
-    hours: float | None = attrs.field(default=None, validator=_is_no_less)
-    floor_hours: float = attrs.field(default=0.0, validator=_is_no_less)
+    hours: float | None = attrs.field(default=None, validator=is_no_less)
+    floor_hours: float = attrs.field(default=0.0, validator=is_no_less)
     new_accounts: Literal["by_revenue", "own_group"] = "by_revenue"
-    tail_share: float = attrs.field(default=0.8, validator=_is_share)
-    tail_limit_share: float = attrs.field(default=0.25, validator=_is_share)
-    growth_quarters: int = attrs.field(default=12, validator=_is_count)
+    tail_share: float = attrs.field(default=0.8, validator=is_share)
+    tail_limit_share: float = attrs.field(default=0.25, validator=is_share)
+    growth_quarters: int = attrs.field(default=12, validator=is_count)
     service: Mapping[str, ServiceLevel] = attrs.field(factory=dict)

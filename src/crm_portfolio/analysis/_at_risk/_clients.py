@@ -16,7 +16,9 @@ from crm_portfolio._methods._ranking import Flags, Revenue
 from crm_portfolio.analysis._at_risk._odds import (
     BASE_RATE,
     GIVEN,
+    GONE,
     POOLED_RATE,
+    RISK,
     Odds,
 )
 from crm_portfolio.analysis._at_risk._settings import RevenueAtRiskSettings
@@ -24,7 +26,7 @@ from crm_portfolio.analysis._facts import RevenueFacts
 
 __all__ = ["Clients"]
 
-_SOURCES: Final = (POOLED_RATE, BASE_RATE, GIVEN)
+_SOURCES: Final = (POOLED_RATE, BASE_RATE, RISK, GIVEN)
 
 
 @attrs.frozen(eq=False)
@@ -32,6 +34,7 @@ class Clients:
     """Groups of accounts, or single ones, by their place in the groups.
 
     Attributes:
+        of: What those of them brought that are not gone.
         client_of: The place of each account's client.
         odds: NaN where nobody knows.
         losses: What goes with each, in minor units; 0 where there is nothing to lose.
@@ -49,13 +52,26 @@ class Clients:
     def made(
         cls, facts: RevenueFacts, own: Odds, settings: RevenueAtRiskSettings
     ) -> Clients:
-        of = facts.by_account
+        stay = attrs.evolve(facts, by_account=_without(facts.by_account, own.is_gone))
+        of = stay.by_account
         client_of = np.arange(of.revenue.size, dtype=np.int64)
         if settings.level == "group":
-            of, client_of = facts.groups()
+            of, client_of = stay.groups()
         odds, source = _spoken_for(facts, own, client_of, len(of.ids))
         losses = scaled(np.maximum(of.revenue, 0), settings.lost_share)
         return cls(facts, of, client_of, own, odds, source, losses)
+
+    @property
+    def member_counts(self) -> Groups:
+        """By client: how many of its accounts are not gone."""
+        return np.bincount(
+            self.client_of[~self.own.is_gone], minlength=len(self.of.ids)
+        )
+
+    @property
+    def gone(self) -> int:
+        """What those brought that are gone, in minor units."""
+        return int(self.facts.by_account.revenue[self.own.is_gone].sum())
 
     @property
     def is_drawn(self) -> Flags:
@@ -110,7 +126,17 @@ def _spoken_for(
             summed = np.bincount(who, weights=weight * own.odds[says], minlength=count)
             has = held > 0
             odds[has], source[has] = summed[has] / held[has], name
+    left = np.bincount(client_of[own.is_gone], minlength=count)
+    source[(left > 0) & (left == np.bincount(client_of, minlength=count))] = GONE
     return np.clip(odds, 0.0, 1.0), source
+
+
+def _without(of: Revenue, is_gone: Flags) -> Revenue:
+    """The same, as if those that are gone had never brought a thing."""
+    kept = ("revenue", "lines", "known_lines")
+    return attrs.evolve(
+        of, **{name: np.where(is_gone, 0, getattr(of, name)) for name in kept}
+    )
 
 
 def as_text(words: npt.NDArray[np.str_]) -> pa.Array:

@@ -28,7 +28,10 @@ _CURVE_POINTS: Final = 240
 def safety_of(
     clients: Clients, with_it: Attached, settings: RevenueAtRiskSettings
 ) -> float | None:
-    """MoS·R, the loss that just leaves no profit, in minor units; None if unknown."""
+    """MoS·R, the loss that just leaves no profit, in minor units; None if unknown.
+
+    What those brought that are gone is lost beforehand.
+    """
     own = LossScenarioSettings(
         fixed_costs=settings.fixed_costs,
         variable_cost_share=settings.variable_cost_share,
@@ -38,7 +41,7 @@ def safety_of(
     if case.total is None or case.total <= 0 or fixed is None:
         return None
     edge = formulas.break_even(fixed, formulas.ratio_of(fine, case.total))
-    return None if edge is None else case.total - edge
+    return None if edge is None else case.total - clients.gone - edge
 
 
 @attrs.frozen(eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from math import isnan
 from typing import Any, Final
 
@@ -16,11 +17,15 @@ from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.errors import SettingsError, did_you_mean
 
-__all__ = ["BASE_RATE", "GIVEN", "POOLED_RATE", "Odds"]
+__all__ = ["BASE_RATE", "GIVEN", "GONE", "POOLED_RATE", "RISK", "Odds"]
 
 GIVEN: Final = "given"
+RISK: Final = "risk"
+GONE: Final = "gone"
 BASE_RATE: Final = "base_rate"
 POOLED_RATE: Final = "pooled_rate"
+_NOBODY: Final[Mapping[str, float]] = {}
+_LEFT: Final[Mapping[str, date]] = {}
 
 
 @attrs.frozen(eq=False)
@@ -29,14 +34,17 @@ class Odds:
 
     Attributes:
         odds: NaN where nobody knows.
-        source: ``given``, the ``base_rate`` of its tier, the ``pooled_rate`` of all tiers
-            where its own has none or never lost any, or nothing.
+        source: ``given``, of the model that ``risk`` found to hold, the ``base_rate`` of
+            its tier, the ``pooled_rate`` of all tiers where its own has none or never lost
+            any, or nothing; ``gone`` where it cannot leave any more.
         tier: The tier each account is in; empty where it has none.
+        left_on: Since when those are gone; NaT for all others.
     """
 
     odds: Floats
     source: npt.NDArray[np.str_]
     tier: npt.NDArray[np.str_]
+    left_on: npt.NDArray[np.datetime64]
 
     @classmethod
     def of(
@@ -45,6 +53,9 @@ class Odds:
         tier: pa.Array,
         given: Mapping[str, float | None],
         rates: Mapping[str, float],
+        *,
+        learned: Mapping[str, float] = _NOBODY,
+        departed: Mapping[str, date] = _LEFT,
     ) -> Odds:
         tiers = np.asarray(pc.fill_null(tier, "").to_pylist(), dtype=np.str_)
         odds = np.full(len(ids), np.nan)
@@ -55,9 +66,19 @@ class Odds:
         for name, rate in rates.items():
             if rate > 0:
                 odds[tiers == name], source[tiers == name] = rate, BASE_RATE
-        at, own = _given(ids, given)
-        odds[at], source[at] = own, GIVEN
-        return cls(odds, source, tiers)
+        for told, name in ((learned, RISK), (given, GIVEN)):
+            at, own = _given(ids, told)
+            odds[at], source[at] = own, name
+        left_on = np.full(len(ids), np.datetime64("NaT", "D"))
+        gone = pc.index_in(pa.array([*departed], pa.string()), ids).to_numpy()
+        odds[gone], source[gone] = np.nan, GONE
+        left_on[gone] = np.array([*departed.values()], dtype="datetime64[D]")
+        return cls(odds, source, tiers, left_on)
+
+    @property
+    def is_gone(self) -> Flags:
+        gone: Flags = self.source == GONE
+        return gone
 
     @property
     def is_known(self) -> Flags:

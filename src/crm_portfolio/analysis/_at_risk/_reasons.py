@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from crm_portfolio._wording import Reason, ReasonValue
 from crm_portfolio.analysis._at_risk._clients import Clients
-from crm_portfolio.analysis._at_risk._odds import GIVEN
+from crm_portfolio.analysis._at_risk._odds import (
+    BASE_RATE,
+    GIVEN,
+    GONE,
+    POOLED_RATE,
+    RISK,
+)
 from crm_portfolio.analysis._at_risk._past import Past
 from crm_portfolio.analysis._at_risk._settings import RevenueAtRiskSettings
 from crm_portfolio.analysis._facts import parent_loops, partly_unknown
@@ -24,6 +32,10 @@ def of_account(row: Row, summary: Summary, money: Values) -> Iterator[Reason]:
     """What it brings, at which odds it leaves, with whom, and what that costs us."""
     if row["revenue"] is None:
         yield Reason("revenue_unknown", {"lines": row["line_count"]})
+        return
+    if row["odds_source"] == GONE:
+        values = {"left_on": row["left_on"], "revenue": row["revenue"]}
+        yield Reason("var_gone", {**values, **money})
         return
     if row["client_revenue"] is not None and row["client_revenue"] <= 0:
         values = {"group_id": row["client_id"], "revenue": row["client_revenue"]}
@@ -54,9 +66,10 @@ def _odds(row: Row, summary: Summary, money: Values) -> Reason:
 
 
 _SOURCES = {
-    "given": "var_odds_given",
-    "base_rate": "var_odds_base_rate",
-    "pooled_rate": "var_odds_pooled_rate",
+    GIVEN: "var_odds_given",
+    RISK: "var_odds_risk",
+    BASE_RATE: "var_odds_base_rate",
+    POOLED_RATE: "var_odds_pooled_rate",
     None: "var_odds_unknown",
 }
 
@@ -135,15 +148,7 @@ def warnings(
         yield Reason("cycle_in_parents", {"n": loops})
     if summary["period_months"] != 12:
         yield Reason("loss_annualised", {"months": summary["period_months"]})
-    rated = clients.is_drawn & (clients.source != GIVEN)
-    for code, has in (
-        ("base_rate_used", rated),
-        ("var_without_odds", clients.is_unrated),
-    ):
-        if has.any():
-            minor = int(clients.losses[has].sum())
-            share = minor / int(clients.losses.sum())
-            yield Reason(code, {"n": int(has.sum()), "share": share})
+    yield from _of_odds(clients)
     if summary["none_left"]:
         yield Reason("var_none_left", summary["none_left"])
     yield from past.warnings
@@ -154,3 +159,19 @@ def warnings(
     if summary["independent"] is not None and summary["safety"] is None:
         known = settings.fixed_costs is not None
         yield Reason("var_margin_missing" if known else "var_fixed_costs_unknown")
+
+
+def _of_odds(clients: Clients) -> Iterator[Reason]:
+    """Who is gone, for whom rates stand in, and of whom nothing is known."""
+    facts = clients.facts
+    if gone := int(clients.own.is_gone.sum()):
+        values = {"n": gone, "revenue": facts.amount(clients.gone)}
+        yield Reason("var_gone_left_out", {**values, "currency": facts.currency})
+    rated = clients.is_drawn & np.isin(clients.source, (BASE_RATE, POOLED_RATE))
+    for code, has in (
+        ("base_rate_used", rated),
+        ("var_without_odds", clients.is_unrated),
+    ):
+        if has.any():
+            share = int(clients.losses[has].sum()) / int(clients.losses.sum())
+            yield Reason(code, {"n": int(has.sum()), "share": share})

@@ -6,26 +6,12 @@ from typing import Any, Literal
 
 import attrs
 
+from crm_portfolio._takes import is_count, is_no_less, is_part
 from crm_portfolio.analysis._facts import Measure
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
 
 __all__ = ["RevenueAtRiskSettings"]
-
-
-def _is_share(_: object, field: attrs.Attribute[Any], value: float) -> None:
-    if not 0 < value <= 1:
-        raise SettingsError(f"{field.name} is a share above 0 and up to 1, not {value}")
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value < 0:
-        raise SettingsError(f"{field.name} is no less than 0, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
 
 
 def _is_factor(_: object, field: attrs.Attribute[float], value: float) -> None:
@@ -67,13 +53,13 @@ class RevenueAtRiskSettings:
     period: Period = _LAST_YEAR
     measure: Measure | None = None
     level: Literal["group", "account"] = "group"
-    lost_share: float = attrs.field(default=1.0, validator=_is_share)
+    lost_share: float = attrs.field(default=1.0, validator=is_part)
     levels: tuple[float, ...] = attrs.field(
         default=(0.9, 0.95, 0.99), converter=tuple, validator=_are_levels
     )
     common_factor: float = attrs.field(default=0.2, validator=_is_factor)
-    top_count: int = attrs.field(default=3, validator=_is_count)
-    fixed_costs: float | None = attrs.field(default=None, validator=_is_no_less)
-    variable_cost_share: float | None = attrs.field(default=None, validator=_is_no_less)
+    top_count: int = attrs.field(default=3, validator=is_count)
+    fixed_costs: float | None = attrs.field(default=None, validator=is_no_less)
+    variable_cost_share: float | None = attrs.field(default=None, validator=is_no_less)
     seed: int = 2026
-    draws: int = attrs.field(default=100_000, validator=_is_count)
+    draws: int = attrs.field(default=100_000, validator=is_count)

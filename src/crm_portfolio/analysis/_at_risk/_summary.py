@@ -9,7 +9,7 @@ import pyarrow as pa
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._at_risk._clients import Clients
 from crm_portfolio.analysis._at_risk._figures import Outlook
-from crm_portfolio.analysis._at_risk._odds import BASE_RATE, GIVEN, POOLED_RATE
+from crm_portfolio.analysis._at_risk._odds import BASE_RATE, GIVEN, POOLED_RATE, RISK
 from crm_portfolio.analysis._at_risk._past import Past
 from crm_portfolio.analysis._at_risk._settings import RevenueAtRiskSettings
 from crm_portfolio.results import Json, significant
@@ -38,9 +38,13 @@ def summary_of(
         "can_be_lost": facts.amount(can_be_lost),
         "odds_from": {
             name: _part(clients, is_drawn & (clients.source == name))
-            for name in (GIVEN, BASE_RATE, POOLED_RATE)
+            for name in (GIVEN, RISK, BASE_RATE, POOLED_RATE)
         }
         | {"unknown": _part(clients, clients.is_unrated)},
+        "gone": {
+            "account_count": int(clients.own.is_gone.sum()),
+            "revenue": facts.amount(clients.gone),
+        },
         **past.told(),
         "safety": None if safety is None else significant(safety / 10**facts.digits),
         "safety_share": significant(safety / facts.total)

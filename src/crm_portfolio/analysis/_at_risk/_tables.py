@@ -9,6 +9,7 @@ from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._loss import scaled
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._at_risk._clients import Clients, as_text
+from crm_portfolio.analysis._at_risk._odds import GONE
 from crm_portfolio.analysis._at_risk._settings import RevenueAtRiskSettings
 
 __all__ = ["account_table", "client_table", "order_of"]
@@ -18,7 +19,8 @@ def account_table(clients: Clients, settings: RevenueAtRiskSettings) -> pa.Table
     """By place in the facts."""
     facts, of = clients.facts, clients.facts.by_account
     at, table = pa.array(clients.client_of), client_table(clients)
-    has_loss = (clients.losses > 0)[clients.client_of]
+    is_gone = clients.own.is_gone
+    has_loss = (clients.losses > 0)[clients.client_of] & ~is_gone
     loss = np.where(has_loss, scaled(of.revenue, settings.lost_share), 0)
     odds = clients.odds[clients.client_of]
     expected = np.rint(np.where(has_loss, loss * odds, 0.0)) / 10**facts.digits
@@ -28,7 +30,8 @@ def account_table(clients: Clients, settings: RevenueAtRiskSettings) -> pa.Table
         "revenue": pa.array(facts.money(of.revenue), mask=~of.is_known),
         "share": shares(clients, of.revenue, ~of.is_known),
         "odds": pa.array(clients.own.odds, mask=~clients.own.is_known | ~has_loss),
-        "odds_source": as_text(np.where(has_loss, clients.own.source, "")),
+        "odds_source": as_text(np.where(has_loss | is_gone, clients.own.source, "")),
+        "left_on": pa.array(clients.own.left_on),
         "loss": pa.array(facts.money(loss), mask=~of.is_known),
         "expected_loss": pa.array(expected, mask=~of.is_known | np.isnan(expected)),
         "line_count": pa.array(of.lines),
@@ -54,11 +57,13 @@ def client_table(clients: Clients) -> pa.Table:
     whole = float(own[clients.is_drawn].sum())
     columns = {"client_id": of.ids} | facts.names(of.ids)
     columns |= {
-        "member_count": pa.array(np.bincount(clients.client_of, minlength=len(of.ids))),
+        "member_count": pa.array(clients.member_counts),
         "revenue": pa.array(facts.money(of.revenue), mask=unknown),
         "share": shares(clients, of.revenue, unknown),
         "odds": pa.array(clients.odds, mask=unrated | ~has_loss),
-        "odds_source": as_text(np.where(has_loss, clients.source, "")),
+        "odds_source": as_text(
+            np.where(has_loss | (clients.source == GONE), clients.source, "")
+        ),
         "loss": pa.array(facts.money(clients.losses), mask=unknown),
         "expected_loss": pa.array(expected, mask=unknown | np.isnan(expected)),
         "variance_share": pa.array(own / (whole or 1.0), mask=~clients.is_drawn),

@@ -9,11 +9,10 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._risk import UNKNOWN, Levels
-from crm_portfolio.analysis._facts import RevenueFacts, placed
+from crm_portfolio.analysis._facts import RevenueFacts, found_at, placed
 
 __all__ = ["COMPONENTS", "Danger", "Days", "by_place", "days_between", "days_of"]
 
@@ -69,7 +68,7 @@ class Danger:
 
 def by_place(facts: RevenueFacts, found: pa.Table, names: tuple[str, ...]) -> Any:
     """Columns of a scan in the order of the accounts; 0 (or NaT) where it has none."""
-    at = pc.index_in(facts.by_account.ids, found["account_id"].combine_chunks())
+    at = found_at(found["account_id"], facts.by_account.ids)
     for name in names:
         column = found[name]
         is_day = pa.types.is_date(column.type)

@@ -130,12 +130,13 @@ def _since(
     since = np.full(level.size, np.datetime64(_last_day(close), "D"))
     begins = int(monthly.month.min(initial=close))
     places = np.flatnonzero(level > 0)
+    own = _only(monthly, places)
     for month in range(close - 1, begins + length, -1):
         if not places.size:
             break
-        own = _only(monthly, places)
         then = _Compared.at_close(own, month, length, begins=begins)
-        places = places[then.levels(thresholds) >= level[places]]
+        was_as_grave = then.levels(thresholds) >= level[places]
+        places, own = places[was_as_grave], _only(own, np.flatnonzero(was_as_grave))
         since[places] = np.datetime64(_last_day(month), "D")
     return since
 

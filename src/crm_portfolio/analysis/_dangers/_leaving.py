@@ -10,83 +10,43 @@ from typing import Any, Final
 import attrs
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, to_arrow
+from crm_portfolio._frames import NativeFrame
 from crm_portfolio._methods._cuts import Groups, slices
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._lateness import mean_days
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._dangers._danger import Days
+from crm_portfolio.analysis._dangers._departures import NEVER, Departures
 from crm_portfolio.analysis._dangers._settings import RiskSettings
 from crm_portfolio.analysis._facts import (
     RevenueFacts,
     Spans,
+    account_days,
     bought_in,
     came_in,
+    found_at,
     lateness_at,
     opened_in,
+    placed,
     ran_on,
-    revenue_lines,
 )
-from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.portfolio import Portfolio
 
-__all__ = ["FEATURES", "TIERS", "Cases", "Departures", "History"]
+__all__ = ["FEATURES", "TIERS", "Cases", "History"]
 
 FEATURES: Final = (
-    *("silence", "change", "bought", "late", "tickets", "calls"),
+    *("never_bought", "silence", "amounts_unknown", "change", "bought"),
+    *("late_unknown", "late", "tickets", "calls"),
     *("contracts", "ended", "tenure", "size"),
 )
-"""In the order in which few events can carry them."""
+"""In the order in which few events can carry them; whom one is unknown of comes before
+it, so that it is never taken without."""
 TIERS: Final = ("A", "B", "C", "D", "none")
 """Slices of the revenue of the window before each day, and who brought none."""
 
 _LATE_START: Final = timedelta(days=31)
 _MOST_SILENT: Final = 20.0
-_NEVER: Final = np.iinfo(np.int64).min
-
-
-@attrs.frozen(eq=False)
-class Departures:
-    """Who left when, as somebody says it: places of accounts, and days since 1970."""
-
-    place: Groups
-    on: Groups
-
-    @classmethod
-    def of(cls, frame: NativeFrame, ids: pa.Array) -> Departures:
-        """Of a frame with ``account_id`` and ``left_on``; rows without a day tell nothing."""
-        table = to_arrow(frame)
-        for name in ("account_id", "left_on"):
-            if name not in table.column_names:
-                raise SettingsError(f"departures lack the column {name}")
-        account = table["account_id"].cast(pa.string()).combine_chunks()
-        day = table["left_on"].cast(pa.date32()).combine_chunks()
-        at = pc.index_in(account, ids)
-        if at.null_count:
-            lost = account.filter(at.is_null())[0].as_py()
-            near = did_you_mean(str(lost), ids.to_pylist())
-            raise SettingsError(f"departures: there is no account {lost!r}{near}")
-        is_dated = day.is_valid()
-        return cls(
-            at.filter(is_dated).to_numpy().astype(np.int64),
-            day.filter(is_dated).cast(pa.int32()).to_numpy().astype(np.int64),
-        )
-
-    def between(self, after: date, until: date, count: int) -> Flags:
-        """Which of so many accounts left after the first day, by the second."""
-        is_in = (self.on > _number(after)) & (self.on <= _number(until))
-        left = np.zeros(count, dtype=bool)
-        left[self.place[is_in]] = True
-        return left
-
-    def last(self, until: date, count: int) -> Groups:
-        """The last day by then on which each left."""
-        is_in = self.on <= _number(until)
-        found = np.full(count, _NEVER, dtype=np.int64)
-        np.maximum.at(found, self.place[is_in], self.on[is_in])
-        return found
 
 
 @attrs.frozen(eq=False)
@@ -116,12 +76,15 @@ class History:
     Attributes:
         names: Of the features that the tables tell.
         cases: Today's first.
+        left_on: By account, the last day on which it is said to have left, if it has
+            bought nothing since; None where nobody said who left.
         said: How many accounts are said to have left by today; ``gainsaid`` of them
             bought afterwards, or have a contract that runs.
     """
 
     names: tuple[str, ...]
     cases: tuple[Cases, ...]
+    left_on: Days | None = None
     said: int = 0
     gainsaid: int = 0
 
@@ -141,7 +104,7 @@ class History:
         cases = tuple(known.cases(mark, told) for mark in range(known.reach))
         if told is None:
             return cls(tuple(columns), cases)
-        return cls(tuple(columns), cases, *known.gainsaid(told))
+        return cls(tuple(columns), cases, known.left_on(told), *known.gainsaid(told))
 
 
 @attrs.frozen(eq=False)
@@ -155,6 +118,7 @@ class _Known:
     minor: Groups
     first_on: Days
     last_on: Days
+    unknown: Groups | None
     came: Groups | None
     opened: Groups | None
     ran: Mapping[str, Groups] | None
@@ -173,17 +137,19 @@ class _Known:
         ends = tuple(_before(portfolio.as_of, each) for each in back)
         ids, count = facts.by_account.ids, len(back)
         zone = portfolio.calendar.time_zone
-        lines = revenue_lines(portfolio, facts.measure, "risk")
-        bought = Spans(bought_in(lines, ends), ids, count)
+        days = account_days(portfolio, facts.measure)
+        bought = Spans.of(bought_in(days, ends), ids, count)
+        unknown = bought.numbers("unknown")
 
         def counted(name: Any, scan: Any) -> Groups | None:
             if name not in portfolio:
                 return None
-            return Spans(scan(portfolio[name], ends, zone), ids, count).numbers("n")
+            found = Spans.of(scan(portfolio[name], ends, zone), ids, count)
+            return found.numbers("n")
 
         ran = None
         if "contract" in portfolio:
-            found = Spans(ran_on(portfolio["contract"], ends[::2]), ids, marks + 1)
+            found = Spans.of(ran_on(portfolio["contract"], ends[::2]), ids, marks + 1)
             ran = {name: found.numbers(name) for name in ("running", "still", "ended")}
         return cls(
             portfolio=portfolio,
@@ -193,6 +159,7 @@ class _Known:
             minor=bought.numbers("minor"),
             first_on=bought.days("first_on"),
             last_on=bought.days("last_on"),
+            unknown=unknown if unknown.any() else None,
             came=counted("activity", came_in),
             opened=counted("ticket", opened_in),
             ran=ran,
@@ -215,9 +182,7 @@ class _Known:
         if self.ran is not None:
             could = could | (self.ran["running"][mark] > 0)
         if told is not None:
-            gone_on = told.last(self.ends[2 * mark], could.size)
-            is_back = gone_on < self._last(mark).astype(np.int64)
-            could = could & ((gone_on == _NEVER) | is_back)
+            could = could & (self._gone_on(mark, told) == NEVER)
         places = np.flatnonzero(could)
         table = np.column_stack([*self.features(mark).values()])
         left = self._left(mark, told)[places] if mark else None
@@ -231,10 +196,24 @@ class _Known:
             left=left,
         )
 
+    def left_on(self, told: Departures) -> Days:
+        """When each left, as is said today; NaT where it is still, or again, here."""
+        gone_on = self._gone_on(0, told)
+        found = np.full(gone_on.size, np.datetime64("NaT", "D"))
+        has = gone_on > NEVER
+        found[has] = gone_on[has].astype("datetime64[D]")
+        return found
+
+    def _gone_on(self, mark: int, told: Departures) -> Groups:
+        """When each that is said to have left by the mark did, and never came back."""
+        gone_on = told.last(self.ends[2 * mark], self.days.shape[1])
+        is_back = gone_on < self._last(mark).astype(np.int64)
+        return np.where(is_back, NEVER, gone_on)
+
     def gainsaid(self, told: Departures) -> tuple[int, int]:
         """How many are said to have left by today, and how many of them have not."""
         gone_on = told.last(self.ends[0], self.days.shape[1])
-        is_said = gone_on > _NEVER
+        is_said = gone_on > NEVER
         last = self._last(0)
         is_here = ~np.isnat(last) & (last.astype(np.int64) > gone_on)
         if self.ran is not None:
@@ -246,24 +225,34 @@ class _Known:
         return last
 
     def _left(self, mark: int, told: Departures | None) -> Flags:
-        """Sheet 9.2: no revenue within the window after, or the contract ended."""
+        """Sheet 9.2: no revenue within the window after, or the contract ended.
+
+        Who has a contract that still runs at its end has not left for want of revenue.
+        """
         after, until = self.ends[2 * mark], self.ends[2 * mark - 2]
         if told is not None:
             return told.between(after, until, self.days.shape[1])
         left = np.zeros(self.days.shape[1], dtype=bool)
+        stays = left if self.ran is None else self.ran["still"][mark - 1] > 0
         if "no_revenue" in self.settings.leaving:
             had = self.days[2 * mark] + self.days[2 * mark + 1] > 0
-            left |= had & (self.days[2 * mark - 2] + self.days[2 * mark - 1] == 0)
+            none = self.days[2 * mark - 2] + self.days[2 * mark - 1] == 0
+            # What was paid for years ahead brings nothing in the years it is for.
+            left |= had & none & ~stays
         if "contract_ended" in self.settings.leaving and self.ran is not None:
-            ran, still = self.ran["running"], self.ran["still"]
-            left |= (ran[mark] > 0) & (still[mark - 1] == 0)
+            left |= (self.ran["running"][mark] > 0) & ~stays
         return left
 
     def features(self, mark: int) -> dict[str, Floats]:
-        """By account, from what was known at the mark, and from nothing that came after."""
+        """By account, from what was known at the mark, and from nothing that came after.
+
+        What is unknown of an account is said to be, and is that of the middle one.
+        """
         found = dict(self._bought(mark))
         if self.late is not None:
-            found["late"] = np.log1p(np.nan_to_num(self.late[mark]))
+            lacks = np.isnan(self.late[mark])
+            found["late_unknown"] = lacks.astype(np.float64)
+            found["late"] = _or_middle(np.log1p(self.late[mark]), lacks)
         if self.opened is not None:
             found["tickets"] = np.log1p(self.opened[2 * mark])
         if self.came is not None:
@@ -279,11 +268,21 @@ class _Known:
         now, before = self.minor[2 * mark], self.minor[2 * mark + 1]
         first, last = np.fmin.reduce(self.first_on[2 * mark :]), self._last(mark)
         bought = self.days[2 * mark :].sum(axis=0)
-        yield "silence", _silence(bought, _span(first, last), _span(last, day))
-        yield "change", _change(now, before)
-        yield "bought", np.log1p(self.days[2 * mark])
-        yield "tenure", np.log1p(_span(first, day))
-        yield "size", np.log1p(np.maximum(now + before, 0))
+        silence = _silence(bought, _span(first, last), _span(last, day))
+        change, size = _change(now, before), np.log1p(np.maximum(now + before, 0))
+        tenure = np.log1p(_span(first, day))
+        if self.ran is not None:  # nobody else could leave who never bought
+            never = bought == 0
+            yield "never_bought", never.astype(np.float64)
+            silence, tenure = _or_middle(silence, never), _or_middle(tenure, never)
+        if self.unknown is not None:
+            lacks = self.unknown[2 * mark] + self.unknown[2 * mark + 1] > 0
+            yield "amounts_unknown", lacks.astype(np.float64)
+            others = ~lacks & (self.days[2 * mark] + self.days[2 * mark + 1] > 0)
+            change = _or_middle(change, lacks, others)
+            size = _or_middle(size, lacks, others)
+        yield from (("silence", silence), ("change", change), ("tenure", tenure))
+        yield from (("bought", np.log1p(self.days[2 * mark])), ("size", size))
 
 
 def _silence(bought: Groups, span: Floats, silent: Floats) -> Floats:
@@ -293,7 +292,13 @@ def _silence(bought: Groups, span: Floats, silent: Floats) -> Floats:
     middle = float(np.median(span[has] / gaps[has])) if has.any() else 365.0
     gaps, span = np.where(has, gaps, 1.0), np.where(has, span, middle)
     silence: Floats = np.minimum(gaps * np.log1p(silent / span), _MOST_SILENT)
-    return np.where(bought > 0, silence, _MOST_SILENT)
+    return silence
+
+
+def _or_middle(values: Floats, lacks: Flags, others: Flags | None = None) -> Floats:
+    """Where it lacks, that of the middle one of the others, of whom it is known."""
+    known = values[~lacks if others is None else others]
+    return np.where(lacks, np.median(known) if known.size else 0.0, values)
 
 
 def _change(now: Groups, before: Groups) -> Floats:
@@ -322,21 +327,17 @@ def _late(portfolio: Portfolio, ends: tuple[date, ...], ids: pa.Array) -> Floats
     """Days late by amount of what was due in the window before each mark."""
     if "invoice" not in portfolio:
         return None
-    days, frame = ends[::2], portfolio["invoice"]
-    late = np.full((len(days) - 1, len(ids)), np.nan)
-    for mark, day in enumerate(days[:-1]):
-        found = lateness_at(
-            frame,
-            start=days[mark + 1] + timedelta(days=1),
-            day=day,
-            digits=portfolio.minor_digits,
-        )
-        at = pc.index_in(found["account_id"].combine_chunks(), ids)
-        is_known = at.is_valid().to_numpy(zero_copy_only=False)
-        place = pc.fill_null(at, 0).to_numpy().astype(np.int64)[is_known]
-        weighted, weight = (found[n].to_numpy() for n in ("floored", "weight"))
-        late[mark, place] = mean_days(weighted, weight)[is_known]
-    return late
+    days, digits = ends[::2], portfolio.minor_digits
+    found = lateness_at(portfolio["invoice"], days, digits=digits)
+    at = found_at(found["account_id"], ids)
+    return np.stack(
+        [
+            mean_days(
+                *(placed(found[f"{n}_{mark}"], at) for n in ("floored", "weight"))
+            )
+            for mark in range(len(days) - 1)
+        ]
+    )
 
 
 def _before(day: date, months: int) -> date:
@@ -346,7 +347,3 @@ def _before(day: date, months: int) -> date:
     last = monthrange(year, month)[1]
     is_last = day.day == monthrange(day.year, day.month)[1]
     return date(year, month, last if is_last else min(day.day, last))
-
-
-def _number(day: date) -> int:
-    return (day - date(1970, 1, 1)).days

@@ -53,13 +53,16 @@ _BINS: Final = pa.schema(
 )
 
 
-def odds_columns(found: Leaving) -> dict[str, pa.Array]:
-    """The odds of each account, their source, and the tier whose rate they may be."""
+def odds_columns(found: Leaving, history: History) -> dict[str, pa.Array]:
+    """The odds of each account, their source, the tier whose rate they may be, who left."""
     source = pa.array(found.source.tolist(), pa.string(), mask=found.source == "")
     return {
         "leave_odds": _known(found.odds),
         "odds_source": source,
         "odds_tier": pa.array(TIERS).take(pa.array(found.tier, mask=found.tier < 0)),
+        "left_on": pa.nulls(found.odds.size, pa.date32())
+        if history.left_on is None
+        else pa.array(history.left_on),
     }
 
 
@@ -175,6 +178,9 @@ def of_odds(row: Row, odds: Mapping[str, Any], label: str) -> Iterator[Reason]:
     Args:
         odds: As the summary tells of them, and ``label`` as the parameters do.
     """
+    if row["left_on"] is not None:
+        yield Reason("risk_has_left", {"left_on": row["left_on"]})
+        return
     values = {"odds": row["leave_odds"], "months": odds["horizon_months"]}
     if row["odds_source"] == MODEL:
         tried = {"split": odds["split_on"], "n": odds["tested_count"]}

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from crm_portfolio._takes import is_at_least, is_count, is_inside
 from crm_portfolio._wording import LANGS, Lang
 from crm_portfolio.analysis._facts import Measure
 from crm_portfolio.errors import SettingsError
@@ -31,21 +32,6 @@ def _falls(_: object, field: attrs.Attribute[Three], value: Three) -> None:
 def _rises(_: object, field: attrs.Attribute[Three], value: Three) -> None:
     if not all(before < after for before, after in pairwise(value)):
         raise SettingsError(f"risk.{field.name} goes up to the gravest, not {value}")
-
-
-def _is_at_least_one(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"risk.{field.name} is 1 or more, not {value}")
-
-
-def _is_two_at_least(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 2:
-        raise SettingsError(f"risk.{field.name} is 2 or more, not {value}")
-
-
-def _is_part(_: object, field: attrs.Attribute[float], value: float) -> None:
-    if not 0 < value < 1:
-        raise SettingsError(f"risk.{field.name} lies between 0 and 1, not {value}")
 
 
 def _holds_one(_: object, field: attrs.Attribute[Two], value: Two) -> None:
@@ -110,29 +96,29 @@ class RiskSettings:
     days_late: Three = attrs.field(default=(15.0, 30.0, 60.0), validator=_rises)
     rating: Three = attrs.field(default=(5.0, 3.0, 1.0), validator=_falls)
     days_to_end: Three = attrs.field(default=(120.0, 60.0, 30.0), validator=_falls)
-    own_rhythm_gaps: int = attrs.field(default=3, validator=_is_at_least_one)
-    tier_rhythm_accounts: int = attrs.field(default=5, validator=_is_at_least_one)
+    own_rhythm_gaps: int = attrs.field(default=3, validator=is_count)
+    tier_rhythm_accounts: int = attrs.field(default=5, validator=is_count)
     same_season: bool = True
-    gone_days: int = attrs.field(default=730, validator=_is_at_least_one)
+    gone_days: int = attrs.field(default=730, validator=is_count)
     days_late_form: Literal["floored", "signed"] = "floored"
     relationship_criteria: tuple[str, ...] = ("relationship",)
     veto_criteria: tuple[str, ...] = (
         *("ethics_breach", "legal_risk", "violence", "sanctions"),
     )
-    old_rating_days: int = attrs.field(default=365, validator=_is_at_least_one)
+    old_rating_days: int = attrs.field(default=365, validator=is_count)
     rater_spread: float = 3.0
     lapsed_days: int = 90
     language: Lang | None = attrs.field(default=None, validator=_is_language)
     odds: Literal["learned", "rates"] = "learned"
     leaving: tuple[Label, ...] = ("no_revenue", "contract_ended")
-    horizon_months: int = attrs.field(default=12, validator=_is_two_at_least)
-    training_windows: int = attrs.field(default=3, validator=_is_at_least_one)
-    fewest_events: int = attrs.field(default=20, validator=_is_at_least_one)
-    boosting_events: int = attrs.field(default=200, validator=_is_at_least_one)
-    isotonic_cases: int = attrs.field(default=1_000, validator=_is_at_least_one)
-    most_cases: int = attrs.field(default=20_000, validator=_is_at_least_one)
-    folds: int = attrs.field(default=5, validator=_is_two_at_least)
-    gain_alpha: float = attrs.field(default=0.05, validator=_is_part)
+    horizon_months: int = attrs.field(default=12, validator=is_at_least(2))
+    training_windows: int = attrs.field(default=3, validator=is_count)
+    fewest_events: int = attrs.field(default=20, validator=is_count)
+    boosting_events: int = attrs.field(default=200, validator=is_count)
+    isotonic_cases: int = attrs.field(default=1_000, validator=is_count)
+    most_cases: int = attrs.field(default=20_000, validator=is_count)
+    folds: int = attrs.field(default=5, validator=is_at_least(2))
+    gain_alpha: float = attrs.field(default=0.05, validator=is_inside)
     slope_between: Two = attrs.field(default=(0.5, 2.0), validator=_holds_one)
     count_between: Two = attrs.field(default=(0.8, 1.25), validator=_holds_one)
     seed: int = 2026

@@ -23,9 +23,9 @@ from crm_portfolio.analysis._dangers._settings import RiskSettings
 from crm_portfolio.analysis._facts import (
     Purchases,
     RevenueFacts,
+    account_days,
     bought_again,
     purchases,
-    revenue_lines,
 )
 from crm_portfolio.portfolio import Portfolio
 
@@ -127,12 +127,11 @@ def _as_a_year_before(
         return asked
     since = pa.table(
         {
-            "account_id": facts.by_account.ids.filter(pa.array(asked)),
+            "account_id": pa.array(np.flatnonzero(asked), pa.int32()),
             "since_on": pa.array(since_on[asked], pa.date32()),
         }
     )
-    lines = revenue_lines(portfolio, facts.measure, "risk")
-    found = bought_again(lines, since, until=until)
+    found = bought_again(account_days(portfolio, facts.measure), since, until=until)
     (again,) = by_place(facts, found, ("days",))
     season: Flags = asked & (again == 0)
     return season

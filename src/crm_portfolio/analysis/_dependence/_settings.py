@@ -6,21 +6,11 @@ from typing import Literal
 
 import attrs
 
+from crm_portfolio._takes import is_count, is_part
 from crm_portfolio.analysis._facts import Measure
-from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
 
 __all__ = ["ConcentrationSettings"]
-
-
-def _is_share(_: object, field: attrs.Attribute[float], value: float) -> None:
-    if not 0 < value <= 1:
-        raise SettingsError(f"{field.name} is a share above 0 and up to 1, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
 
 
 _LAST_YEAR = Period.last_months(12)
@@ -47,10 +37,10 @@ class ConcentrationSettings:
     period: Period = _LAST_YEAR
     measure: Measure | None = None
     population: Literal["with_lines", "all"] = "with_lines"
-    top_share: float = attrs.field(default=0.2, validator=_is_share)
-    target: float = attrs.field(default=0.8, validator=_is_share)
-    major_share: float = attrs.field(default=0.1, validator=_is_share)
-    dependent_share: float = attrs.field(default=0.2, validator=_is_share)
+    top_share: float = attrs.field(default=0.2, validator=is_part)
+    target: float = attrs.field(default=0.8, validator=is_part)
+    major_share: float = attrs.field(default=0.1, validator=is_part)
+    dependent_share: float = attrs.field(default=0.2, validator=is_part)
     negatives: Literal["rsv", "ctr", "plain"] = "rsv"
     seed: int = 2026
-    draws: int = attrs.field(default=500, validator=_is_count)
+    draws: int = attrs.field(default=500, validator=is_count)

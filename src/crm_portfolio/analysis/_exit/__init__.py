@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from crm_portfolio.analysis._exit._aftermath import Aftermath
-from crm_portfolio.analysis._exit._answers import ratings_from
 from crm_portfolio.analysis._exit._ask_sheet import ask_sheet
-from crm_portfolio.analysis._exit._decisions import Decisions
+from crm_portfolio.analysis._exit._decisions import Decisions, of_signed
 from crm_portfolio.analysis._exit._fairness import fairness_of
 from crm_portfolio.analysis._exit._ladder import STEPS, Ladder
 from crm_portfolio.analysis._exit._measures import measures
@@ -46,8 +45,8 @@ __all__ = [
     "measures",
     "nearness",
     "of_account",
+    "of_signed",
     "question_table",
-    "ratings_from",
     "summary_of",
     "warnings",
     "with_decisions",

@@ -19,7 +19,7 @@ from crm_portfolio.analysis._exit._criteria import ACTIONS, MILDER
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Row
 
-__all__ = ["NOT_A_STEP", "Decisions", "of_people"]
+__all__ = ["NOT_A_STEP", "Decisions", "of_people", "of_signed"]
 
 Objects = npt.NDArray[np.object_]
 NOT_A_STEP: Final = ("refer", "ask")
@@ -38,6 +38,8 @@ class Decisions:
         is_due: Its day to be looked at again has come.
         is_under_way: A milder step was decided, and its day to be looked at again has not.
         left_out: How many are none: without a reason, or of no step there is.
+        signed: By account the newest that an owner signed, null where there is none; None
+            where nobody keeps decisions, or knows the owners.
     """
 
     ids: pa.Array
@@ -46,22 +48,22 @@ class Decisions:
     is_due: Flags
     is_under_way: Flags
     left_out: int
+    signed: pa.Table | None
 
     @classmethod
     def of(cls, portfolio: Portfolio, ids: pa.Array) -> Decisions:
         table, left_out = _on_record(portfolio, ids)
-        newest = np.full(len(ids), -1, dtype=np.int64)
+        newest = _newest(table, len(ids))
         place, review = table["place"].to_numpy(), _days(table, "review_on")
         as_of = np.datetime64(portfolio.as_of, "D")
-        # The later row of one account wins.
-        newest[place] = np.arange(table.num_rows)
         has = newest >= 0
         is_due = np.zeros(len(ids), dtype=bool)
         is_due[has] = review[newest[has]] <= as_of
         is_milder = pc.is_in(table["action"], pa.array(MILDER)).to_numpy()
         under_way = np.zeros(len(ids), dtype=bool)
         under_way[place[is_milder & (review > as_of)]] = True
-        return cls(ids, table, newest, is_due, under_way, left_out)
+        signed = _signed(portfolio, table, ids)
+        return cls(ids, table, newest, is_due, under_way, left_out, signed)
 
     @property
     def count(self) -> int:
@@ -163,6 +165,13 @@ class Decisions:
         return found
 
 
+def of_signed(row: Row) -> Iterator[Reason]:
+    """What a person decided, of a row of ``signed``."""
+    if row["action"]:
+        told = {name: row[name] for name in ("decided_on", "decided_by")}
+        yield Reason("exit_decided", told | {"action": row["action"]})
+
+
 def of_people(row: Row) -> Iterator[Reason]:
     """What a person decided, whether to look again, and whether chance wants a fresh look."""
     if row["decided_action"]:
@@ -201,6 +210,24 @@ def _on_record(portfolio: Portfolio, ids: pa.Array) -> tuple[pa.Table, int]:
     kept = kept.sort_by([(name, "ascending") for name in keys])
     left_out = table.num_rows - kept.num_rows
     return kept.drop_columns("rank").combine_chunks(), left_out
+
+
+def _newest(table: pa.Table, count: int) -> Groups:
+    """By account the place of its last row; −1: it has none."""
+    newest = np.full(count, -1, dtype=np.int64)
+    newest[table["place"].to_numpy()] = np.arange(table.num_rows)
+    return newest
+
+
+def _signed(portfolio: Portfolio, table: pa.Table, ids: pa.Array) -> pa.Table | None:
+    if "decision" not in portfolio or "owner" not in portfolio:
+        return None
+    owners = portfolio.arrow("owner")["owner_id"].combine_chunks()
+    rows = table.filter(pc.is_in(table["decided_by"], value_set=owners))
+    newest = _newest(rows, len(ids))
+    at = pa.array(newest, mask=newest < 0)
+    told = ("action", "decided_by", "decided_on", "review_on")
+    return pa.table({"account_id": ids, **{name: rows[name].take(at) for name in told}})
 
 
 def _days(table: pa.Table, name: str) -> npt.NDArray[np.datetime64]:

@@ -59,7 +59,7 @@ def with_ratings(portfolio: Portfolio, ratings: NativeFrame) -> Portfolio:
 
     Args:
         ratings: ``account_id``, ``criterion``, ``value``, and, where known, ``rated_by`` (an
-            owner's id), ``rated_on`` and ``comment``; as ``ratings_from`` reads them.
+            owner's id), ``rated_on`` and ``comment``; as ``read_answers`` reads them.
 
     Raises:
         SchemaError: With every fault of every row, at once.

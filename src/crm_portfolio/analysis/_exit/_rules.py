@@ -6,24 +6,10 @@ from typing import Any, Literal
 
 import attrs
 
+from crm_portfolio._takes import is_above, is_count, is_no_less
 from crm_portfolio.errors import SettingsError
 
 __all__ = ["MeasureRules"]
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not value >= 0:
-        raise SettingsError(f"measures.{field.name} is 0 or more, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"measures.{field.name} is 1 or more, not {value}")
-
-
-def _is_above_zero(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise SettingsError(f"measures.{field.name} is above 0, not {value}")
 
 
 def _is_rating(_: object, field: attrs.Attribute[float], value: float) -> None:
@@ -70,26 +56,24 @@ class MeasureRules:
     """
 
     overlap_policy: Literal["gross_margin", "avoidable_contribution"] = "gross_margin"
-    reference_contribution: float | None = attrs.field(
-        default=None, validator=_is_above_zero
-    )
-    hour_value: float | None = attrs.field(default=None, validator=_is_no_less)
-    least_hours: float = attrs.field(default=10.0, validator=_is_no_less)
+    reference_contribution: float | None = attrs.field(default=None, validator=is_above)
+    hour_value: float | None = attrs.field(default=None, validator=is_no_less)
+    least_hours: float = attrs.field(default=10.0, validator=is_no_less)
     special_kinds: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     obsolete_products: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     obsolete_lines: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    new_offer_months: int = attrs.field(default=24, validator=_is_count)
+    new_offer_months: int = attrs.field(default=24, validator=is_count)
     joint_kinds: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     controversy_kinds: tuple[str, ...] = attrs.field(
         default=("controversy",), converter=tuple
     )
     controversy_rating: float = attrs.field(default=3.0, validator=_is_rating)
-    controversy_days: int = attrs.field(default=365, validator=_is_count)
+    controversy_days: int = attrs.field(default=365, validator=is_count)
     satisfaction_scale: tuple[float, float] | None = attrs.field(
         default=None, validator=_is_scale
     )
-    least_tickets: int = attrs.field(default=5, validator=_is_count)
+    least_tickets: int = attrs.field(default=5, validator=is_count)
     strategic: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    new_months: int = attrs.field(default=12, validator=_is_count)
-    old_rating_days: int = attrs.field(default=365, validator=_is_count)
-    rater_spread: float = attrs.field(default=3.0, validator=_is_no_less)
+    new_months: int = attrs.field(default=12, validator=is_count)
+    old_rating_days: int = attrs.field(default=365, validator=is_count)
+    rater_spread: float = attrs.field(default=3.0, validator=is_no_less)

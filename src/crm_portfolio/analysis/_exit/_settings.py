@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from crm_portfolio._takes import is_above, is_inside, is_no_less, is_share
 from crm_portfolio.analysis._exit._criteria import CODES
 from crm_portfolio.analysis._exit._rules import MeasureRules
 from crm_portfolio.analysis._facts import Measure
@@ -16,26 +17,6 @@ from crm_portfolio.portfolio import Period
 __all__ = ["ANCHORS", "Anchors", "ExitReviewSettings"]
 
 _LAST_YEAR: Final = Period.last_months(12)
-
-
-def _is_share(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not 0 <= value <= 1:
-        raise SettingsError(f"exit_review.{field.name} is 0 to 1, not {value}")
-
-
-def _is_part(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not 0 < value < 1:
-        raise SettingsError(f"exit_review.{field.name} is between 0 and 1, not {value}")
-
-
-def _is_positive(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value <= 0:
-        raise SettingsError(f"exit_review.{field.name} is above 0, not {value}")
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value < 0:
-        raise SettingsError(f"exit_review.{field.name} is no less than 0, not {value}")
 
 
 def _are_criteria(
@@ -154,21 +135,21 @@ class ExitReviewSettings:
     rating_anchors: Anchors = _OF_RATINGS
     rules: MeasureRules = _MEASURED
     reference: Literal["mean", "target"] = "mean"
-    least_coverage: float = attrs.field(default=0.6, validator=_is_share)
-    low_below: float = attrs.field(default=0.4, validator=_is_part)
-    high_from: float = attrs.field(default=0.6, validator=_is_part)
-    weak_below: float = attrs.field(default=0.5, validator=_is_share)
-    firm_share: float = attrs.field(default=0.8, validator=_is_share)
-    weightings: int = attrs.field(default=1_000, validator=_is_positive)
-    around: float | None = attrs.field(default=None, validator=_is_positive)
-    seed: int = attrs.field(default=2026, validator=_is_no_less)
-    target_share: float | None = attrs.field(default=None, validator=_is_part)
-    most_rise: float = attrs.field(default=0.5, validator=_is_positive)
+    least_coverage: float = attrs.field(default=0.6, validator=is_share)
+    low_below: float = attrs.field(default=0.4, validator=is_inside)
+    high_from: float = attrs.field(default=0.6, validator=is_inside)
+    weak_below: float = attrs.field(default=0.5, validator=is_share)
+    firm_share: float = attrs.field(default=0.8, validator=is_share)
+    weightings: int = attrs.field(default=1_000, validator=is_above)
+    around: float | None = attrs.field(default=None, validator=is_above)
+    seed: int = attrs.field(default=2026, validator=is_no_less)
+    target_share: float | None = attrs.field(default=None, validator=is_inside)
+    most_rise: float = attrs.field(default=0.5, validator=is_above)
     small_tiers: tuple[str, ...] = ("C", "D")
-    potential_from: float = attrs.field(default=2 / 3, validator=_is_share)
-    dependence_share: float = attrs.field(default=0.2, validator=_is_part)
-    variable_cost_share: float | None = attrs.field(default=None, validator=_is_no_less)
-    fixed_costs: float | None = attrs.field(default=None, validator=_is_no_less)
+    potential_from: float = attrs.field(default=2 / 3, validator=is_share)
+    dependence_share: float = attrs.field(default=0.2, validator=is_inside)
+    variable_cost_share: float | None = attrs.field(default=None, validator=is_no_less)
+    fixed_costs: float | None = attrs.field(default=None, validator=is_no_less)
 
     def __attrs_post_init__(self) -> None:
         if not self.low_below < self.high_from:

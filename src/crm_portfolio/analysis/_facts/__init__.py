@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from crm_portfolio.analysis._facts._above import from_above, opted_out
 from crm_portfolio.analysis._facts._as_known import AsKnown, as_known
+from crm_portfolio.analysis._facts._asked import days_asked
 from crm_portfolio.analysis._facts._attached import (
     Attached,
     Sales,
@@ -24,6 +25,7 @@ from crm_portfolio.analysis._facts._attempts import (
     after_losses,
     changes_of,
     contacts,
+    fields_told,
     newest,
     nights_after,
     opportunities_at,
@@ -47,6 +49,7 @@ from crm_portfolio.analysis._facts._clock import Clock, seconds
 from crm_portfolio.analysis._facts._concessions import (
     DATED,
     conceded,
+    concessions,
     grossed,
     perhaps_twice,
     repeated,
@@ -68,6 +71,7 @@ from crm_portfolio.analysis._facts._dangers import (
     ratings,
     won_renewals,
 )
+from crm_portfolio.analysis._facts._days import account_days
 from crm_portfolio.analysis._facts._echo import echo, echoed, made_by, of_same
 from crm_portfolio.analysis._facts._enquired import answers_kept, enquired
 from crm_portfolio.analysis._facts._episodes import (
@@ -111,8 +115,10 @@ from crm_portfolio.analysis._facts._lines import (
     collected,
     completed,
     day_number,
+    found_at,
     one_of,
     placed,
+    places,
     revenue_lines,
 )
 from crm_portfolio.analysis._facts._months import (
@@ -204,6 +210,7 @@ __all__ = [
     "Spans",
     "Twice",
     "Worked",
+    "account_days",
     "after_losses",
     "answers",
     "answers_kept",
@@ -226,6 +233,7 @@ __all__ = [
     "collected",
     "completed",
     "conceded",
+    "concessions",
     "contacted",
     "contacts",
     "contacts_of",
@@ -236,6 +244,7 @@ __all__ = [
     "counted_activities",
     "dated",
     "day_number",
+    "days_asked",
     "due_by_month",
     "echo",
     "echoed",
@@ -243,11 +252,13 @@ __all__ = [
     "enquired",
     "events_within",
     "exceptional_costs",
+    "fields_told",
     "firm_events",
     "first_days",
     "first_noted",
     "first_wins",
     "fits",
+    "found_at",
     "from_above",
     "gap",
     "grossed",
@@ -289,6 +300,7 @@ __all__ = [
     "payments",
     "perhaps_twice",
     "placed",
+    "places",
     "previous",
     "prices_paid",
     "products",

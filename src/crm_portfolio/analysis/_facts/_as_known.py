@@ -7,21 +7,18 @@ What came later alters nothing. A place is the first of the days by which a mome
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final
 
 import attrs
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, backend_of, kept, nw
+from crm_portfolio._frames import NativeFrame, kept, nw
+from crm_portfolio.analysis._facts._base import Base
 from crm_portfolio.analysis._facts._changes import field_changes, spans_of
-from crm_portfolio.analysis._facts._clock import seconds
-from crm_portfolio.analysis._facts._grid import (
-    Frame,
-    Grid,
-    is_closed,
-    places,
-)
-from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.analysis._facts._grid import Frame, Grid
+from crm_portfolio.analysis._facts._lines import collected
 from crm_portfolio.analysis._facts._standing import held_ones, signs_of, standing
 from crm_portfolio.analysis._facts._turns import (
     came_closed,
@@ -33,15 +30,7 @@ from crm_portfolio.analysis._facts._turns import (
 
 __all__ = ["AsKnown", "Grid", "as_known"]
 
-_TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
-_MOMENT: Final = pa.timestamp("us", "UTC")
-_OPPORTUNITY: Final = {
-    **dict.fromkeys(("pipeline", "stage", "owner_id", "currency"), _TEXT),
-    **dict.fromkeys(("amount", "original_amount"), _NUMBER),
-    **dict.fromkeys(("closed_on", "expected_close_on"), _DAY),
-    "created_at": _MOMENT,
-}
-_ID: Final = "opportunity_id"
+_TEXT = pa.string()
 _WHOLE: Final = pa.int64()
 _TOLD: Final = ("stage", "amount", "expected_close_on", "owner_id")
 _GROUPS: Final = ("pipeline", "stage", "owner_id", "is_overdue", "is_quiet")
@@ -88,67 +77,48 @@ def as_known(
 ) -> AsKnown:
     """The open, the entered and the closed opportunities, as known at each day."""
     told = None if changes is None else kept(field_changes(changes, grid))
-    base = kept(_base(opportunity, told, grid))
-    dated = base.filter(~nw.col("born").is_null())
+    base = Base.of(opportunity, told, grid)
+    counts = _counts_of(base, told, grid)
+    fields = None if told is None else _fields_of(told)
+    spans = None if told is None else kept(spans_of(told, grid))
+    del told  # it is long: the engine may let it go
     earliest = _earliest(activity)
     judged = [
         place
         for place, start in enumerate(grid.quiet)
         if earliest is not None and earliest <= start
     ]
-    spans = None if told is None else kept(spans_of(told, grid))
-    signs = signs_of(activity, grid) if judged else None
-    rows = kept(standing(dated, spans, signs, grid))
-    turns = None if told is None else turns_of(told)
-    visits = [] if told is None else [visits_of(dated, told, grid)]
-    entered = dated.select(place="born_at", count=nw.lit(1))
+    signs = signs_of(activity, base, grid) if judged else None
+    rows = standing(base, spans, signs, grid, fields=fields or ())
+    alike = kept(rows.group_by("place", *_GROUPS, "due").agg(nw.col(*_SUMS).sum()))
+    last = alike.filter(nw.col("place") == grid.count - 1)
     return AsKnown(
-        open=_summed(rows, ["place", *_GROUPS]),
-        due=_summed(
-            rows.filter(nw.col("place") == grid.count - 1),
-            [*_GROUPS[:2], "due", "is_quiet"],
-        ),
-        created=_counted([entered], ["place"]),
-        closed=_counted(closings(dated, turns, grid), ["place", "status", "days"]),
-        cohorts=_counted(outcomes(dated, turns, grid), ["born_at", "status", "place"]),
-        visits=_counted(visits, ["stage", "status", "first", "end"]),
+        open=_summed(alike, ["place", *_GROUPS]),
+        due=_summed(last, [*_GROUPS[:2], "due", "is_quiet"]),
+        **counts,
         judged_from=judged[0] if judged else None,
-        undated=_number(base.filter(nw.col("born").is_null())),
-        entered_closed=_number(dated.filter(came_closed())),
-        untracked=_untracked(told),
+        untracked=() if fields is None else _untracked(fields),
     )
 
 
-def _base(frame: NativeFrame, told: Frame | None, grid: Grid) -> Frame:
-    """The opportunities as they stand, with the places of their entry and closing."""
-    rows = nw.from_native(completed(frame, _OPPORTUNITY)).lazy()
-    rows = rows.with_columns(born=seconds(nw.col("created_at"), backend_of(frame)))
-    if told is None:
-        rows = rows.with_columns(turned=nw.lit(0))
-    else:
-        has_closed = is_closed("was") | (is_closed("now") & ~nw.col("old").is_null())
-        its = told.select(
-            _ID, seen="at", turned=nw.when(has_closed).then(1).otherwise(0)
-        )
-        its = its.group_by(_ID).agg(nw.col("seen").min(), nw.col("turned").max())
-        rows = rows.join(its, on=_ID, how="left").with_columns(
-            born=nw.coalesce(nw.col("born"), nw.col("seen")),
-            turned=nw.col("turned").fill_null(0),
-        )
-    closed_on = nw.col("closed_on")
-    over = sum(
-        ((closed_on >= day).cast(nw.Int64) for day in grid.days),
-        nw.lit(0, dtype=nw.Int64),
-    )
-    has_day = (nw.col("status") != "open") & ~closed_on.is_null()
-    return rows.select(
-        *(_ID, "status", "turned", "born", "closed_on", "currency"),
-        *("pipeline", "stage", "owner_id"),
-        expected_close_on=nw.col("expected_close_on").cast(nw.String),
-        amount=nw.coalesce(nw.col("original_amount"), nw.col("amount")),
-        born_at=places(nw.col("born"), grid.edges),
-        closed_at=nw.when(has_day).then(over).otherwise(grid.count),
-    )
+def _counts_of(base: Base, told: Frame | None, grid: Grid) -> dict[str, Any]:
+    """How many were entered, won and lost."""
+    is_dated = nw.col("born_at") >= 0
+    dated, undated = (base.alike.filter(each) for each in (is_dated, ~is_dated))
+    turns = None if told is None else turns_of(told)
+    visits = []
+    if told is not None and base.told is not None:
+        visits.append(visits_of(base.told, told, grid))
+    closed = closings(base, turns, grid)
+    ends = outcomes(base, turns, grid)
+    return {
+        "created": _counted([dated.select("count", place="born_at")], ["place"]),
+        "closed": _counted(closed, ["place", "status", "days"]),
+        "cohorts": _counted(ends, ["born_at", "status", "place"]),
+        "visits": _counted(visits, ["stage", "status", "first", "end"]),
+        "undated": _number(undated),
+        "entered_closed": _number(dated.filter(came_closed())),
+    }
 
 
 def _summed(rows: Frame, by: list[str]) -> pa.Table:
@@ -179,26 +149,25 @@ def _in_order(table: pa.Table, by: list[str]) -> pa.Table:
 
 
 def _number(rows: Frame) -> int:
-    counted = rows.with_columns(count=nw.lit(1))
-    found = collected(counted.select(nw.col("count").sum()))
+    found = collected(rows.select(nw.col("count").sum()))
     return int(found["count"][0].as_py() or 0) if len(found) else 0
 
 
-def _earliest(activity: NativeFrame | None) -> int | None:
-    """The first activity on an opportunity, in seconds; None: there is none."""
+def _earliest(activity: NativeFrame | None) -> datetime | None:
+    """The first activity on an opportunity; None: there is none."""
     if activity is None:
         return None
     found = collected(held_ones(activity).select(nw.col("at").min()))
-    earliest = found["at"][0].as_py() if len(found) else None
-    return None if earliest is None else int(earliest)
+    return found["at"][0].as_py() if len(found) else None
 
 
-def _untracked(told: Frame | None) -> tuple[str, ...]:
-    """What no change tells of, though changes of other fields are told."""
-    if told is None:
-        return ()
+def _fields_of(told: Frame) -> tuple[str, ...]:
+    """The fields of which changes are told."""
     found = collected(told.group_by("field").agg(nw.col("first").min()))
-    seen = {
-        "amount" if "amount" in name else name for name in found["field"].to_pylist()
-    }
+    return tuple(sorted(found["field"].to_pylist()))
+
+
+def _untracked(fields: Collection[str]) -> tuple[str, ...]:
+    """What no change tells of, though changes of other fields are told."""
+    seen = {"amount" if "amount" in name else name for name in fields}
     return tuple(name for name in _TOLD if name not in seen)

@@ -14,9 +14,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, nw, same_kind
+from crm_portfolio._frames import NativeFrame, kept, nw, same_kind
 from crm_portfolio.analysis._facts._attached import midnight
 from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
+from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._pursuits import Contacts, held
 from crm_portfolio.portfolio import Period, Portfolio
 
@@ -24,6 +25,7 @@ __all__ = [
     "after_losses",
     "changes_of",
     "contacts",
+    "fields_told",
     "newest",
     "nights_after",
     "opportunities_at",
@@ -37,10 +39,9 @@ __all__ = [
 
 _TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
 _MOMENT: Final = pa.timestamp("us", "UTC")
-_SUMS: Final = (
-    *("attempts", "answers", "outs_before", "ins_before"),
-    *("seconds_before", "seconds_after"),
-)
+_ID: Final = "opportunity_id"
+_BEFORE: Final = ("outs_before", "ins_before", "seconds_before")
+_SUMS: Final = ("attempts", "answers", "seconds_after", *_BEFORE)
 
 
 def after_losses(portfolio: Portfolio, which: Contacts) -> pa.Table:
@@ -78,37 +79,44 @@ def contacts(frame: NativeFrame, spans: Any, which: Contacts) -> pa.Table:
 
     ``attempts`` are ours, ``answers`` theirs; where both sides are present it is both.
     """
-    at = nw.col("occurred_at")
-    is_after = (at >= nw.col("since_at")) & (at < nw.col("until_at"))
-    is_before = at < nw.col("since_at")
-    is_out, is_in = nw.col("is_out"), nw.col("is_in")
-    seconds = nw.col("seconds")
-    flags = {
-        "attempts": is_after & is_out,
-        "answers": is_after & is_in,
-        "outs_before": is_before & is_out,
-        "ins_before": is_before & is_in,
+    at, since = nw.col("occurred_at"), nw.col("since_at")
+    ways = {
+        "out_at": nw.when(nw.col("is_out")).then(at),
+        "in_at": nw.when(nw.col("is_in")).then(at),
+        "seconds": _seconds(),
     }
-    found = collected(
-        _about(frame, which)
-        .join(spans, on="opportunity_id", how="inner")
-        .select(
-            "opportunity_id",
-            **{name: which.cast(nw.Int64) for name, which in flags.items()},
-            seconds_before=nw.when(is_before).then(seconds).otherwise(0),
-            seconds_after=nw.when(is_after).then(seconds).otherwise(0),
-            first_at=nw.when(flags["attempts"]).then(at),
-            last_at=nw.when(flags["attempts"]).then(at),
-            answered_at=nw.when(flags["answers"]).then(at),
-        )
-        .group_by("opportunity_id")
+    outs, ins = nw.col("out_at"), nw.col("in_at")
+    rows = _about(frame, which)
+    after = (
+        rows.join(spans, on=_ID, how="inner")
+        .filter((at >= since) & (at < nw.col("until_at")))
+        .select(_ID, "since_at", **ways)
+        .group_by(_ID)
         .agg(
-            nw.col(*_SUMS).sum(),
-            nw.col("first_at").min(),
-            nw.col("last_at", "answered_at").max(),
+            nw.col("since_at").max(),
+            attempts=outs.count(),
+            answers=ins.count(),
+            seconds_after=nw.col("seconds").sum(),
+            first_at=outs.min(),
+            last_at=outs.max(),
+            answered_at=ins.max(),
         )
-        .filter((nw.col("attempts") > 0) | (nw.col("answers") > 0))
     )
+    # They are few, so that little is to be looked at before them.
+    after = kept(after.filter((nw.col("attempts") > 0) | (nw.col("answers") > 0)))
+    before = (
+        rows.join(after.select(_ID, "since_at"), on=_ID, how="inner")
+        .filter(at < since)
+        .select(_ID, **ways)
+        .group_by(_ID)
+        .agg(
+            outs_before=outs.count(),
+            ins_before=ins.count(),
+            seconds_before=nw.col("seconds").sum(),
+        )
+    )
+    both = after.drop("since_at").join(before, on=_ID, how="left")
+    found = collected(both.with_columns(nw.col(*_BEFORE).fill_null(0)))
     return _in_order(found, _SUMS)
 
 
@@ -132,22 +140,19 @@ def outbound_since(portfolio: Portfolio, since: datetime, which: Contacts) -> pa
     """By account: how often we went to it since then, whatever about, and ``last_at``."""
     end = midnight(portfolio.as_of + timedelta(days=1), portfolio.calendar.time_zone)
     at, account = nw.col("occurred_at"), nw.col("account_id")
+    rows = held(portfolio["activity"], which).filter(
+        nw.col("is_out") & (at >= since) & (at < end)
+    )
+    # Most name the account themselves.
     sold = completed(portfolio["opportunity"], {"account_id": _TEXT})
-    whose = nw.from_native(sold).lazy()
-    whose = whose.select("opportunity_id", about=nw.col("account_id"))
+    whose = nw.from_native(sold).lazy().select("opportunity_id", "account_id")
+    about = rows.filter(account.is_null()).select("opportunity_id", "occurred_at")
+    parts = [rows, about.join(whose, on="opportunity_id", how="inner")]
     found = collected(
-        held(portfolio["activity"], which)
-        .filter(nw.col("is_out") & (at >= since) & (at < end))
-        .select("account_id", "opportunity_id", "occurred_at")
-        .join(whose, on="opportunity_id", how="left")
-        .select(
-            account_id=nw.coalesce(account, nw.col("about")),
-            last_at=at,
-            n=nw.lit(1, dtype=nw.Int64),
-        )
+        nw.concat([each.select("account_id", "occurred_at") for each in parts])
         .filter(~account.is_null())
         .group_by("account_id")
-        .agg(nw.col("n").sum(), nw.col("last_at").max())
+        .agg(n=at.count(), last_at=at.max())
     )
     return _in_order(found, ("n",), key="account_id")
 
@@ -215,6 +220,17 @@ def _lost_stages(portfolio: Portfolio) -> list[str]:
     lost = found.filter(pc.equal(found["status"], "lost"))["stage"].to_pylist()
     other = found.filter(pc.not_equal(found["status"], "lost"))["stage"].to_pylist()
     return sorted({*lost} - {*other})
+
+
+@once_per_portfolio
+def fields_told(portfolio: Portfolio) -> frozenset[str]:
+    """The fields of opportunities of which any change is told: their history is kept."""
+    if "opportunity_change" not in portfolio:
+        return frozenset()
+    rows = nw.from_native(portfolio["opportunity_change"]).lazy()
+    counted = rows.select("field", n=nw.lit(1, dtype=nw.Int64))
+    found = collected(counted.group_by("field").agg(nw.col("n").sum()))
+    return frozenset(found["field"].to_pylist())
 
 
 def changes_of(frame: NativeFrame, field: str, ids: pa.Array) -> pa.Table:
@@ -291,10 +307,10 @@ def newest(
 
 
 def _about(frame: NativeFrame, which: Contacts) -> Any:
-    """Contacts about an opportunity, with their seconds."""
+    """Contacts about an opportunity."""
     rows = held(completed(frame, {"minutes": _NUMBER}), which)
     return rows.filter(~nw.col("opportunity_id").is_null()).select(
-        *("opportunity_id", "occurred_at", "is_out", "is_in"), seconds=_seconds()
+        *("opportunity_id", "occurred_at", "is_out", "is_in", "minutes")
     )
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
-from crm_portfolio._frames import nw
+from crm_portfolio._frames import from_arrow, nw
 from crm_portfolio.analysis._facts._clock import seconds
-from crm_portfolio.analysis._facts._lines import completed
+from crm_portfolio.analysis._facts._lines import collected, completed
 from crm_portfolio.analysis._facts._pursuits import Contacts, contacted
 from crm_portfolio.portfolio import Portfolio
 
 __all__ = ["touches_by_stage"]
 
 _TEXT = pa.string()
+_ID: Final = "opportunity_id"
 _KEYS = ("pipeline", "position")
 _ENDS = ("ends_s", "closed_day")
 _BEYOND = 2**40
@@ -30,69 +31,81 @@ def touches_by_stage(portfolio: Portfolio, rows: Any, contacts: Contacts) -> Any
     """
     if not {"activity", "stage", "opportunity_change"} <= set(portfolio.tables):
         return None
-    held = contacted(portfolio, contacts, "opportunity_id")
-    is_before = (nw.col("at_s") < nw.col("exit_s")).fill_null(value=False)
+    stages = nw.from_native(portfolio["stage"]).lazy()
+    opened = stages.filter(nw.col("status") == "open")
+    places = collected(opened.select("pipeline", nw.col("position").cast(nw.Int64)))
+    positions = sorted(set(places["position"].to_pylist()))
+    at, by_then = nw.col("at_s"), {f"by_{each}": each for each in positions}
+    touched = (
+        _exits(portfolio, rows, stages, positions)
+        .join(
+            contacted(portfolio, contacts, _ID).select(_ID, "at_s"), on=_ID, how="left"
+        )
+        .select(
+            *(_ID, "pipeline", "closed_day"),
+            **{
+                name: nw.when(at < nw.col(f"exit_{each}")).then(at)
+                for name, each in by_then.items()
+            },
+        )
+        .group_by(_ID, "pipeline", "closed_day")
+        .agg(nw.col(*by_then).count())
+    )
+    # A row for each of its stages: which those are, its pipeline says.
+    names = pa.array([f"by_{each}" for each in places["position"].to_pylist()])
+    which = from_arrow(places.append_column("by", names), portfolio.backend)
     return (
-        _exits(portfolio, rows)
-        .join(held.select("opportunity_id", "at_s"), on="opportunity_id", how="left")
-        .select(
-            "opportunity_id", *_KEYS, "closed_day", touches=is_before.cast(nw.Int64)
+        touched.select("pipeline", "closed_day", nw.col(*by_then).cast(nw.Int64))
+        .unpivot(
+            on=[*by_then],
+            index=["pipeline", "closed_day"],
+            variable_name="by",
+            value_name="touches",
         )
-        .group_by("opportunity_id", *_KEYS, "closed_day")
-        .agg(nw.col("touches").sum())
-        .select(
-            *_KEYS,
-            "closed_day",
-            touches=nw.col("touches").cast(nw.Int64),
-            n=nw.lit(1, dtype=nw.Int64),
-        )
+        .join(nw.from_native(which).lazy(), on=["pipeline", "by"], how="inner")
+        .select(*_KEYS, "closed_day", "touches", n=nw.lit(1, dtype=nw.Int64))
         .group_by(*_KEYS, "closed_day", "touches")
         .agg(nw.col("n").sum())
     )
 
 
-def _exits(portfolio: Portfolio, rows: Any) -> Any:
-    """By opportunity and open stage: when it came to a later one, else its end."""
-    stages = nw.from_native(portfolio["stage"]).lazy()
+def _exits(portfolio: Portfolio, rows: Any, stages: Any, positions: list[int]) -> Any:
+    """By opportunity: when it came further than each position, else its end."""
+    further = nw.col("position").cast(nw.Int64)
     reached = stages.select(
         "pipeline",
         nw.col("stage").alias("new"),
         arrived=nw.when(nw.col("status") == "open")
-        .then(nw.col("position").cast(nw.Int64))
-        .otherwise(nw.col("position").cast(nw.Int64) * 0 + _BEYOND),
+        .then(further)
+        .otherwise(further * 0 + _BEYOND),
     )
-    opened = stages.filter(nw.col("status") == "open")
-    places = opened.select("pipeline", nw.col("position").cast(nw.Int64))
-    own = rows.select("opportunity_id", "pipeline", "ends_s", "closed_day")
+    own = rows.select(_ID, "pipeline", *_ENDS)
     changes = nw.from_native(
         completed(portfolio["opportunity_change"], {"new": _TEXT})
     ).lazy()
+    at, ends = nw.col("at_s"), nw.col("ends_s")
+    left = {f"exit_{each}": each for each in positions}
     moves = (
         changes.filter((nw.col("field") == "stage") & ~nw.col("new").is_null())
-        .select(
-            "opportunity_id",
-            "new",
-            at_s=seconds(nw.col("changed_at"), portfolio.backend),
-        )
-        .join(own, on="opportunity_id", how="inner")
+        .select(_ID, "new", at_s=seconds(nw.col("changed_at"), portfolio.backend))
+        .join(own, on=_ID, how="inner")
         .join(reached, on=["pipeline", "new"], how="inner")
     )
-    return (
-        moves.join(places, on="pipeline", how="inner")
-        .select(
-            "opportunity_id",
-            *_KEYS,
-            *_ENDS,
-            left_s=nw.when(nw.col("arrived") > nw.col("position")).then(nw.col("at_s")),
+    first = (
+        moves.select(
+            *(_ID, "pipeline", *_ENDS),
+            **{
+                name: nw.when(nw.col("arrived") > each).then(at)
+                for name, each in left.items()
+            },
         )
-        .group_by("opportunity_id", *_KEYS)
-        .agg(nw.col(*_ENDS).max(), nw.col("left_s").min())
-        .select(
-            "opportunity_id",
-            *_KEYS,
-            "closed_day",
-            exit_s=nw.when(nw.col("left_s") < nw.col("ends_s"))
-            .then(nw.col("left_s"))
-            .otherwise(nw.col("ends_s")),
-        )
+        .group_by(_ID, "pipeline")
+        .agg(nw.col(*_ENDS).max(), nw.col(*left).min())
+    )
+    return first.select(
+        *(_ID, "pipeline", "closed_day"),
+        **{
+            name: nw.when(nw.col(name) < ends).then(nw.col(name)).otherwise(ends)
+            for name in left
+        },
     )

@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio._frames import NativeFrame, kept, nw
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio.analysis._facts._attached import UNRATED, Worked, worked
 from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
+from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Period, Portfolio
 
@@ -50,6 +51,7 @@ class SaleTime:
     seconds: dict[str, float]
 
 
+@once_per_portfolio
 def role_time(portfolio: Portfolio, facts: RevenueFacts) -> RoleTime:
     """`worked`, role by role; activities have no role."""
     given = worked(portfolio, facts)
@@ -72,11 +74,12 @@ def role_time(portfolio: Portfolio, facts: RevenueFacts) -> RoleTime:
     return RoleTime(given, tuple(roles), seconds)
 
 
+@once_per_portfolio
 def sale_time(portfolio: Portfolio) -> SaleTime | None:
     """How long sales that were won took us; None where no time is noted, or less."""
     if "effort" not in portfolio or "opportunity" not in portfolio:
         return None
-    worked = seconds_by_sale(portfolio["effort"], portfolio["opportunity"])
+    worked = kept(seconds_by_sale(portfolio["effort"], portfolio["opportunity"]))
     each = worked.group_by("opportunity_id").agg(nw.col("seconds").sum())
     count = collected(each.select(n=nw.len()))["n"][0].as_py()
     if not count:
@@ -117,7 +120,13 @@ def _timed(frame: NativeFrame, which: object, key: str) -> Any:
     )
 
 
-def open_business(frame: NativeFrame, digits: int) -> pa.Table:
+@once_per_portfolio
+def open_business(portfolio: Portfolio) -> pa.Table:
+    """`open_sales` of the portfolio."""
+    return open_sales(portfolio["opportunity"], portfolio.minor_digits)
+
+
+def open_sales(frame: NativeFrame, digits: int) -> pa.Table:
     """Open sales one by one, sorted by id, with what they say of odds, amount and day."""
     texts = ("account_id", "name", "pipeline", "stage", "kind")
     kinds = {

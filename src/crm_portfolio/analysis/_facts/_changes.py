@@ -6,9 +6,14 @@ from typing import Final
 
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, backend_of, nw
-from crm_portfolio.analysis._facts._clock import seconds
-from crm_portfolio.analysis._facts._grid import Frame, Grid, places, status_of
+from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio.analysis._facts._grid import (
+    Expr,
+    Frame,
+    Grid,
+    places,
+    status_of,
+)
 from crm_portfolio.analysis._facts._lines import completed
 
 __all__ = ["FIELDS", "field_changes", "spans_of"]
@@ -25,36 +30,18 @@ FIELDS: Final = (
 def field_changes(frame: NativeFrame, grid: Grid) -> Frame:
     """The changes we ask for, with what they mean and at which places they stand."""
     rows = nw.from_native(completed(frame, {"old": _TEXT, "new": _TEXT})).lazy()
-    at, until_at = (
-        seconds(nw.col(name), backend_of(frame)) for name in ("changed_at", "until_at")
+    is_stage = nw.col("field") == "stage"
+    was, now = (
+        nw.when(is_stage).then(status_of(nw.col(name), grid)).otherwise(nw.lit(""))
+        for name in ("old", "new")
     )
-    until = places(until_at, grid.edges).fill_null(grid.count)
-    rows = rows.filter(nw.col("field").is_in(FIELDS)).select(
+    return rows.filter(nw.col("field").is_in(FIELDS)).select(
         _ID,
         *("field", "old", "new", "changed_at", "until_at"),
-        at=at,
-        first=places(at, grid.edges),
-        end=until,
-    )
-    # Between two that contradict each other one is missing: nobody knows what stood then.
-    following = _moments(rows).select(*_MOMENT, "least", "most")
-    rows = rows.join(
-        following,
-        left_on=[_ID, "field", "until_at"],
-        right_on=[*_MOMENT],
-        how="left",
-    )
-    said = nw.col("new").fill_null("")
-    is_gap = (nw.col("least") == nw.col("most")) & (nw.col("least") != said)
-    is_stage = nw.col("field") == "stage"
-    return rows.with_columns(
-        is_gap=nw.when(is_gap.fill_null(value=False)).then(1).otherwise(0),
-        was=nw.when(is_stage)
-        .then(status_of(nw.col("old"), grid))
-        .otherwise(nw.lit("")),
-        now=nw.when(is_stage)
-        .then(status_of(nw.col("new"), grid))
-        .otherwise(nw.lit("")),
+        first=places(nw.col("changed_at"), grid.edges),
+        end=places(nw.col("until_at"), grid.edges).fill_null(grid.count),
+        was=was,
+        now=now,
     )
 
 
@@ -64,43 +51,60 @@ def spans_of(told: Frame, grid: Grid) -> Frame:
     Of a field that was ever changed every place has its span; where nobody knows what
     it said then, ``has`` is 0.
     """
-    start = nw.when(nw.col("is_gap") == 0)
-    said = told.select(
-        *(_ID, "field", "first", "end"), value=start.then(nw.col("new")), has=nw.lit(1)
+    moments = _moments(told)
+    until_at = nw.col("until_at")
+    lasting = told.filter(nw.col("first") < nw.col("end"))
+    # Between two that contradict each other one is missing: nobody knows what stood then.
+    is_gap = (nw.col("least") == nw.col("most")) & (
+        nw.col("least") != nw.col("new").fill_null("")
     )
+    is_told = nw.when(~is_gap.fill_null(value=False))
+    over = lasting.filter(~until_at.is_null()).join(
+        moments.select(*_MOMENT, "least", "most"),
+        left_on=[_ID, "field", "until_at"],
+        right_on=[*_MOMENT],
+        how="left",
+    )
+    still = lasting.filter(until_at.is_null())
+    said = [
+        _span("first", "end", is_told.then(nw.col("new")), over),
+        _span("first", "end", nw.col("new"), still),
+    ]
     earliest = told.group_by(_ID, "field").agg(nw.col("changed_at").min())
-    opening = _moments(told).join(earliest, on=[*_MOMENT], how="inner")
+    opening = moments.join(earliest, on=[*_MOMENT], how="inner")
     dark = nw.lit(grid.dark, dtype=nw.Int64)
-    before = opening.select(
-        *(_ID, "field"), first=dark, end="first", value="value", has=nw.lit(1)
-    )
-    unknown = opening.select(
-        *(_ID, "field"),
-        first=nw.lit(0, dtype=nw.Int64),
-        end=nw.when(nw.col("first") < dark).then(nw.col("first")).otherwise(dark),
-        value=nw.lit(None, dtype=nw.String),
-        has=nw.lit(0),
-    )
-    rows = nw.concat([said, before, unknown])
+    before = _span(dark, "first", nw.col("value"), opening)
+    if not grid.dark:
+        return nw.concat([*said, before.filter(nw.col("end") > 0)])
+    nothing, first = nw.lit(0, dtype=nw.Int64), nw.col("first")
+    unlit = nw.when(first < dark).then(first).otherwise(dark)
+    unknown = _span(nothing, unlit, nw.lit(None, dtype=nw.String), opening, has=0)
+    rows = nw.concat([*said, before, unknown])
     return rows.filter(nw.col("first") < nw.col("end"))
 
 
-def _moments(rows: Frame) -> Frame:
+def _span(first: Expr, end: Expr, value: Expr, rows: Frame, *, has: int = 1) -> Frame:
+    return rows.select(
+        *(_ID, "field"), first=first, end=end, value=value, has=nw.lit(has)
+    )
+
+
+def _moments(told: Frame) -> Frame:
     """A row for each moment of a field: the least and the most that stood before it.
 
-    Texts are compared only where several changes share a moment, which few do: pandas
-    would walk through all groups one by one.
+    Texts are compared only where several changes share a moment, which few do, and where
+    all but the last are over as soon as they come: pandas would walk through all groups
+    one by one.
     """
-    rows = rows.select(
-        *_MOMENT, "first", "old", said=nw.col("old").fill_null(""), count=nw.lit(1)
-    )
-    counts = rows.group_by(*_MOMENT).agg(nw.col("count").sum())
-    its = rows.drop("count").join(counts, on=[*_MOMENT], how="inner")
-    alone = its.filter(nw.col("count") == 1).select(
+    rows = told.select(*_MOMENT, "first", "old", said=nw.col("old").fill_null(""))
+    at_once = told.filter(nw.col("until_at") == nw.col("changed_at"))
+    shared = at_once.select(*_MOMENT, n=nw.lit(1)).group_by(*_MOMENT)
+    shared = shared.agg(nw.col("n").sum()).select(*_MOMENT)
+    alone = rows.join(shared, on=[*_MOMENT], how="anti").select(
         *_MOMENT, "first", value="old", least="said", most="said"
     )
     several = (
-        its.filter(nw.col("count") > 1)
+        rows.join(shared, on=[*_MOMENT], how="inner")
         .group_by(*_MOMENT)
         .agg(
             nw.col("first").min(),

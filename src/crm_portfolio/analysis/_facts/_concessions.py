@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio._frames import NativeFrame, kept, nw
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._two_periods import (
     CONCESSIONS,
     Span,
@@ -25,8 +26,9 @@ from crm_portfolio.analysis._facts._two_periods import (
     whole,
     within,
 )
+from crm_portfolio.portfolio import Portfolio
 
-__all__ = ["DATED", "conceded", "grossed", "perhaps_twice", "repeated"]
+__all__ = ["DATED", "conceded", "concessions", "grossed", "perhaps_twice", "repeated"]
 
 DATED: Final = ("issued", "issued_before", "origin", "origin_before")
 """In this period and in the one before, by a concession's own day and by its origin's."""
@@ -41,15 +43,21 @@ def grossed(frame: NativeFrame, span: Span) -> pa.Table:
     ``gap`` is list price times quantity less the amount, of the ``priced_lines`` that say
     both and that no discount line names; ``overlaps`` counts those one does name.
     """
-    lines = _read(frame, span)
+    lines = _read(frame, span.digits)
     discounted = (
         lines.filter((nw.col("kind") == "discount") & ~nw.col("origin").is_null())
         .select("origin")
         .unique()
         .select(named=nw.col("origin"), discounted=nw.col("origin"))
     )
-    sold = lines.filter(~_is_concession() & ~nw.col("minor").is_null()).join(
-        discounted, left_on="line_id", right_on="named", how="left"
+    sold = (
+        _dated_now(lines, span)
+        .filter(
+            ~_is_concession()
+            & ~nw.col("minor").is_null()
+            & (nw.col("is_now") | nw.col("is_before"))
+        )
+        .join(discounted, left_on="line_id", right_on="named", how="left")
     )
     gap = nw.col("listed") - nw.col("minor")
     is_priced = ~nw.col("listed").is_null()
@@ -68,12 +76,21 @@ def grossed(frame: NativeFrame, span: Span) -> pa.Table:
     return summed(sold, ("account_id",), sums)
 
 
+@once_per_portfolio
+def concessions(portfolio: Portfolio) -> Any:
+    """Each concession with the sale it goes back to, kept for all that is asked below."""
+    return kept(_rooted(_read(portfolio["revenue_line"], portfolio.minor_digits)))
+
+
 def conceded(frame: NativeFrame, span: Span) -> pa.Table:
     """By account, kind, reason and who granted it: what was given, as less than zero.
 
     ``positive`` counts those that are more: taken back, or entered without their sign.
+
+    Args:
+        frame: The lines, or the `concessions` among them; so too below.
     """
-    found = _rooted(_read(frame, span))
+    found = _given(frame, span)
     is_known = ~nw.col("minor").is_null()
     minor = nw.col("minor").fill_null(0)
     sums = {name: of(condition, minor) for name, condition in _dated(span).items()}
@@ -97,7 +114,7 @@ def repeated(frame: NativeFrame, span: Span) -> pa.Table:
 
     Few lines: only those of an origin that has both. The oldest are taken first.
     """
-    found = _rooted(_read(frame, span)).filter(~nw.col("minor").is_null())
+    found = _given(frame, span).filter(~nw.col("minor").is_null())
     notes = (
         found.filter(nw.col("kind") == "credit_note")
         .group_by("root")
@@ -145,7 +162,7 @@ def perhaps_twice(frame: NativeFrame, span: Span) -> tuple[int, int]:
 
     One of the two names no origin, so that nobody knows: how many, and minor units.
     """
-    found = _read(frame, span).filter(nw.col("is_now") & (nw.col("minor") < 0))
+    found = _given(frame, span).filter(nw.col("is_now") & (nw.col("minor") < 0))
     keys = ("account_id", "minor")
     both = [
         summed(
@@ -162,12 +179,25 @@ def perhaps_twice(frame: NativeFrame, span: Span) -> tuple[int, int]:
     return pc.sum(count).as_py() or 0, -minor
 
 
-def _read(frame: NativeFrame, span: Span) -> Any:
+def _given(frame: NativeFrame, span: Span) -> Any:
+    if isinstance(frame, nw.LazyFrame):
+        return _dated_now(frame, span)
+    return _dated_now(_rooted(_read(frame, span.digits)), span)
+
+
+def _dated_now(lines: Any, span: Span) -> Any:
+    return lines.with_columns(
+        is_now=within(nw.col("day"), span.now),
+        is_before=within(nw.col("day"), span.before),
+    )
+
+
+def _read(frame: NativeFrame, digits: int) -> Any:
     kinds = {"kind": _TEXT, "quantity": _NUMBER, "list_price": _NUMBER}
     kinds |= {"amount": _NUMBER, "reason": _TEXT, "granted_by": _TEXT}
     kinds |= {"origin_line_id": _TEXT, "booked_on": _DAY}
     lines = nw.from_native(completed(frame, kinds)).lazy()
-    scale = float(10**span.digits)
+    scale = float(10**digits)
     listed = whole(nw.col("list_price").abs() * nw.col("quantity").abs() * scale)
     return lines.select(
         "line_id",
@@ -180,8 +210,6 @@ def _read(frame: NativeFrame, span: Span) -> Any:
         minor=whole(nw.col("amount") * scale),
         # What is cancelled takes back the gross too, whatever sign its quantity has.
         listed=nw.when(nw.col("amount") < 0).then(0 - listed).otherwise(listed),
-        is_now=within(nw.col("booked_on"), span.now),
-        is_before=within(nw.col("booked_on"), span.before),
     )
 
 
@@ -194,22 +222,35 @@ def _rooted(lines: Any) -> Any:
 
     A refund may name the credit note it pays out: then both go back to the same sale.
     """
-    above = lines.select(
+    given = lines.filter(_is_concession())
+    above = _named(lines, given.select("origin")).select(
         above_id=nw.col("line_id"),
         above_day=nw.col("day"),
         above_origin=nw.when(_is_concession()).then(nw.col("origin")),
     )
-    roots = lines.select(root_id=nw.col("line_id"), root_day=nw.col("day"))
-    return (
-        lines.filter(_is_concession())
-        .join(above, left_on="origin", right_on="above_id", how="left")
-        .with_columns(
-            root=nw.coalesce(
-                nw.col("above_origin"), nw.col("origin"), nw.col("line_id")
-            )
-        )
-        .join(roots, left_on="root", right_on="root_id", how="left")
-        .with_columns(root_day=nw.coalesce(nw.col("root_day"), nw.col("day")))
+    found = given.join(
+        above, left_on="origin", right_on="above_id", how="left"
+    ).with_columns(farther=nw.coalesce(nw.col("above_origin"), nw.col("origin")))
+    # One that names no sale is its own, of its own day.
+    roots = _named(lines, found.select(origin=nw.col("farther"))).select(
+        root_id=nw.col("line_id"), root_day=nw.col("day")
+    )
+    return found.join(
+        roots, left_on="farther", right_on="root_id", how="left"
+    ).with_columns(
+        root=nw.coalesce(nw.col("farther"), nw.col("line_id")),
+        root_day=nw.coalesce(nw.col("root_day"), nw.col("day")),
+    )
+
+
+def _named(lines: Any, origins: Any) -> Any:
+    """Those of many lines that these few name."""
+    named = origins.filter(~nw.col("origin").is_null()).unique()
+    return lines.join(
+        named.select(named=nw.col("origin")),
+        left_on="line_id",
+        right_on="named",
+        how="inner",
     )
 
 

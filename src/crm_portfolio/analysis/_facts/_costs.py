@@ -145,12 +145,12 @@ def seconds_of_kinds(
 
 
 def listed_lines(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
-    """By account and product (empty: none): what its sales were to cost and were sold at.
+    """By account and product: what its sales were to cost and were sold at.
 
     ``listed`` and ``sold`` are of the lines that say a list price; one that a discount line
     names stands at what was invoiced, as its discount stands on its own. ``unlisted`` and
-    ``quantity``, in parts, are of those that say a product and a quantity alone;
-    ``unpriced`` is the rest, whose list value nobody knows.
+    ``quantity``, in parts, are of those that say a product and a quantity alone, and that
+    product counts; ``unpriced`` is the rest, whose list value nobody knows.
     """
     kinds = {"kind": _TEXT, "quantity": _NUMBER, "list_price": _NUMBER}
     kinds |= {"amount": _NUMBER, "product_id": _TEXT, "origin_line_id": _TEXT}
@@ -166,7 +166,7 @@ def listed_lines(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
         .join(_discounted(lines), left_on="line_id", right_on="named", how="left")
         .select(
             "account_id",
-            nw.col("product_id").fill_null(""),
+            "product_id",
             minor=whole(nw.col("amount") * scale),
             wanted=whole(nw.col("list_price") * nw.col("quantity") * scale),
             parts=whole(nw.col("quantity") * float(PARTS)),
@@ -187,7 +187,9 @@ def listed_lines(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
         "lines": one(~is_listed & ~is_counted),
         "unlisted_lines": one(is_counted),
     }
-    return summed(sold, ("account_id", "product_id"), sums)
+    counted = nw.when(is_counted).then(nw.col("product_id")).otherwise(nw.lit(""))
+    rows = sold.with_columns(product_id=counted)
+    return summed(rows, ("account_id", "product_id"), sums)
 
 
 def _discounted(lines: Any) -> Any:

@@ -9,8 +9,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, backend_of, nw, same_kind
+from crm_portfolio.analysis._facts._days import bought
 from crm_portfolio.analysis._facts._lines import collected, completed, day_number
-from crm_portfolio.analysis._facts._signals import days_bought
 
 __all__ = [
     "bought_again",
@@ -23,24 +23,23 @@ __all__ = [
 _TEXT, _DAY, _NUMBER, _FLAG = pa.string(), pa.date32(), pa.float64(), pa.bool_()
 
 
-def bought_again(lines: Any, since: pa.Table, *, until: date) -> pa.Table:
+def bought_again(days: Any, since: pa.Table, *, until: date) -> pa.Table:
     """By account: on how many days it bought after its own day of ``since``.
 
     Args:
+        days: Revenue `by_day`.
         since: ``account_id`` and ``since_on``.
         until: The last day that counts, for all.
     """
     day = nw.col("day")
-    asked = nw.from_native(same_kind(since, nw.to_native(lines)))
-    if isinstance(lines, nw.LazyFrame):
+    asked = nw.from_native(same_kind(since, nw.to_native(days)))
+    if isinstance(days, nw.LazyFrame):
         asked = asked.lazy()
     return collected(
-        days_bought(
-            lines.filter(day <= until)
-            .select("account_id", "day", "minor")
-            .join(asked, on="account_id", how="inner")
-            .filter(day > nw.col("since_on"))
-        )
+        bought(days.filter(day <= until))
+        .join(asked, on="account_id", how="inner")
+        .filter(day > nw.col("since_on"))
+        .select("account_id", days=nw.lit(1, dtype=nw.Int64))
         .group_by("account_id")
         .agg(nw.col("days").sum())
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
-from zoneinfo import ZoneInfo
 
 import attrs
 
 from crm_portfolio._frames import Backend, nw
+from crm_portfolio.analysis._facts._attached import midnight
 from crm_portfolio.analysis._facts._lines import day_number
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Expr",
     "Frame",
     "Grid",
+    "days_between",
     "is_closed",
     "places",
     "seconds_of_day",
@@ -58,15 +59,19 @@ class Grid:
         return len(self.days)
 
     @property
-    def edges(self) -> tuple[int, ...]:
-        """The first moment of each day, in seconds."""
-        return tuple(self._second(day) for day in self.days)
+    def edges(self) -> tuple[datetime, ...]:
+        """The first moment of each day."""
+        return tuple(midnight(day, self.zone) for day in self.days)
 
     @property
-    def quiet(self) -> tuple[int, ...]:
+    def quiet(self) -> tuple[datetime, ...]:
         """Since when there has to be an activity, or there is silence."""
         back = timedelta(days=self.quiet_days)
-        return tuple(self._second(day - back) for day in self.days)
+        return tuple(midnight(day - back, self.zone) for day in self.days)
+
+    def second(self, place: int) -> int:
+        """The first moment of a day, in seconds."""
+        return self._second(self.days[place])
 
     @property
     def dark(self) -> int:
@@ -90,8 +95,7 @@ class Grid:
         return steps
 
     def _second(self, day: date) -> int:
-        moment = datetime.combine(day, time(), ZoneInfo(self.zone))
-        return int((moment - _BASE).total_seconds())
+        return int((midnight(day, self.zone) - _BASE).total_seconds())
 
     def _offset(self, day: date) -> int:
         naive = int((day - _BASE.date()).total_seconds())
@@ -107,10 +111,25 @@ def seconds_of_day(column: str, grid: Grid, backend: Backend) -> Expr:
     return day_number(day, backend) * A_DAY - ahead
 
 
-def places(second: Expr, edges: Sequence[int]) -> Expr:
+def places(moment: Expr, edges: Sequence[Any]) -> Expr:
     """How many of the edges a moment has reached: the first place by which it is over."""
-    reached = ((second >= edge).cast(nw.Int64) for edge in edges)
-    return sum(reached, nw.lit(0, dtype=nw.Int64))
+    return nw.when(~moment.is_null()).then(_halved(moment, edges, 0))
+
+
+def _halved(moment: Expr, edges: Sequence[Any], before: int) -> Expr:
+    """So that few of the edges are compared with each."""
+    if not edges:
+        return nw.lit(before, dtype=nw.Int64)
+    middle = len(edges) // 2
+    later = _halved(moment, edges[middle + 1 :], before + middle + 1)
+    earlier = _halved(moment, edges[:middle], before)
+    return nw.when(moment >= edges[middle]).then(later).otherwise(earlier)
+
+
+def days_between(start: Expr, end: Expr) -> Expr:
+    """Whole days from one second to another, none where it is before."""
+    took = (end - start) // A_DAY
+    return nw.when(took < 0).then(nw.lit(0, dtype=nw.Int64)).otherwise(took)
 
 
 def status_of(stage: Expr, grid: Grid) -> Expr:

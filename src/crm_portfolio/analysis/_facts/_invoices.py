@@ -268,9 +268,14 @@ def _bills(
     valid = known.filter(~nw.col("is_cancelled").fill_null(value=False))
     returned = (
         valid.filter((nw.col("minor") < 0) & ~nw.col("origin_invoice_id").is_null())
-        .select(invoice_id=nw.col("origin_invoice_id"), credit=nw.col("minor"))
+        .select(
+            invoice_id=nw.col("origin_invoice_id"),
+            credit=nw.col("minor"),
+            credit_left=_minor("open_amount", digits).fill_null(0),
+            unsaid=nw.col("open_amount").is_null().cast(nw.Int64),
+        )
         .group_by("invoice_id")
-        .agg(nw.col("credit").sum())
+        .agg(nw.col("credit", "credit_left", "unsaid").sum())
     )
     own = valid.join(returned, on="invoice_id", how="left")
     if with_credits:
@@ -315,10 +320,24 @@ def _still_owed(
         .with_columns(left=left, days=nw.col("last_number") - nw.col("due_number"))
         .with_columns(
             owed=nw.when(nw.col("is_paid") | is_odd | is_settled)
-            .then(0)
+            .then(_surplus(nw.col("is_paid") | is_settled, is_past=is_past))
             .otherwise(nw.col("left"))
         )
     )
+
+
+def _surplus(is_done: Any, *, is_past: bool) -> Any:
+    """What credit notes are above the invoice they name, below 0; 0 where they are not.
+
+    No more than is said to be open of them; and of an invoice that is done just that.
+    """
+    net, left = nw.col("net"), nw.col("credit_left")
+    above = nw.when((nw.col("minor") > 0) & (net < 0)).then(net).otherwise(0)
+    if is_past:
+        return above
+    is_said = (nw.col("unsaid") == 0) & (left <= 0)
+    is_all = is_said.fill_null(value=False) & (is_done | (left > above))
+    return nw.when(is_all).then(left).otherwise(above)
 
 
 def _month(day: Any) -> Any:

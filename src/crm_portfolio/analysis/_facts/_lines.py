@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,9 +22,12 @@ __all__ = [
     "collected",
     "completed",
     "day_number",
+    "found_at",
+    "minor_of",
     "nearest",
     "one_of",
     "placed",
+    "places",
     "revenue_lines",
     "seconds_given",
 ]
@@ -79,6 +83,11 @@ def collected(frame: Any) -> pa.Table:
     return to_arrow(nw.to_native(frame))
 
 
+def minor_of(column: str, digits: int) -> Any:
+    """An amount in whole minor units."""
+    return (nw.col(column) * float(10**digits)).round(0).cast(nw.Int64)
+
+
 def day_number(day: Any, backend: Backend | None = None) -> Any:
     """Days since 1970; not every engine takes a day for a number.
 
@@ -112,6 +121,21 @@ def seconds_given() -> Any:
 def one_of(texts: Any, meant: Collection[str]) -> Any:
     """Whether each is one of these; not every engine takes an empty list of them."""
     return texts.is_in(list(meant)) if meant else texts.is_null() & ~texts.is_null()
+
+
+def places(column: pa.ChunkedArray, ids: pa.Array) -> pa.Array:
+    """Where each account stands among these; one told by its place stands there."""
+    whose = column.combine_chunks()
+    return whose if pa.types.is_integer(whose.type) else pc.index_in(whose, ids)
+
+
+def found_at(column: pa.ChunkedArray, ids: pa.Array) -> pa.Array:
+    """The row of each of these accounts in what a scan found; null where it has none."""
+    if not pa.types.is_integer(column.type):
+        return pc.index_in(ids, column.combine_chunks())
+    at = np.full(len(ids), -1, dtype=np.int64)
+    at[column.to_numpy()] = np.arange(len(column))
+    return pa.array(at, mask=at < 0)
 
 
 def placed(column: pa.ChunkedArray, at: pa.Array) -> Any:

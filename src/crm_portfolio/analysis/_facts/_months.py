@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 
 import attrs
@@ -13,7 +14,8 @@ import pyarrow.compute as pc
 from crm_portfolio._frames import nw
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts
-from crm_portfolio.analysis._facts._lines import collected, revenue_lines
+from crm_portfolio.analysis._facts._days import account_days
+from crm_portfolio.analysis._facts._lines import Measure, collected
 from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Portfolio
@@ -40,24 +42,26 @@ def quarterly_revenue(
     totals = _Sums.of(quarters)
     if not group_of:
         return {}, totals.told()
-    day, minor = nw.col("day"), nw.col("minor")
+    day = nw.col("day")
     later = [(day >= edge).cast(nw.Int64) for edge in edges[1:-1]]
     lines = (
-        revenue_lines(portfolio, facts.measure, "")
-        .filter((day >= edges[0]) & (day < edges[-1]) & ~nw.col("account_id").is_null())
+        account_days(portfolio, facts.measure)
+        .filter((day >= edges[0]) & (day < edges[-1]))
         .with_columns(
             quarter=sum(later, nw.lit(0, dtype=nw.Int64)),
-            minor=minor.fill_null(0),
-            hidden=minor.is_null().cast(nw.Int64),
+            hidden=nw.col("lines") - nw.col("known_lines"),
         )
     )
     sums = nw.col("minor", "hidden").sum()
     for row in collected(lines.group_by("quarter").agg(sums)).to_pylist():
         totals.add(row)
-    of_some = lines.filter(nw.col("account_id").is_in(list(group_of)))
+    named = pa.array(group_of, pa.string())
+    at = pc.index_in(named, facts.by_account.ids).to_pylist()
+    group_at = dict(zip(at, group_of.values(), strict=True))
+    of_some = lines.filter(nw.col("account_id").is_in(at))
     by_account = of_some.group_by("account_id", "quarter").agg(sums)
     for row in collected(by_account).to_pylist():
-        each[group_of[row["account_id"]]].add(row)
+        each[group_at[row["account_id"]]].add(row)
     return {group: own.told() for group, own in each.items()}, totals.told()
 
 
@@ -111,43 +115,37 @@ class MonthlyRevenue:
         return sums[0], sums[1] + self.undated_lines, sums[2]
 
 
-@once_per_portfolio
 def monthly_revenue(portfolio: Portfolio, facts: RevenueFacts) -> MonthlyRevenue:
     """Revenue by account and month, up to the end of the facts' period."""
-    day, minor = nw.col("day"), nw.col("minor")
+    assert facts.period.end is not None
+    return _until(portfolio, facts.measure, facts.period.end)
+
+
+@once_per_portfolio
+def _until(portfolio: Portfolio, measure: Measure, end: date) -> MonthlyRevenue:
+    day = nw.col("day")
     is_dated = ~day.is_null()
     month = day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64) - 1
-    by_month = (
-        revenue_lines(portfolio, facts.measure, "")
-        .filter(
-            ~nw.col("account_id").is_null() & (~is_dated | (day < facts.period.end))
-        )
-        .with_columns(
-            month=nw.when(is_dated).then(month).otherwise(_UNDATED),
-            minor=minor.fill_null(0),
-            known_lines=(~minor.is_null()).cast(nw.Int64),
-            lines=nw.lit(1, dtype=nw.Int64),
-        )
+    found = collected(
+        account_days(portfolio, measure)
+        .filter(~is_dated | (day < end))
+        .with_columns(month=nw.when(is_dated).then(month).otherwise(_UNDATED))
         .group_by("account_id", "month")
         .agg(nw.col("minor", "lines", "known_lines").sum())
     )
-    found = collected(by_month)
-    ids = facts.by_account.ids
-    place = pc.index_in(found["account_id"].combine_chunks(), ids)
-    found = found.append_column("place", place).filter(pc.is_valid(place))
-    found = found.sort_by([("month", "ascending"), ("place", "ascending")])
-    is_undated = pc.equal(found["month"], _UNDATED)
-    undated = np.zeros(len(ids), dtype=np.int64)
-    without = found.filter(is_undated)
-    undated[_numbers(without["place"])] = _numbers(without["lines"])
-    dated = found.filter(pc.invert(is_undated))
+    count = len(portfolio.arrow("account"))
+    columns = {name: _numbers(found[name]) for name in found.column_names}
+    order = np.argsort(columns["month"] * count + columns["account_id"])
+    without, dated = np.split(order, [np.count_nonzero(columns["month"] == _UNDATED)])
+    undated = np.zeros(count, dtype=np.int64)
+    undated[columns["account_id"][without]] = columns["lines"][without]
     return MonthlyRevenue(
-        len(ids),
-        month=_numbers(dated["month"]),
-        account=_numbers(dated["place"]),
-        minor=_numbers(dated["minor"]),
-        lines=_numbers(dated["lines"]),
-        known_lines=_numbers(dated["known_lines"]),
+        count,
+        month=columns["month"][dated],
+        account=columns["account_id"][dated],
+        minor=columns["minor"][dated],
+        lines=columns["lines"][dated],
+        known_lines=columns["known_lines"][dated],
         undated_lines=undated,
     )
 

@@ -40,8 +40,10 @@ def once_per_portfolio(
         key = asked, tuple(sorted(named.items()))
         if key not in known:
             known[key] = _for_all(reduce(portfolio, *asked, **named))
-            while len(known) > _MOST:
-                del known[next(iter(known))]
+            # A yes or no takes no place.
+            large = [each for each in known if not isinstance(known[each], bool)]
+            for oldest in large[:-_MOST]:
+                del known[oldest]
         return known[key]
 
     return once

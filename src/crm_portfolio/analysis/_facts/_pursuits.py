@@ -126,8 +126,11 @@ def ended(
 
 def recorded(portfolio: Portfolio, *, ids: Collection[str] | None = None) -> Any:
     """What the records of all opportunities say, or of these."""
-    rows = nw.from_native(completed(portfolio["opportunity"], RECORD)).lazy()
-    day = nw.col("closed_on")
+    frame = portfolio["opportunity"]
+    tells_steps = "next_step" in nw.from_native(frame).collect_schema().names()
+    rows = nw.from_native(completed(frame, RECORD)).lazy()
+    day, step = nw.col("closed_on"), nw.col("next_step")
+    has_step = step.fill_null("") != ""
     if ids is not None:
         rows = rows.filter(one_of(nw.col("opportunity_id"), ids))
     factor = float(10**portfolio.minor_digits)
@@ -141,7 +144,8 @@ def recorded(portfolio: Portfolio, *, ids: Collection[str] | None = None) -> Any
         created_s=seconds(nw.col("created_at"), portfolio.backend),
         responded_s=seconds(nw.col("first_response_at"), portfolio.backend),
         closed_day=day_number(day, portfolio.backend),
-        has_next_step=(nw.col("next_step").fill_null("") != ""),
+        # Where nobody notes any, that none is noted says nothing.
+        has_next_step=has_step if tells_steps else nw.when(has_step).then(has_step),
         minor=(nw.col("amount") * factor).round(0).cast(nw.Int64),
     )
 
@@ -171,9 +175,17 @@ def contacts_of(rows: Any, held: Any, key: str) -> Any:
     return (
         held.join(spans, on=key, how="inner")
         .filter((at >= nw.col("starts_s")) & (at < nw.col("ends_s")))
+        .select(
+            "record_id",
+            "at_s",
+            out_s=nw.when(nw.col("is_out")).then(at),
+            in_s=nw.when(nw.col("is_in")).then(at),
+        )
         .group_by("record_id")
         .agg(
-            *(nw.col(name).sum() for name in _COUNTS),
+            touches=at.count(),
+            out_count=nw.col("out_s").count(),
+            in_count=nw.col("in_s").count(),
             first_s=at.min(),
             last_s=at.max(),
             first_out_s=nw.col("out_s").min(),
@@ -253,18 +265,9 @@ def contacted(
     kept = held(portfolio["activity"], contacts).filter(~nw.col(key).is_null())
     if about_none:
         kept = kept.filter(nw.col("opportunity_id").is_null())
-    marked = kept.select(
+    return kept.select(
         *(key, "is_out", "is_in"),
         at_s=seconds(nw.col("occurred_at"), portfolio.backend),
-    )
-    return marked.select(
-        key,
-        "at_s",
-        touches=whole("at_s", 1),
-        out_count=nw.col("is_out").cast(nw.Int64),
-        in_count=nw.col("is_in").cast(nw.Int64),
-        out_s=nw.when(nw.col("is_out")).then(nw.col("at_s")),
-        in_s=nw.when(nw.col("is_in")).then(nw.col("at_s")),
     )
 
 
@@ -304,21 +307,23 @@ def reached(portfolio: Portfolio, rows: Any) -> Any | None:
             nw.col("is_proposal").cast(nw.Int64)
         ),
     )
-    passed = rows.select("record_id", "pipeline", "stage")
+    rows = rows.select(*_PASSED, "opportunity_id", "starts_s", "ends_s")
+    parts = [rows.select(*_PASSED).join(told, on=["pipeline", "stage"], how="inner")]
     if "opportunity_change" in portfolio:
-        passed = nw.concat([passed, _earlier(portfolio, rows)], how="vertical")
-    return (
-        passed.join(told, on=["pipeline", "stage"], how="inner")
-        .group_by("record_id")
-        .agg(nw.col("position", "offers").max())
-    )
+        parts.append(_earlier(portfolio, rows, told))
+    names = ("record_id", "position", "offers")
+    both = nw.concat([each.select(*names) for each in parts], how="vertical")
+    return both.group_by("record_id").agg(nw.col("position", "offers").max())
 
 
-def _earlier(portfolio: Portfolio, rows: Any) -> Any:
-    """The stages each row was in while it ran, from the changes."""
+_PASSED: Final = ("record_id", "pipeline", "stage")
+
+
+def _earlier(portfolio: Portfolio, rows: Any, told: Any) -> Any:
+    """The further of the stages before and after each change of a row while it ran."""
     kinds = {"old": _TEXT, "new": _TEXT}
     changes = nw.from_native(completed(portfolio["opportunity_change"], kinds)).lazy()
-    spans = rows.select("record_id", "opportunity_id", "pipeline", "starts_s", "ends_s")
+    spans = rows.drop("stage")
     at = nw.col("at_s")
     own = (
         changes.filter(nw.col("field") == "stage")
@@ -331,9 +336,19 @@ def _earlier(portfolio: Portfolio, rows: Any) -> Any:
         .join(spans, on="opportunity_id", how="inner")
         .filter((at >= nw.col("starts_s")) & (at < nw.col("ends_s")))
     )
-    both = own.select("record_id", "pipeline", "old", "new").unpivot(
-        on=["old", "new"], index=["record_id", "pipeline"], value_name="stage"
+    for side in ("old", "new"):
+        its = told.select(
+            "pipeline",
+            nw.col("stage").alias(side),
+            nw.col("position").alias(f"{side}_position"),
+            nw.col("offers").alias(f"{side}_offers"),
+        )
+        own = own.join(its, on=["pipeline", side], how="left")
+    own = own.select(
+        "record_id",
+        **{
+            name: nw.max_horizontal(f"old_{name}", f"new_{name}")
+            for name in ("position", "offers")
+        },
     )
-    return both.filter(~nw.col("stage").is_null()).select(
-        "record_id", "pipeline", "stage"
-    )
+    return own.filter(~nw.col("position").is_null())

@@ -39,13 +39,13 @@ _KEYS: Final = {
 def rateless(portfolio: Portfolio, measure: Measure) -> pa.Table:
     """The lines, or the opportunities won, that have no rate: whose, and of which day."""
     table = TABLE_OF[measure]
-    faults = to_arrow(portfolio.faults).select(["table", "fault", "hint"])
+    faults = to_arrow(portfolio.faults).select(["table", "fault", "said"])
     mine = pc.and_(pc.equal(faults["table"], table), pc.equal(faults["fault"], _CODE))
     key, day = _KEYS[table]
     rows = [
         {"record_id": said.get(key), "table": table, "fault": "without_rate"}
         | {"account_id": said.get("account_id"), "day": _day(said.get(day))}
-        for said in map(_said, faults.filter(mine)["hint"].to_pylist())
+        for said in map(_said, faults.filter(mine)["said"].to_pylist())
         if measure == "net_revenue" or said.get("status") == "won"
     ]
     return pa.Table.from_pylist(rows, schema=_ROWS).sort_by("record_id")
@@ -63,10 +63,9 @@ def counted(found: pa.Table, ids: pa.Array, period: Period) -> npt.NDArray[np.in
 _CODE: Final = "no_rate"
 
 
-def _said(hint: str) -> dict[str, Any]:
-    """What the row said, at the end of the hint; nothing in books of an older version."""
-    at = hint.find(": {")
-    said: dict[str, Any] = json.loads(hint[at + 2 :]) if at >= 0 else {}
+def _said(row: str | None) -> dict[str, Any]:
+    """What the row said; nothing in books of an older version."""
+    said: dict[str, Any] = json.loads(row) if row else {}
     return said
 
 

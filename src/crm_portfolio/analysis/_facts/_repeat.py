@@ -8,33 +8,32 @@ from typing import Any
 import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, nw, same_kind
+from crm_portfolio.analysis._facts._days import bought
 from crm_portfolio.analysis._facts._lines import collected, completed
-from crm_portfolio.analysis._facts._signals import sums_bought
 
 __all__ = ["contract_terms", "repeat_purchases"]
 
 _DAY, _NUMBER, _FLAG = pa.date32(), pa.float64(), pa.bool_()
 
 
-def repeat_purchases(
-    lines: Any, since: pa.Table, *, start: date, end: date
-) -> pa.Table:
+def repeat_purchases(days: Any, since: pa.Table, *, start: date, end: date) -> pa.Table:
     """By account: its days after the first, and its days in a span.
 
     ``known_days`` are days after the first on which every line has its amount,
     ``known_minor`` what was bought on them; ``span_days`` counts from ``start`` on.
 
     Args:
+        days: Revenue `by_day`.
         since: ``account_id`` and ``first_on``, the day of the first purchase.
         end: Days before it count.
     """
     day, first = nw.col("day"), nw.col("first_on")
-    asked = nw.from_native(same_kind(since, nw.to_native(lines)))
-    if isinstance(lines, nw.LazyFrame):
+    asked = nw.from_native(same_kind(since, nw.to_native(days)))
+    if isinstance(days, nw.LazyFrame):
         asked = asked.lazy()
     is_known = (day > first) & (nw.col("unknown") == 0)
     return collected(
-        sums_bought(lines.filter(~nw.col("account_id").is_null() & (day < end)))
+        bought(days.filter(day < end))
         .join(asked, on="account_id", how="inner")
         .select(
             "account_id",

@@ -15,10 +15,13 @@ from crm_portfolio._frames import nw, to_arrow
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Revenue
 from crm_portfolio._wording import Reason
+from crm_portfolio.analysis._facts._asked import days_asked
+from crm_portfolio.analysis._facts._days import account_days
 from crm_portfolio.analysis._facts._lines import (
     TABLE_OF,
     Measure,
     collected,
+    found_at,
     placed,
     revenue_lines,
 )
@@ -154,23 +157,24 @@ def revenue_facts(
     """Revenue, lines, months and first day of every account.
 
     Without a measure it is revenue lines if the portfolio has them, else opportunities
-    won; where there are neither, both are named as what the analysis needs.
+    won; where there are neither, both are named as what the analysis needs. A period that
+    is not over is refused, but for a review, which tells how much of it is to come.
     """
     if measure is None and not {*TABLE_OF.values()}.intersection(portfolio.tables):
         raise MissingTableError("opportunity", needed_by, "revenue_line")
     measure = measure or ("net_revenue" if "revenue_line" in portfolio else "booked")
     if TABLE_OF[measure] not in portfolio:
         raise MissingTableError(TABLE_OF[measure], needed_by)
-    return _found(portfolio, period.at(portfolio.as_of), measure)
+    span = days_asked(period, portfolio.as_of, needed_by=needed_by)
+    return _found(portfolio, span, measure)
 
 
 @once_per_portfolio
 def _found(portfolio: Portfolio, span: Period, measure: Measure) -> RevenueFacts:
     before = previous(span)
-    lines = revenue_lines(portfolio, measure, "")
-    found = _by_account(lines, span, before)
+    found = _by_account(account_days(portfolio, measure), span, before)
     account = portfolio.arrow("account").combine_chunks()
-    at = pc.index_in(account["account_id"], found["account_id"].combine_chunks())
+    at = found_at(found["account_id"], account["account_id"])
     sums = {name: placed(found[name], at) for name in (*_SUMS, "months")}
     left = rateless(portfolio, measure)
     sums["lines"] = sums["lines"] + counted(left, account["account_id"], span)
@@ -191,7 +195,9 @@ def _found(portfolio: Portfolio, span: Period, measure: Measure) -> RevenueFacts
         ),
         has_previous=before is not None and book_begins < span.start,
         account=account,
-        rejected=_with_rateless(_rejected(lines, span), left, span),
+        rejected=_with_rateless(
+            _rejected(revenue_lines(portfolio, measure, ""), span), left, span
+        ),
         left_out=_left_out(portfolio, measure),
         digits=portfolio.minor_digits,
         currency=portfolio.currency,
@@ -235,34 +241,35 @@ _SUMS = (
 )
 
 
-def _by_account(lines: Any, span: Period, before: Period | None) -> pa.Table:
-    """Sums, months and first day of each account, in one group-by."""
+def _by_account(days: Any, span: Period, before: Period | None) -> pa.Table:
+    """Sums, months and first day of each account, in one group-by, of revenue `by_day`."""
     day = nw.col("day")
     # A line without a day may belong to the period: one more whose amount is unknown.
     is_dated = ~day.is_null()
-    minor = nw.when(is_dated).then(nw.col("minor").fill_null(0)).otherwise(0)
+    minor = nw.when(is_dated).then(nw.col("minor")).otherwise(0)
+    lines = nw.col("lines").cast(nw.Int64)
     is_now = (~is_dated | (day >= span.start)).cast(nw.Int64)
     is_before = (
         (is_dated & (day >= before.start) & (day < before.end)).cast(nw.Int64)
         if before
         else nw.lit(0, dtype=nw.Int64)
     )
-    is_known = (is_dated & ~nw.col("minor").is_null()).cast(nw.Int64)
+    known = nw.when(is_dated).then(nw.col("known_lines").cast(nw.Int64)).otherwise(0)
     in_month = is_dated & (day >= span.start)
     month = day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64)
     by_account = (
-        lines.filter(~nw.col("account_id").is_null() & (~is_dated | (day < span.end)))
+        days.filter(~is_dated | (day < span.end))
         .select(
             "account_id",
             "day",
             month=nw.when(in_month).then(month).otherwise(0),
             has_others=(~in_month).cast(nw.Int64),
             revenue=minor * is_now,
-            lines=is_now,
-            known_lines=is_now * is_known,
+            lines=lines * is_now,
+            known_lines=known * is_now,
             revenue_previous=minor * is_before,
-            lines_previous=is_before,
-            known_lines_previous=is_before * is_known,
+            lines_previous=lines * is_before,
+            known_lines_previous=known * is_before,
         )
         .group_by("account_id")
         .agg(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from crm_portfolio._frames import nw
 from crm_portfolio.analysis._facts._lines import collected
+from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.schema import TableName
 
 __all__ = ["says"]
 
 
+@once_per_portfolio
 def says(portfolio: Portfolio, table: TableName, column: str) -> bool:
     """Whether any row of a table says something there."""
     if portfolio.backend != "duckdb":
@@ -21,4 +23,5 @@ def says(portfolio: Portfolio, table: TableName, column: str) -> bool:
     rows = nw.from_native(portfolio[table]).lazy()
     if column not in rows.collect_schema().names():
         return False
-    return bool(collected(rows.select(nw.col(column).count()))[column][0].as_py())
+    known = rows.filter(~nw.col(column).is_null()).select(column).head(1)
+    return bool(collected(known).num_rows)

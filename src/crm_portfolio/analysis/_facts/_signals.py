@@ -15,13 +15,14 @@ import pyarrow.compute as pc
 
 from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio._methods._cuts import Groups
+from crm_portfolio.analysis._facts._days import account_days, bought
 from crm_portfolio.analysis._facts._lines import (
     TABLE_OF,
     Measure,
     collected,
     completed,
+    found_at,
     placed,
-    revenue_lines,
 )
 from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
@@ -62,7 +63,7 @@ def purchases(
     until = end or facts.period.end
     assert until is not None
     found = _purchases_until(portfolio, facts.measure, until)
-    at = pc.index_in(facts.by_account.ids, found["account_id"].combine_chunks())
+    at = found_at(found["account_id"], facts.by_account.ids)
     return Purchases(
         placed(found["days"], at),
         placed(found["first_on"], at).astype("datetime64[D]"),
@@ -72,7 +73,7 @@ def purchases(
 
 @once_per_portfolio
 def _purchases_until(portfolio: Portfolio, measure: Measure, until: date) -> pa.Table:
-    return purchase_days(revenue_lines(portfolio, measure, ""), until)
+    return purchase_days(account_days(portfolio, measure), until)
 
 
 def products(portfolio: Portfolio, facts: RevenueFacts, days: Days) -> Twice | None:
@@ -101,36 +102,18 @@ def inbound(portfolio: Portfolio, facts: RevenueFacts, days: Days) -> Twice | No
     return np.sum(now, axis=0), np.sum(before, axis=0)
 
 
-def purchase_days(lines: Any, end: date) -> pa.Table:
-    """By account: on how many days it bought, as `Purchases` counts, first and last."""
+def purchase_days(days: Any, end: date) -> pa.Table:
+    """By account: on how many days it bought, as `Purchases` counts, first and last.
+
+    Args:
+        days: Revenue `by_day`.
+    """
     day = nw.col("day")
     return collected(
-        days_bought(lines.filter(~nw.col("account_id").is_null() & (day < end)))
+        bought(days.filter(day < end))
+        .select("account_id", "day", days=nw.lit(1, dtype=nw.Int64))
         .group_by("account_id")
         .agg(nw.col("days").sum(), first_on=day.min(), last_on=day.max())
-    )
-
-
-def days_bought(lines: Any) -> Any:
-    """Account and day, with ``days`` of 1, wherever something was bought."""
-    return sums_bought(lines).select(
-        "account_id", "day", days=nw.lit(1, dtype=nw.Int64)
-    )
-
-
-def sums_bought(lines: Any) -> Any:
-    """The same with what was bought: ``minor``, and ``unknown`` lines without amount."""
-    minor = nw.col("minor")
-    return (
-        lines.select(
-            "account_id",
-            "day",
-            minor=minor.fill_null(0),
-            unknown=minor.is_null().cast(nw.Int64),
-        )
-        .group_by("account_id", "day")
-        .agg(nw.col("minor", "unknown").sum())
-        .filter((nw.col("minor") > 0) | (nw.col("unknown") > 0))
     )
 
 

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio._frames import NativeFrame, backend_of, nw
 from crm_portfolio.analysis._facts._attached import midnight
-from crm_portfolio.analysis._facts._invoices import payments
-from crm_portfolio.analysis._facts._lines import collected, completed
-from crm_portfolio.analysis._facts._signals import sums_bought
+from crm_portfolio.analysis._facts._days import bought
+from crm_portfolio.analysis._facts._lines import (
+    collected,
+    completed,
+    day_number,
+    minor_of,
+    places,
+)
 
 __all__ = [
     "Spans",
@@ -32,8 +37,7 @@ __all__ = [
 ]
 
 _TEXT, _DAY, _FLAG = pa.string(), pa.date32(), pa.bool_()
-# What may have been said of an invoice since; nobody knows when.
-_SAID_LATER = ("is_disputed", "is_cancelled", "open_amount")
+_EPOCH = date(1970, 1, 1)
 
 
 @attrs.frozen(eq=False)
@@ -41,44 +45,53 @@ class Spans:
     """A table by account and span, as arrays of spans by accounts.
 
     Attributes:
-        ids: The accounts, in the order the arrays are in.
-        count: How many spans, the one of all that came before with them.
+        shape: How many spans, the one of all that came before with them, and accounts.
+        at: Where each row belongs: its span, and the place of its account.
     """
 
     table: pa.Table
-    ids: pa.Array
-    count: int
+    shape: tuple[int, int]
+    at: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, found: pa.Table, ids: pa.Array, count: int) -> Spans:
+        """Of so many spans, in the order of these accounts; rows of others tell nothing."""
+        place = places(found["account_id"], ids)
+        if place.null_count:
+            found, place = found.filter(place.is_valid()), place.drop_null()
+        span, whose = (
+            each.to_numpy().astype(np.int64) for each in (found["span"], place)
+        )
+        return cls(found, (count, len(ids)), (span, whose))
 
     def numbers(self, name: str) -> npt.NDArray[np.int64]:
         """0 where there is nothing."""
-        found = np.zeros((self.count, len(self.ids)), dtype=np.int64)
-        self._place(found, self.table[name].cast(pa.int64()).to_numpy())
+        found = np.zeros(self.shape, dtype=np.int64)
+        found[self.at] = self.table[name].cast(pa.int64()).to_numpy()
         return found
 
     def days(self, name: str) -> npt.NDArray[np.datetime64]:
         """NaT where there is none."""
-        found = np.full((self.count, len(self.ids)), np.datetime64("NaT", "D"))
-        self._place(found, self.table[name].to_numpy().astype("datetime64[D]"))
+        found = np.full(self.shape, np.datetime64("NaT", "D"))
+        found[self.at] = self.table[name].to_numpy().astype("datetime64[D]")
         return found
 
-    def _place(self, found: Any, values: Any) -> None:
-        at = pc.index_in(self.table["account_id"].combine_chunks(), self.ids)
-        is_known = at.is_valid().to_numpy(zero_copy_only=False)
-        place = pc.fill_null(at, 0).to_numpy().astype(np.int64)
-        span = self.table["span"].to_numpy().astype(np.int64)
-        found[span[is_known], place[is_known]] = values[is_known]
 
+def bought_in(days: Any, ends: Sequence[date]) -> pa.Table:
+    """By account and span: on how many days it bought, for how much, first and last.
 
-def bought_in(lines: Any, ends: Sequence[date]) -> pa.Table:
-    """By account and span: on how many days it bought, for how much, first and last."""
+    ``unknown`` are lines of those days without an amount.
+
+    Args:
+        days: Revenue `by_day`.
+    """
     day = nw.col("day")
-    known = lines.filter(~nw.col("account_id").is_null() & (day <= ends[0]))
     return collected(
-        sums_bought(known)
+        bought(days.filter(day <= ends[0]))
         .with_columns(span=_span(day, ends), days=nw.lit(1, dtype=nw.Int64))
         .group_by("account_id", "span")
         .agg(
-            nw.col("days", "minor").sum(),
+            nw.col("days", "minor", "unknown").sum(),
             first_on=day.min(),
             last_on=day.max(),
         )
@@ -127,16 +140,66 @@ def ran_on(frame: NativeFrame, days: Sequence[date]) -> pa.Table:
     return pa.concat_tables(found)
 
 
-def lateness_at(frame: NativeFrame, *, start: date, day: date, digits: int) -> pa.Table:
-    """By account that pays: ``payments`` as was known at the end of a day, all in one."""
-    named = nw.from_native(frame)
-    has = set(named.collect_schema().names())
-    plain = named.drop(*(name for name in _SAID_LATER if name in has))
-    found = payments(
-        nw.to_native(plain), start=start, as_of=day, digits=digits, is_past=True
+def lateness_at(frame: NativeFrame, days: Sequence[date], *, digits: int) -> pa.Table:
+    """By account that pays: how late it was as of each day, in one scan.
+
+    ``weight_i`` and ``floored_i`` are sums as `payments` makes them, of what was known at
+    the end of day i: what was paid since was open, and nobody knows when anything was
+    contested or cancelled.
+
+    Args:
+        days: The newest first; what is due counts from the day after the next one on.
+    """
+    columns = {"payer_id": _TEXT, "due_on": _DAY, "paid_on": _DAY}
+    columns |= {"origin_invoice_id": _TEXT}
+    backend, minor = backend_of(frame), nw.col("minor")
+    rows = nw.from_native(completed(frame, columns)).lazy()
+    known = rows.with_columns(minor=minor_of("amount", digits)).filter(
+        ~minor.is_null() & (nw.col("issued_on") <= days[0])
     )
-    names = ["payer_id", "weight", "floored"]
-    return found.select(names).rename_columns(["account_id", *names[1:]])
+    taken = {f"credit_{at}": _issued(minor, day) for at, day in enumerate(days[:-1])}
+    returned = (
+        known.filter((minor < 0) & ~nw.col("origin_invoice_id").is_null())
+        .select(invoice_id=nw.col("origin_invoice_id"), **taken)
+        .group_by("invoice_id")
+        .agg(nw.col(*taken).sum())
+    )
+    bills = (
+        known.filter((minor > 0) & ~nw.col("due_on").is_null())
+        .join(returned, on="invoice_id", how="left")
+        .with_columns(
+            account_id=nw.coalesce(nw.col("payer_id"), nw.col("account_id")),
+            due=day_number(nw.col("due_on"), backend),
+            paid=day_number(nw.col("paid_on"), backend),
+        )
+    )
+    sums: dict[str, Any] = {}
+    for at, (day, before) in enumerate(pairwise(days)):
+        weight, late_days = _late(f"credit_{at}", day, before)
+        sums |= {f"weight_{at}": weight, f"floored_{at}": weight * late_days}
+    return collected(
+        bills.select("account_id", **sums)
+        .group_by("account_id")
+        .agg(nw.col(*sums).sum())
+    )
+
+
+def _issued(minor: Any, day: date) -> Any:
+    return nw.when(nw.col("issued_on") <= day).then(minor).otherwise(0)
+
+
+def _late(credit: str, day: date, before: date) -> tuple[Any, Any]:
+    """What weighs of an invoice as of a day, and by how many days it was late then."""
+    due_on, paid_on = nw.col("due_on"), nw.col("paid_on")
+    is_paid = (paid_on <= day).fill_null(value=False)
+    net = _issued(nw.col("minor") + nw.col(credit).fill_null(0), day)
+    counts = (is_paid & (due_on > before)) | (~is_paid & (due_on < day))
+    until = nw.when(is_paid).then(nw.col("paid")).otherwise((day - _EPOCH).days)
+    late_days = until - nw.col("due")
+    return (
+        nw.when(counts & (net > 0)).then(net).otherwise(0),
+        nw.when(late_days > 0).then(late_days).otherwise(0),
+    )
 
 
 def _counted(rows: Any, moment: str, ends: Sequence[date], zone: str) -> pa.Table:

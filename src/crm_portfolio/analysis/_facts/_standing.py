@@ -6,13 +6,14 @@ other as spans, and only what was open then is told place by place.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, backend_of, nw, same_kind
+from crm_portfolio._frames import NativeFrame, nw, same_kind
+from crm_portfolio.analysis._facts._base import Base
 from crm_portfolio.analysis._facts._changes import FIELDS
-from crm_portfolio.analysis._facts._clock import seconds
 from crm_portfolio.analysis._facts._grid import (
     A_DAY,
     Expr,
@@ -28,179 +29,218 @@ __all__ = ["held_ones", "signs_of", "standing"]
 _TEXT = pa.string()
 _ID: Final = "opportunity_id"
 _NUMERAL: Final = r"^-?[0-9]+[.]?[0-9]*$|^-?[0-9]+[.]?[0-9]*[eE][+-]?[0-9]+$"
+_DUE: Final = "expected_close_on"
+_BITS: Final = 60
+"""So many places have their bits in one number."""
 
 
-def signs_of(activity: NativeFrame, grid: Grid) -> Frame:
-    """At which places an activity is not too long ago: ``is_active`` there."""
+def signs_of(activity: NativeFrame, base: Base, grid: Grid) -> Frame:
+    """At which places an activity is not too long ago: a bit of a number for each.
+
+    Of those only that are so old, and open for so long, that they could be silent.
+    """
+    open_until = _larger(nw.col("open_until"), nw.col("closed_at"))
+    is_old = nw.col("quiet_from") < open_until
+    old = nw.concat([rows.filter(is_old).select(_ID) for rows in base.parts])
     at = nw.col("at")
     # What was silent again by the first place asked about says nothing of any.
     rows = held_ones(activity).filter(
         (at >= grid.quiet[1]) & (at < grid.edges[grid.count - 1])
     )
-    rows = rows.select(
-        _ID, first=_later(places(at, grid.edges), 1), end=places(at, grid.quiet)
-    )
-    rows = rows.group_by(_ID, "first").agg(nw.col("end").max())
-    rows = _each_place(rows.filter(nw.col("first") < nw.col("end")), grid)
-    signs = rows.select(_ID, "place", is_active=nw.lit(1))
-    return signs.group_by(_ID, "place").agg(nw.col("is_active").max())
+    is_near = {
+        f"near_{place}": (at >= grid.quiet[place]) & (at < grid.edges[place])
+        for place in range(1, grid.count)
+    }
+    rows = rows.join(old, on=_ID, how="semi").select(_ID, **is_near)
+    rows = rows.group_by(_ID).agg(nw.col(*is_near).any())
+    signs = dict.fromkeys(_signs(grid), _whole(0))
+    for place in range(1, grid.count):
+        bit = nw.when(nw.col(f"near_{place}")).then(_whole(_bit(place)))
+        signs[_sign(place)] = signs[_sign(place)] + bit.otherwise(_whole(0))
+    return rows.select(_ID, **signs)
 
 
 def held_ones(activity: NativeFrame) -> Frame:
     rows = nw.from_native(completed(activity, {_ID: _TEXT, "status": _TEXT})).lazy()
     took_place = nw.col("status").fill_null("held") == "held"
     rows = rows.filter(took_place & ~nw.col(_ID).is_null())
-    return rows.select(_ID, at=seconds(nw.col("occurred_at"), backend_of(activity)))
+    return rows.select(_ID, at=nw.col("occurred_at"))
 
 
 def standing(
-    base: Frame,
+    base: Base,
     spans: Frame | None,
     signs: Frame | None,
     grid: Grid,
+    *,
+    fields: Collection[str],
 ) -> Frame:
-    """Those open at each place after the first, by what was known of them."""
-    rows = base.with_columns(
-        first=_later(nw.col("born_at"), 1),
-        end=nw.lit(grid.count, dtype=nw.Int64),
-    )
-    rows = rows.filter(nw.col("first") < nw.col("end"))
-    has_spans = spans is not None
-    if spans is not None:
-        rows = _laid_over(rows, spans, "stage")
-    rows = _while_open(rows, grid, has_spans)
-    if spans is not None:
-        for field in FIELDS[1:]:
-            rows = _laid_over(rows, spans, field)
-    asked = _asked(grid, like=base, has_history=has_spans)
-    rows = _each_place(rows, grid).join(asked, on="place", how="inner")
+    """Those open at each place after the first, by what was known of them.
+
+    Args:
+        fields: What the spans tell of.
+    """
+    # Without a history the stage of today is that of today only.
+    since = grid.count - 1 if spans is None else grid.dark
+    parts = [_open(base.rest, None, (), grid, since)]
+    if base.told is not None:
+        told = [field for field in FIELDS if field in fields]
+        parts.append(_open(base.told, spans, told, grid, since))
+    rows = nw.concat(parts)
     if signs is None:
-        rows = rows.with_columns(is_active=nw.lit(0))
-    else:
-        rows = rows.join(signs, on=[_ID, "place"], how="left")
-        rows = rows.with_columns(nw.col("is_active").fill_null(0))
-    then = {
-        field: _then(field, "knows", has_spans) for field in ("pipeline", "owner_id")
-    }
-    for field in ("stage", "expected_close_on"):
-        then[field] = _then(field, "knows_stage", has_spans)
-    return _told(rows.with_columns(**then, number=_number_then(has_spans)), grid)
+        return _told(_each_place(rows, grid), grid)
+    rows = rows.join(signs, on=_ID, how="left")
+    rows = rows.with_columns(nw.col(*_signs(grid)).fill_null(0))
+    return _told(_each_place(rows, grid), grid, _is_active(grid))
 
 
-def _laid_over(rows: Frame, spans: Frame, field: str) -> Frame:
+def _open(
+    rows: Frame, spans: Frame | None, told: Collection[str], grid: Grid, since: int
+) -> Frame:
+    """While they were open, and what they were then, cut where that changed.
+
+    Args:
+        told: The fields that the spans tell of.
+        since: From which place on the stage of today says what it was.
+    """
+    first, end = nw.col("first"), nw.col("end")
+    rows = rows.filter(~nw.col("born").is_null()).with_columns(
+        first=_larger(nw.col("born_at"), _whole(1)), end=_whole(grid.count)
+    )
+    is_ever_open = (nw.col("turned") == 1) | (nw.col("closed_at") > first)
+    rows = rows.filter((first < end) & is_ever_open)
+    for field in told:
+        rows = _laid_over(rows, spans, field)
+        if field == "stage":
+            rows = rows.filter(~_is_over(grid))
+    rows = _while_open(rows, grid, has_stages="stage" in told)
+    rows = _cut(rows, grid.dark, "knows")
+    return _said(_cut(rows, since, "knows_stage"), told, grid)
+
+
+def _laid_over(rows: Frame, spans: Frame | None, field: str) -> Frame:
     """The rows cut where this field changed, with what it said in each part."""
+    assert spans is not None
     its = spans.filter(nw.col("field") == field).select(
         _ID,
         since="first",
         until="end",
         **{f"{field}_said": "value", f"has_{field}": "has"},
     )
-    first, end = nw.col("first"), nw.col("end")
-    since, until = nw.col("since"), nw.col("until")
     rows = rows.join(its, on=_ID, how="left").with_columns(
         nw.col(f"has_{field}").fill_null(0),
-        first=nw.when(since > first).then(since).otherwise(first),
-        end=nw.when(until < end).then(until).otherwise(end),
+        first=_larger(nw.col("first"), nw.col("since")),
+        end=_smaller(nw.col("end"), nw.col("until")),
     )
-    return rows.filter(first < end).drop("since", "until")
+    return rows.filter(nw.col("first") < nw.col("end")).drop("since", "until")
 
 
-def _while_open(rows: Frame, grid: Grid, has_spans: bool) -> Frame:  # noqa: FBT001
+def _is_over(grid: Grid) -> Expr:
+    status = status_of(nw.col("stage_said"), grid)
+    return (nw.col("turned") == 1) & status.is_in(["won", "lost"])
+
+
+def _while_open(rows: Frame, grid: Grid, *, has_stages: bool) -> Frame:
     """Cut to what was open: by the stage where it ever turned, else by the last day."""
-    end, closed_at = nw.col("end"), nw.col("closed_at")
-    by_day = nw.when(closed_at < end).then(closed_at).otherwise(end)
-    if has_spans:
-        status, turned = status_of(nw.col("stage_said"), grid), nw.col("turned") == 1
-        is_over = turned & ((status == "won") | (status == "lost"))
-        rows = rows.filter(~is_over)
-        by_day = nw.when(turned & (status == "open")).then(end).otherwise(by_day)
-    return rows.with_columns(end=by_day).filter(nw.col("first") < nw.col("end"))
+    end, by_day = nw.col("end"), _smaller(nw.col("end"), nw.col("closed_at"))
+    if has_stages:
+        is_open = status_of(nw.col("stage_said"), grid) == "open"
+        is_open &= nw.col("turned") == 1
+        by_day = nw.when(is_open).then(end).otherwise(by_day)
+    return rows.with_columns(end=by_day).filter(nw.col("first") < end)
+
+
+def _cut(rows: Frame, since: int, knows: str) -> Frame:
+    """Cut at the place since which what stands today says something: ``knows`` is 1 or 0."""
+    first, end = nw.col("first"), nw.col("end")
+    later = rows.with_columns(first=_larger(first, _whole(since)), **{knows: nw.lit(1)})
+    if since <= 1:
+        return later.filter(first < end)
+    before = rows.with_columns(end=_smaller(end, _whole(since)), **{knows: nw.lit(0)})
+    return nw.concat([before.filter(first < end), later.filter(first < end)])
+
+
+def _said(rows: Frame, told: Collection[str], grid: Grid) -> Frame:
+    """What was said of it; else what stands today, where that says anything of then.
+
+    And all that follows from it for several places at once. ``due`` is told of what is
+    open at the last place.
+    """
+
+    def then(field: str, knows: str) -> Expr:
+        today = nw.when(nw.col(knows) == 1).then(nw.col(field))
+        if field not in told:
+            return today
+        has_it = nw.col(f"has_{field}") == 1
+        return nw.when(has_it).then(nw.col(f"{field}_said")).otherwise(today)
+
+    stage, day = then("stage", "knows_stage"), nw.col(_DUE)
+    # One that is open and was ever in a closed stage only: its changes are lost.
+    is_open = status_of(stage, grid).is_in(["open", ""])
+    day = nw.when(nw.col("knows_stage") == 1).then(day)
+    text: Expr = day.cast(nw.String)
+    overdue_from: Expr = places(day, grid.days)
+    if _DUE in told:
+        has_it, said = nw.col(f"has_{_DUE}") == 1, nw.col(f"{_DUE}_said")
+        by_text = places(said, [each.isoformat() for each in grid.days])
+        overdue_from = nw.when(has_it).then(by_text).otherwise(overdue_from)
+        text = nw.when(has_it).then(said).otherwise(text)
+    is_last = nw.col("end") == grid.count
+    due = nw.when(is_last).then(text).fill_null("").str.slice(0, 10)
+    return rows.select(
+        *(_ID, "first", "end", "born", "quiet_from", "currency"),
+        pipeline=then("pipeline", "knows").fill_null(""),
+        owner_id=then("owner_id", "knows").fill_null(""),
+        stage=nw.when(is_open).then(stage).fill_null(""),
+        due=due,
+        overdue_from=overdue_from.fill_null(grid.count),
+        number=_number_then(told),
+    )
 
 
 def _each_place(rows: Frame, grid: Grid) -> Frame:
-    """A row for each place of each span."""
-    lengths = [(length, at) for length in range(1, grid.count) for at in range(length)]
-    table = pa.table(
-        {
-            "length": pa.array([length for length, _ in lengths], pa.int64()),
-            "at": pa.array([at for _, at in lengths], pa.int64()),
-        }
-    )
-    steps = nw.from_native(same_kind(table, nw.to_native(rows))).lazy()
-    rows = rows.with_columns(length=nw.col("end") - nw.col("first"))
-    rows = rows.join(steps, on="length", how="inner")
-    rows = rows.with_columns(place=nw.col("first") + nw.col("at"))
-    return rows.drop("first", "end", "length", "at")
-
-
-def _later(place: Expr, least: int) -> Expr:
-    return nw.when(place < least).then(nw.lit(least, dtype=nw.Int64)).otherwise(place)
-
-
-def _asked(grid: Grid, *, like: Frame, has_history: bool) -> Frame:
-    """A row for each place, with all that differs between them."""
-    last, places_ = grid.count - 1, range(1, grid.count)
-    columns = {
-        "place": pa.array([*places_], pa.int64()),
-        "day": pa.array([grid.days[at].isoformat() for at in places_]),
-        "edge": pa.array([grid.edges[at] for at in places_], pa.int64()),
-        "quiet": pa.array([grid.quiet[at] for at in places_], pa.int64()),
-        "knows": pa.array([int(at >= grid.dark) for at in places_], pa.int64()),
-        "knows_stage": pa.array(
-            [int(at >= grid.dark and (has_history or at == last)) for at in places_],
-            pa.int64(),
-        ),
-    }
+    """A row for each place of each span, with all that differs between them."""
+    spans = [(first, end) for end in range(grid.count + 1) for first in range(1, end)]
+    at = [(first, end, place) for first, end in spans for place in range(first, end)]
+    names = zip(("first", "end", "place"), zip(*at, strict=True), strict=True)
+    columns = {name: pa.array(each, pa.int64()) for name, each in names}
+    its = [place for _, _, place in at]
+    columns["edge"] = pa.array([grid.second(place) for place in its], pa.int64())
+    columns["bit"] = pa.array([_bit(place) for place in its], pa.int64())
     for number, rates in enumerate(grid.rates.values()):
-        its = [rates[at] for at in places_]
-        columns[f"rate_{number}"] = pa.array(its, pa.float64())
-    native = same_kind(pa.table(columns), nw.to_native(like))
-    return nw.from_native(native).lazy()
+        told = [rates[place] for place in its]
+        columns[f"rate_{number}"] = pa.array(told, pa.float64())
+    steps = nw.from_native(same_kind(pa.table(columns), nw.to_native(rows))).lazy()
+    return rows.join(steps, on=["first", "end"], how="inner")
 
 
-def _told(rows: Frame, grid: Grid) -> Frame:
+def _told(rows: Frame, grid: Grid, is_active: Expr | None = None) -> Frame:
     """What the groups are made of, and what is added up in them."""
-    status, due = status_of(nw.col("stage"), grid), nw.col("expected_close_on")
-    worth = nw.col("number") * _rate(grid) * float(10**grid.digits)
-    minor = nearest(worth.fill_null(0.0))
-    is_quiet = (nw.col("is_active") == 0) & (nw.col("born") < nw.col("quiet"))
-    is_overdue = (due < nw.col("day")).fill_null(value=False)
-    # One that is open and was ever in a closed stage only: its changes are lost.
-    stage = nw.when((status == "open") | (status == "")).then(nw.col("stage"))
+    place, worth = nw.col("place"), nw.col("number") * _rate(grid)
+    is_quiet = place >= nw.col("quiet_from")
+    if is_active is not None:
+        is_quiet &= ~is_active
     return rows.select(
-        "place",
-        *(nw.col(name).fill_null("") for name in ("pipeline", "owner_id")),
-        stage=stage.fill_null(""),
-        due=due.fill_null("").str.slice(0, 10),
-        is_overdue=nw.when(is_overdue).then(1).otherwise(0),
+        *("place", "pipeline", "owner_id", "stage"),
+        due=nw.when(place == grid.count - 1).then(nw.col("due")).otherwise(nw.lit("")),
+        is_overdue=nw.when(place >= nw.col("overdue_from")).then(1).otherwise(0),
         is_quiet=nw.when(is_quiet).then(1).otherwise(0),
-        minor=minor,
+        minor=nearest(worth.fill_null(0.0) * float(10**grid.digits)),
         unpriced=nw.when(worth.is_null()).then(1).otherwise(0),
         age=(nw.col("edge") - nw.col("born")) // A_DAY,
         count=nw.lit(1),
     )
 
 
-def _then(field: str, knows: str, has_spans: bool) -> Expr:  # noqa: FBT001
-    """What was said of it; else what stands today, where that says anything of then."""
-    today = nw.when(nw.col(knows) == 1).then(nw.col(field))
-    if not has_spans:
-        return today
-    has_it = nw.col(f"has_{field}") == 1
-    return nw.when(has_it).then(nw.col(f"{field}_said")).otherwise(today)
-
-
-def _number_then(has_spans: bool) -> Expr:  # noqa: FBT001
+def _number_then(told: Collection[str]) -> Expr:
     """The amount in the opportunity's own currency."""
-    today = nw.when(nw.col("knows") == 1).then(nw.col("amount"))
-    if not has_spans:
-        return today
-    own, plain = (nw.col(f"has_{name}") for name in ("original_amount", "amount"))
-    return (
-        nw.when(own == 1)
-        .then(_as_number("original_amount_said"))
-        .otherwise(nw.when(plain == 1).then(_as_number("amount_said")).otherwise(today))
-    )
+    number: Expr = nw.when(nw.col("knows") == 1).then(nw.col("amount"))
+    for field in ("amount", "original_amount"):
+        if field in told:
+            said = _as_number(f"{field}_said")
+            has_it = nw.col(f"has_{field}") == 1
+            number = nw.when(has_it).then(said).otherwise(number)
+    return number
 
 
 def _as_number(name: str) -> Expr:
@@ -214,3 +254,41 @@ def _rate(grid: Grid) -> Expr:
     for number, currency in enumerate(grid.rates):
         rate = nw.when(code == currency).then(nw.col(f"rate_{number}")).otherwise(rate)
     return nw.when(code.is_null()).then(nw.lit(1.0)).otherwise(rate)
+
+
+def _is_active(grid: Grid) -> Expr:
+    """Whether the bit of the place is set."""
+    signs, *more = _signs(grid)
+    number = nw.col(signs)
+    for at, later in enumerate(more, start=1):
+        is_before = nw.col("place") < _BITS * at
+        number = nw.when(is_before).then(number).otherwise(nw.col(later))
+    shifted = number // nw.col("bit")
+    return shifted - shifted // 2 * 2 == 1
+
+
+def _signs(grid: Grid) -> list[str]:
+    return [f"signs_{at}" for at in range((grid.count - 1) // _BITS + 1)]
+
+
+def _sign(place: int) -> str:
+    """The number that has the bit of this place."""
+    return f"signs_{place // _BITS}"
+
+
+def _bit(place: int) -> int:
+    return 1 << place % _BITS
+
+
+def _whole(number: int) -> Expr:
+    return nw.lit(number, dtype=nw.Int64)
+
+
+def _larger(one: Expr, other: Expr) -> Expr:
+    """The larger number; the first where the other is unknown."""
+    return nw.when(other > one).then(other).otherwise(one)
+
+
+def _smaller(one: Expr, other: Expr) -> Expr:
+    """The smaller number; the first where the other is unknown."""
+    return nw.when(other < one).then(other).otherwise(one)

@@ -6,16 +6,17 @@ from collections.abc import Collection
 from datetime import date
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, nw
-from crm_portfolio.analysis._facts._lines import collected, completed, revenue_lines
+from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.analysis._facts._months import monthly_revenue
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Portfolio
 
 __all__ = ["firm_events", "revenue_by_month"]
 
-_SUMS: Final = ("minor", "lines", "known_lines", "accounts")
 _EVENT: Final = ("event_id", "from_on", "to_on", "label", "kind", "account_id")
 
 
@@ -25,27 +26,19 @@ def revenue_by_month(portfolio: Portfolio, facts: RevenueFacts) -> pa.Table:
     Months are counted from January of the year 0; ``accounts`` have a line in it. Lines
     without a day are in none.
     """
-    day, minor = nw.col("day"), nw.col("minor")
-    month = day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64) - 1
-    by_account = (
-        revenue_lines(portfolio, facts.measure, "")
-        .filter(
-            ~nw.col("account_id").is_null() & ~day.is_null() & (day < facts.period.end)
-        )
-        .with_columns(
-            month=month,
-            minor=minor.fill_null(0),
-            known_lines=(~minor.is_null()).cast(nw.Int64),
-            lines=nw.lit(1, dtype=nw.Int64),
-        )
-        .group_by("account_id", "month")
-        .agg(nw.col("minor", "lines", "known_lines").sum())
-        .with_columns(accounts=nw.lit(1, dtype=nw.Int64))
+    known = monthly_revenue(portfolio, facts)
+    months, starts, accounts = np.unique(
+        known.month, return_index=True, return_counts=True
     )
-    found = collected(by_account.group_by("month").agg(nw.col(*_SUMS).sum()))
-    names = ("month", *_SUMS)
-    whole = {name: found[name].cast(pa.int64()) for name in names}
-    return pa.table(whole).sort_by("month")
+    sums = {
+        name: np.add.reduceat(values, starts) if starts.size else values
+        for name, values in (
+            ("minor", known.minor),
+            ("lines", known.lines),
+            ("known_lines", known.known_lines),
+        )
+    }
+    return pa.table({"month": months, **sums, "accounts": accounts})
 
 
 def firm_events(

@@ -7,13 +7,14 @@ entered as closed was never in play: its day of closing counts, not its stage.
 from __future__ import annotations
 
 from crm_portfolio._frames import backend_of, nw
+from crm_portfolio.analysis._facts._base import Base
+from crm_portfolio.analysis._facts._clock import seconds
 from crm_portfolio.analysis._facts._grid import (
-    A_DAY,
     Expr,
     Frame,
     Grid,
+    days_between,
     is_closed,
-    seconds_of_day,
 )
 
 __all__ = ["came_closed", "closings", "outcomes", "turns_of", "visits_of"]
@@ -25,7 +26,9 @@ def turns_of(told: Frame) -> Frame:
     """When each became open, won or lost, and at which place that is first seen."""
     came_so = nw.col("old").is_null() & is_closed("now")
     is_turn = (nw.col("now") != "") & (nw.col("now") != nw.col("was")) & ~came_so
-    return told.filter(is_turn).select(_ID, "at", status="now", place="first")
+    backend = backend_of(nw.to_native(told))
+    at = seconds(nw.col("changed_at"), backend)
+    return told.filter(is_turn).select(_ID, at=at, status="now", place="first")
 
 
 def came_closed() -> Expr:
@@ -33,37 +36,35 @@ def came_closed() -> Expr:
     return (nw.col("turned") == 0) & (nw.col("closed_at") < nw.col("born_at"))
 
 
-def closings(base: Frame, turns: Frame | None, grid: Grid) -> list[Frame]:
+def closings(base: Base, turns: Frame | None, grid: Grid) -> list[Frame]:
     """Every closing after the first place: ``place``, ``status`` and ``days`` it took."""
-    backend = backend_of(nw.to_native(base))
-    until = seconds_of_day("closed_on", grid, backend) + (A_DAY - 1)
-    by_day = _closed_by_day(base).select(
-        "status", place="closed_at", days=_days(until), count=nw.lit(1)
-    )
-    found = [by_day]
-    if turns is not None:
+    found = [
+        _closed_by_day(base.alike).select(
+            "status", "days", "count", place=nw.col("closed_at")
+        )
+    ]
+    if turns is not None and base.told is not None:
         its = turns.filter(is_closed("status")).join(
-            base.select(_ID, "born"), on=_ID, how="inner"
+            base.told.select(_ID, "born"), on=_ID, how="inner"
         )
-        found.append(
-            its.select("status", "place", days=_days(nw.col("at")), count=nw.lit(1))
-        )
+        days = days_between(nw.col("born"), nw.col("at"))
+        found.append(its.select("status", "place", days=days, count=nw.lit(1)))
     is_asked = (nw.col("place") > 0) & (nw.col("place") < grid.count)
     return [rows.filter(is_asked) for rows in found]
 
 
-def outcomes(base: Frame, turns: Frame | None, grid: Grid) -> list[Frame]:
+def outcomes(base: Base, turns: Frame | None, grid: Grid) -> list[Frame]:
     """By place of entry: what became of each by the last day, and by which place."""
     is_asked = (nw.col("born_at") > 0) & (nw.col("born_at") < grid.count)
-    born = base.filter(is_asked & ~came_closed())
     is_over = nw.col("closed_at") < grid.count
-    by_day = born.filter(nw.col("turned") == 0).select(
+    by_day = base.alike.filter(is_asked & ~came_closed() & (nw.col("turned") == 0))
+    by_day = by_day.select(
         "born_at",
+        "count",
         status=nw.when(is_over).then(nw.col("status")).otherwise(nw.lit("open")),
         place=nw.col("closed_at"),
-        count=nw.lit(1),
     )
-    if turns is None:
+    if turns is None or base.told is None:
         return [by_day]
     last = turns.group_by(_ID).agg(nw.col("at").max())
     its = turns.join(last, on=[_ID, "at"], how="inner")
@@ -72,7 +73,7 @@ def outcomes(base: Frame, turns: Frame | None, grid: Grid) -> list[Frame]:
     its = its.with_columns(status=_named(nw.col("kind")))
     stands = nw.when(is_closed("outcome")).then(nw.col("place")).otherwise(grid.count)
     turned = (
-        born.filter(nw.col("turned") == 1)
+        base.told.filter(is_asked & (nw.col("turned") == 1))
         .select(_ID, "born_at")
         .join(its.select(_ID, "place", outcome="status"), on=_ID, how="left")
         .select(
@@ -125,11 +126,6 @@ def visits_of(base: Frame, told: Frame, grid: Grid) -> Frame:
 
 def _closed_by_day(base: Frame) -> Frame:
     """Those that no turn tells of, but their own day of closing does."""
-    return base.filter(
-        (nw.col("turned") == 0) & (nw.col("status") != "open") & ~came_closed()
-    )
-
-
-def _days(until: Expr) -> Expr:
-    took = (until - nw.col("born")) // A_DAY
-    return nw.when(took < 0).then(nw.lit(0, dtype=nw.Int64)).otherwise(took)
+    is_dated = nw.col("born_at") >= 0
+    is_closed_today = (nw.col("turned") == 0) & (nw.col("status") != "open")
+    return base.filter(is_dated & is_closed_today & ~came_closed())

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from crm_portfolio._frames import nw
 from crm_portfolio.analysis._facts._attached import SECONDS_AN_HOUR, held, moment_in
-from crm_portfolio.analysis._facts._lines import collected, revenue_lines, seconds_given
+from crm_portfolio.analysis._facts._days import account_days
+from crm_portfolio.analysis._facts._lines import collected, seconds_given
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Period, Portfolio
 
@@ -107,13 +108,12 @@ def _revenue_by_quarter(
     day = nw.col("day")
     later = [(day >= edge).cast(nw.Int64) for edge in edges[1:-1]]
     by_account = (
-        revenue_lines(portfolio, facts.measure, "")
-        .filter((day >= edges[0]) & (day < edges[-1]) & ~nw.col("account_id").is_null())
+        account_days(portfolio, facts.measure)
+        .filter((day >= edges[0]) & (day < edges[-1]))
         .select(
-            nw.col("account_id"),
+            nw.col("account_id", "minor"),
             quarter=sum(later, nw.lit(0, dtype=nw.Int64)),
-            minor=nw.col("minor").fill_null(0),
-            hidden=nw.col("minor").is_null().cast(nw.Int64),
+            hidden=nw.col("lines") - nw.col("known_lines"),
         )
         .group_by("account_id", "quarter")
         .agg(nw.col("minor", "hidden").sum())

@@ -110,7 +110,7 @@ def sales(
     """Open sales of new business; a renewal's hours are spent already."""
     if "opportunity" not in portfolio:
         return None
-    found = open_business(portfolio["opportunity"], case.facts.digits)
+    found = open_business(portfolio)
     at, is_taken = _places(case, found["account_id"])
     odds = odds_of(portfolio, found)
     stays = 1 - freed.settings.scenario.lost_share

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._knapsack import Choice, best_choice, greedy_choice
-from crm_portfolio._methods._outcomes import LEVELS, Outcomes, outcomes
+from crm_portfolio._methods._outcomes import LEVELS, Laws, Outcomes, outcomes
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._freed._candidates import Candidates
 from crm_portfolio.analysis._freed._hours import Freed
@@ -47,7 +47,7 @@ class Plan:
     has_role: Flags
     choice: Choice
     by_rate_alone: int
-    drawn: Outcomes
+    drawn: Outcomes | Laws
 
     @classmethod
     def of(cls, candidates: Candidates, freed: Freed) -> Plan:

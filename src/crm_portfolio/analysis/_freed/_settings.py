@@ -7,27 +7,13 @@ from typing import Any
 
 import attrs
 
+from crm_portfolio._takes import is_count, is_no_less, is_share
 from crm_portfolio.analysis._facts import Measure
 from crm_portfolio.analysis._loss import Scenario
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
 
 __all__ = ["FreedCapacitySettings"]
-
-
-def _is_part(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not 0 <= value <= 1:
-        raise SettingsError(f"{field.name} is a share from 0 to 1, not {value}")
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value < 0:
-        raise SettingsError(f"{field.name} is no less than 0, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
 
 
 def _are_hours(
@@ -68,14 +54,14 @@ class FreedCapacitySettings:
     period: Period = _LAST_YEAR
     measure: Measure | None = None
     scenario: Scenario = _THE_LARGEST
-    reserve_share: float = attrs.field(default=0.2, validator=_is_part)
-    run_off_share: float = attrs.field(default=0.0, validator=_is_part)
-    variable_cost_share: float | None = attrs.field(default=None, validator=_is_no_less)
+    reserve_share: float = attrs.field(default=0.2, validator=is_share)
+    run_off_share: float = attrs.field(default=0.0, validator=is_share)
+    variable_cost_share: float | None = attrs.field(default=None, validator=is_no_less)
     hours_per_sale: Mapping[str, float] | None = attrs.field(
         default=None, validator=_are_hours
     )
-    discount_share: float = attrs.field(default=0.1, validator=_is_no_less)
-    spread_share: float = attrs.field(default=0.3, validator=_is_part)
-    exact_count: int = attrs.field(default=200, validator=_is_count)
+    discount_share: float = attrs.field(default=0.1, validator=is_no_less)
+    spread_share: float = attrs.field(default=0.3, validator=is_share)
+    exact_count: int = attrs.field(default=200, validator=is_count)
     seed: int = 2026
-    draws: int = attrs.field(default=10_000, validator=_is_count)
+    draws: int = attrs.field(default=10_000, validator=is_count)

@@ -199,5 +199,5 @@ def _of_plan(plan: Plan, unit: int) -> dict[str, Json]:
         "is_best": choice.is_best,
         "at_most": choice.bound / unit,
         "gap_share": significant(gap / choice.bound) if choice.bound else 0.0,
-        "draws": len(plan.drawn.values),
+        "draws": plan.drawn.draws,
     }

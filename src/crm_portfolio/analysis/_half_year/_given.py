@@ -20,6 +20,7 @@ from crm_portfolio.analysis._facts import (
     RevenueFacts,
     Span,
     conceded,
+    concessions,
     grossed,
     perhaps_twice,
     repeated,
@@ -72,7 +73,8 @@ class Given:
         settings: ReviewSettings,
     ) -> Given:
         frame, ids = portfolio["revenue_line"], facts.by_account.ids
-        found, twice = conceded(frame, span), repeated(frame, span)
+        given = concessions(portfolio)
+        found, twice = conceded(given, span), repeated(given, span)
         sold = _sold(grossed(frame, span), ids)
         rows = _counted_once(found, twice)
         gap = sold["gap"], sold["gap_before"]
@@ -93,7 +95,7 @@ class Given:
             rows=rows,
             repeats=(issued[0], issued[1]),
             repeat_count=_count(twice),
-            perhaps=perhaps_twice(frame, span),
+            perhaps=perhaps_twice(given, span),
         )
 
     def sheet(self, dating: str, *, before: bool = False) -> Sheet:

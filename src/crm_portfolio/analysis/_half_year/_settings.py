@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
+from crm_portfolio._takes import is_above
 from crm_portfolio.analysis._facts import Measure, fits
-from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
 
 __all__ = ["ReviewSettings"]
 
 _LAST_HALF = Period.last_months(6)
-
-
-def _is_some(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not 0 < value < float("inf"):
-        raise SettingsError(f"review.{field.name} is more than 0, not {value}")
 
 
 @attrs.frozen(field_transformer=fits("review"))
@@ -64,9 +59,9 @@ class ReviewSettings:
     perimeter_segments: tuple[str, ...] = ()
     perimeter_events: tuple[str, ...] = ("acquisition", "disposal")
     left_events: tuple[str, ...] = ("churn",)
-    target: float | None = attrs.field(default=None, validator=_is_some)
+    target: float | None = attrs.field(default=None, validator=is_above)
     target_period: Period | None = None
-    season_years: int = attrs.field(default=3, validator=_is_some)
-    timeline_months: int = attrs.field(default=36, validator=_is_some)
+    season_years: int = attrs.field(default=3, validator=is_above)
+    timeline_months: int = attrs.field(default=36, validator=is_above)
     timeline_kinds: tuple[str, ...] = ()
-    event_months: int = attrs.field(default=12, validator=_is_some)
+    event_months: int = attrs.field(default=12, validator=is_above)

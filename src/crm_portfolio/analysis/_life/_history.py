@@ -8,7 +8,6 @@ from typing import Any, Final
 import attrs
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts, Floats
@@ -16,11 +15,12 @@ from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._facts import (
     Purchases,
     RevenueFacts,
+    account_days,
     contract_terms,
+    found_at,
     placed,
     purchases,
     repeat_purchases,
-    revenue_lines,
 )
 from crm_portfolio.portfolio import Portfolio
 
@@ -121,15 +121,15 @@ def _repeats(
     has_bought = ~np.isnat(bought.first_on)
     since = pa.table(
         {
-            "account_id": facts.by_account.ids.filter(pa.array(has_bought)),
+            "account_id": pa.array(np.flatnonzero(has_bought), pa.int32()),
             "first_on": pa.array(bought.first_on[has_bought], pa.date32()),
         }
     )
     start, end = facts.period.start, facts.period.end
     assert start is not None
     assert end is not None
-    lines = revenue_lines(portfolio, facts.measure, "lifetime_value")
-    found = repeat_purchases(lines, since, start=start, end=end)
+    days = account_days(portfolio, facts.measure)
+    found = repeat_purchases(days, since, start=start, end=end)
     return _by_place(facts, found, _REPEATS)
 
 
@@ -147,5 +147,5 @@ def _terms(portfolio: Portfolio, facts: RevenueFacts) -> dict[str, Any]:
 def _by_place(
     facts: RevenueFacts, found: pa.Table, names: tuple[str, ...]
 ) -> dict[str, Any]:
-    at = pc.index_in(facts.by_account.ids, found["account_id"].combine_chunks())
+    at = found_at(found["account_id"], facts.by_account.ids)
     return {name: placed(found[name], at) for name in names}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
+from crm_portfolio._takes import is_count, is_share
 from crm_portfolio.analysis._facts import Measure
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
@@ -14,16 +15,6 @@ __all__ = ["LifetimeValueSettings"]
 
 _LAST_YEAR = Period.last_months(12)
 _MOST_YEARS: Final = 50
-
-
-def _is_share(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not 0 <= value <= 1:
-        raise SettingsError(f"lifetime_value.{field.name} is 0 to 1, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"lifetime_value.{field.name} is 1 or more, not {value}")
 
 
 def _is_ahead(_: object, field: attrs.Attribute[float], value: float) -> None:
@@ -56,9 +47,9 @@ class LifetimeValueSettings:
     period: Period = _LAST_YEAR
     measure: Measure | None = None
     horizon_years: float = attrs.field(default=3.0, validator=_is_ahead)
-    discount_share: float = attrs.field(default=0.1, validator=_is_share)
-    min_repeat_accounts: int = attrs.field(default=100, validator=_is_count)
-    max_correlation: float = attrs.field(default=0.3, validator=_is_share)
-    min_contracts: int = attrs.field(default=20, validator=_is_count)
-    retention: float | None = attrs.field(default=None, validator=_is_share)
-    variable_cost_share: float | None = attrs.field(default=None, validator=_is_share)
+    discount_share: float = attrs.field(default=0.1, validator=is_share)
+    min_repeat_accounts: int = attrs.field(default=100, validator=is_count)
+    max_correlation: float = attrs.field(default=0.3, validator=is_share)
+    min_contracts: int = attrs.field(default=20, validator=is_count)
+    retention: float | None = attrs.field(default=None, validator=is_share)
+    variable_cost_share: float | None = attrs.field(default=None, validator=is_share)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from crm_portfolio._methods._cuts import Groups, largest_first
 from crm_portfolio._methods._indices import part
 from crm_portfolio._methods._ranking import Flags, Revenue
+from crm_portfolio._takes import is_count, is_no_less, is_part
 from crm_portfolio.analysis._facts import Measure, RevenueFacts
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.portfolio import Period
@@ -22,21 +23,6 @@ from crm_portfolio.portfolio import Period
 __all__ = ["LossScenarioSettings", "Scenario"]
 
 _CHOICES = ("accounts", "owner_id", "segment_code", "tail_share", "largest_count")
-
-
-def _is_part(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and not 0 < value <= 1:
-        raise SettingsError(f"{field.name} is above 0 and up to 1, not {value}")
-
-
-def _is_some(_: object, field: attrs.Attribute[int | None], value: int | None) -> None:
-    if value is not None and value < 1:
-        raise SettingsError(f"{field.name}={value}: no less than 1")
-
-
-def _is_no_less_than_zero(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 0:
-        raise SettingsError(f"{field.name}={value}: no less than 0")
 
 
 def _ids(accounts: Iterable[Any]) -> tuple[str, ...]:
@@ -78,16 +64,16 @@ class Scenario:
 
     accounts: tuple[str, ...] = attrs.field(default=(), converter=_ids)
     starts_on: date | None = None
-    lost_share: float = attrs.field(default=1.0, validator=_is_part)
-    ramp_months: int = attrs.field(default=0, validator=_is_no_less_than_zero)
+    lost_share: float = attrs.field(default=1.0, validator=is_part)
+    ramp_months: int = attrs.field(default=0, validator=is_no_less)
     level: Literal["group", "account"] | None = attrs.field(default=None, kw_only=True)
     owner_id: str | None = attrs.field(default=None, kw_only=True)
     segment_code: str | None = attrs.field(default=None, kw_only=True)
     tail_share: float | None = attrs.field(
-        default=None, kw_only=True, validator=_is_part
+        default=None, kw_only=True, validator=is_part
     )
     largest_count: int | None = attrs.field(
-        default=None, kw_only=True, validator=_is_some
+        default=None, kw_only=True, validator=is_count
     )
 
     def __attrs_post_init__(self) -> None:
@@ -185,21 +171,6 @@ class Scenario:
         return named
 
 
-def _is_share(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and not 0 < value <= 1:
-        raise SettingsError(f"{field.name} is a share above 0 and up to 1, not {value}")
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and value < 0:
-        raise SettingsError(f"{field.name} is no less than 0, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
-
-
 _LAST_YEAR = Period.last_months(12)
 _THE_LARGEST = Scenario.largest()
 
@@ -232,16 +203,16 @@ class LossScenarioSettings:
     period: Period = _LAST_YEAR
     measure: Measure | None = None
     scenario: Scenario = _THE_LARGEST
-    fixed_costs: float | None = attrs.field(default=None, validator=_is_no_less)
-    variable_cost_share: float | None = attrs.field(default=None, validator=_is_no_less)
-    cash: float | None = attrs.field(default=None, validator=_is_no_less)
-    target_revenue: float | None = attrs.field(default=None, validator=_is_no_less)
+    fixed_costs: float | None = attrs.field(default=None, validator=is_no_less)
+    variable_cost_share: float | None = attrs.field(default=None, validator=is_no_less)
+    cash: float | None = attrs.field(default=None, validator=is_no_less)
+    target_revenue: float | None = attrs.field(default=None, validator=is_no_less)
     growth_per_month: float | None = None
-    won_per_month: float | None = attrs.field(default=None, validator=_is_no_less)
-    win_ramp_months: int = attrs.field(default=0, validator=_is_no_less)
-    horizon_months: int = attrs.field(default=36, validator=_is_count)
-    tail_share: float = attrs.field(default=0.8, validator=_is_share)
-    major_share: float = attrs.field(default=0.1, validator=_is_share)
-    dependent_share: float = attrs.field(default=0.2, validator=_is_share)
+    won_per_month: float | None = attrs.field(default=None, validator=is_no_less)
+    win_ramp_months: int = attrs.field(default=0, validator=is_no_less)
+    horizon_months: int = attrs.field(default=36, validator=is_count)
+    tail_share: float = attrs.field(default=0.8, validator=is_part)
+    major_share: float = attrs.field(default=0.1, validator=is_part)
+    dependent_share: float = attrs.field(default=0.2, validator=is_part)
     seed: int = 2026
-    draws: int = attrs.field(default=10_000, validator=_is_count)
+    draws: int = attrs.field(default=10_000, validator=is_count)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
-
-from crm_portfolio._frames import from_arrow, nw
+from crm_portfolio._frames import nw
 from crm_portfolio.analysis._facts import Clock, recorded, whole
 from crm_portfolio.analysis._lost._settings import LostOpportunitiesSettings
 from crm_portfolio.portfolio import Portfolio
@@ -22,24 +20,26 @@ def doubles(
     And for about as much: who enters a sale twice gives the second entry up as lost, soon
     or late, so that its closing tells nothing. Amounts of nothing are no amounts.
 
-    Days are compared by cells as wide as the distance allowed, each with its neighbours,
-    so that no engine pairs all of an account with all.
+    Days are compared by cells twice as wide as the distance allowed, so that the days
+    near enough to one are of two of them, and no engine pairs all of an account with all.
     """
-    width = max(settings.duplicate_days, 1)
-    cell = nw.col("created_day") // width
-    sides = pa.table({"side": pa.array([-1, 0, 1], pa.int64())})
+    near = max(settings.duplicate_days, 1)
+    day, width = nw.col("created_day"), 2 * near
     wins = recorded(portfolio).filter(
         (nw.col("status") == "won")
         & ~nw.col("account_id").is_null()
         & ~nw.col("minor").is_null()
         & ~nw.col("created_s").is_null()
     )
-    won = (
-        clock.told(wins, "created_s", day="created_day")
-        .select("account_id", cell=cell, won_day="created_day", won_minor="minor")
-        .join(nw.from_native(from_arrow(sides, portfolio.backend)).lazy(), how="cross")
-        .with_columns(cell=nw.col("cell") + nw.col("side"))
-        .drop("side")
+    dated_wins = clock.told(wins, "created_s", day="created_day")
+    won = nw.concat(
+        [
+            dated_wins.select(
+                "account_id", cell=cell, won_day="created_day", won_minor="minor"
+            )
+            for cell in ((day - near) // width, (day - near) // width + 1)
+        ],
+        how="vertical",
     )
     own, other = nw.col("minor"), nw.col("won_minor")
     larger = nw.when(own.abs() > other.abs()).then(own.abs()).otherwise(other.abs())
@@ -51,7 +51,9 @@ def doubles(
     )
     return (
         clock.told(dated, "created_s", day="created_day")
-        .select("record_id", "account_id", "minor", own_day="created_day", cell=cell)
+        .select(
+            "record_id", "account_id", "minor", own_day="created_day", cell=day // width
+        )
         .join(won, on=["account_id", "cell"], how="inner")
         .filter(is_near & (apart <= settings.duplicate_days))
         .select("record_id", apart=whole("own_day", 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import attrs
@@ -36,6 +36,8 @@ __all__ = ["Ends", "contacts_in", "ends_of"]
 
 _HOUR: Final = 3600
 _FIRST, _EPOCH = date(1990, 1, 1), date(1970, 1, 1)
+_LOOKED_BACK: Final = timedelta(days=731)
+"""So far another attempt looks back by default: who asks of less asks it too, mostly."""
 _TEXTS: Final = (
     *("record", "record_id", "account_id", "owner_id", "kind", "source", "pipeline"),
     *("stage", "loss_reason", "loss_reason_by", "competitor"),
@@ -136,8 +138,17 @@ def ends_of(
     """What ended in the period; a part of what is kept of a longer one, where it is."""
     known = _kept_of(portfolio, *(tuple(each) for each in _asked(settings)))
     if not known or not known[0].has(span):
-        known[:] = [Ends.of(portfolio, span, settings)]
+        known[:] = [Ends.of(portfolio, _longer(portfolio, span), settings)]
     return known[0].within(span)
+
+
+def _longer(portfolio: Portfolio, span: Period) -> Period:
+    """The period, and what is asked of the same portfolio besides."""
+    assert span.start is not None
+    assert span.end is not None
+    end = portfolio.as_of + timedelta(days=1)
+    start = min(span.start, end - _LOOKED_BACK)
+    return Period.between(start, max(span.end, end))
 
 
 def _asked(settings: LostOpportunitiesSettings) -> Iterator[Iterable[object]]:
@@ -202,9 +213,7 @@ def _pursued_losses(
     settings: LostOpportunitiesSettings,
 ) -> Any:
     """What the rules ask of each, whichever period is looked at."""
-    few = lost.select("record_id", "opportunity_id", "owner_id", "created_s")
-    owned = attributed(portfolio, few, found).select("record_id", "owner_id")
-    rows = lost.drop("owner_id").join(owned, on="record_id", how="left")
+    rows = attributed(portfolio, lost, found)
     rows = clock.told(rows, "created_s", day="created_day", worked="worked_created")
     last = lost.filter(nw.col("record") == "opportunity")
     twice = doubles(last, portfolio, clock, settings)

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from crm_portfolio._methods._working_hours import WEEKDAYS
+from crm_portfolio._takes import is_count, is_no_less, is_share
 from crm_portfolio.analysis._lost._causes import NO_ANSWERS
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
@@ -15,21 +16,6 @@ from crm_portfolio.portfolio import Period
 __all__ = ["LostOpportunitiesSettings"]
 
 _LAST_YEAR = Period.last_months(12)
-
-
-def _is_share(_: object, field: attrs.Attribute[Any], value: float) -> None:
-    if not 0 <= value <= 1:
-        raise SettingsError(f"{field.name} is a share from 0 to 1, not {value}")
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: float) -> None:
-    if value < 0:
-        raise SettingsError(f"{field.name} is no less than 0, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
 
 
 def _are_weekdays(_: object, field: attrs.Attribute[Any], value: Any) -> None:
@@ -90,9 +76,9 @@ class LostOpportunitiesSettings:
     """
 
     period: Period = _LAST_YEAR
-    min_capture_share: float = attrs.field(default=0.5, validator=_is_share)
-    min_won_count: int = attrs.field(default=5, validator=_is_count)
-    response_hours: float = attrs.field(default=24.0, validator=_is_no_less)
+    min_capture_share: float = attrs.field(default=0.5, validator=is_share)
+    min_won_count: int = attrs.field(default=5, validator=is_count)
+    response_hours: float = attrs.field(default=24.0, validator=is_no_less)
     working_weekdays: tuple[int, ...] = attrs.field(
         default=WEEKDAYS, validator=_are_weekdays
     )
@@ -100,11 +86,11 @@ class LostOpportunitiesSettings:
         default=(9.0, 17.0), validator=_are_hours
     )
     holidays: tuple[date, ...] = ()
-    silence_days: int = attrs.field(default=30, validator=_is_count)
-    silence_gaps: float = attrs.field(default=2.0, validator=_is_no_less)
-    min_touch_share: float = attrs.field(default=0.25, validator=_is_share)
-    pursued_share: float = attrs.field(default=0.5, validator=_is_share)
-    value_share: float = attrs.field(default=0.5, validator=_is_share)
+    silence_days: int = attrs.field(default=30, validator=is_count)
+    silence_gaps: float = attrs.field(default=2.0, validator=is_no_less)
+    min_touch_share: float = attrs.field(default=0.25, validator=is_share)
+    pursued_share: float = attrs.field(default=0.5, validator=is_share)
+    value_share: float = attrs.field(default=0.5, validator=is_share)
     disqualifying_reasons: tuple[str, ...] = (*("not a fit", "no budget", "ethics"),)
     duplicate_reasons: tuple[str, ...] = ("duplicate", "duplicate entry", "doublon")
     no_decision_reasons: tuple[str, ...] = (
@@ -116,11 +102,11 @@ class LostOpportunitiesSettings:
     )
     automatic_kinds: tuple[str, ...] = ("automatic reply",)
     two_way_kinds: tuple[str, ...] = ("meeting",)
-    duplicate_days: int = attrs.field(default=7, validator=_is_no_less)
-    duplicate_share: float = attrs.field(default=0.05, validator=_is_share)
-    unclassified_share: float = attrs.field(default=0.05, validator=_is_share)
+    duplicate_days: int = attrs.field(default=7, validator=is_no_less)
+    duplicate_share: float = attrs.field(default=0.05, validator=is_share)
+    unclassified_share: float = attrs.field(default=0.05, validator=is_share)
     unknown_reasons: tuple[str, ...] = NO_ANSWERS
-    unknown_reasons_share: float = attrs.field(default=0.3, validator=_is_share)
-    recent_months: int = attrs.field(default=6, validator=_is_count)
-    draws: int = attrs.field(default=1000, validator=_is_count)
+    unknown_reasons_share: float = attrs.field(default=0.3, validator=is_share)
+    recent_months: int = attrs.field(default=6, validator=is_count)
+    draws: int = attrs.field(default=1000, validator=is_count)
     seed: int = 2026

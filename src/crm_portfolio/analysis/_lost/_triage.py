@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -16,7 +16,9 @@ from crm_portfolio.analysis._facts import (
     at_share,
     collected,
     completed,
+    days_asked,
     enquired,
+    once_per_portfolio,
     one_of,
     unknown,
     whole,
@@ -83,7 +85,9 @@ class Triage:
         overrides: Overrides,
     ) -> Triage:
         """The thresholds, from the settings and from what was won."""
-        span = settings.period.at(portfolio.as_of)
+        span = days_asked(
+            settings.period, portfolio.as_of, needed_by="lost_opportunities"
+        )
         ends = ends_of(portfolio, span, settings)
         won = Won.of(ends.wins, ends.left, is_told="activity" in portfolio)
         limits = _limits(portfolio, settings, won, ends.closed)
@@ -111,10 +115,10 @@ class Triage:
             parts.append(self._judged(asked, ENQUIRY_RULES, FINE))
         return nw.concat(parts, how="vertical") if len(parts) > 1 else parts[0]
 
-    @cached_property
+    @property
     def undated_count(self) -> int:
         """How many were lost nobody knows when: they are of no period."""
-        return int(collected(self._undated.select(n=nw.len()))["n"][0].as_py())
+        return _count_undated(self.portfolio)
 
     def undated(self) -> pa.Table:
         """The first of those, by id."""
@@ -124,7 +128,8 @@ class Triage:
         if not self.undated_count:
             return pa.table({name: pa.array([], kind) for name, kind in kinds.items()})
         found = collected(
-            self._undated.select(
+            _undated(self.portfolio)
+            .select(
                 nw.lit("opportunity").alias("table"),
                 nw.col("opportunity_id").alias("record_id"),
                 nw.col("account_id"),
@@ -134,12 +139,6 @@ class Triage:
             .head(_MOST_LISTED)
         )
         return found.cast(pa.schema(kinds))
-
-    @property
-    def _undated(self) -> Any:
-        kinds = {"account_id": pa.string(), "closed_on": pa.date32()}
-        rows = nw.from_native(completed(self.portfolio["opportunity"], kinds)).lazy()
-        return rows.filter((nw.col("status") == "lost") & nw.col("closed_on").is_null())
 
     def _judged(self, rows: Any, rules: tuple[Rule, ...], otherwise: Any) -> Any:
         told = rows.with_columns(
@@ -292,7 +291,20 @@ def _limits(
     )
 
 
-def _occurring(portfolio: Portfolio, table: TableName, column: str) -> list[str]:
+def _undated(portfolio: Portfolio) -> Any:
+    kinds = {"account_id": pa.string(), "closed_on": pa.date32()}
+    rows = nw.from_native(completed(portfolio["opportunity"], kinds)).lazy()
+    return rows.filter((nw.col("status") == "lost") & nw.col("closed_on").is_null())
+
+
+@once_per_portfolio
+def _count_undated(portfolio: Portfolio) -> int:
+    found = collected(_undated(portfolio).select(n=nw.len()))
+    return int(found["n"][0].as_py())
+
+
+@once_per_portfolio
+def _occurring(portfolio: Portfolio, table: TableName, column: str) -> Sequence[str]:
     """The codes that occur, such as reasons; they are few."""
     frame = nw.from_native(portfolio[table]).lazy()
     if column not in frame.collect_schema().names():
@@ -304,7 +316,7 @@ def _occurring(portfolio: Portfolio, table: TableName, column: str) -> list[str]
     return sorted(found[column].to_pylist())
 
 
-def _spelled(reasons: list[str], meant: Collection[str]) -> tuple[str, ...]:
+def _spelled(reasons: Sequence[str], meant: Collection[str]) -> tuple[str, ...]:
     """Those of the reasons that are meant, however the CRM spells them."""
     plain = {_plain(each) for each in meant}
     return tuple(each for each in reasons if _plain(each) in plain)

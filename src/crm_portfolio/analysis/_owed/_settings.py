@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import attrs
 
+from crm_portfolio._takes import is_count, is_no_less
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
 
@@ -27,18 +28,6 @@ def _rises(_: object, field: attrs.Attribute[Any], value: tuple[int, ...]) -> No
         )
 
 
-def _is_no_less_than_zero(
-    _: object, field: attrs.Attribute[Any], value: float | None
-) -> None:
-    if value is not None and not value >= 0:
-        raise SettingsError(f"receivables.{field.name} is 0 or more, not {value}")
-
-
-def _is_at_least_one(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"receivables.{field.name} is 1 or more, not {value}")
-
-
 @attrs.frozen
 class DatedRate:
     """A rate a year, from a day on.
@@ -49,7 +38,7 @@ class DatedRate:
     """
 
     from_on: date
-    rate: float = attrs.field(validator=_is_no_less_than_zero)
+    rate: float = attrs.field(validator=is_no_less)
 
 
 def _one_a_day(
@@ -61,7 +50,7 @@ def _one_a_day(
 
 
 def _rate() -> Any:
-    return attrs.field(default=None, validator=_is_no_less_than_zero)
+    return attrs.field(default=None, validator=is_no_less)
 
 
 @attrs.frozen
@@ -92,8 +81,8 @@ class ReceivablesSettings:
 
     period: Period = _LAST_YEAR
     ageing_days: tuple[int, ...] = attrs.field(default=(30, 60, 90), validator=_rises)
-    slow_days: float = attrs.field(default=15.0, validator=_is_no_less_than_zero)
-    dso_min_months: int = attrs.field(default=3, validator=_is_at_least_one)
+    slow_days: float = attrs.field(default=15.0, validator=is_no_less)
+    dso_min_months: int = attrs.field(default=3, validator=is_count)
     financing_rate: float | None = _rate()
     financing_rates: tuple[DatedRate, ...] = attrs.field(
         default=(), validator=_one_a_day

@@ -21,6 +21,7 @@ from crm_portfolio.analysis._facts import (
     RevenueFacts,
     Span,
     conceded,
+    concessions,
     listed_lines,
     offers,
     prices_paid,
@@ -252,8 +253,8 @@ def _given(portfolio: Portfolio, facts: RevenueFacts) -> npt.NDArray[np.int64]:
     size = len(facts.by_account.ids)
     given = np.zeros((size, len(CONCESSIONS)), dtype=np.int64)
     span = Span(facts.period, _NO_DAYS, _NO_DAYS, facts.digits, facts.currency)
-    frame = portfolio["revenue_line"]
-    found, twice = (_placed(each(frame, span), facts) for each in (conceded, repeated))
+    rows = concessions(portfolio)
+    found, twice = (_placed(each(rows, span), facts) for each in (conceded, repeated))
     for at, kind in enumerate(CONCESSIONS):
         rows = found.filter(pc.equal(found["kind"], kind))
         given[:, at] = -_summed(rows["place"].to_numpy(), _of(rows, "issued"), size)

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from crm_portfolio._methods._leakage import Discounts
+from crm_portfolio._takes import is_count, is_no_less, is_share
 from crm_portfolio.analysis._facts import Measure
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
@@ -19,21 +20,6 @@ Key = Literal["revenue", "hours", "accounts"]
 Curve = Literal["gross_margin", "margin_after_service", "account_margin", "full_margin"]
 
 _LAST_YEAR: Final = Period.last_months(12)
-
-
-def _is_part(_: object, field: attrs.Attribute[Any], value: float) -> None:
-    if not 0 <= value <= 1:
-        raise SettingsError(f"{field.name} is a share from 0 to 1, not {value}")
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value < 0:
-        raise SettingsError(f"{field.name} is no less than 0, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
 
 
 def _are_rates(
@@ -56,8 +42,8 @@ class UnitTime:
         role: Empty: nobody in particular, at the mean rate of all roles.
     """
 
-    minutes: float = attrs.field(validator=_is_no_less)
-    more_if_new: float = attrs.field(default=0.0, validator=_is_no_less)
+    minutes: float = attrs.field(validator=is_no_less)
+    more_if_new: float = attrs.field(default=0.0, validator=is_no_less)
     role: str = ""
 
 
@@ -92,19 +78,19 @@ class ProfitabilitySettings:
 
     period: Period = _LAST_YEAR
     measure: Measure | None = None
-    variable_cost_share: float | None = attrs.field(default=None, validator=_is_no_less)
+    variable_cost_share: float | None = attrs.field(default=None, validator=is_no_less)
     rates: Mapping[str, float] = attrs.field(factory=dict, validator=_are_rates)
     internal_kinds: tuple[str, ...] = ()
     delivered_kinds: tuple[str, ...] = ()
     unit_times: Mapping[str, UnitTime] = attrs.field(factory=dict)
-    coverage_share: float = attrs.field(default=0.7, validator=_is_part)
+    coverage_share: float = attrs.field(default=0.7, validator=is_share)
     service_by: Key | None = None
     overhead_by: Key = "revenue"
-    fixed_costs: float | None = attrs.field(default=None, validator=_is_no_less)
-    life_months: int = attrs.field(default=60, validator=_is_count)
+    fixed_costs: float | None = attrs.field(default=None, validator=is_no_less)
+    life_months: int = attrs.field(default=60, validator=is_count)
     channels: Mapping[str, str] = attrs.field(factory=dict)
     untraced: Literal["unknown", "mean"] = "unknown"
-    break_even_share: float = attrs.field(default=0.02, validator=_is_part)
+    break_even_share: float = attrs.field(default=0.02, validator=is_share)
     curve: Curve | None = None
     discounts: Discounts = "multiplicative"
-    volume_bands: int = attrs.field(default=4, validator=_is_count)
+    volume_bands: int = attrs.field(default=4, validator=is_count)

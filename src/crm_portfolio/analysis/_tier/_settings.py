@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from crm_portfolio._methods._rules import Method, Slices
+from crm_portfolio._takes import is_count, is_part
 from crm_portfolio.analysis._facts import Measure
 from crm_portfolio.analysis._stable import Stability
 from crm_portfolio.errors import SettingsError
@@ -41,18 +40,6 @@ class PotentialWeights:
             raise SettingsError("weights are no less than 0, and one is above it")
 
 
-def _is_share(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and not 0 < value <= 1:
-        raise SettingsError(
-            f"potential.{field.name} is a share above 0 and up to 1, not {value}"
-        )
-
-
-def _is_days(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"potential.{field.name} is no less than 1, not {value}")
-
-
 _WEIGHTS = PotentialWeights()
 
 
@@ -72,13 +59,13 @@ class Potential:
     """
 
     weights: PotentialWeights = _WEIGHTS
-    least_coverage: float = attrs.field(default=0.5, validator=_is_share)
-    medium_from: float = attrs.field(default=1 / 3, validator=_is_share)
-    high_from: float = attrs.field(default=2 / 3, validator=_is_share)
-    wallet_share: float | None = attrs.field(default=None, validator=_is_share)
+    least_coverage: float = attrs.field(default=0.5, validator=is_part)
+    medium_from: float = attrs.field(default=1 / 3, validator=is_part)
+    high_from: float = attrs.field(default=2 / 3, validator=is_part)
+    wallet_share: float | None = attrs.field(default=None, validator=is_part)
     wallet_criterion: str = "share_of_wallet"
     core_segments: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    recent_days: int = attrs.field(default=90, validator=_is_days)
+    recent_days: int = attrs.field(default=90, validator=is_count)
 
     def __attrs_post_init__(self) -> None:
         if not self.medium_from < self.high_from:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
+from crm_portfolio._takes import is_count, is_inside, is_no_less, is_share
 from crm_portfolio.analysis._facts import Measure, fits
-from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
 
 __all__ = ["INNOVATION_KINDS", "FocusSettings"]
@@ -17,26 +17,6 @@ INNOVATION_KINDS: Final = ("innovation", "new_offer")
 """What is looked for where nobody says which kinds of work are for the new."""
 
 _LAST_YEAR = Period.last_months(12)
-
-
-def _is_part(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and not 0 <= value <= 1:
-        raise SettingsError(f"{field.name} is a share from 0 to 1, not {value}")
-
-
-def _is_inside(_: object, field: attrs.Attribute[Any], value: float) -> None:
-    if not 0 < value < 1:
-        raise SettingsError(f"{field.name} lies between 0 and 1, not at {value}")
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value < 0:
-        raise SettingsError(f"{field.name} is no less than 0, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
 
 
 @attrs.frozen(field_transformer=fits("focus"))
@@ -77,26 +57,26 @@ class FocusSettings:
 
     period: Period = _LAST_YEAR
     measure: Measure | None = None
-    step_months: int = attrs.field(default=3, validator=_is_count)
-    steps: int = attrs.field(default=8, validator=_is_count)
+    step_months: int = attrs.field(default=3, validator=is_count)
+    steps: int = attrs.field(default=8, validator=is_count)
     innovation_kinds: tuple[str, ...] | None = None
     innovation_target_share: float | None = attrs.field(
-        default=None, validator=_is_part
+        default=None, validator=is_share
     )
-    alert_steps: int = attrs.field(default=2, validator=_is_count)
+    alert_steps: int = attrs.field(default=2, validator=is_count)
     review_kinds: tuple[str, ...] = ("review",)
     finished_statuses: tuple[str, ...] = ("done", "finished", "completed", "closed")
     dropped_statuses: tuple[str, ...] = ("abandoned", "cancelled", "dropped")
     parked_statuses: tuple[str, ...] = ("parked",)
     cash: float | None = None
     backlog_contribution: float | None = None
-    fixed_costs: float | None = attrs.field(default=None, validator=_is_no_less)
-    young_months: int = attrs.field(default=24, validator=_is_count)
-    value_per_hour: float | None = attrs.field(default=None, validator=_is_no_less)
-    variable_cost_share: float | None = attrs.field(default=None, validator=_is_part)
-    least_count: int = attrs.field(default=20, validator=_is_count)
-    level: float = attrs.field(default=0.9, validator=_is_inside)
-    lookalike_count: int = attrs.field(default=5, validator=_is_count)
-    list_count: int = attrs.field(default=200, validator=_is_count)
-    most_lines: int = attrs.field(default=40, validator=_is_count)
+    fixed_costs: float | None = attrs.field(default=None, validator=is_no_less)
+    young_months: int = attrs.field(default=24, validator=is_count)
+    value_per_hour: float | None = attrs.field(default=None, validator=is_no_less)
+    variable_cost_share: float | None = attrs.field(default=None, validator=is_share)
+    least_count: int = attrs.field(default=20, validator=is_count)
+    level: float = attrs.field(default=0.9, validator=is_inside)
+    lookalike_count: int = attrs.field(default=5, validator=is_count)
+    list_count: int = attrs.field(default=200, validator=is_count)
+    most_lines: int = attrs.field(default=40, validator=is_count)
     not_for: Mapping[str, tuple[str, ...]] | None = None

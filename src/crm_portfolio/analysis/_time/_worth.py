@@ -47,7 +47,7 @@ class Worth:
         sale, margin = sale_time(portfolio), lines.margin_share(settings)
         if sale is None or margin is None or hours.notes is None:
             return cls()
-        found = open_business(portfolio["opportunity"], facts.digits)
+        found = open_business(portfolio)
         found = found.filter(pc.not_equal(found["kind"], "renewal"))
         minor = pc.fill_null(found["minor"].cast("float64"), np.nan).to_numpy()
         worth = minor * odds_of(portfolio, found) * margin

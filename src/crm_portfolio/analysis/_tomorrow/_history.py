@@ -17,6 +17,7 @@ from crm_portfolio._methods._rules import cut
 from crm_portfolio.analysis._facts import (
     MonthlyRevenue,
     RevenueFacts,
+    days_asked,
     monthly_revenue,
     revenue_facts,
 )
@@ -70,7 +71,7 @@ class History:
     @classmethod
     def of(cls, portfolio: Portfolio, settings: SuccessionSettings) -> History:
         """The years that end with the last full month of the settings' period."""
-        asked = settings.period.at(portfolio.as_of)
+        asked = days_asked(settings.period, portfolio.as_of, needed_by="succession")
         end = asked.months_before_end(0).replace(day=1)
         year = Period(
             "last_12_months",

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from crm_portfolio._methods._rules import Method, Slices
 from crm_portfolio._methods._trend import FEWEST
+from crm_portfolio._takes import is_at_least, is_count, is_inside, is_no_less
 from crm_portfolio.analysis._facts import Measure
-from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period
 
 __all__ = ["SuccessionSettings"]
 
 _LAST_YEAR = Period.last_months(12)
 _FOUR_SLICES = Slices(4)
-
-
-def _is_share(_: object, field: attrs.Attribute[Any], value: float) -> None:
-    if not 0 < value < 1:
-        raise SettingsError(f"{field.name} is a share between 0 and 1, not {value}")
-
-
-def _is_no_less(_: object, field: attrs.Attribute[Any], value: float) -> None:
-    if value < 0:
-        raise SettingsError(f"{field.name} is no less than 0, not {value}")
-
-
-def _is_count(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise SettingsError(f"{field.name} is no less than 1, not {value}")
-
-
-def _is_enough(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if value < FEWEST:
-        raise SettingsError(f"{field.name} is no less than {FEWEST}, not {value}")
 
 
 @attrs.frozen
@@ -68,19 +46,19 @@ class SuccessionSettings:
     period: Period = _LAST_YEAR
     measure: Measure | None = None
     method: Method = _FOUR_SLICES
-    quarters: int = attrs.field(default=8, validator=_is_enough)
-    alpha: float = attrs.field(default=0.05, validator=_is_share)
-    false_discovery_share: float = attrs.field(default=0.1, validator=_is_share)
-    min_revenue: float = attrs.field(default=0.0, validator=_is_no_less)
-    smoothing: float = attrs.field(default=4.0, validator=_is_no_less)
-    horizon_years: int = attrs.field(default=5, validator=_is_count)
-    history_years: int = attrs.field(default=10, validator=_is_count)
-    discount_share: float = attrs.field(default=0.1, validator=_is_share)
-    cohort_months: int = attrs.field(default=12, validator=_is_count)
-    silence_factor: float = attrs.field(default=2.0, validator=_is_no_less)
-    potential_share: float = attrs.field(default=0.75, validator=_is_share)
-    interest_months: int = attrs.field(default=3, validator=_is_count)
-    min_signals: int = attrs.field(default=2, validator=_is_count)
-    list_count: int = attrs.field(default=20, validator=_is_count)
-    exploration_share: float = attrs.field(default=0.1, validator=_is_share)
+    quarters: int = attrs.field(default=8, validator=is_at_least(FEWEST))
+    alpha: float = attrs.field(default=0.05, validator=is_inside)
+    false_discovery_share: float = attrs.field(default=0.1, validator=is_inside)
+    min_revenue: float = attrs.field(default=0.0, validator=is_no_less)
+    smoothing: float = attrs.field(default=4.0, validator=is_no_less)
+    horizon_years: int = attrs.field(default=5, validator=is_count)
+    history_years: int = attrs.field(default=10, validator=is_count)
+    discount_share: float = attrs.field(default=0.1, validator=is_inside)
+    cohort_months: int = attrs.field(default=12, validator=is_count)
+    silence_factor: float = attrs.field(default=2.0, validator=is_no_less)
+    potential_share: float = attrs.field(default=0.75, validator=is_inside)
+    interest_months: int = attrs.field(default=3, validator=is_count)
+    min_signals: int = attrs.field(default=2, validator=is_count)
+    list_count: int = attrs.field(default=20, validator=is_count)
+    exploration_share: float = attrs.field(default=0.1, validator=is_inside)
     seed: int = 2026

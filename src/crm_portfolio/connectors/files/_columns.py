@@ -244,6 +244,7 @@ def _faults(read: _Read, first_row: int) -> Iterator[pa.Table]:
             name: pa.repeat(pa.scalar(text), len(rows)) for name, text in said.items()
         }
         arrays |= {"row": pc.add(rows.cast(pa.int64()), first_row), "value": values}
+        arrays |= {"said": pa.nulls(len(rows), pa.string())}
         yield pa.table(
             [arrays[name] for name in FAULT_COLUMNS],
             schema=pa.schema(list(FAULT_COLUMNS.items())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from crm_portfolio.connectors.hubspot import _paths
@@ -14,7 +14,7 @@ from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
 from crm_portfolio.connectors.hubspot._setup import shortcomings
 from crm_portfolio.errors import RightMissingError
 from crm_portfolio.protocols import Finding, FindingState
-from crm_portfolio.schema import HUMAN, MANAGED, TableName
+from crm_portfolio.schema import HUMAN, MANAGED, ManagedField, TableName
 
 __all__ = ["findings"]
 
@@ -125,6 +125,8 @@ def _managed(portal: Portal) -> Iterator[Finding]:
         return
     for field in (*MANAGED, *HUMAN):
         name = COMPANY_PROPERTIES[field.column]
+        if name not in known and field.opt_in and not _is_begun(field, known):
+            continue
         if name not in known:
             yield Finding(f"property {name}", "missing", _SETUP)
             continue
@@ -134,3 +136,9 @@ def _managed(portal: Portal) -> Iterator[Finding]:
             yield Finding(step.what, "missing", f"{mend}.")
         if not steps:
             yield Finding(f"property {name}", "good")
+
+
+def _is_begun(field: ManagedField, known: Collection[str]) -> bool:
+    """Whether the portal has any property of what this one is asked for with."""
+    together = (each for each in MANAGED if each.opt_in == field.opt_in)
+    return any(COMPANY_PROPERTIES[each.column] in known for each in together)

@@ -22,6 +22,7 @@ from crm_portfolio.connectors.salesforce._refusals import (
     safe_code,
 )
 from crm_portfolio.connectors.salesforce._results import Result
+from crm_portfolio.connectors.salesforce._rights import to_read
 from crm_portfolio.connectors.salesforce._session import Session
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.errors import ConnectorError
@@ -128,7 +129,7 @@ class Bulk:
             "lineEnding": "LF",
         }
         where = "asking Bulk for a query"
-        needs = f"Read on {sobject_of(soql)}"
+        needs = to_read(sobject_of(soql))
         made = self._jobs.made(order, where=where, needs=needs)
         job = self._jobs.awaited(made["id"], where="waiting for a Bulk query")
         if job["state"] != "JobComplete":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
+from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors.salesforce._catalogue import CHANGE, RATE
 from crm_portfolio.connectors.salesforce._fields import (
     ACCOUNT_FIELDS,
@@ -15,6 +16,7 @@ from crm_portfolio.connectors.salesforce._login import Login
 from crm_portfolio.connectors.salesforce._loss_reason import candidates
 from crm_portfolio.connectors.salesforce._rates import RatesLeg
 from crm_portfolio.connectors.salesforce._rest import Query
+from crm_portfolio.connectors.salesforce._rights import IDENTITY
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.connectors.salesforce._tables import Tables
 from crm_portfolio.errors import (
@@ -45,8 +47,10 @@ def findings(
     for table in _asked_for(tables, settings):
         is_asked_for = settings.tables != "all" or table == "account"
         yield from _table(tables, table, "missing" if is_asked_for else "warning")
+    yield from _in_sight(tables, settings)
     yield from _loss_reason(tables, settings)
     yield from _managed(tables)
+    yield _identity(tables)
 
 
 def _dates(settings: SalesforceSettings, login: Login) -> Iterator[Finding]:
@@ -132,6 +136,43 @@ def _hidden(
             )
 
 
+def _in_sight(tables: Tables, settings: SalesforceSettings) -> Iterator[Finding]:
+    """Salesforce hides in silence what is shared with nobody; the counts tell."""
+    objects = {"account": "Account", "opportunity": "Opportunity"}
+    names = [
+        objects[table] for table in _asked_for(tables, settings) if table in objects
+    ]
+    try:
+        recorded = tables.rest.recorded(names)
+        seen = {name: tables.rest.count(Query(name, ("Id",))) for name in names}
+    except RightMissingError:
+        return  # told with its table, or with the log-in
+    for name in names:
+        count, there = seen[name], recorded.get(name, 0)
+        what = f"right: View All on {name}"
+        if count < there * _assumptions.LEAST_SHARE_IN_SIGHT:
+            mend = (
+                f"This login sees {count:,} of about {there:,}: grant it "
+                f"View All on {name}, or the rest is missing from every number."
+            )
+            yield Finding(what, "warning", mend)
+        else:
+            yield Finding(what, "good")
+
+
+def _identity(tables: Tables) -> Finding:
+    what = f"right: {IDENTITY}"
+    try:
+        tables.rest.user_id()
+    except RightMissingError:
+        mend = (
+            "Add the scope openid or id to the app; without it the field history takes "
+            "more calls, and setup cannot assign its permission set."
+        )
+        return Finding(what, "warning", mend)
+    return Finding(what, "good")
+
+
 def _loss_reason(tables: Tables, settings: SalesforceSettings) -> Iterator[Finding]:
     is_mapped = "loss_reason" in settings.fields.get("opportunity", {})
     if (
@@ -164,7 +205,14 @@ def _managed(tables: Tables) -> Iterator[Finding]:
         return
     seen = {str(field["name"]): field for field in described}
     for field in (*MANAGED, *HUMAN):
-        yield from _field(field, seen.get(ACCOUNT_FIELDS[field.column]))
+        if not field.opt_in or _is_begun(field, seen):
+            yield from _field(field, seen.get(ACCOUNT_FIELDS[field.column]))
+
+
+def _is_begun(field: ManagedField, seen: Collection[str]) -> bool:
+    """Whether the org has any field of what this one is asked for with."""
+    together = (each for each in MANAGED if each.opt_in == field.opt_in)
+    return any(ACCOUNT_FIELDS[each.column] in seen for each in together)
 
 
 def _field(field: ManagedField, seen: Mapping[str, Any] | None) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import attrs
 import orjson
 
 from crm_portfolio.connectors.salesforce._refusals import unreadable
+from crm_portfolio.connectors.salesforce._rights import IDENTITY, SETUP_RIGHT, to_read
 from crm_portfolio.connectors.salesforce._session import Client, Session
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.connectors.salesforce._soql import literal
@@ -99,7 +100,7 @@ class Rest:
             answer = client.restful(f"sobjects/{sobject}/describe")
             return _listed(_part(answer, "fields", where), where)
 
-        return self._session.call(ask, where=where, needs=f"Read on {sobject}")
+        return self._session.call(ask, where=where, needs=to_read(sobject))
 
     def pages(self, query: Query) -> Iterator[list[Record]]:
         """The records, page by page, one call each; a lost cursor costs one more."""
@@ -121,7 +122,7 @@ class Rest:
 
     def answer(self, query: Query, soql: str) -> Iterator[Page]:
         """What a query finds, one call a page; a lost cursor is the caller's."""
-        where, needs = f"reading {query.sobject}", f"Read on {query.sobject}"
+        where, needs = f"reading {query.sobject}", to_read(query.sobject)
         route = "queryAll/" if query.with_deleted else "query/"
 
         def first(client: Client) -> tuple[Page, str]:
@@ -162,6 +163,21 @@ class Rest:
         pages = self.answer(counting, counting.soql(is_ordered=False))
         return next(pages).total
 
+    def recorded(self, sobjects: Sequence[str]) -> dict[str, int]:
+        """Roughly how many records the org has, whether this login sees them or not."""
+        where = "asking how many records there are"
+        params = {"sObjects": ",".join(sobjects)}
+
+        def ask(client: Client) -> dict[str, int]:
+            answer = client.restful("limits/recordCount", params=params)
+            told = _listed(_part(answer, "sObjects", where), where)
+            return {
+                str(_part(each, "name", where)): int(_part(each, "count", where))
+                for each in told
+            }
+
+        return self._session.call(ask, where=where, needs=SETUP_RIGHT)
+
     def edge(self, query: Query, *, is_last: bool) -> str | None:
         """The first or the last key of an object; None: it is empty."""
         order = "DESC" if is_last else "ASC"
@@ -186,7 +202,7 @@ class Rest:
             earliest = str(_part(answer, "earliestDateAvailable", where))
             return entries, earliest, str(_part(answer, "latestDateCovered", where))
 
-        return self._session.call(ask, where=where, needs=f"Read on {sobject}")
+        return self._session.call(ask, where=where, needs=to_read(sobject))
 
     def retrieve(
         self, sobject: str, ids: Sequence[str], fields: Sequence[str]
@@ -201,7 +217,7 @@ class Rest:
                 client.restful(path, method="POST", json=body), where, len(ids)
             )
 
-        return self._session.call(ask, where=where, needs=f"Read on {sobject}")
+        return self._session.call(ask, where=where, needs=to_read(sobject))
 
     def update(self, sobject: str, records: Sequence[Record]) -> list[Record]:
         """One result for each record, in their order; a 200 proves nothing by itself.
@@ -246,9 +262,7 @@ class Rest:
         def ask(client: Client) -> str:
             return str(_part(client.oauth2("userinfo"), "user_id", where))
 
-        return self._session.call(
-            ask, where=where, needs="Access the identity URL service"
-        )
+        return self._session.call(ask, where=where, needs=IDENTITY)
 
     def _posted(
         self, path: str, record: Mapping[str, Any], where: str, needs: str

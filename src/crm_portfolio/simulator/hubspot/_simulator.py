@@ -34,7 +34,7 @@ Snapshot = dict[str, dict[str, dict[str, StoredValue]]]
 
 _ACTS: Final = (
     "edit", "calculate", "delete", "purge", "merge", "link", "unlink", "hide_field",
-    "change_field", "require", "revoke_scope", "expire_tokens",
+    "change_field", "require", "revoke_scope", "keep_scopes", "expire_tokens",
 )  # fmt: skip
 _AUDIT: Final = frozenset({"hs_lastmodifieddate", "archivedAt"})
 
@@ -298,12 +298,16 @@ class HubSpot:
 
     def revoke_scope(self, scope: str) -> None:
         """Take a scope from the app."""
-        if scope not in _auth.SCOPES:
-            raise SettingsError(
-                f"there is no scope {scope!r}{did_you_mean(scope, _auth.SCOPES)}"
-            )
+        _must_be_scope(scope)
         with self._lock:
             self._logins.granted.discard(scope)
+
+    def keep_scopes(self, *scopes: str) -> None:
+        """Take every scope from the app but these."""
+        for scope in scopes:
+            _must_be_scope(scope)
+        with self._lock:
+            self._logins.granted &= set(scopes)
 
     def expire_tokens(self) -> None:
         """End every OAuth token, and rotate the private app's."""
@@ -370,3 +374,10 @@ def _shown(record: Mapping[str, Any]) -> dict[str, StoredValue]:
         "mergedInto": record["$merged_into"] and str(record["$merged_into"]),
     }
     return {**told, **{n: v for n, v in record.items() if not n.startswith("$")}}
+
+
+def _must_be_scope(scope: str) -> None:
+    if scope not in _auth.SCOPES:
+        raise SettingsError(
+            f"there is no scope {scope!r}{did_you_mean(scope, _auth.SCOPES)}"
+        )

@@ -6,7 +6,8 @@ cannot be told from a missing one, until a permission set assigned to the user s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import attrs
 
@@ -24,6 +25,31 @@ _GRANTS = """
     JOIN "PermissionSetAssignment" AS a ON a."PermissionSetId" = f."ParentId"
     WHERE a."AssigneeId" = ? GROUP BY ALL
 """
+_SETUP: Final = "View Setup and Configuration"
+_SETS: Final = "Manage Profiles and Permission Sets"
+_ASSIGN: Final = "Assign Permission Sets"
+# vendor docs: of permission sets and what is in them. unverified: of the others.
+_SETUP_OBJECTS: Final = (
+    *("FieldPermissions", "PermissionSet", "PermissionSetAssignment"),
+    *("Organization", "OpportunityStage", "User", "CurrencyType"),
+    "DatedConversionRate",
+)
+# vendor docs: who is granted one right has these with it; history follows its object.
+_WITH_IT: Final[Mapping[str, tuple[str, ...]]] = {
+    _SETUP: tuple(f"Read {name}" for name in _SETUP_OBJECTS),
+    "Customize Application": (_SETUP,),
+    _SETS: (
+        _SETUP,
+        *(
+            f"{verb} {name}"
+            for verb in ("Create", "Edit", "Delete")
+            for name in ("FieldPermissions", "PermissionSet")
+        ),
+    ),
+    _ASSIGN: ("Create PermissionSetAssignment", "Delete PermissionSetAssignment"),
+    "Read Account": ("Read AccountHistory",),
+    "Read Opportunity": ("Read OpportunityHistory", "Read OpportunityFieldHistory"),
+}
 
 
 class Access:
@@ -43,24 +69,40 @@ class Access:
         on_objects = (
             f"{verb} {entity.name}"
             for entity in self._catalogue.all()
-            for verb in ("Read", "Create", "Edit", "Delete")
+            for verb in ("Read", "View All", "Create", "Edit", "Delete")
         )
         return (
             "API Enabled",
+            "Access the identity URL service",
             "View All Data",
+            _SETUP,
             "Customize Application",
-            "Manage Profiles and Permission Sets",
-            "Assign Permission Sets",
+            _SETS,
+            _ASSIGN,
             *on_objects,
         )
 
     def revoke(self, right: str) -> None:
+        self._must_be_known(right)
+        self._revoked.add(right)
+        self.look_again()
+
+    def keep_only(self, rights: Iterable[str]) -> None:
+        kept, waiting = set[str](), list(rights)
+        for right in waiting:
+            self._must_be_known(right)
+        while waiting:
+            right = waiting.pop()
+            kept.add(right)
+            waiting += _WITH_IT.get(right, ())
+        self._revoked = set(self.rights) - kept
+        self.look_again()
+
+    def _must_be_known(self, right: str) -> None:
         if right not in self.rights:
             raise SettingsError(
                 f"no right is called {right!r}{did_you_mean(right, self.rights)}"
             )
-        self._revoked.add(right)
-        self.look_again()
 
     def may(self, right: str) -> bool:
         return right not in self._revoked
@@ -80,7 +122,7 @@ class Access:
 
     def fields(self, name: str) -> Mapping[str, Field] | None:
         """The object's readable fields by lower-case name; None: it is not readable."""
-        if not self.may(f"Read {name}"):
+        if not self._may_read(name):
             return None
         if name not in self._seen:
             entity = self._catalogue.object(name)
@@ -90,6 +132,15 @@ class Access:
                 if self._grant(entity, field)[0]
             }
         return self._seen[name]
+
+    def sees_all(self, name: str) -> bool:
+        """Whether records of others are seen, in an org that shares with nobody."""
+        return self.may("View All Data") or self.may(f"View All {name}")
+
+    def _may_read(self, name: str) -> bool:
+        if name in _SETUP_OBJECTS and not self.may(_SETUP):
+            return False
+        return self.may(f"Read {name}")
 
     def may_edit(self, entity: SObject, field: Field) -> bool:
         return self._grant(entity, field)[1]

@@ -6,11 +6,13 @@ Also the way from a parsed statement to SQL, for REST and for Bulk 2.0.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Final
 
 from crm_portfolio.simulator._server import Reply
 from crm_portfolio.simulator.salesforce._call import DATA, Call, Route
 from crm_portfolio.simulator.salesforce._compiled import Compiled
+from crm_portfolio.simulator.salesforce._metadata import SObject
 from crm_portfolio.simulator.salesforce._org import Org
 from crm_portfolio.simulator.salesforce._query import World, compile_query
 from crm_portfolio.simulator.salesforce._refusal import Refusal, json_reply
@@ -32,8 +34,18 @@ def compiled(org: Org, statement: Statement, *, with_deleted: bool) -> Compiled:
         now=org.clock.now,
         zone=org.zone,
         assumptions=org.assumptions,
+        only_own=partial(_only_own, org),
     )
     return compile_query(statement, world, with_deleted=with_deleted)
+
+
+def _only_own(org: Org, entity: SObject) -> str | None:
+    """Vendor docs: who may not view all sees what he owns or is shared with him.
+
+    Here nothing is shared.
+    """
+    is_owned = "OwnerId" in entity.fields
+    return org.user_id if is_owned and not org.access.sees_all(entity.name) else None
 
 
 def must_fit(org: Org, query: Compiled) -> None:

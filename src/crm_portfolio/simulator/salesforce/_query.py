@@ -103,6 +103,8 @@ class _Compiler:
                 scope.world.now.replace(tzinfo=None) - _HISTORY_KEPT
             )
             tests.append(f'{scope.alias}."CreatedDate" >= {oldest}')
+        if own := scope.world.only_own(entity):
+            tests.append(f'{scope.alias}."OwnerId" = {self._parameters.bind(own)}')
         if self._statement.where:
             tests.append(self._conditions(self._plain).sql(self._statement.where))
         return f" WHERE {' AND '.join(tests)}" if tests else ""

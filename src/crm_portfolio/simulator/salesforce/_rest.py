@@ -21,7 +21,7 @@ from crm_portfolio.simulator.salesforce._call import DATA, Call, Route, readable
 from crm_portfolio.simulator.salesforce._collections import MAX_COLLECTION
 from crm_portfolio.simulator.salesforce._describe import described, listed
 from crm_portfolio.simulator.salesforce._org import Org
-from crm_portfolio.simulator.salesforce._refusal import json_reply
+from crm_portfolio.simulator.salesforce._refusal import Refusal, json_reply
 from crm_portfolio.simulator.salesforce._setup import create_custom_field
 
 __all__ = ["ROUTES"]
@@ -98,6 +98,10 @@ def _limits(_org: Org, call: Call) -> Reply:
 
 
 def _userinfo(org: Org, _call: Call) -> Reply:
+    if not org.access.may("Access the identity URL service"):
+        # unverified: the code; a token without the scope is refused by 403.
+        message = "This session is not valid for use with the identity service"
+        raise Refusal("INSUFFICIENT_ACCESS", message, status=403)
     (user,) = org.store.records("User", '"Id" = ?', [org.user_id])
     (home,) = org.store.records("Organization")
     return json_reply(
@@ -118,7 +122,10 @@ def _userinfo(org: Org, _call: Call) -> Reply:
 
 
 def _record_count(org: Org, call: Call) -> Reply:
-    """Vendor docs: roughly how many records there are, deleted ones left out."""
+    """Vendor docs: roughly how many records there are, deleted ones left out.
+
+    unverified: whoever may ask is told of all of them, shared or not.
+    """
     asked = call.request.query.get("sObjects", "")
     names = {name.strip().lower() for name in asked.split(",") if name.strip()}
     counts = []

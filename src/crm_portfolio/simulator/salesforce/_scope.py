@@ -46,6 +46,7 @@ class World:
     now: datetime
     zone: ZoneInfo
     assumptions: Assumptions
+    only_own: Callable[[SObject], str | None]
 
     @property
     def today(self) -> date:

@@ -50,6 +50,7 @@ _ACTS: Final = (
     "expire_tokens",
     "hard_delete",
     "hide_field",
+    "keep_rights",
     "lock",
     "merge",
     "recalculate",
@@ -335,6 +336,11 @@ class Salesforce:
         """Take a right from the user: "Customize Application", "Edit Account" and so on."""
         with self._lock:
             self._org.access.revoke(right)
+
+    def keep_rights(self, *rights: str) -> None:
+        """Take every right from the user but these."""
+        with self._lock:
+            self._org.access.keep_only(rights)
 
     def expire_tokens(self) -> None:
         """End every session; locators die with them."""

@@ -16,7 +16,7 @@ from crm_portfolio.analysis._exit._criteria import CRITERIA, VETOES
 from crm_portfolio.errors import DamagedFileError, SchemaError, did_you_mean
 from crm_portfolio.schema import RATING, arrow_type, fault_table
 
-__all__ = ["ratings_from"]
+__all__ = ["read_answers"]
 
 _NEEDED: Final = ("account_id", "criterion", "value")
 _READ: Final = (*_NEEDED, "rated_by", "rated_on", "comment")
@@ -32,8 +32,10 @@ Cells = Mapping[str, Any]
 Fault = dict[str, object]
 
 
-def ratings_from(path: Path | str, *, backend: Backend = "pandas") -> NativeFrame:
+def read_answers(path: Path | str, *, backend: Backend = "pandas") -> NativeFrame:
     """What people answered in a sheet that ``save_questions`` made, as ratings.
+
+    ``analysis.with_ratings`` takes them, as it takes any other frame of ratings.
 
     A question without an answer is left out: nothing stands in for it; but one that
     somebody commented on lacks its value. Rows that people added count like the others.

@@ -1,0 +1,134 @@
+"""Which opportunities are there, and of which of them do the changes tell?
+
+Both are kept by the engine, apart: only those that changes tell of are laid beside them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+import pyarrow as pa
+
+from crm_portfolio._frames import NativeFrame, backend_of, kept, nw
+from crm_portfolio.analysis._facts._clock import seconds
+from crm_portfolio.analysis._facts._grid import (
+    A_DAY,
+    Expr,
+    Frame,
+    Grid,
+    days_between,
+    is_closed,
+    places,
+    seconds_of_day,
+)
+from crm_portfolio.analysis._facts._lines import completed
+
+__all__ = ["Base"]
+
+_ID: Final = "opportunity_id"
+_TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
+_OPPORTUNITY: Final = {
+    **dict.fromkeys(("pipeline", "stage", "owner_id", "currency"), _TEXT),
+    **dict.fromkeys(("amount", "original_amount"), _NUMBER),
+    **dict.fromkeys(("closed_on", "expected_close_on"), _DAY),
+    "created_at": pa.timestamp("us", "UTC"),
+}
+_ALIKE: Final = ("born_at", "closed_at", "status", "turned", "days")
+_NOWHERE: Final = -1
+"""The place of a moment that nobody knows."""
+
+
+@attrs.frozen(eq=False)
+class Base:
+    """The opportunities as they stand, with the places of their entry and closing.
+
+    ``turned`` is 1 where a change of the stage opened or closed one, which then tells of
+    it and not its day of closing. By ``open_until`` no stage that is told of is open any
+    more.
+
+    Attributes:
+        told: Those that changes tell of; None: there are no changes.
+        rest: All others.
+        alike: How many there are that are alike in when they were entered and closed.
+    """
+
+    told: Frame | None
+    rest: Frame
+    alike: Frame
+
+    @classmethod
+    def of(cls, frame: NativeFrame, told: Frame | None, grid: Grid) -> Base:
+        rows = nw.from_native(completed(frame, _OPPORTUNITY)).lazy()
+        backend = backend_of(frame)
+        created = nw.col("created_at")
+        if told is None:
+            rest = kept(_placed(rows, created, grid, backend))
+            return cls(None, rest, kept(_alike([rest], grid, backend)))
+        its = kept(_of_changes(told))
+        born = nw.coalesce(created, nw.col("seen"))
+        with_them = rows.join(its, on=_ID, how="inner")
+        own = kept(_placed(with_them, born, grid, backend, *_FROM_CHANGES))
+        others = rows.join(its.select(_ID), on=_ID, how="anti")
+        rest = kept(_placed(others, created, grid, backend))
+        return cls(own, rest, kept(_alike([own, rest], grid, backend)))
+
+    @property
+    def parts(self) -> list[Frame]:
+        return [self.rest] if self.told is None else [self.told, self.rest]
+
+
+def _of_changes(told: Frame) -> Frame:
+    has_closed = is_closed("was") | (is_closed("now") & ~nw.col("old").is_null())
+    nothing = nw.lit(0, dtype=nw.Int64)
+    until = nw.when(nw.col("now") == "open").then(nw.col("end")).otherwise(nothing)
+    before = nw.when(nw.col("was") == "open").then(nw.col("first")).otherwise(nothing)
+    rows = told.select(
+        _ID,
+        seen="changed_at",
+        turned=nw.when(has_closed).then(1).otherwise(0),
+        open_until=nw.when(before > until).then(before).otherwise(until),
+    )
+    sums = rows.group_by(_ID)
+    return sums.agg(nw.col("seen").min(), nw.col("turned", "open_until").max())
+
+
+_FROM_CHANGES: Final = ("turned", "open_until")
+
+
+def _placed(
+    rows: Frame, born: Expr, grid: Grid, backend: Any, *from_changes: str
+) -> Frame:
+    closed_on = nw.col("closed_on")
+    has_day = (nw.col("status") != "open") & ~closed_on.is_null()
+    closed_at = nw.when(has_day).then(places(closed_on, grid.days))
+    lacking = [name for name in _FROM_CHANGES if name not in from_changes]
+    return rows.select(
+        *(_ID, "status", "closed_on", "currency"),
+        *("pipeline", "stage", "owner_id", "expected_close_on"),
+        *from_changes,
+        **dict.fromkeys(lacking, nw.lit(0, dtype=nw.Int64)),
+        amount=nw.coalesce(nw.col("original_amount"), nw.col("amount")),
+        born=seconds(born, backend),
+        born_at=places(born, grid.edges),
+        quiet_from=places(born, grid.quiet),
+        closed_at=closed_at.otherwise(grid.count),
+    )
+
+
+def _alike(parts: list[Frame], grid: Grid, backend: Any) -> Frame:
+    until = seconds_of_day("closed_on", grid, backend) + (A_DAY - 1)
+    is_over = nw.col("closed_at") < grid.count
+    days = nw.when(is_over).then(days_between(nw.col("born"), until))
+    rows = [
+        rows.select(
+            *("closed_at", "status"),
+            turned=nw.col("turned").cast(nw.Int64),
+            born_at=nw.col("born_at").fill_null(_NOWHERE),
+            days=days.fill_null(_NOWHERE),
+            count=nw.lit(1, dtype=nw.Int64),
+        )
+        for rows in parts
+    ]
+    counted = nw.concat(rows).group_by(*_ALIKE).agg(nw.col("count").sum())
+    return counted.with_columns(nw.col("count").cast(nw.Int64))

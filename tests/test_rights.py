@@ -1,0 +1,233 @@
+"""Is what the pages tell to grant enough, and is each of it needed?"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from crm_portfolio import (
+    Archive,
+    Settings,
+    apply,
+    connect,
+    doctor,
+    samples,
+    setup,
+    sync,
+    undo,
+)
+from crm_portfolio.analysis import Quantiles, TiersSettings
+from crm_portfolio.connectors._rights import Right
+from crm_portfolio.connectors.hubspot._rights import RIGHTS as SCOPES
+from crm_portfolio.connectors.salesforce._rights import RIGHTS
+from crm_portfolio.errors import CrmPortfolioError, RightMissingError
+from crm_portfolio.settings import SyncSettings
+from crm_portfolio.simulator import HubSpot, Salesforce
+
+CLOSE = date(2026, 6, 30)
+DOCS = Path(__file__).resolve().parents[1] / "docs/reference"
+OF: dict[str, tuple[Right, ...]] = {"salesforce": RIGHTS, "hubspot": SCOPES}
+KINDS: dict[str, Any] = {"salesforce": Salesforce, "hubspot": HubSpot}
+PAGES = {"salesforce": "salesforce-rights.md", "hubspot": "hubspot-scopes.md"}
+NIGHTLY = ("reading", "writing")
+
+
+def named(vendor: str, *works: str) -> list[str]:
+    return [right.name for right in OF[vendor] if right.work in works]
+
+
+def each(*works: str, told: bool) -> list[Any]:
+    return [
+        pytest.param(vendor, right.name, id=f"{vendor}: {right.name}")
+        for vendor, rights in OF.items()
+        for right in rights
+        if right.work in works and right.is_told_by_doctor == told
+    ]
+
+
+def keep(pretend: Any, vendor: str, names: list[str]) -> None:
+    """The log-in has these and nothing else."""
+    if vendor == "hubspot":
+        pretend.keep_scopes(*names)
+    else:
+        pretend.keep_rights(*(name.replace(" on ", " ") for name in names))
+
+
+@pytest.fixture(scope="module")
+def started():
+    """Both CRMs with a small book; one and the same until the module ends."""
+    book = samples.book(accounts=40, opportunities=250)
+    running = {
+        name: kind(book.tables, currency="EUR").start() for name, kind in KINDS.items()
+    }
+    yield running
+    for pretend in running.values():
+        pretend.stop()
+
+
+@pytest.fixture
+def ready(started, monkeypatch):
+    """A CRM whose set-up was made by exactly the administrator's list."""
+
+    def make(vendor: str) -> Any:
+        pretend = started[vendor]
+        pretend.reset()
+        for variable, value in pretend.environment.items():
+            monkeypatch.setenv(variable, value)
+        keep(pretend, vendor, named(vendor, "setup"))
+        setup(connect(vendor), dry_run=False)
+        return pretend
+
+    return make
+
+
+def night(vendor: str, place: Path) -> Settings:
+    return Settings(
+        tiers=TiersSettings(method=Quantiles(4)),
+        sync=SyncSettings(
+            crm=vendor, folder=str(place / "book"), archive=str(place / "runs")
+        ),
+    )
+
+
+def whole_run(vendor: str, place: Path) -> tuple[int, ...]:
+    """Pull, plan and apply; the next night's increment; verify; and all of it undone."""
+    archive, settings = Archive(place / "runs"), night(vendor, place)
+    first = sync(settings, as_of=CLOSE)
+    second = sync(settings, as_of=CLOSE + timedelta(days=1))
+    for run in archive.runs():
+        archive.verify(run)
+    assert first.journal is not None
+    crm = connect(vendor)
+    back = apply(undo(first.journal, crm), crm, archive=archive)
+    return first.exit_code, second.exit_code, back.exit_code
+
+
+def said(vendor: str) -> str:
+    found = doctor(vendor, settings=Settings())
+    return "\n".join(f"{f.what} {f.mend}" for f in found.findings if f.state != "good")
+
+
+@pytest.mark.parametrize("vendor", OF)
+def test_with_exactly_these_rights_the_whole_run_passes(ready, vendor, tmp_path):
+    pretend = ready(vendor)
+    before = pretend.snapshot()
+    keep(pretend, vendor, named(vendor, *NIGHTLY))
+    assert whole_run(vendor, tmp_path) == (0, 0, 0)
+    assert pretend.snapshot() == before
+
+
+@pytest.mark.parametrize("vendor", OF)
+def test_to_read_only_the_rights_of_reading_do(ready, vendor, tmp_path):
+    pretend = ready(vendor)
+    keep(pretend, vendor, named(vendor, "reading"))
+    run = sync(night(vendor, tmp_path), as_of=CLOSE, dry_run=True)
+    assert len(run.plan.changes) > 60
+
+
+@pytest.mark.parametrize(("vendor", "right"), each(*NIGHTLY, told=False))
+def test_without_any_one_of_them_an_error_names_it(ready, vendor, right, tmp_path):
+    pretend = ready(vendor)
+    keep(pretend, vendor, [n for n in named(vendor, *NIGHTLY) if n != right])
+    with pytest.raises(CrmPortfolioError) as caught:
+        run = sync(night(vendor, tmp_path), as_of=CLOSE)
+        # Where only the write is refused, the night ends with what stopped it.
+        raise RightMissingError(vendor, str(run.journal))
+    assert f"'{right}'" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("vendor", "right"), each(*NIGHTLY, "table", told=True))
+def test_what_the_crm_does_without_in_silence_the_doctor_names(ready, vendor, right):
+    pretend = ready(vendor)
+    keep(pretend, vendor, named(vendor, *NIGHTLY, "table"))
+    assert right not in said(vendor)
+    held = named(vendor, *NIGHTLY, "table")
+    keep(pretend, vendor, [name for name in held if name != right])
+    assert right in said(vendor)
+
+
+@pytest.mark.parametrize(("vendor", "right"), each("setup", told=False))
+def test_setup_without_any_one_of_its_rights_names_it(
+    started, monkeypatch, vendor, right
+):
+    pretend = started[vendor]
+    pretend.reset()
+    for variable, value in pretend.environment.items():
+        monkeypatch.setenv(variable, value)
+    keep(pretend, vendor, [n for n in named(vendor, "setup") if n != right])
+    with pytest.raises(RightMissingError, match=f"'{right}'"):
+        setup(connect(vendor), dry_run=False)
+
+
+FURTHER = {
+    "Read on Task": "activity",
+    "Read on Event": "activity",
+    "Read on Case": "ticket",
+    "Read on Lead": "enquiry",
+    "Read on Contract": "contract",
+    "settings.currencies.read": "exchange_rate",
+    "tickets": "ticket",
+    "crm.objects.leads.read": "enquiry",
+    "crm.objects.invoices.read": "invoice",
+    "crm.objects.contacts.read": "activity",
+    "sales-email-read": "activity",
+}
+WITHOUT_A_TABLE_OF_THEIR_OWN = {"crm.objects.custom.read", "crm.export"}
+
+
+def test_every_further_right_is_asked_for_with_its_table():
+    further = {*named("salesforce", "table"), *named("hubspot", "table")}
+    assert further == {*FURTHER, *WITHOUT_A_TABLE_OF_THEIR_OWN}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "right"),
+    [each for each in each("table", told=False) if each.values[1] in FURTHER],
+)
+def test_a_further_table_names_the_right_that_it_lacks(ready, vendor, right):
+    pretend = ready(vendor)
+    held = named(vendor, *NIGHTLY, "table")
+    keep(pretend, vendor, [name for name in held if name != right])
+    plain = Settings()
+    tables = ("account", FURTHER[right])
+    chosen = attrs.evolve(getattr(plain, vendor), tables=tables)
+    crm = connect(vendor, settings=chosen)
+    with pytest.raises(RightMissingError, match=f"'{right}'"):
+        for table in crm.tables():
+            list(crm.pull(table))
+
+
+def rows(page: str) -> list[tuple[str, str]]:
+    """Of the tables of rights, and of those only: right and what for."""
+    found, is_ours = [], False
+    for line in page.splitlines():
+        if line in ("| right | what for |", "| scope | what for |"):
+            is_ours = True
+        elif not line.startswith("|"):
+            is_ours = False
+        elif is_ours and "---" not in line:
+            name, use = line.strip("| ").split(" | ", 1)
+            found.append((name.strip("`"), use))
+    return found
+
+
+@pytest.mark.parametrize("vendor", OF)
+def test_the_page_tells_exactly_these(vendor):
+    page = (DOCS / PAGES[vendor]).read_text(encoding="utf-8")
+    told = [(right.name, right.use) for right in OF[vendor]]
+    assert rows(page) == told
+
+
+@pytest.mark.parametrize("column", ["tier", "tier_pinned"])
+def test_a_field_that_setup_has_not_granted_is_named(ready, column):
+    from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+
+    pretend, name = ready("salesforce"), ACCOUNT_FIELDS[column]
+    keep(pretend, "salesforce", named("salesforce", *NIGHTLY))
+    pretend.hide_field("Account", name)
+    assert f"field Account.{name}" in said("salesforce")
