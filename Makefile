@@ -1,6 +1,6 @@
 # Everything a newcomer or a build server types. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs wheel pins clean
+.PHONY: help demo test lint workflows format docs wheel dist audit pins clean
 .SUFFIXES:
 
 PYTHON ?= python3
@@ -9,6 +9,7 @@ TARGET ?= src
 TESTS ?=
 VENV := .venv
 VENV_WHEEL := .venv-wheel
+VENV_AUDIT := .venv-audit
 PIP := -m pip --disable-pip-version-check --quiet
 HASHED := --require-hashes --only-binary :all:
 
@@ -46,11 +47,15 @@ test: $(VENV)/.dev  ## Install what tests need and run them all; TARGET=wheel: o
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder $(TESTS)
 endif
 
-lint: $(VENV)/.dev  ## Format, ruff, mypy --strict, the layers of the house
+lint: $(VENV)/.dev  ## Format, ruff, mypy --strict, the layers of the house, the workflows
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/zizmor --offline --quiet --no-progress --strict-collection .github/workflows
+
+workflows: $(VENV)/.dev  ## What zizmor minds in the workflows, asking the forge too where it may
+	$(VENV)/bin/zizmor --no-progress --strict-collection .github/workflows
 
 format: $(VENV)/.dev  ## Write the files as the formatter wants them
 	$(VENV)/bin/ruff format .
@@ -65,9 +70,19 @@ wheel: $(VENV)/.dev  ## Build the wheel into dist/
 	$(VENV)/bin/python -m build --no-isolation --wheel . >/dev/null
 	@ls dist
 
+dist: wheel  ## Build the wheel and the source archive into dist/
+	$(VENV)/bin/python -m build --no-isolation --sdist . >/dev/null
+	@ls dist
+
+audit: pins/audit.txt  ## Look for known holes in what is pinned (needs the network)
+	"$(PYTHON)" -m venv --clear $(VENV_AUDIT)
+	$(VENV_AUDIT)/bin/python $(PIP) install $(HASHED) -r pins/audit.txt
+	$(VENV_AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r pins/package.txt -r pins/dev.txt
+
 pins: $(VENV)/.dev  ## Renew the pinned versions (needs uv)
 	uv pip compile --universal --quiet --upgrade --no-header --no-emit-index-url --no-annotate --generate-hashes --python-version 3.11 --extra simulator --group build pyproject.toml --output-file pins/package.txt
 	uv pip compile --universal --quiet --upgrade --no-header --no-emit-index-url --no-annotate --generate-hashes --python-version 3.11 --constraint pins/package.txt --all-extras --group dev pyproject.toml --output-file pins/dev.txt
+	uv pip compile --universal --quiet --upgrade --no-header --no-emit-index-url --no-annotate --generate-hashes --python-version 3.11 --group pyproject.toml:audit --output-file pins/audit.txt
 
 clean:  ## Remove what was built and installed
-	rm -rf $(VENV) $(VENV_WHEEL) dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV_WHEEL) $(VENV_AUDIT) dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

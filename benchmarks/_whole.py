@@ -129,8 +129,12 @@ def _after(book: Any) -> Any:
 
 
 _LATE: Final = """
-SELECT payer_id, sum(weight)::BIGINT, sum(weight * greatest(days, 0))::BIGINT FROM (
-  SELECT account_id AS payer_id, is_disputed, due_on, is_paid,
+SELECT payer_id, sum(weight)::BIGINT, sum(weight * greatest(days, 0))::BIGINT,
+  sum(weight * days)::BIGINT, sum(CASE WHEN days > 0 THEN weight END)::BIGINT, count(*),
+  count(*) FILTER (days > 0), sum(days)::BIGINT, sum(greatest(days, 0))::BIGINT,
+  max(greatest(days, 0)), max(CASE WHEN days > 0 AND is_paid THEN paid_on END),
+  min(CASE WHEN NOT is_paid THEN due_on END) FROM (
+  SELECT account_id AS payer_id, is_disputed, due_on, paid_on, is_paid,
     CASE WHEN is_paid THEN net ELSE least(coalesce(still, net), net) END AS weight,
     coalesce(CASE WHEN is_paid THEN paid_on END, DATE '2026-06-30') - due_on AS days
   FROM (SELECT *, coalesce(paid_on <= DATE '2026-06-30', false) AS is_paid,

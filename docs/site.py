@@ -1,7 +1,7 @@
 """What do the pages show that only the code knows? MkDocs asks at each build.
 
 `<!-- names: MODULE -->` in a page becomes the reference of all public names of the module,
-`<!-- codes: WHAT -->` a table of codes.
+`<!-- table: WHAT -->` a table of codes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, get_args
 
 import griffe
 
-_ASKED: Final = re.compile(r"<!-- (names|codes): ([\w.]+) -->")
+_ASKED: Final = re.compile(r"<!-- (names|table): ([\w.]+) -->")
 # Words of the report and of tables: sentences of no result.
 _WORDS: Final = re.compile(
     r"(ask|cell|heading|label|means|next|part|parts|period|qty|question|report|table|term"
@@ -131,7 +131,7 @@ def _cell(text: str) -> str:
     return re.sub(r"([|<>{}])", r"\\\1", text).replace("\n", " ")
 
 
-_KINDS: Final[Mapping[str, Callable[[str], str]]] = {"names": names, "codes": codes}
+_KINDS: Final[Mapping[str, Callable[[str], str]]] = {"names": names, "table": codes}
 _TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "errors": _errors,
     "faults": _faults,

@@ -17,6 +17,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 # Begun first, the longest before all: begun last, one worker would be left alone with
 # them. `--no-loadscope-reorder` keeps the order made here.
 LONG = (
+    "tests/analysis/test_edge_books.py",
     "tests/test_sync.py",
     "tests/test_secrets.py",
     "tests/writeback/test_killed.py",

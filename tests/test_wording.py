@@ -5,6 +5,7 @@ import json
 import pickle
 import re
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,12 +48,15 @@ def example(code: str) -> Reason:
     return Reason(code, values)  # type: ignore[arg-type]
 
 
+@cache
+def parsed() -> list[ast.Module]:
+    """Every module of the source."""
+    return [ast.parse(file.read_text("utf-8")) for file in sorted(SOURCE.rglob("*.py"))]
+
+
 def constants() -> set[str]:
     """Every text in the source, the catalogues aside."""
-    trees = [
-        ast.parse(file.read_text("utf-8")) for file in sorted(SOURCE.rglob("*.py"))
-    ]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
+    nodes = [node for tree in parsed() for node in ast.walk(tree)]
     return {
         node.value
         for node in nodes
@@ -62,12 +66,9 @@ def constants() -> set[str]:
 
 def codes_in_calls() -> set[str]:
     """The codes that calls of Reason spell out."""
-    trees = [
-        ast.parse(file.read_text("utf-8")) for file in sorted(SOURCE.rglob("*.py"))
-    ]
     calls = [
         node.args[0]
-        for tree in trees
+        for tree in parsed()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -134,8 +135,9 @@ def test_every_code_of_the_catalogue_is_used():
 
 
 def test_every_code_that_is_used_is_in_the_catalogue():
-    assert codes_in_calls()
-    assert sorted(codes_in_calls() - CODES) == []
+    used = codes_in_calls()
+    assert used
+    assert sorted(used - CODES) == []
 
 
 def test_money_shares_and_days_are_written_as_each_language_does():

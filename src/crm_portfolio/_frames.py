@@ -44,7 +44,8 @@ BACKENDS: tuple[Backend, ...] = ("pandas", "polars", "pyarrow", "duckdb")
 
 def backend_of(frame: NativeFrame) -> Backend:
     """Which kind of frame to hand back to who gave this one; PyArrow if in doubt."""
-    root = type(frame).__module__.partition(".")[0]
+    # DuckDB 1.4.0 names its own module with an underscore.
+    root = type(frame).__module__.partition(".")[0].lstrip("_")
     return next((backend for backend in BACKENDS if backend == root), "pyarrow")
 
 

@@ -255,20 +255,35 @@ def test_a_recorded_decision_is_assigned_with_its_days_and_nothing_a_person_wrot
 def test_a_decision_that_nobody_we_know_signed_is_not_assigned():
     given = decisions(
         decision("A", "keep"),
-        decision("A", "phase_out", decided_on=date(2026, 4, 1), decided_by="Ann Other"),
+        decision("A", "phase_out", decided_on=date(2026, 2, 1), decided_by="Ann Other"),
         decision("B", "phase_out", decided_by="Ann Other"),
-        decision("C", "fire"),
-        decision("D", "watch", reason=" "),
     )
     result = analysis.exit_review(book(decision=given))
     found = dict(
         zip(*(result.assignments()[n].to_pylist() for n in ("account_id", "decision")))
     )
-    assert {one: found[one] for one in "ABCD"} == {
-        **dict.fromkeys("BCD"),
-        "A": "keep",
-    }
+    assert found["A"] == "keep"
+    assert "B" not in found
     assert "Ann" not in str(result.assigned_because("A"))
+
+
+@pytest.mark.parametrize("day", [1, 2])
+@pytest.mark.parametrize(
+    "newer", [{"decided_by": "Left Us"}, {"action": "phase-out"}, {"reason": " "}]
+)
+def test_while_the_newest_decision_is_in_doubt_what_the_crm_holds_stays(newer, day):
+    """Neither the one before it comes back, nor is the field emptied."""
+    given = {"action": "phase_out", "decided_on": date(2026, 3, day)} | newer
+    rows = [{"decided_on": date(2026, 3, 1), "action": "keep"}, given]
+    decided = [decision("A", **{"action": "watch"} | row) for row in rows]
+    result = analysis.exit_review(
+        book(decision=decisions(*decided, decision("B", **given)))
+    )
+    assigned = result.assignments()["account_id"].to_pylist()
+    assert not {"A", "B"} & set(assigned)
+    assert "C" in assigned
+    (told,) = [w for w in result.warnings if w.code == "exit_decisions_in_doubt"]
+    assert told.values == {"n": 2}
 
 
 def test_where_nobody_keeps_decisions_or_knows_our_people_nothing_is_assigned():

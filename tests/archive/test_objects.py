@@ -129,6 +129,29 @@ class TestAnAnswerThatIsLost:
         assert [segment.kind for segment in found] == ["begin", "intent"]
         archive.append(RUN, "end", {"interrupted": "gone"}, after=found[-1])
 
+    @pytest.mark.parametrize("file", ["chain.jsonl", "index.jsonl"])
+    def test_for_good_to_a_log_does_not_stop_the_next_try_of_the_same_process(
+        self, archive: Archive, between: Between, written: Written, file: str
+    ) -> None:
+        written(archive, *BEGUN)
+        after = archive.segments(RUN)[-1]
+
+        def act(asked: Asked, true: Callable[[], Answer]) -> Answer | None:
+            answer = true()
+            is_lost = asked.key.endswith(file) and asked.method in ("PUT", "GET")
+            return None if is_lost else answer
+
+        between.act = act
+        with pytest.raises(TransientError):
+            archive.append(RUN, "end", {"interrupted": "gone"}, after=after)
+        between.act = lambda _, true: true()
+        last = archive.segments(RUN)[-1]
+        assert last.kind == "end"
+        last = archive.append(RUN, "begin", BEGUN[0][1], after=last)
+        archive.append(RUN, "end", {"interrupted": ""}, after=last)
+        (run,) = archive.verify().runs
+        assert (run.state, run.segments) == ("whole", 4)
+
 
 BEGUN = (
     (

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from shelves import Answer, Asked, Between
 from typer.testing import CliRunner, Result
 
 from crm_portfolio import samples
@@ -111,6 +112,30 @@ def test_a_night_whose_plan_is_kept_in_the_store_for_a_person_to_release(
     assert quiet.exit_code == 0, quiet.stderr
     assert [run.is_quiet for run in Archive(s3).index()] == [False, True]
     assert not (tmp_path / "archive").exists()
+
+
+# The chain gets two lines when a run begins, the index one.
+@pytest.mark.parametrize(("file", "lines"), [("chain.jsonl", 2), ("index.jsonl", 1)])
+def test_a_log_that_cannot_grow_ends_a_run_with_5_and_the_next_apply_goes_on(
+    shell: Shell, pulled: str, between: Between, s3: str, file: str, lines: int
+) -> None:
+    assert shell("plan", pulled, "--crm", "salesforce", "-o", "plan").exit_code == 0
+    count = len(Plan.load("plan").changes)
+    told = ("apply", "plan", "--archive", s3, "--accept-changes", count)
+    put: list[str] = []
+
+    def act(asked: Asked, true: Callable[[], Answer]) -> Answer | None:
+        is_log = asked.key.endswith(file) and asked.method in ("PUT", "GET")
+        put.extend([asked.key] * (is_log and asked.method == "PUT"))
+        return None if is_log and len(put) > lines else true()
+
+    between.act = act
+    ended = shell(*told)
+    assert ended.exit_code == 5, ended.stderr
+    assert "another run" not in ended.stderr
+    between.act = lambda _, true: true()
+    assert shell(*told).exit_code == 0
+    assert shell("verify", "--archive", s3).exit_code == 0
 
 
 def test_a_plan_that_is_not_there_is_named(s3: str) -> None:

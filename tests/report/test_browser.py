@@ -228,6 +228,30 @@ def test_a_telephone_needs_to_scroll_no_page_sideways(pages, open_page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_a_name_without_blanks_and_a_huge_amount_stay_on_the_page(
+    portfolio_of, open_page, tmp_path
+):
+    name = "W" * 120
+    account = {"account_id": ["A1"], "name": [name]}
+    line = {
+        "line_id": ["L1"],
+        "account_id": ["A1"],
+        "booked_on": [date(2026, 3, 1)],
+        "amount": [12_794_540_400_000.0],
+    }
+    tables = {"account": pa.table(account), "revenue_line": pa.table(line)}
+    book = portfolio_of(tables, currency="USD")
+    some = ["concentration", "risk"]
+    report(book, findings=analyse(book, only=some)).save(tmp_path / "page.html")
+    page = open_page(tmp_path / "page.html", viewport={"width": 1280, "height": 900})
+    assert name in page.inner_text("#dependence .lead >> nth=0")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    too_wide = "each => each.scrollWidth > each.clientWidth"
+    assert not any(
+        each.evaluate(too_wide) for each in page.locator(".tile .value").all()
+    )
+
+
 @pytest.fixture(scope="module")
 def hostile(portfolio_of, tmp_path_factory) -> Path:
     names = list(HOSTILE.values())

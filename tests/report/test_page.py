@@ -22,6 +22,7 @@ from crm_portfolio import Portfolio, Report, Settings, analyse, report, samples
 from crm_portfolio._analyse._needs import NEEDS
 from crm_portfolio._report._labels import PARTS, TABLES
 from crm_portfolio._report._terms import TERMS
+from crm_portfolio._report._words import Words
 from crm_portfolio._wording import LANGS, Reason, sentence
 from crm_portfolio.errors import SettingsError
 
@@ -30,6 +31,8 @@ QUESTIONS = (
     *("earns", "moved", "proposed", "unknown"),
 )
 TWO_MEGABYTES = 2_000_000
+COMPARED = {"Dependence": "Ranked", "Risk": "Risk "}
+ODD = ("description", "order", "select", "account_ids")
 
 
 class Seen(HTMLParser):
@@ -68,6 +71,31 @@ class Seen(HTMLParser):
 
 def plain(text: str) -> str:
     return re.sub("[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]", " ", text)
+
+
+def tile(page: Report, name: str) -> str:
+    """The number under this name."""
+    found = re.search(rf'"tile"><dt>{name}</dt><dd class="[^"]*">([^<]*)', page.html)
+    assert found
+    return plain(found[1])
+
+
+def row_of(page: Report, head: str) -> list[str]:
+    """The cells of the table's row that begins with this."""
+    found = re.search(rf'<tr><th scope="row"[^>]*>{head}</th>(.*?)</tr>', page.html)
+    assert found
+    return [plain(each) for each in re.findall(r"<td[^>]*>([^<]*)", found[1])]
+
+
+def table_of(page: Report, title: str) -> list[list[str]]:
+    """Heads and rows of the table of this title."""
+    found = re.search(
+        rf'<caption class="hidden">{title}</caption>(.*?)</table>', page.html
+    )
+    assert found
+    rows = re.findall(r"<tr>(.*?)</tr>", found[1])
+    cells = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows)
+    return [[plain(each) for each in row] for row in cells]
 
 
 def packed(page: Report) -> dict[str, Any]:
@@ -125,7 +153,7 @@ def test_every_account_is_there_with_all_its_reasons(french, findings, book):
     """The packed sentences are those of `explain`, word for word."""
     data = packed(french)
     assert len(data["ids"]) == book.row_counts["account"]
-    assert data["heads"] == ["Tranche", "Dépendance", "Risque", "Pas à peser"]
+    assert data["heads"] == ["Tranche", "Dépendance", "Risque", "Étape à peser"]
     found = told(data)
     for name, at in (
         ("tiers", 0),
@@ -168,7 +196,16 @@ def test_what_moved_since_the_older_folder_is_told_with_why(english, book):
     assert plain(moved.told()["why"][0].as_py()) in said.replace("&#x27;", "'")
 
 
-def test_without_an_older_folder_the_last_two_periods_are_compared(french):
+def test_who_moved_says_what_moved_it(english):
+    """Not its rank, and not the level, which stands beside it."""
+    by = {what: table_of(english, f"{what}: who moved.*?") for what in COMPARED}
+    for what, begins in COMPARED.items():
+        assert len(by[what]) > 2
+        assert not [row[-1] for row in by[what] if row[-1].startswith(begins)]
+    assert "Major client: " in str(by["Dependence"])
+
+
+def test_without_an_older_folder_two_periods_are_compared(french):
     said = Seen(french.html).said("moved")
     assert "Aucun dossier plus ancien n'a été donné" in said
     assert "Le chiffre d'affaires est passé de" in said
@@ -323,6 +360,8 @@ def test_a_book_of_accounts_alone_says_what_it_needs(lang, accounts_only):
     assert said in seen.said("dependence")
     assert [*packed(page)["ids"]] == ["A1", "A2"]
     assert page.findings.lacking()["skipped"]
+    assert " 0 part" not in seen.said("unknown")
+    assert "two periods brought" not in seen.said("moved")
 
 
 def test_what_is_not_known_is_never_shown_as_nothing(accounts_only):
@@ -330,6 +369,80 @@ def test_what_is_not_known_is_never_shown_as_nothing(accounts_only):
     tiles = re.findall(r'<div class="tile">.*?</div>', page.html)
     assert not [tile for tile in tiles if re.search(r">0(?!\d| ?</dd>)\D", tile)]
     assert "0 EUR" not in plain(page.html)
+
+
+@pytest.fixture(scope="module")
+def costless() -> Report:
+    """A page of a firm that nobody told what anything costs, or who did what."""
+    firm = samples.firm()
+    some = ["profitability", "lost_opportunities", "review"]
+    return report(firm, findings=analyse(firm, only=some), against=firm)
+
+
+def test_how_many_accounts_cost_is_unknown_where_no_cost_is_known(costless):
+    assert tile(costless, "Accounts that cost") == "unknown"
+    then_and_now = row_of(costless, "Accounts that cost")
+    assert then_and_now == ["unknown", "unknown"]
+
+
+def test_what_was_not_judged_is_not_said_to_be_out_of_reach(costless):
+    assert row_of(costless, "Not judged") == ["4", "165,000 EUR", "100.0 %", "unknown"]
+
+
+def test_revenue_that_went_up_says_from_when_to_when(costless, french):
+    said = (
+        "Revenue went from 468,000 EUR (1 January 2025 to 30 June 2025) to 538,000 EUR "
+        "(1 January 2026 to 30 June 2026)."
+    )
+    assert said in Seen(costless.html).said("moved")
+    assert "(du 1er janvier 2026 au 30 juin 2026)" in Seen(french.html).said("moved")
+
+
+def test_who_costs_more_than_he_brings_is_seen_to(english, findings):
+    """The column by which they are ranked stands there, and is below nothing."""
+    summary = findings["profitability"].summary["whale"]
+    found = table_of(english, "Those that cost more than they bring")
+    at = found[0].index("Left by it")
+    assert len(found) - 1 == min(15, summary["losing_count"])
+    assert all(row[at].startswith("\N{MINUS SIGN}") for row in found[1:])
+
+
+def test_none_is_said_to_be_missed_where_none_was_judged(portfolio_of):
+    some = {"account", "opportunity", "stage", "activity"}
+    tables = {
+        name: table.drop_columns([each for each in ODD if each in table.column_names])
+        for name, table in samples.odd_book().items()
+        if name in some
+    }
+    odd = portfolio_of({**tables, "exchange_rate": samples.odd_book()["exchange_rate"]})
+    page = report(odd, findings=analyse(odd, only=["lost_opportunities"]))
+    assert tile(page, "Lost") == "2"
+    for name in ("Missed", "Amount missed", "Within our reach"):
+        assert tile(page, name) == "unknown"
+
+
+def test_revenue_below_nothing_is_not_said_to_be_unknown(portfolio_of, accounts_only):
+    lines = {
+        "line_id": ["1", "2"],
+        "account_id": ["A1", "A2"],
+        "booked_on": [date(2026, 3, 1), date(2026, 3, 1)],
+        "amount": [-500.0, 20.0],
+    }
+    tables = {
+        "account": accounts_only.arrow("account"),
+        "revenue_line": pa.table(lines),
+    }
+    book = portfolio_of(tables)
+    page = report(book, findings=analyse(book, only=["concentration"]))
+    said = Seen(page.html).said("dependence")
+    assert "Revenue in the period is \N{MINUS SIGN}480 EUR" in said
+    assert "No revenue is known" not in said
+
+
+def test_an_amount_is_written_to_the_cent_of_its_currency():
+    for currency, shown in (("EUR", "355.58"), ("JPY", "356"), ("KWD", "355.579")):
+        words = Words("en", currency)
+        assert plain(words.cell("money", 355.5794)) == f"{shown} {currency}"
 
 
 def test_an_empty_book_is_a_page_too(portfolio_of):
@@ -363,9 +476,8 @@ def test_amounts_that_nobody_knows_stay_unknown(portfolio_of, accounts_only):
 
 
 def test_odd_books_make_a_page(portfolio_of):
-    unknown = {"description", "order", "select", "account_ids"}
     tables = {
-        name: table.drop_columns(sorted(unknown & set(table.column_names)))
+        name: table.drop_columns([each for each in ODD if each in table.column_names])
         for name, table in samples.odd_book().items()
     }
     page = report(portfolio_of(tables))

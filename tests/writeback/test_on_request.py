@@ -157,6 +157,26 @@ def test_a_decision_that_a_person_changed_in_the_crm_stays_theirs(
     assert edited.edited == ("decision",)
 
 
+def test_without_the_setting_a_decision_stays_until_it_is_taken_back_by_field(
+    org: Org, tmp_path
+) -> None:
+    name, _ = org
+    crm, archive = connect(name), Archive(tmp_path)
+    setup(crm, also=["decision"], dry_run=False)
+    result = decided(crm, "watch")
+    first = plan([result], crm, also=["decision"], archive=archive)
+    journal = apply(first, crm, archive=archive)
+    later = plan([analysis.tiers(pull(crm, as_of=AS_OF))], crm, archive=archive)
+    assert not {c.change.column for c in later.changes} & OPT_IN
+    assert later.edited == ()
+    apply(later, crm, archive=archive)
+    apply(undo(journal, crm, columns=OPT_IN), crm, archive=archive)
+    held = pull(crm, as_of=AS_OF).arrow("account")
+    assert all(held[column].null_count == held.num_rows for column in OPT_IN)
+    again = plan([analysis.tiers(pull(crm, as_of=AS_OF))], crm, archive=archive)
+    assert (again.changes, again.edited) == ((), ())
+
+
 def test_a_decision_that_is_taken_off_the_record_leaves_the_crm(
     org: Org, tmp_path
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+import attrs
 import pyarrow as pa
 import pytest
 
@@ -15,7 +16,7 @@ from crm_portfolio.connectors._pace import Ceilings
 from crm_portfolio.connectors._retry import RetrySettings
 from crm_portfolio.connectors.hubspot import AccessToken, HubSpot, HubSpotSettings
 from crm_portfolio.connectors.salesforce import Salesforce
-from crm_portfolio.errors import LockHeldError, TransientError
+from crm_portfolio.errors import LockHeldError, RefusedError, TransientError
 from crm_portfolio.simulator import Fault
 from crm_portfolio.writeback import Limits, Plan, apply, plan, setup
 
@@ -262,23 +263,41 @@ def test_a_wish_to_stop_ends_a_wait(
     assert journal.counts == {"not_sent": 3, "written": 117}
 
 
+@pytest.mark.parametrize("lost_at", [3, 4])
 def test_an_org_that_was_taken_over_is_not_written_any_more(
-    crm: Salesforce, sim: simulator.Salesforce, archive: Archive, proposal: Plan
+    crm: Salesforce,
+    sim: simulator.Salesforce,
+    archive: Archive,
+    proposal: Plan,
+    lost_at: int,
 ) -> None:
+    """Before an intent goes on record, or while it does."""
+
     class TakenOver:
         checks = 0
+        org = proposal.header.org
 
         def check(self) -> None:
             self.checks += 1
-            if self.checks == 3:
+            if self.checks == lost_at:
                 raise LockHeldError("the org", "run b")
 
     with pytest.raises(LockHeldError):
         apply(proposal, crm, archive=archive, lease=TakenOver())  # type: ignore[arg-type]
-    assert sim.calls[WRITE] == 2
+    assert sim.calls[WRITE] == 1
     journal = archive.journal(proposal.id)
     assert journal.interrupted == "LockHeldError"
-    assert journal.counts == {"not_sent": 60, "written": 60}
+    assert journal.counts == {"not_sent": 90, "written": 30}
+    assert apply(proposal, crm, archive=archive).counts == {"written": 120}
+
+
+def test_a_lease_on_another_org_writes_nothing(
+    crm: Salesforce, sim: simulator.Salesforce, archive: Archive, proposal: Plan
+) -> None:
+    other = attrs.evolve(proposal.header.org, is_sandbox=False)
+    with archive.lock(other) as lease, pytest.raises(RefusedError, match="lease is on"):
+        apply(proposal, crm, archive=archive, lease=lease)
+    assert WRITE not in sim.calls
 
 
 def test_a_lease_handed_in_is_the_one_that_is_asked(

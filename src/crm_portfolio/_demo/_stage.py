@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from crm_portfolio._analyse import analyse
+from crm_portfolio._analyse import analyse, assigning
 from crm_portfolio._demo._acts import (
     Act,
     Again,
@@ -72,7 +72,7 @@ class Stage:
         portfolio = self._pull()
         portfolio.save(self._folder / "portfolio")
         over(self._pulled(portfolio))
-        findings = analyse(portfolio)
+        findings = analyse(portfolio, only=assigning())
         over(_looked(portfolio, findings))
         before = self._snapshot()
         over(self._set_up())
@@ -125,7 +125,8 @@ class Stage:
     def _again(self) -> Again:
         """Pull, analyse and plan once more; apply what is left, which is nothing."""
         portfolio = self._pull()
-        proposal = plan(analyse(portfolio).values(), self._crm, held=portfolio)
+        findings = analyse(portfolio, only=assigning())
+        proposal = plan(findings.values(), self._crm, held=portfolio)
         until_written = self._pretend.api_calls
         apply(proposal, self._crm, archive=self._archive)
         write_calls = self._pretend.api_calls - until_written

@@ -62,7 +62,7 @@ TERMS: Final[Mapping[str, tuple[str, str]]] = {
     "losing_count": ("term_losing_count", "means_losing_count"),
     "lifetime_value": ("term_lifetime_value", "means_lifetime_value"),
     "gross_margin": ("term_gross_margin", "means_gross_margin"),
-    "account_margin": ("term_account_margin", "means_account_margin"),
+    "margin": ("term_margin", "means_margin"),
     "contribution": ("term_contribution", "means_contribution"),
     "per_hour": ("term_per_hour", "means_per_hour"),
     "change": ("term_change", "means_change"),

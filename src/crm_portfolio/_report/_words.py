@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from crm_portfolio._wording import CODES, Lang, Reason, ReasonValue, filled, sentence
+from crm_portfolio.schema import MINOR_DIGITS
 
 __all__ = ["Kind", "Words"]
 
@@ -57,9 +58,11 @@ class Words:
         return self.fine(pattern), *map(self.fine, values)
 
     def cell(self, kind: Kind, value: object) -> str:
-        """A value on its own; from 1,000 on in whole units."""
+        """A value on its own; money in whole units from 1,000 on, else to the cent."""
         if kind == "day" and not isinstance(value, date | str):
             value = None
+        if kind == "money" and isinstance(value, float):
+            value = round(value, MINOR_DIGITS.get(self.currency, 2))
         return self.say(_CELLS[kind], value=value)  # type: ignore[arg-type]
 
     def label(self, prefix: str, code: object) -> str:

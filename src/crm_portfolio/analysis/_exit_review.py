@@ -270,10 +270,14 @@ class ExitReviewResult(Result):
         return self._found.decisions.learned(steps)
 
     def assignments(self) -> pa.Table | None:
-        """What people decided and signed, and not by whom or why; no proposal of ours."""
+        """What people decided and signed, and not by whom or why; no proposal of ours.
+
+        An account of which that is in doubt is not in it: what the CRM holds stays.
+        """
         signed = self._found.decisions.signed
         if signed is None:
             return None
+        signed = signed.filter(pa.array(~self._found.decisions.is_in_doubt))
         names = {"action": "decision", "review_on": "decision_review_on"}
         return signed.drop_columns("decided_by").rename_columns(
             [

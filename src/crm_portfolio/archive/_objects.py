@@ -164,6 +164,10 @@ class Objects:
             except FileExistsError:
                 self._known.grown.pop(key, None)
                 continue
+            except ConnectionError:
+                # Whether it grew is seen when it is read anew.
+                self._known.grown.pop(key, None)
+                raise
             self._known.grown[key] = grown, left
             return line
         raise TimeoutError(errno.ETIMEDOUT, "others were quicker each time")

@@ -29,7 +29,6 @@ from crm_portfolio.cli._print import (
     then,
 )
 from crm_portfolio.cli._progress import counting, progress
-from crm_portfolio.cli._views import VIEWS
 from crm_portfolio.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def plan(
 
     crm-portfolio plan book --crm salesforce -o plan.jsonl --archive runs --html plan.html
     """
-    from crm_portfolio._analyse import analyse
+    from crm_portfolio._analyse import analyse, assigning
     from crm_portfolio.archive import Archive
     from crm_portfolio.portfolio import Portfolio
     from crm_portfolio.writeback import plan as make_plan
@@ -98,8 +97,9 @@ def plan(
     portfolio = Portfolio.load(folder)
     must_have_begun(portfolio.as_of, lambda: portfolio.calendar.time_zone)
     with progress() as tell:
-        counted = counting(tell, "analyses", len(VIEWS))
-        findings = analyse(portfolio, chosen, progress=counted)
+        only = assigning(chosen.write.also)
+        counted = counting(tell, "analyses", len(only))
+        findings = analyse(portfolio, chosen, only=only, progress=counted)
     proposal = make_plan(
         findings.values(),
         open_crm(crm, chosen),

@@ -67,7 +67,7 @@ def apply(
         archive: Keeps the plan and the journal, and the lock on the org.
         accept_changes: To go beyond the limits: exactly how many changes the plan holds.
         progress: Told after each batch.
-        lease: The org is held already, for a longer piece of work than this.
+        lease: This org is held already, for a longer piece of work than this.
         stop: Asked between two batches; True ends the run there, to be gone on with.
         sleep: Waits, for the CRM to settle and before something is tried again.
 
@@ -94,6 +94,11 @@ def apply(
 @contextmanager
 def _held(archive: Archive, plan: Plan, lease: Lease | None) -> Iterator[Lease]:
     if lease is not None:
+        if _key(lease.org) != _key(plan.header.org):
+            raise RefusedError(
+                f"the lease is on {lease.org}, plan {plan.id} is for {plan.header.org}; "
+                "nothing was written. Hold the org that is to be written."
+            )
         yield lease
         return
     with archive.lock(plan.header.org, plan.id) as own:
@@ -105,7 +110,10 @@ def _run(plan: Plan, sending: Sending, recorder: Recorder) -> None:
     try:
         _send(plan, sending, recorder)
     except TransientError as error:
-        recorder.end(error.code or "transient")
+        try:
+            recorder.end(error.code or "transient")
+        except CrmPortfolioError:  # it is the archive that is out of reach
+            raise error from None
     except StoppedError:
         recorder.end(STOPPED)
     except BaseException as error:

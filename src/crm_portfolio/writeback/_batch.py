@@ -133,6 +133,8 @@ class Batch:
         outcomes: dict[Key, Outcome] = {}
         unanswered: ChangeState = "unknown"
         try:
+            # Where the archive was slow to take the intent, another run may be here.
+            self.guard.check()
             for outcome in self._outcomes():
                 outcomes[_key(outcome.change)] = outcome
         except CrmPortfolioError as error:

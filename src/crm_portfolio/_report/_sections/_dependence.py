@@ -79,10 +79,13 @@ def _largest(given: Given) -> dict[str, Any]:
 
 def _lead(given: Given) -> Iterator[str]:
     words, largest = given.words, _largest(given)
+    figures = given.figure("concentration", "by_account") or {}
     if not largest:
-        yield words.say("report_lead_no_revenue")
+        if figures.get("n") and (total := figures["total"]) is not None:
+            yield words.say("report_lead_no_shares", total=total)
+        else:
+            yield words.say("report_lead_no_revenue")
         return
-    figures = given.figure("concentration", "by_account")
     if figures["n_for_80"] is not None:
         yield words.say(
             "report_lead_largest",

@@ -16,7 +16,7 @@ _COLUMNS: Final = (
     Column("account_id", "account", "account"),
     Column("net_revenue", "revenue", "money"),
     Column("gross_margin", "gross_margin", "money"),
-    Column("account_margin", "account_margin", "money"),
+    Column("margin", "margin", "money"),
     Column("avoidable_contribution", "contribution", "money"),
     Column("contribution_per_hour", "per_hour", "money"),
 )
@@ -61,9 +61,7 @@ def _tiles(given: Given) -> Iterator[Tile]:
     if given.of("profitability"):
         for term in ("profit", "peak", "eaten"):
             yield Tile(term, "money", whale.get(term))
-        has_curve = whale.get("curve") is not None
-        losing = whale.get("losing_count") if has_curve else None
-        yield Tile("losing_count", "count", losing)
+        yield Tile("losing_count", "count", whale.get("losing_count"))
     if given.of("lifetime_value"):
         value = given.figure("lifetime_value", "value")
         yield Tile("lifetime_value", "money", value)
@@ -73,7 +71,7 @@ def _lead(given: Given) -> Iterator[str]:
     whale = given.figure("profitability", "whale")
     if whale is None:
         return
-    if whale["curve"] is None or whale["eaten"] is None:
+    if whale["eaten"] is None:
         yield given.words.say("report_lead_margin_unknown")
         return
     if not whale["losing_count"]:

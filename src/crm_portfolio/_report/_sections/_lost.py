@@ -19,6 +19,7 @@ _CLASSES: Final = (
     Column("amount_share", "lost_share", "share"),
     Column("addressable_count", "could_count", "count"),
 )
+_NOT_JUDGED: Final = "data_insufficient"
 _AGAIN: Final = (
     Column("opportunity_id", "opportunity"),
     Column("account_id", "account", "account"),
@@ -31,7 +32,11 @@ _AGAIN: Final = (
 def lost(given: Given) -> Section:
     """Sales that went elsewhere, those that we missed, and those to try again."""
     words = given.words
-    classes = [row for row in given.rows("lost_opportunities", _keys()) if row["count"]]
+    classes = [
+        row | ({"addressable_count": None} if row["class"] == _NOT_JUDGED else {})
+        for row in given.rows("lost_opportunities", _keys())
+        if row["count"]
+    ]
     again = [row for row in given.rows("win_back", _again()) if _is_tried(row)]
     return Section(
         "lost",
@@ -76,8 +81,11 @@ def _tiles(given: Given) -> Iterator[Tile]:
 
 
 def _knows_missed(given: Given) -> bool:
-    """Whether anything says what was done before a loss."""
-    return "classes" not in given.findings.gaps.get("lost_opportunities", {})
+    """Whether anything says what was done before a loss, of one of them at least."""
+    if "classes" in given.findings.gaps.get("lost_opportunities", {}):
+        return False
+    rows = [row for row in given.rows("lost_opportunities", _keys()) if row["count"]]
+    return not rows or any(row["class"] != _NOT_JUDGED for row in rows)
 
 
 def _lead(given: Given) -> Iterator[str]:

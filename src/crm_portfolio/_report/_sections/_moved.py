@@ -33,6 +33,7 @@ _FIGURES: Final = (
     ("lost_amount", "money", "lost_opportunities", "opportunities/amount"),
     ("losing_count", "count", "profitability", "whale/losing_count"),
 )
+_WHERE: Final = ("rank", "risk_is_")
 OF_BOTH: Final = tuple(dict.fromkeys((*_COMPARED, *(each[2] for each in _FIGURES))))
 """The analyses that are made of the older folder too."""
 
@@ -80,17 +81,29 @@ def _lead(given: Given, found: Mapping[str, Comparison]) -> Iterator[str]:
         yield words.say(code, as_of=as_of, **({"n": len(ids)} if ids else {}))
         if came or left:
             yield words.say("report_lead_came", came=came, left=left)
-    bridge = given.figure("review", "bridge")
-    if bridge and None not in (bridge["revenue_before"], bridge["revenue"]):
-        before, now = bridge["revenue_before"], bridge["revenue"]
-        yield words.say("report_lead_change", before=before, now=now)
+    yield from _change(given)
+
+
+def _change(given: Given) -> Iterator[str]:
+    """What the two periods of the review brought, which an older folder does not move."""
+    result, bridge = given.of("review"), given.figure("review", "bridge")
+    if result is None or None in (bridge["revenue_before"], bridge["revenue"]):
+        return
+    days: dict[str, Any] = {
+        f"{name}_{day}": result.params[name][key]  # type: ignore[index, call-overload]
+        for name in ("before", "period")
+        for day, key in (("from", "start"), ("to", "last_day"))
+    }
+    before, now = bridge["revenue_before"], bridge["revenue"]
+    yield given.words.say("report_lead_change", before=before, now=now, **days)
 
 
 def _notes(given: Given, found: Mapping[str, Comparison]) -> Iterator[str]:
     words = given.words
     yield from given.lacks("review", "pipeline")
     if given.older is None:
-        yield words.say("report_lead_no_older")
+        is_told = given.of("review") is not None
+        yield words.say("report_no_older_periods" if is_told else "report_no_older")
         return
     for name in _COMPARED:
         if name in given.findings and name not in found:
@@ -137,7 +150,7 @@ def _then_and_now(given: Given) -> Iterator[Grid]:
 def _who(given: Given, found: Mapping[str, Comparison]) -> Iterator[Grid]:
     """One table for each separate field: it moves by itself."""
     for name, each in found.items():
-        told = to_arrow(each.told(lang=given.words.lang))
+        told = to_arrow(each.frame)
         by = [
             (column, "descending")
             for column in ("revenue", "net_revenue")
@@ -147,7 +160,7 @@ def _who(given: Given, found: Mapping[str, Comparison]) -> Iterator[Grid]:
             [*by, ("account_id", "ascending")]
         ).to_pylist()
         for row in rows:
-            row["why"] = given.words.fine(row["why"] or "")
+            row["why"] = _why(given, name, row["account_id"])
         columns = (
             Column("account_id", "account", "account"),
             Column("before", "was", "label", of=each.column),
@@ -157,3 +170,10 @@ def _who(given: Given, found: Mapping[str, Comparison]) -> Iterator[Grid]:
         term = given.words.say(TERMS[_COMPARED[name]][0])
         title = given.words.say("report_moves", what=term)
         yield Grid(title, columns, rows[:_SHOWN], count=len(rows))
+
+
+def _why(given: Given, name: str, account_id: str) -> str:
+    """The first reason that says more than where it is, which stands beside it."""
+    reasons = given.findings[name].reasons(account_id)
+    more = (each for each in reasons if not each.code.startswith(_WHERE))
+    return given.words.told(next(more, reasons[0]))

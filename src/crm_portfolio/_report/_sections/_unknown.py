@@ -49,6 +49,8 @@ def _lead(given: Given) -> str:
     parts = sum(map(len, given.findings.gaps.values()))
     if not skipped and not parts:
         return given.words.say("report_lead_all_known")
+    if not parts:
+        return given.words.say("report_lead_not_made", n=skipped)
     if not skipped:
         return given.words.say("report_lead_parts", parts=parts)
     return given.words.say("report_lead_lacking", n=skipped, parts=parts)

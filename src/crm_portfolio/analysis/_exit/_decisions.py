@@ -40,6 +40,8 @@ class Decisions:
         left_out: How many are none: without a reason, or of no step there is.
         signed: By account the newest that an owner signed, null where there is none; None
             where nobody keeps decisions, or knows the owners.
+        is_in_doubt: A row that is none, or that nobody we know signed, is as new as that:
+            what was decided is not known.
     """
 
     ids: pa.Array
@@ -49,6 +51,7 @@ class Decisions:
     is_under_way: Flags
     left_out: int
     signed: pa.Table | None
+    is_in_doubt: Flags
 
     @classmethod
     def of(cls, portfolio: Portfolio, ids: pa.Array) -> Decisions:
@@ -62,8 +65,9 @@ class Decisions:
         is_milder = pc.is_in(table["action"], pa.array(MILDER)).to_numpy()
         under_way = np.zeros(len(ids), dtype=bool)
         under_way[place[is_milder & (review > as_of)]] = True
-        signed = _signed(portfolio, table, ids)
-        return cls(ids, table, newest, is_due, under_way, left_out, signed)
+        signed, in_doubt = _signed(portfolio, table, left_out, ids)
+        count = left_out.num_rows
+        return cls(ids, table, newest, is_due, under_way, count, signed, in_doubt)
 
     @property
     def count(self) -> int:
@@ -185,14 +189,14 @@ def of_people(row: Row) -> Iterator[Reason]:
         yield Reason("exit_drawn_again")
 
 
-def _on_record(portfolio: Portfolio, ids: pa.Array) -> tuple[pa.Table, int]:
-    """The decisions on these accounts, in order, and how many are left out.
+def _on_record(portfolio: Portfolio, ids: pa.Array) -> tuple[pa.Table, pa.Table]:
+    """The decisions on these accounts, in order, and the rows that are left out.
 
     Who signed it and when every row says, or there is no such table; what a table from
     elsewhere calls a decision may lack a reason, or be none of the steps.
     """
     if "decision" not in portfolio:
-        return _NONE, 0
+        return _NONE, _NONE
     held = portfolio.arrow("decision")
     names = _NONE.column_names[:-1]
     for name in names:
@@ -204,11 +208,11 @@ def _on_record(portfolio: Portfolio, ids: pa.Array) -> tuple[pa.Table, int]:
     table = table.filter(pc.is_valid(place))
     rank = pc.index_in(table["action"].combine_chunks(), pa.array(ACTIONS))
     says_why = pc.not_equal(pc.utf8_trim_whitespace(table["reason"]), "")
-    is_one = pc.and_(pc.is_valid(rank), says_why)
+    is_one = pc.fill_null(pc.and_(pc.is_valid(rank), says_why), fill_value=False)
     kept = table.append_column("rank", rank).filter(is_one)
     keys = ("place", "decided_on", "rank", "action", "decided_by", "reason")
     kept = kept.sort_by([(name, "ascending") for name in keys])
-    left_out = table.num_rows - kept.num_rows
+    left_out = table.filter(pc.invert(is_one))
     return kept.drop_columns("rank").combine_chunks(), left_out
 
 
@@ -219,15 +223,32 @@ def _newest(table: pa.Table, count: int) -> Groups:
     return newest
 
 
-def _signed(portfolio: Portfolio, table: pa.Table, ids: pa.Array) -> pa.Table | None:
+def _signed(
+    portfolio: Portfolio, table: pa.Table, left_out: pa.Table, ids: pa.Array
+) -> tuple[pa.Table | None, Flags]:
+    """By account the newest decision of an owner, and whether it may be another."""
     if "decision" not in portfolio or "owner" not in portfolio:
-        return None
+        return None, np.zeros(len(ids), dtype=bool)
     owners = portfolio.arrow("owner")["owner_id"].combine_chunks()
-    rows = table.filter(pc.is_in(table["decided_by"], value_set=owners))
+    is_ours = pc.is_in(table["decided_by"], value_set=owners)
+    rows = table.filter(is_ours)
     newest = _newest(rows, len(ids))
     at = pa.array(newest, mask=newest < 0)
     told = ("action", "decided_by", "decided_on", "review_on")
-    return pa.table({"account_id": ids, **{name: rows[name].take(at) for name in told}})
+    signed = pa.table(
+        {"account_id": ids, **{name: rows[name].take(at) for name in told}}
+    )
+    # On one day nobody knows which came first.
+    others = pa.concat_tables([left_out, table.filter(pc.invert(is_ours))])
+    last, last_other = _last_day(rows, len(ids)), _last_day(others, len(ids))
+    return signed, (last_other >= last) & (last_other >= _FIRST_DAY)
+
+
+def _last_day(table: pa.Table, count: int) -> npt.NDArray[np.datetime64]:
+    """By account the day of its newest row; before all days: it has none."""
+    last = np.full(count, _FIRST_DAY - 1)
+    np.maximum.at(last, table["place"].to_numpy(), _days(table, "decided_on"))
+    return last
 
 
 def _days(table: pa.Table, name: str) -> npt.NDArray[np.datetime64]:
@@ -237,6 +258,7 @@ def _days(table: pa.Table, name: str) -> npt.NDArray[np.datetime64]:
     return days
 
 
+_FIRST_DAY: Final = np.datetime64("0001-01-01", "D")
 _NONE: Final = pa.schema(
     {
         "account_id": pa.string(),

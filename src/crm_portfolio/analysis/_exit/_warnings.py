@@ -34,6 +34,9 @@ def warnings(found: Dossier) -> Iterator[Reason]:
     left_out = found.decisions.left_out
     if left_out:
         yield Reason("exit_decisions_left_out", {"n": left_out})
+    in_doubt = int(found.decisions.is_in_doubt.sum())
+    if in_doubt:
+        yield Reason("exit_decisions_in_doubt", {"n": in_doubt})
     too_little = int((scores.standing < 0).sum())
     if too_little:
         told = {"n": too_little, "accounts": found.size}

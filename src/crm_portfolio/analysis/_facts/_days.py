@@ -42,15 +42,9 @@ def by_day(lines: Any) -> Any:
     minor = nw.col("minor")
     return (
         lines.filter(~nw.col("account_id").is_null())
-        .select(
-            "account_id",
-            "day",
-            minor=minor.fill_null(0),
-            lines=nw.lit(1, dtype=nw.Int64),
-            known_lines=(~minor.is_null()).cast(nw.Int64),
-        )
+        .select("account_id", "day", "minor")
         .group_by("account_id", "day")
-        .agg(nw.col("minor", "lines", "known_lines").sum())
+        .agg(minor.sum(), lines=nw.len(), known_lines=minor.count())
         .with_columns(
             nw.col("minor").cast(nw.Int64),
             nw.col("lines", "known_lines").cast(nw.Int32),

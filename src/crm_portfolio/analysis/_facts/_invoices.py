@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
 
-from crm_portfolio._frames import Backend, NativeFrame, backend_of, kept, nw
-from crm_portfolio.analysis._facts._lines import collected, completed, day_number
+from crm_portfolio._frames import NativeFrame, kept, nw
+from crm_portfolio.analysis._facts._bills import as_bills
+from crm_portfolio.analysis._facts._lines import collected, completed
 
 __all__ = [
     "billed",
@@ -23,16 +24,7 @@ __all__ = [
     "undated",
 ]
 
-_TEXT, _DAY, _NUMBER, _FLAG = pa.string(), pa.date32(), pa.float64(), pa.bool_()
-_KINDS: Final[Mapping[str, pa.DataType]] = {
-    "payer_id": _TEXT,
-    "due_on": _DAY,
-    "paid_on": _DAY,
-    "open_amount": _NUMBER,
-    "origin_invoice_id": _TEXT,
-    "is_disputed": _FLAG,
-    "is_cancelled": _FLAG,
-}
+_DAY = pa.date32()
 _LATENESS: Final = (
     *("invoices", "late_invoices", "weight", "signed", "floored", "late"),
     *("days", "late_days"),
@@ -41,7 +33,7 @@ _LATENESS: Final = (
 
 def bills(frame: NativeFrame, *, as_of: date, digits: int) -> Any:
     """The invoices, made ready once for all that is asked of them below."""
-    rows = _bills(frame, as_of, digits, with_credits=True)
+    rows = as_bills(frame, as_of, digits, with_credits=True)
     return kept(
         rows.select(
             *("invoice_id", "account_id", "payer_id", "issued_on", "due_on", "paid_on"),
@@ -62,16 +54,16 @@ def payments(
     Args:
         is_past: As it was known at the end of ``as_of``: what was paid since is open.
     """
-    due = _due(_bills(frame, as_of, digits, is_past=is_past), start, as_of)
-    is_late = nw.col("days") > 0
+    due = _due(
+        as_bills(frame, as_of, digits, is_past=is_past),
+        start,
+        as_of,
+        worst_days=_late_days(),
+        paid_late_on=nw.when(_is_late() & nw.col("is_paid")).then(nw.col("paid_on")),
+        unpaid_since_on=nw.when(~nw.col("is_paid")).then(nw.col("due_on")),
+    )
     return collected(
-        due.with_columns(
-            paid_late_on=nw.when(is_late & nw.col("is_paid")).then(nw.col("paid_on")),
-            unpaid_since_on=nw.when(~nw.col("is_paid")).then(nw.col("due_on")),
-            worst_days=nw.col("late_days"),
-        )
-        .group_by("payer_id", "is_disputed")
-        .agg(
+        due.group_by("payer_id", "is_disputed").agg(
             *(nw.col(name).sum() for name in _LATENESS),
             nw.col("worst_days").max(),
             nw.col("paid_late_on").max(),
@@ -87,7 +79,7 @@ def due_by_month(
 
     Of what is due after ``as_of`` only those are known that paid early: it is left out.
     """
-    due = _due(_bills(frame, as_of, digits), start, as_of)
+    due = _due(as_bills(frame, as_of, digits), start, as_of)
     day = nw.col("due_on")
     return collected(
         due.filter((day >= start) & (day <= as_of))
@@ -97,27 +89,37 @@ def due_by_month(
     )
 
 
-def _due(bills: Any, start: date, as_of: date) -> Any:
+def _due(bills: Any, start: date, as_of: date, **more: Any) -> Any:
     """Invoices that may be late, what weighs of each, and how many days late it is."""
-    due_on, is_paid = nw.col("due_on"), nw.col("is_paid")
-    is_late = nw.col("days") > 0
-    weighed = bills.with_columns(
-        weight=nw.when(is_paid).then(nw.col("net")).otherwise(nw.col("owed"))
-    ).filter(
-        (nw.col("weight") > 0)
-        & ~due_on.is_null()
-        & (is_paid | (due_on < as_of))
-        & (~is_paid | (due_on >= start))
+    due_on, is_paid, weight = nw.col("due_on"), nw.col("is_paid"), nw.col("weight")
+    return (
+        bills.with_columns(
+            weight=nw.when(is_paid).then(nw.col("net")).otherwise(nw.col("owed"))
+        )
+        .filter(
+            (weight > 0)
+            & ~due_on.is_null()
+            & (is_paid | (due_on < as_of))
+            & (~is_paid | (due_on >= start))
+        )
+        .with_columns(
+            invoices=nw.lit(1, dtype=nw.Int64),
+            late_invoices=_is_late().cast(nw.Int64),
+            signed=weight * nw.col("days"),
+            floored=weight * _late_days(),
+            late=nw.when(_is_late()).then(weight).otherwise(0),
+            late_days=_late_days(),
+            **more,
+        )
     )
-    return weighed.with_columns(
-        late_days=nw.when(is_late).then(nw.col("days")).otherwise(0)
-    ).with_columns(
-        invoices=nw.lit(1, dtype=nw.Int64),
-        late_invoices=is_late.cast(nw.Int64),
-        signed=nw.col("weight") * nw.col("days"),
-        floored=nw.col("weight") * nw.col("late_days"),
-        late=nw.when(is_late).then(nw.col("weight")).otherwise(0),
-    )
+
+
+def _is_late() -> Any:
+    return nw.col("days") > 0
+
+
+def _late_days() -> Any:
+    return nw.when(_is_late()).then(nw.col("days")).otherwise(0)
 
 
 def owed(
@@ -128,7 +130,9 @@ def owed(
     Bucket 0 is not yet due, 1 to n + 1 are late by days up to each edge and beyond the
     last, −1 has no due day. A credit note that names no invoice here is of bucket −2.
     """
-    bills = _bills(frame, as_of, digits, with_credits=True).filter(nw.col("owed") != 0)
+    bills = as_bills(frame, as_of, digits, with_credits=True).filter(
+        nw.col("owed") != 0
+    )
     days = nw.col("days")
     bucket: Any = nw.lit(len(edges) + 1)
     for at in range(len(edges), 0, -1):
@@ -158,7 +162,7 @@ def late_spans(
     Args:
         spans: Their first days, from that of ``start`` or of the first due day on.
     """
-    bills = _bills(frame, as_of, digits).with_columns(
+    bills = as_bills(frame, as_of, digits).with_columns(
         weight=nw.when(nw.col("is_paid")).then(nw.col("net")).otherwise(nw.col("owed"))
     )
     due, last = nw.col("due_number"), nw.col("last_number")
@@ -194,7 +198,7 @@ def billed(frame: NativeFrame, *, as_of: date, digits: int) -> pa.Table:
 
     A credit note counts in the month of the invoice it names, else in its own.
     """
-    bills = _bills(frame, as_of, digits, with_credits=True)
+    bills = as_bills(frame, as_of, digits, with_credits=True)
     return collected(
         bills.with_columns(
             month=_month(nw.col("issued_on")),
@@ -221,7 +225,7 @@ def dated(frame: NativeFrame, *, as_of: date, digits: int) -> pa.Table:
     is_undated = nw.col("due_on").is_null()
     is_settled = (nw.col("owed") == 0) & (nw.col("net") > 0) & ~nw.col("is_paid")
     return collected(
-        _bills(frame, as_of, digits)
+        as_bills(frame, as_of, digits)
         .with_columns(
             invoices=nw.lit(1, dtype=nw.Int64),
             undated=is_undated.cast(nw.Int64),
@@ -234,110 +238,12 @@ def dated(frame: NativeFrame, *, as_of: date, digits: int) -> pa.Table:
 
 def undated(frame: NativeFrame, *, as_of: date, digits: int) -> pa.Table:
     """Invoices without a due day: nobody can say whether they are late."""
-    bills = _bills(frame, as_of, digits)
+    bills = as_bills(frame, as_of, digits)
     return collected(
         bills.filter(nw.col("due_on").is_null()).select(
             "account_id", "issued_on", "minor", record_id=nw.col("invoice_id")
         )
     ).sort_by("record_id")
-
-
-def _bills(
-    frame: NativeFrame,
-    as_of: date,
-    digits: int,
-    *,
-    is_past: bool = False,
-    with_credits: bool = False,
-) -> Any:
-    """Invoices less the credit notes that name them, and what of each is still owed.
-
-    Args:
-        frame: Or its `bills`, of the same day.
-        with_credits: Credit notes that name no invoice here come too, below 0.
-    """
-    if isinstance(frame, nw.LazyFrame):
-        return frame if with_credits else frame.filter(nw.col("minor") > 0)
-    known = (
-        nw.from_native(completed(frame, _KINDS))
-        .lazy()
-        .filter(nw.col("issued_on") <= as_of)
-        .with_columns(minor=_minor("amount", digits))
-        .filter(~nw.col("minor").is_null())
-    )
-    valid = known.filter(~nw.col("is_cancelled").fill_null(value=False))
-    returned = (
-        valid.filter((nw.col("minor") < 0) & ~nw.col("origin_invoice_id").is_null())
-        .select(
-            invoice_id=nw.col("origin_invoice_id"),
-            credit=nw.col("minor"),
-            credit_left=_minor("open_amount", digits).fill_null(0),
-            unsaid=nw.col("open_amount").is_null().cast(nw.Int64),
-        )
-        .group_by("invoice_id")
-        .agg(nw.col("credit", "credit_left", "unsaid").sum())
-    )
-    own = valid.join(returned, on="invoice_id", how="left")
-    if with_credits:
-        named = known.filter(nw.col("minor") > 0).select(
-            origin_invoice_id=nw.col("invoice_id"), named=nw.lit(1, dtype=nw.Int64)
-        )
-        own = own.join(named, on="origin_invoice_id", how="left").filter(
-            (nw.col("minor") > 0) | nw.col("named").is_null()
-        )
-    else:
-        own = own.filter(nw.col("minor") > 0)
-    return _still_owed(own, as_of, digits, backend_of(frame), is_past=is_past)
-
-
-def _still_owed(
-    bills: Any, as_of: date, digits: int, backend: Backend, *, is_past: bool
-) -> Any:
-    paid_on, minor = nw.col("paid_on"), nw.col("minor")
-    is_paid = ~paid_on.is_null() & (paid_on <= as_of).fill_null(value=False)
-    until = nw.when(is_paid).then(paid_on).otherwise(nw.lit(as_of))
-    net, still = nw.col("net"), nw.col("still")
-    # A credit note owes the other way round; what was open in the past nobody noted.
-    is_less = nw.when(minor > 0).then(still < net).otherwise(still > net)
-    left = nw.when(~still.is_null() & is_less).then(still).otherwise(net)
-    is_odd = nw.when(minor > 0).then(nw.col("left") < 0).otherwise(nw.col("left") > 0)
-    # Settled on a day nobody noted: nobody knows that it was open on another one either.
-    is_settled = (nw.col("open_amount") == 0).fill_null(value=False) & paid_on.is_null()
-    return (
-        bills.with_columns(
-            payer_id=nw.coalesce(nw.col("payer_id"), nw.col("account_id")),
-            is_disputed=nw.col("is_disputed").fill_null(value=False),
-            is_paid=is_paid,
-            net=nw.when(minor > 0)
-            .then(minor + nw.col("credit").fill_null(0))
-            .otherwise(minor),
-            still=nw.when((minor != 0) & (not is_past)).then(
-                _minor("open_amount", digits)
-            ),
-            due_number=day_number(nw.col("due_on"), backend),
-            last_number=day_number(until, backend),
-        )
-        .with_columns(left=left, days=nw.col("last_number") - nw.col("due_number"))
-        .with_columns(
-            owed=nw.when(nw.col("is_paid") | is_odd | is_settled)
-            .then(_surplus(nw.col("is_paid") | is_settled, is_past=is_past))
-            .otherwise(nw.col("left"))
-        )
-    )
-
-
-def _surplus(is_done: Any, *, is_past: bool) -> Any:
-    """What credit notes are above the invoice they name, below 0; 0 where they are not.
-
-    No more than is said to be open of them; and of an invoice that is done just that.
-    """
-    net, left = nw.col("net"), nw.col("credit_left")
-    above = nw.when((nw.col("minor") > 0) & (net < 0)).then(net).otherwise(0)
-    if is_past:
-        return above
-    is_said = (nw.col("unsaid") == 0) & (left <= 0)
-    is_all = is_said.fill_null(value=False) & (is_done | (left > above))
-    return nw.when(is_all).then(left).otherwise(above)
 
 
 def _month(day: Any) -> Any:
@@ -346,7 +252,3 @@ def _month(day: Any) -> Any:
 
 def _number(day: date) -> int:
     return (day - date(1970, 1, 1)).days
-
-
-def _minor(column: str, digits: int) -> Any:
-    return (nw.col(column) * float(10**digits)).round(0).cast(nw.Int64)

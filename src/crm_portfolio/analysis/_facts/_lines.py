@@ -95,7 +95,7 @@ def day_number(day: Any, backend: Backend | None = None) -> Any:
         backend: Where it is known to be DuckDB, its own way is many times as fast.
     """
     if backend == "duckdb":
-        return day.dt.total_microseconds() // 86_400_000_000
+        return day - nw.lit(_EPOCH.date())
     since = (day.cast(nw.Datetime("us")) - nw.lit(_EPOCH)).dt.total_seconds()
     return (since // 86_400).cast(nw.Int64)
 

@@ -59,10 +59,12 @@ def totals(labelled: Any) -> pa.Table:
 def _classes(table: pa.Table) -> pa.Array:
     """The class of each row, from its record, its rule and whether it is set apart."""
     found = pa.nulls(len(table), pa.string())
+    # Where no row has a rule, the column has no type, which pyarrow 21 looks up nowhere.
+    said = table["rule"].combine_chunks().cast(pa.string())
     for record, given in CLASS_OF.items():
         rules = pa.array(list(given))
         values = pa.array(list(given.values()))
-        at = pc.index_in(table["rule"].combine_chunks(), rules)
+        at = pc.index_in(said, rules)
         mine = pc.equal(table["record"].combine_chunks(), record)
         found = pc.if_else(mine, values.take(at), found)
     return pc.if_else(pc.equal(table["apart"].combine_chunks(), 1), DUPLICATE, found)

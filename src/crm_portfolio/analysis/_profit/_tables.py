@@ -244,6 +244,6 @@ def _whale(found: Statement) -> dict[str, Json]:
             f"{name}_share": significant(counts[name] / size) if size else None
             for name in STANDINGS
         },
-        "losing_count": losing,
-        "lost": amount(lost),
+        "losing_count": losing if size else None,
+        "lost": amount(lost) if size else None,
     }

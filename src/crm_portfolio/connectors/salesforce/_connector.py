@@ -363,10 +363,15 @@ class Salesforce:
             return
         self._layout(table).only(sorted(columns))
         described = self._described(table)
+        whole = self._catalogue.described(self._rest, "Account")
         for column in sorted(columns):
             field, name = described[column], f"Account.{ACCOUNT_FIELDS[column]}"
             if too_few := lacking_decimals(column, field, least=LEAST_DECIMALS):
                 raise SettingsError(f"salesforce: {name} {too_few}")
+            if not any(each.get("updateable") for each in whole):
+                raise RightMissingError(
+                    self.name, "this login lacks the right 'Edit on Account'"
+                )
             if not field.get("updateable"):
                 raise RightMissingError(
                     self.name,

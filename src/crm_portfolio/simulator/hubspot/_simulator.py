@@ -303,11 +303,11 @@ class HubSpot:
             self._logins.granted.discard(scope)
 
     def keep_scopes(self, *scopes: str) -> None:
-        """Take every scope from the app but these."""
+        """Let the app have these scopes, and no others."""
         for scope in scopes:
             _must_be_scope(scope)
         with self._lock:
-            self._logins.granted &= set(scopes)
+            self._logins.granted = set(scopes)
 
     def expire_tokens(self) -> None:
         """End every OAuth token, and rotate the private app's."""

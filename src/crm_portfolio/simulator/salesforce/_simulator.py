@@ -338,7 +338,7 @@ class Salesforce:
             self._org.access.revoke(right)
 
     def keep_rights(self, *rights: str) -> None:
-        """Take every right from the user but these."""
+        """Let the user have these rights, what comes with them, and no others."""
         with self._lock:
             self._org.access.keep_only(rights)
 
