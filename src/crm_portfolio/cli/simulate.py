@@ -63,14 +63,13 @@ def simulate(
     if daily_limit is not None:
         switches["daily_limit"] = daily_limit
     kind = {"salesforce": Salesforce, "hubspot": HubSpot}[crm]
-    with kind(held, **switches) as pretend:
+    with kind(held, **switches) as pretend, suppress(KeyboardInterrupt):
         for name, value in pretend.environment.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
         sys.stdout.flush()
         say(f"A pretend {crm} listens at {pretend.url}. Ctrl-C ends it.")
         then("In another terminal, with these lines set", "pull", crm, "--to", "book")
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        threading.Event().wait()
 
 
 def _held(
