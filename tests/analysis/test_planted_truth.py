@@ -144,7 +144,6 @@ def test_a_rule_that_is_broken_is_noticed(
     ("column", "name", "measure"),
     [
         ("kind", "lost_client", RECALL),
-        ("next_step", "missed_neglected", PRECISION),
         ("loss_reason", "pursued_lost", RECALL),
     ],
 )

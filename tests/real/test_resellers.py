@@ -65,7 +65,8 @@ def test_year_by_year_the_sales_are_those_of_the_source(
     shape: Shape, year: int, sales: float, digits: int, lines: int
 ) -> None:
     """README: by order year 2010 489,328.6 (352 lines), 2011 18.1928 M, …"""
-    period = Period.between(date(year, 1, 1), date(year + 1, 1, 1))
+    behind = min(date(year + 1, 1, 1), date(2013, 11, 30))  # known to 29 November
+    period = Period.between(date(year, 1, 1), behind)
     found = shape_of(shape.book, period).shares
     assert round(found.summary["by_account"]["total"], digits) == pytest.approx(sales)
     assert pc.sum(to_arrow(found.frame)["line_count"]).as_py() == lines

@@ -150,7 +150,7 @@ class TestHistoryThatIsNotKept:
         for org in started("salesforce", 3, assumptions=assumptions):
             steps = list(org.connected().provision(FIELDS, dry_run=False))
             lacking = [step for step in steps if step.what.startswith("history of")]
-            assert len(lacking) == 6  # of eight that we write besides the stamp
+            assert len(lacking) == 9  # of eleven that we write besides the stamp
             assert all("history tracking" in step.needs for step in lacking)
             assert {step.state for step in lacking} == {"planned"}
             org.edit_at(1, WRITE[org.crm], org.ids[1], tier="C", portfolio_rank=9)
