@@ -8,27 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shelves import BUCKET, Between, S3Server, Shelf, environment
+from shelves import BEGIN, BUCKET, Between, S3Server, Shelf, environment
 
 from crm_portfolio.archive import Archive, Segment
 
 RUN = "0a1b2c3d4e5f"
-BEGIN = {
-    "org": {
-        "vendor": "salesforce",
-        "org_id": "00D1",
-        "is_sandbox": True,
-        "currency": "EUR",
-        "time_zone": "UTC",
-    },
-    "as_of": "2026-06-30",
-    "portfolio_id": "p1",
-    "settings_digest": "s1",
-    "library_version": "1",
-    "population": 10,
-    "undoes": "",
-    "change_count": 4,
-}
 TIER_A = ["001A", "tier", None, "A"]
 TIER_B = ["001B", "tier", "A", "B"]
 SINCE = ["001B", "tier_since_on", None, "2026-06-30"]

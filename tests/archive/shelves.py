@@ -23,6 +23,23 @@ import pytest
 from crm_portfolio.archive import Archive
 
 BUCKET = "archives"
+BEGIN = {
+    "org": {
+        "vendor": "salesforce",
+        "org_id": "00D1",
+        "is_sandbox": True,
+        "currency": "EUR",
+        "time_zone": "UTC",
+    },
+    "as_of": "2026-06-30",
+    "portfolio_id": "p1",
+    "settings_digest": "s1",
+    "library_version": "1",
+    "population": 10,
+    "undoes": "",
+    "change_count": 4,
+}
+"""What the first segment of a run holds."""
 LOGIN = {"AWS_ACCESS_KEY_ID": "WRITER", "AWS_SECRET_ACCESS_KEY": "writes-and-reads"}
 READS = {"AWS_ACCESS_KEY_ID": "READER", "AWS_SECRET_ACCESS_KEY": "reads-only"}
 _PORTS = ("s3", "master", "volume", "filer", "admin")

@@ -15,7 +15,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shelves import Shelf
+from shelves import BEGIN, Shelf
 
 from crm_portfolio.archive import Archive, Journal, Segment
 from crm_portfolio.errors import (
@@ -27,22 +27,6 @@ from crm_portfolio.errors import (
 from crm_portfolio.protocols import Change, Org
 
 RUN = "0a1b2c3d4e5f"
-BEGIN = {
-    "org": {
-        "vendor": "salesforce",
-        "org_id": "00D1",
-        "is_sandbox": True,
-        "currency": "EUR",
-        "time_zone": "UTC",
-    },
-    "as_of": "2026-06-30",
-    "portfolio_id": "p1",
-    "settings_digest": "s1",
-    "library_version": "1",
-    "population": 10,
-    "undoes": "",
-    "change_count": 4,
-}
 TIER_A = ["001A", "tier", None, "A"]
 TIER_B = ["001B", "tier", "A", "B"]
 SINCE = ["001B", "tier_since_on", None, "2026-06-30"]

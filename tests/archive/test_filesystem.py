@@ -10,6 +10,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from shelves import BEGIN
 
 from crm_portfolio.archive import Archive, Segment
 from crm_portfolio.errors import LockHeldError, SettingsError
@@ -87,24 +88,6 @@ def test_in_memory_one_thread_gets_a_number(
         got = list(threads.map(append, range(8)))
     assert got.count(True) == 1
     assert archive.segments(RUN)[1].content["who"] == got.index(True)
-
-
-BEGIN = {
-    "org": {
-        "vendor": "salesforce",
-        "org_id": "00D1",
-        "is_sandbox": True,
-        "currency": "EUR",
-        "time_zone": "UTC",
-    },
-    "as_of": "2026-06-30",
-    "portfolio_id": "p1",
-    "settings_digest": "s1",
-    "library_version": "1",
-    "population": 10,
-    "undoes": "",
-    "change_count": 4,
-}
 
 
 def test_what_is_in_memory_is_seen_by_fsspec(

@@ -17,7 +17,17 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from shelves import BUCKET, LOGIN, READS, Answer, Asked, Between, Shelf, environment
+from shelves import (
+    BEGIN,
+    BUCKET,
+    LOGIN,
+    READS,
+    Answer,
+    Asked,
+    Between,
+    Shelf,
+    environment,
+)
 
 from crm_portfolio.archive import Archive, Journal, Lease
 from crm_portfolio.archive._lease import folder_name, take
@@ -153,27 +163,7 @@ class TestAnAnswerThatIsLost:
         assert (run.state, run.segments) == ("whole", 4)
 
 
-BEGUN = (
-    (
-        "begin",
-        {
-            "org": {
-                "vendor": "salesforce",
-                "org_id": "00D1",
-                "is_sandbox": True,
-                "currency": "EUR",
-                "time_zone": "UTC",
-            },
-            "as_of": "2026-06-30",
-            "portfolio_id": "p1",
-            "settings_digest": "s1",
-            "library_version": "1",
-            "population": 10,
-            "undoes": "",
-            "change_count": 4,
-        },
-    ),
-)
+BEGUN = (("begin", BEGIN),)
 
 
 class TestTwoAtOnce:

@@ -6,6 +6,7 @@ counts and paths.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -74,8 +75,9 @@ class _CrmOperator(BaseOperator):
         """Wish an end: the batch in flight is finished and its journal is closed."""
         self._is_killed = True
 
+    @abstractmethod
     def _done(self, context: Context) -> dict[str, Any]:
-        raise NotImplementedError
+        """What the one function says: ids, counts and paths."""
 
     def _chosen(self, folder: str | None = None) -> Settings:
         """The settings of one org, its places as this task says."""

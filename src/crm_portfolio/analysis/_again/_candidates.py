@@ -169,7 +169,6 @@ class Candidates:
         place = places_of(facts, account)
         opted_on, opted_by = opted_out(facts, place)
         closed_on = days_in(records["closed_on"])
-        frame = portfolio["opportunity"]
         return cls(
             table=records,
             contacts=found,
@@ -186,7 +185,7 @@ class Candidates:
             opted_out_on=opted_on,
             opted_out_by=opted_by,
             refused_elsewhere_on=refused_elsewhere(portfolio, facts, account, place),
-            has_refusals=has_column(frame, "refused_on"),
+            has_refusals=has_column(portfolio["opportunity"], "refused_on"),
             has_opt_outs="do_not_contact_on" in facts.account.column_names,
             is_account_known=place >= 0,
             is_owner_active=_active(portfolio, records["owner_id"]),
