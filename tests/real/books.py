@@ -238,6 +238,7 @@ def said_of_ravenstack(data: Path) -> list[str]:
     having = {row["account_id"] for row in rows}
     found, churned = foreseen.by_level(told), foreseen.churned_after(data)
     warned = [each for level in foreseen.WARNED for each in found.get(level, [])]
+    learned: Any = foreseen.learned_from_events(data).summary["odds"]
     return [
         (
             f"{one['n']} accounts, {_money(one['total'])} USD a month from {ends.null_count:,} "
@@ -259,6 +260,7 @@ def said_of_ravenstack(data: Path) -> list[str]:
         ),
         f"of the {len(warned)} with a warning {sum(w in churned for w in warned)} has one",
         "a mark below 3 of 5",
+        f"(an area under the curve of {learned['model']['auc']:.2f})",
     ]
 
 

@@ -24,6 +24,7 @@ WARNED = LEVELS[1:]
 END_OF_YEAR = date(2012, 12, 31)  # of the receivables
 HALF_TIME = date(2024, 6, 30)  # of the subscriptions
 END_OF_CALIBRATION = date(1997, 9, 30)  # of the purchases
+HALF_YEARS = RiskSettings(period=Period.last_months(6), horizon_months=6)
 
 
 def book(tables: Mapping[str, pa.Table], day: date) -> Portfolio:
@@ -70,6 +71,14 @@ def days_late_after(data: Path) -> dict[str, tuple[int, float]]:
         )
         for level in LEVELS
     }
+
+
+@cache
+def learned_from_events(data: Path) -> RiskResult:
+    """RavenStack at its end, its churn events told as departures, by half-years."""
+    last = date(2024, 12, 31)
+    subscribed = book(ravenstack_tables(data / "ravenstack_saas", last), last)
+    return risk(subscribed, HALF_YEARS, departures=departures(data))
 
 
 @cache

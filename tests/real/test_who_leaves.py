@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pytest
-from foreseen import book, departures
+from foreseen import HALF_YEARS, book, learned_from_events
 from loaders import (
     cdnow_tables,
     ravenstack_tables,
@@ -28,7 +28,6 @@ from crm_portfolio.analysis import (
 from crm_portfolio.portfolio import Period, Portfolio
 
 LAST_DAY = date(2024, 12, 31)
-HALF_YEARS = RiskSettings(period=Period.last_months(6), horizon_months=6)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +36,8 @@ def subscribers(shared_data: Path) -> Portfolio:
 
 
 @pytest.fixture(scope="module")
-def by_events(subscribers: Portfolio, shared_data: Path) -> RiskResult:
-    return risk(subscribers, HALF_YEARS, departures=departures(shared_data))
+def by_events(shared_data: Path) -> RiskResult:
+    return learned_from_events(shared_data)
 
 
 def odds_of(result: RiskResult) -> dict[str, Any]:
