@@ -151,6 +151,13 @@ def test_of_two_decisions_on_one_day_the_same_one_counts_in_any_order():
     assert found == {"watch"}
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_that_are_alike_the_one_counts_that_says_when_to_look_again(turn):
+    rows = [decision("A", "watch"), decision("A", "watch", review_on=None)][::turn]
+    found = Decisions.of(analysis.with_decisions(book(), decisions(*rows)), IDS)
+    assert found.table["review_on"].to_pylist()[found.newest[0]] is not None
+
+
 def test_overruling_is_counted_and_told_to_learn_from():
     given = decisions(
         decision("A", "keep"),
@@ -284,6 +291,17 @@ def test_while_the_newest_decision_is_in_doubt_what_the_crm_holds_stays(newer, d
     assert "C" in assigned
     (told,) = [w for w in result.warnings if w.code == "exit_decisions_in_doubt"]
     assert told.values == {"n": 2}
+
+
+def test_two_people_who_decide_differently_on_one_day_change_nothing_in_the_crm():
+    rows = [decision("A", "keep"), decision("A", "phase_out"), decision("B", "keep")]
+    rows += [decision("B", "phase_out", decided_on=date(2026, 2, 1))]
+    result = analysis.exit_review(book(decision=decisions(*rows)))
+    assigned = result.assignments()["account_id"].to_pylist()
+    assert "A" not in assigned
+    assert "B" in assigned
+    (told,) = [w for w in result.warnings if w.code == "exit_decisions_in_doubt"]
+    assert told.values == {"n": 1}
 
 
 def test_where_nobody_keeps_decisions_or_knows_our_people_nothing_is_assigned():

@@ -314,6 +314,13 @@ class TestWhatIsNotJudged:
         assert "table of activities" in result.explain("F0")
         (rule,) = result.summary["rules"]
         assert rule["rule"] == "no_activities"
+        counted = result.summary["opportunities"]
+        assert counted["count"] == 17
+        unknown = ("missed", "addressable", "unclassified")
+        assert {counted[f"{each}_count"] for each in unknown} == {None}
+        assert counted["missed_amount"] is counted["unclassified_share"] is None
+        [row] = [row for row in to_arrow(result.frame).to_pylist() if row["count"]]
+        assert row["addressable_count"] is row["addressable_amount"] is None
 
     def test_where_nothing_was_won_nothing_tells_what_is_kept(self):
         book = ten()

@@ -303,6 +303,28 @@ def test_a_fixed_period_is_held_against_the_days_before_it():
     assert row["eroded_since_on"] == date(2025, 12, 31)
 
 
+@pytest.mark.parametrize(
+    ("starts_on", "ends_on", "amount", "expected"),
+    [
+        (date(2024, 7, 1), date(2027, 6, 30), None, None),  # three years, paid ahead
+        (date(2024, 7, 1), None, None, None),  # goes on by itself
+        (date(2024, 7, 1), date(2026, 6, 29), None, "critical"),  # ended before
+        (date(2025, 8, 1), date(2027, 6, 30), None, "critical"),  # began within
+        (date(2024, 7, 1), date(2027, 6, 30), 10.0, "critical"),  # billed within, less
+    ],
+)
+def test_what_a_running_contract_bills_elsewhen_is_no_erosion(
+    starts_on, ends_on, amount, expected
+):
+    lines = [line("A", date(2024, 7, 15), 3_000.0), line("B", date(2023, 1, 1))]
+    if amount:
+        lines.append(line("A", date(2025, 8, 15), amount))
+    agreed = {"account_id": "A", "starts_on": starts_on, "ends_on": ends_on}
+    result = risk(book(revenue_line=lines, contract=[agreed]))
+    assert row_of(result)["erosion_level"] == expected
+    assert ("nothing was billed" in result.explain("A")) == (expected is None)
+
+
 @pytest.mark.parametrize("amounts", [(100.0, None), (None, 5.0)])
 def test_unknown_amounts_leave_erosion_unknown(booked, amounts):
     days = (date(2024, 7, 1), date(2025, 8, 1))

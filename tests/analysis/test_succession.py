@@ -217,6 +217,35 @@ class TestTheMovesBetweenTiers:
         assert group.summary["retention"]["net"] == 1
         assert alone.summary["retention"]["net"] == 0
 
+    @pytest.mark.parametrize(
+        ("ends_on", "tier"),
+        [(date(2028, 1, 1), "under_contract"), (date(2026, 1, 1), "lost")],
+    )
+    def test_an_account_that_paid_ahead_is_not_lost_while_its_contract_runs(
+        self, ends_on, tier
+    ):
+        agreed = pa.table(
+            {
+                "contract_id": ["K"],
+                "account_id": ["A"],
+                "starts_on": [BEFORE],
+                "ends_on": [ends_on],
+            }
+        )
+        lines = [*founded("AB"), ("A", BEFORE, 500.0)]
+        lines += [("B", each, 500.0) for each in (BEFORE, LAST)]
+        result = succession(portfolio_of(lines, contract=agreed), PLAIN)
+        is_agreed = tier == "under_contract"
+        moves = result.summary["transitions"]
+        assert moves["counts"][1] == [0, 1, 0, 0 if is_agreed else 1]
+        assert moves["under_contract_count"] == int(is_agreed)
+        assert rows_of(result)["A"]["tier"] == tier
+        assert ("billed_elsewhen" in codes(result)) == is_agreed
+        kept = result.summary["retention"]
+        assert (kept["net"], kept["unknown_count"]) == (
+            (1, 1) if is_agreed else (0.5, 0)
+        )
+
     def test_an_account_whose_amounts_are_unknown_takes_no_part(self, booked):
         lines = [
             ("A", BEFORE, 500.0),

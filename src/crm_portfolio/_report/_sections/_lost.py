@@ -19,7 +19,6 @@ _CLASSES: Final = (
     Column("amount_share", "lost_share", "share"),
     Column("addressable_count", "could_count", "count"),
 )
-_NOT_JUDGED: Final = "data_insufficient"
 _AGAIN: Final = (
     Column("opportunity_id", "opportunity"),
     Column("account_id", "account", "account"),
@@ -32,11 +31,8 @@ _AGAIN: Final = (
 def lost(given: Given) -> Section:
     """Sales that went elsewhere, those that we missed, and those to try again."""
     words = given.words
-    classes = [
-        row | ({"addressable_count": None} if row["class"] == _NOT_JUDGED else {})
-        for row in given.rows("lost_opportunities", _keys())
-        if row["count"]
-    ]
+    rows = given.rows("lost_opportunities", _keys())
+    classes = [row for row in rows if row["count"]]
     again = [row for row in given.rows("win_back", _again()) if _is_tried(row)]
     return Section(
         "lost",
@@ -71,11 +67,10 @@ def _tiles(given: Given) -> Iterator[Tile]:
     told = given.figure("lost_opportunities", "opportunities")
     yield Tile("lost_count", "count", told["count"])
     yield Tile("lost_amount", "money", told["amount"])
-    missed = _knows_missed(given)
-    yield Tile("missed_count", "count", told["missed_count"] if missed else None)
-    yield Tile("missed_amount", "money", told["missed_amount"] if missed else None)
-    reach = told["addressable_amount"] if missed else None
-    yield Tile("addressable", "money", reach)
+    missed = told if _knows_missed(given) else {}
+    yield Tile("missed_count", "count", missed.get("missed_count"))
+    yield Tile("missed_amount", "money", missed.get("missed_amount"))
+    yield Tile("addressable", "money", missed.get("addressable_amount"))
     share = given.figure("lost_opportunities", "reasons/unknown_share")
     yield Tile("reasons_unknown", "share", share)
 
@@ -84,8 +79,8 @@ def _knows_missed(given: Given) -> bool:
     """Whether anything says what was done before a loss, of one of them at least."""
     if "classes" in given.findings.gaps.get("lost_opportunities", {}):
         return False
-    rows = [row for row in given.rows("lost_opportunities", _keys()) if row["count"]]
-    return not rows or any(row["class"] != _NOT_JUDGED for row in rows)
+    told = given.figure("lost_opportunities", "opportunities")
+    return told["missed_count"] is not None
 
 
 def _lead(given: Given) -> Iterator[str]:

@@ -17,6 +17,7 @@ from crm_portfolio._methods._risk import UNKNOWN, Levels, eroded
 from crm_portfolio.analysis._dangers._danger import Danger, Days, days_of
 from crm_portfolio.analysis._dangers._settings import RiskSettings, Three
 from crm_portfolio.analysis._facts import (
+    Agreed,
     MonthlyRevenue,
     RevenueFacts,
     monthly_revenue,
@@ -102,6 +103,8 @@ def erosion_of(
         compared = _Compared.at_close(monthly, close, length, begins=begins)
         level = compared.levels(settings.erosion)
         since_on = _since(monthly, close, length, level, settings.erosion)
+    agreed = _is_billed_elsewhen(portfolio, facts) & (level > 0)
+    level[agreed] = UNKNOWN
     unknown = level == UNKNOWN
     measured = ~unknown & compared.is_exact
     change = np.full(level.size, np.nan)
@@ -113,10 +116,23 @@ def erosion_of(
         "revenue_previous": pa.array(facts.money(compared.before), mask=unknown),
         "revenue_change_share": pa.array(twelve_digits(change), mask=~measured),
         "eroded_since_on": since,
+        "is_billed_elsewhen": pa.array(agreed),
     }
     return Danger.made(
         "erosion", level, told_as="risk_erosion", told_on=since, columns=columns
     )
+
+
+def _is_billed_elsewhen(portfolio: Portfolio, facts: RevenueFacts) -> Flags:
+    """Who has no line in a period through which a contract ran: it is billed before or after.
+
+    So that nothing came is no sign that anything was lost; its end is another danger.
+    """
+    start, end = facts.period.start, facts.period.last_day
+    has_none: Flags = facts.by_account.lines == 0
+    if start is None:
+        return np.zeros(has_none.size, dtype=bool)
+    return has_none & Agreed.of(portfolio, facts.by_account.ids).throughout(start, end)
 
 
 def _since(

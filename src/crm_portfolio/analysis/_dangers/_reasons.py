@@ -142,7 +142,8 @@ def _silence(row: Row) -> Iterator[Reason]:
 
 def _erosion(row: Row) -> Iterator[Reason]:
     if row["erosion_level"] is None:
-        yield Reason("risk_erosion_unknown")
+        is_agreed = row["is_billed_elsewhen"]
+        yield Reason("risk_erosion_agreed" if is_agreed else "risk_erosion_unknown")
         return
     change = row["revenue_change_share"]
     values = {"revenue": row["revenue"], "before": row["revenue_previous"]}

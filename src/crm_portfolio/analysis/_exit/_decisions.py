@@ -40,8 +40,8 @@ class Decisions:
         left_out: How many are none: without a reason, or of no step there is.
         signed: By account the newest that an owner signed, null where there is none; None
             where nobody keeps decisions, or knows the owners.
-        is_in_doubt: A row that is none, or that nobody we know signed, is as new as that:
-            what was decided is not known.
+        is_in_doubt: A row that is none, or that nobody we know signed, or another one of
+            a different step is as new as that: what was decided is not known.
     """
 
     ids: pa.Array
@@ -210,10 +210,13 @@ def _on_record(portfolio: Portfolio, ids: pa.Array) -> tuple[pa.Table, pa.Table]
     says_why = pc.not_equal(pc.utf8_trim_whitespace(table["reason"]), "")
     is_one = pc.fill_null(pc.and_(pc.is_valid(rank), says_why), fill_value=False)
     kept = table.append_column("rank", rank).filter(is_one)
+    # Of two that are else alike, the one that says when to look again.
+    kept = kept.append_column("is_dated", pc.is_valid(kept["review_on"]))
     keys = ("place", "decided_on", "rank", "action", "decided_by", "reason")
-    kept = kept.sort_by([(name, "ascending") for name in keys])
+    last = ("is_dated", "review_on")
+    kept = kept.sort_by([(name, "ascending") for name in (*keys, *last)])
     left_out = table.filter(pc.invert(is_one))
-    return kept.drop_columns("rank").combine_chunks(), left_out
+    return kept.select(table.column_names).combine_chunks(), left_out
 
 
 def _newest(table: pa.Table, count: int) -> Groups:
@@ -241,7 +244,20 @@ def _signed(
     # On one day nobody knows which came first.
     others = pa.concat_tables([left_out, table.filter(pc.invert(is_ours))])
     last, last_other = _last_day(rows, len(ids)), _last_day(others, len(ids))
-    return signed, (last_other >= last) & (last_other >= _FIRST_DAY)
+    is_in_doubt = (last_other >= last) & (last_other >= _FIRST_DAY)
+    return signed, is_in_doubt | _differ(rows, newest)
+
+
+def _differ(rows: pa.Table, newest: Groups) -> Flags:
+    """By account: whether two decisions of its last day are of different steps."""
+    has = newest > 0
+    action = np.array(rows["action"].to_pylist(), dtype=object)
+    place, day = rows["place"].to_numpy(), _days(rows, "decided_on")
+    last, before = newest[has], newest[has] - 1
+    is_same_day = (place[last] == place[before]) & (day[last] == day[before])
+    differ = np.zeros(newest.size, dtype=bool)
+    differ[has] = is_same_day & (action[last] != action[before])
+    return differ
 
 
 def _last_day(table: pa.Table, count: int) -> npt.NDArray[np.datetime64]:

@@ -65,6 +65,7 @@ from crm_portfolio.analysis._facts._costs import (
     spent,
 )
 from crm_portfolio.analysis._facts._dangers import (
+    Agreed,
     bought_again,
     contracts,
     open_renewals,
@@ -194,6 +195,7 @@ __all__ = [
     "DATED",
     "NOWHERE",
     "PARTS",
+    "Agreed",
     "AsKnown",
     "Attached",
     "Clock",

@@ -6,13 +6,24 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
+import attrs
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, backend_of, nw, same_kind
+from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._facts._days import bought
-from crm_portfolio.analysis._facts._lines import collected, completed, day_number
+from crm_portfolio.analysis._facts._lines import (
+    collected,
+    completed,
+    day_number,
+    places,
+)
+from crm_portfolio.portfolio import Portfolio
 
 __all__ = [
+    "Agreed",
     "bought_again",
     "contracts",
     "open_renewals",
@@ -43,6 +54,50 @@ def bought_again(days: Any, since: pa.Table, *, until: date) -> pa.Table:
         .group_by("account_id")
         .agg(nw.col("days").sum())
     )
+
+
+@attrs.frozen(eq=False)
+class Agreed:
+    """From when to when each contract runs, by the places of the accounts.
+
+    Attributes:
+        count: How many accounts there are.
+        ends_on: NaT where it goes on unless someone ends it.
+    """
+
+    count: int
+    account: npt.NDArray[np.int64]
+    starts_on: npt.NDArray[np.datetime64]
+    ends_on: npt.NDArray[np.datetime64]
+
+    @classmethod
+    def of(cls, portfolio: Portfolio, ids: pa.Array) -> Agreed:
+        """None where the portfolio has no contracts."""
+        if "contract" not in portfolio:
+            never = np.empty(0, dtype="datetime64[D]")
+            return cls(len(ids), np.empty(0, dtype=np.int64), never, never)
+        known = _agreed(portfolio["contract"], portfolio.as_of)
+        ends = nw.when(~nw.col("goes_on")).then(nw.col("ends_on"))
+        rows = collected(known.select("account_id", "starts_on", ends_on=ends))
+        place = places(rows["account_id"], ids)
+        days = (
+            rows.filter(place.is_valid())[name].to_numpy().astype("datetime64[D]")
+            for name in ("starts_on", "ends_on")
+        )
+        return cls(len(ids), place.drop_null().to_numpy().astype(np.int64), *days)
+
+    def throughout(self, first: date, last: date) -> Flags:
+        """Who has one from the first day, or before, to the last one, or beyond.
+
+        What such an account pays may have come before these days, or come after them.
+        """
+        # Where it goes on there is no end, and to be earlier than last is false of NaT.
+        is_so = (self.starts_on <= np.datetime64(first, "D")) & ~(
+            self.ends_on < np.datetime64(last, "D")
+        )
+        found = np.zeros(self.count, dtype=bool)
+        found[self.account[is_so]] = True
+        return found
 
 
 def contracts(

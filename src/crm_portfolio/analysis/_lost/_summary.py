@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,7 +35,10 @@ def summary_of(triage: Triage, found: pa.Table) -> dict[str, Json]:
     }
 
 
-def _figures(rows: pa.Table, digits: int) -> dict[str, Json]:
+_UNKNOWN: Final[Mapping[str, Json]] = {"count": None, "amount": None}
+
+
+def _figures(rows: pa.Table, digits: int) -> Mapping[str, Json]:
     count, minor, priced = (
         int(pc.sum(rows[name]).as_py() or 0) for name in ("n", "minor", "priced")
     )
@@ -44,6 +47,7 @@ def _figures(rows: pa.Table, digits: int) -> dict[str, Json]:
 
 
 def _lost(rows: pa.Table, digits: int) -> dict[str, Json]:
+    """Where rules could judge none of them, how many were missed is unknown, not 0."""
     whole = _figures(rows, digits)
     missed = _figures(rows.filter(pc.is_in(rows["class"], pa.array(MISSED))), digits)
     could = _figures(
@@ -53,7 +57,10 @@ def _lost(rows: pa.Table, digits: int) -> dict[str, Json]:
     untaken = _figures(rows.filter(pc.equal(rows["class"], "unclassified")), digits)
     judged = rows.filter(pc.not_equal(rows["class"], "data_insufficient"))
     count = cast("int", whole["count"])
-    share = cast("int", untaken["count"]) / count if count else None
+    if count and not judged.num_rows:
+        missed = could = untaken = _UNKNOWN
+    unsure = cast("int | None", untaken["count"])
+    share = unsure / count if count and unsure is not None else None
     return {
         **whole,
         "imputed_count": pc.sum(
@@ -100,9 +107,12 @@ def _by_rule(found: pa.Table, digits: int) -> Iterator[Json]:
             mine = own.filter(pc.equal(own["class"], name))
             for rule in sorted(set(mine["rule"].to_pylist())):
                 rows = mine.filter(pc.equal(mine["rule"], rule))
-                yield {"record": record, "class": name, "rule": rule} | _figures(
-                    rows, digits
-                )
+                yield {
+                    "record": record,
+                    "class": name,
+                    "rule": rule,
+                    **_figures(rows, digits),
+                }
 
 
 def thresholds(limits: Limits, digits: int) -> dict[str, Json]:

@@ -89,6 +89,10 @@ def class_table(found: pa.Table, digits: int) -> pa.Table:
     name = found["class"]
     is_lost = pc.equal(found["record"], "opportunity")
     could = pc.fill_null(found["is_addressable"], False)  # noqa: FBT003 - Arrow's own
+    unsure = pc.is_null(found["is_addressable"])
+    is_judged = pc.less(
+        _sum(found, "n", unsure), pc.max_element_wise(_sum(found, "n"), 1)
+    )
     by_person = pc.not_equal(found["person"], "")
     imputed = pc.equal(found["is_imputed"], 1)
     told = pc.is_in(name, pa.array(CLASSES))
@@ -104,13 +108,18 @@ def class_table(found: pa.Table, digits: int) -> pa.Table:
         "priced_count": _sum(found, "priced"),
         "imputed_count": _sum(found, "n", imputed),
         "imputed_amount": _money(found, digits, imputed),
-        "addressable_count": _sum(found, "n", could),
-        "addressable_amount": _money(found, digits, could),
+        "addressable_count": _if(is_judged, _sum(found, "n", could)),
+        "addressable_amount": _if(is_judged, _money(found, digits, could)),
         "person_count": _sum(found, "n", by_person),
         "timing": pa.array([TIMINGS.get(each) for each in CLASSES], pa.string()),
         "stance": pa.array([STANCES.get(each) for each in CLASSES], pa.string()),
     }
     return pa.table(columns)
+
+
+def _if(flags: pa.Array, values: pa.Array) -> pa.Array:
+    """Null where it is not so."""
+    return pc.if_else(flags, values, None)
 
 
 def _sum(found: pa.Table, column: str, where: Any = None) -> pa.Array:

@@ -15,6 +15,7 @@ from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._rules import cut
 from crm_portfolio.analysis._facts import (
+    Agreed,
     MonthlyRevenue,
     RevenueFacts,
     days_asked,
@@ -25,7 +26,7 @@ from crm_portfolio.analysis._stable import under_rule
 from crm_portfolio.analysis._tomorrow._settings import SuccessionSettings
 from crm_portfolio.portfolio import Period, Portfolio
 
-__all__ = ["HIDDEN", "MOVED", "NEW", "History", "State", "first_day"]
+__all__ = ["AGREED", "HIDDEN", "MOVED", "NEW", "History", "State", "first_day"]
 
 NEW: Final = -1
 """Not there yet, or for less than three months."""
@@ -33,6 +34,9 @@ HIDDEN: Final = -2
 """There are lines, but none with an amount."""
 MOVED: Final = -3
 """Nothing more under its own name, while its group goes on: a merger is no loss."""
+
+AGREED: Final = -4
+"""Nothing in a year through which a contract ran: it is billed before, or after."""
 
 _YOUNG_MONTHS: Final = 3
 
@@ -66,6 +70,7 @@ class History:
     settings: SuccessionSettings
     group_of: Groups
     group_count: int
+    agreed: Agreed
     _states: dict[int, State] = attrs.field(factory=dict, init=False)
 
     @classmethod
@@ -82,7 +87,8 @@ class History:
         facts = revenue_facts(portfolio, year, settings.measure, needed_by="succession")
         groups, group_of = facts.groups()
         monthly = monthly_revenue(portfolio, facts)
-        return cls(facts, monthly, settings, group_of, groups.revenue.size)
+        agreed = Agreed.of(portfolio, facts.by_account.ids)
+        return cls(facts, monthly, settings, group_of, groups.revenue.size, agreed)
 
     @property
     def tiers(self) -> int:
@@ -141,13 +147,17 @@ class History:
         """What each group brought in these months, and whether that can be told.
 
         It cannot where an account has lines and none with an amount, nor where amounts
-        that nobody knows may turn nothing into something.
+        that nobody knows, or a contract billed elsewhen, may turn nothing into something.
         """
         amounts, lines, known_lines = self.monthly.between(first, end)
         sums = self.grouped(amounts)
+        is_agreed = (lines == 0) & self._ran(first, end)
         has_hidden, has_unknown = (
             self.grouped(each.astype(np.int64)) > 0
-            for each in ((lines > 0) & (known_lines == 0), lines > known_lines)
+            for each in (
+                (lines > 0) & (known_lines == 0),
+                (lines > known_lines) | is_agreed,
+            )
         )
         is_told: Flags = ~has_hidden & ((sums > 0) | ~has_unknown)
         return sums, is_told
@@ -166,7 +176,15 @@ class History:
         ).group
         code[~is_known] = HIDDEN
         code[self._goes_on(code, amounts)] = MOVED
+        is_lost = (code == self.tiers) & (lines == 0)
+        code[is_lost & self._ran(month - 12, month)] = AGREED
         return State(month, code, amounts)
+
+    def _ran(self, first: int, end: int) -> Flags:
+        """Who has a contract that ran through all of these months."""
+        return self.agreed.throughout(
+            first_day(first), first_day(end) - timedelta(days=1)
+        )
 
     def _goes_on(self, code: npt.NDArray[np.int8], amounts: Amounts) -> Flags:
         """Who brings nothing while others of its group do."""

@@ -14,6 +14,7 @@ from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._rules import LETTERS
 from crm_portfolio.analysis._tomorrow._history import (
+    AGREED,
     MOVED,
     NEW,
     History,
@@ -127,6 +128,9 @@ class Moves:
             "returned_count": int(((was == lost) & (now >= 0) & (now < lost)).sum()),
             "moved_in_group_count": int(
                 ((was >= 0) & (was < lost) & (now == MOVED)).sum()
+            ),
+            "under_contract_count": int(
+                ((was >= 0) & (was < lost) & (now == AGREED)).sum()
             ),
             "mobility": None
             if self.matrix is None

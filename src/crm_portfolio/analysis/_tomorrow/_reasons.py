@@ -9,7 +9,7 @@ import numpy as np
 
 from crm_portfolio._wording import Reason, ReasonValue
 from crm_portfolio.analysis._facts import parent_loops, partly_unknown
-from crm_portfolio.analysis._tomorrow._history import MOVED, History
+from crm_portfolio.analysis._tomorrow._history import AGREED, MOVED, History
 from crm_portfolio.analysis._tomorrow._list import Shortlist
 from crm_portfolio.analysis._tomorrow._signals import SIGNALS
 from crm_portfolio.portfolio import Portfolio
@@ -25,6 +25,7 @@ _OUTSIDE: Final = {
     "new": "succession_new",
     "lost": "succession_lost",
     "merged": "succession_merged",
+    "under_contract": "succession_under_contract",
     "none": "succession_none",
 }
 _SIMPLE: Final = {
@@ -181,6 +182,8 @@ def _of_moves(now: Shortlist, told: Summary, alpha: float) -> Iterator[Reason]:
         yield Reason("unstable_matrix", {"p": told["stability"]["p"]})
     if merged := int((now.moves.now.code == MOVED).sum()):
         yield Reason("merged_in_group", {"n": merged})
+    if agreed := int((now.moves.now.code == AGREED).sum()):
+        yield Reason("billed_elsewhen", {"n": agreed})
 
 
 def _of_trends(now: Shortlist) -> Iterator[Reason]:

@@ -11,6 +11,7 @@ from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._rules import LETTERS
 from crm_portfolio.analysis._tomorrow._history import (
+    AGREED,
     HIDDEN,
     MOVED,
     NEW,
@@ -50,12 +51,13 @@ def account_table(history: History, now: Shortlist, then: Shortlist) -> pa.Table
 
 
 def _named(history: History, state: State) -> pa.Array:
-    """Tiers by their letters; ``new``, ``lost``, ``merged``, ``none``; null if unknown."""
+    """Tiers by their letters, or what else an account is; null if unknown."""
     code = state.code
     tier = LETTERS[np.clip(code, 0, len(LETTERS) - 1)].copy()
     is_here = history.first_month() < state.month
     tier[code == history.tiers] = "lost"
     tier[code == MOVED] = "merged"
+    tier[code == AGREED] = "under_contract"
     tier[(code == NEW) & is_here] = "new"
     tier[(code == NEW) & ~is_here] = "none"
     return pa.array(tier, pa.string(), mask=code == HIDDEN)

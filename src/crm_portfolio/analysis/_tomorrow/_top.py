@@ -12,7 +12,13 @@ from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._survival import Curve, half_life_of, survival
 from crm_portfolio._methods._transitions import replaced
-from crm_portfolio.analysis._tomorrow._history import HIDDEN, MOVED, History, first_day
+from crm_portfolio.analysis._tomorrow._history import (
+    AGREED,
+    HIDDEN,
+    MOVED,
+    History,
+    first_day,
+)
 from crm_portfolio.analysis._tomorrow._moves import Moves
 from crm_portfolio.results import Json, significant
 
@@ -54,8 +60,7 @@ class Spells:
                 began[is_in & ~was_in] = at
             gone = ~is_in & (began >= 0)
             durations.append(at - began[gone])
-            is_seen = (code[gone] != HIDDEN) & (code[gone] != MOVED)
-            ended.append(is_seen)
+            ended.append(~np.isin(code[gone], (AGREED, HIDDEN, MOVED)))
             began[gone] = -1
             was_in = is_in
         still = began >= 0
@@ -129,7 +134,7 @@ def replacement(history: History, moves: Moves) -> dict[str, Any]:
 def _year(history: History, end: int) -> dict[str, Any]:
     """Who came in is worth what it brings now, who left what it brought then."""
     was, now = history.at(end - 12), history.at(end)
-    is_seen = (was.code != HIDDEN) & (now.code != HIDDEN)
+    is_seen = ~np.isin([was.code, now.code], (AGREED, HIDDEN)).any(axis=0)
     comes = is_seen & (now.code == _TOP) & (was.code != _TOP)
     leaves = is_seen & (was.code == _TOP) & (now.code != _TOP) & (now.code != MOVED)
     came, left = int(now.revenue[comes].sum()), int(was.revenue[leaves].sum())
