@@ -7,6 +7,7 @@ else a firm keeps of its accounts is drawn here.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -37,14 +38,27 @@ _ONCE: Final = ("owner", "stage", "product", "capacity", "event")
 Tables = dict[str, pa.Table]
 
 
-def drawn(folder: Path, accounts: int) -> None:
-    """A folder that ``Portfolio.load`` reads, of so many accounts."""
-    parts = folder / "parts"
-    parts.mkdir(parents=True)
+def drawn(folder: Path, accounts: int) -> Path:
+    """The folder in this one that ``Portfolio.load`` reads, of so many accounts.
+
+    A part that was drawn before stays as it is: what was stopped goes on.
+    """
+    parts, book = folder / "parts", folder / "book"
+    if (book / "portfolio.json").exists():
+        return book
+    parts.mkdir(parents=True, exist_ok=True)
     sizes = [min(_PART, accounts - at) for at in range(0, accounts, _PART)]
     for at, size in enumerate(sizes):
-        _run("part", parts, at, size)
+        if not _done(parts, at).exists():
+            _run("part", parts, at, size)
+        print(f"drawn: {at + 1} of {len(sizes)} parts", file=sys.stderr, flush=True)
     _run("joined", folder, len(sizes))
+    return book
+
+
+def _done(parts: Path, at: int) -> Path:
+    """What stands beside a part that is whole."""
+    return parts / f"{at:03}.whole"
 
 
 def _run(*asked: Any) -> None:
@@ -69,6 +83,7 @@ def _part(folder: Path, at: int, accounts: int) -> None:
     ]:
         named = table if name in told else _named(table, f"{at:03}-")
         pq.write_table(named, folder / f"{name}-{at:03}.parquet")
+    _done(folder, at).touch()
 
 
 def _joined(folder: Path, parts: int) -> None:
@@ -81,11 +96,14 @@ def _joined(folder: Path, parts: int) -> None:
         files = [folder / "parts" / f"{name}-{at:03}.parquet" for at in range(count)]
         rows = draft.opened(name, pq.read_schema(files[0]).remove_metadata())
         for file in files:
-            rows.write(pq.read_table(file).replace_schema_metadata(None))
-            file.unlink()
+            with pq.ParquetFile(file) as part:
+                for at in range(part.num_row_groups):
+                    group = part.read_row_group(at)
+                    rows.write(group.replace_schema_metadata(None))
     draft.publish(
         Header(as_of=AS_OF, currency="EUR", time_zone=ZONE, year_starts=1, org=None)
     )
+    shutil.rmtree(folder / "parts")
 
 
 def _named(table: pa.Table, prefix: str) -> pa.Table:

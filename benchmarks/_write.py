@@ -126,8 +126,10 @@ def _plan(connector: Any) -> Any:
             for c, value in wanted.items()
             if row[c] != value
         ]
-        held = {name: row.get(name) for name in (*VALUES, STAMP, *PIN)}
-        drafts.append(draft(row["account_id"], held, changes))
+        held = {
+            name: row.get(name) for name in (*VALUES["account"], STAMP, *PIN["account"])
+        }
+        drafts.append(draft("account", row["account_id"], held, changes))
     header = Header(
         connector.org(),
         date(2026, 6, 30),

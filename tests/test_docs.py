@@ -28,7 +28,13 @@ def test_the_architecture_page_draws_the_checked_layers() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["reference/settings", "how-to/connect-a-crm", "how-to/run-every-night"]
+    "page",
+    [
+        "reference/settings",
+        "how-to/connect-a-crm",
+        "how-to/map-your-fields",
+        "how-to/run-every-night",
+    ],
 )
 def test_settings_on_a_page_can_be_loaded(page: str, tmp_path: Path) -> None:
     shown = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8").split("```toml")[1:]

@@ -15,7 +15,7 @@ from crm_portfolio.simulator import Fault, HubSpot, Salesforce
 TABLES = {
     "account": pa.table({"account_id": ["a", "b"], "name": ["Planted AG", "Other"]})
 }
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 ALWAYS = [field for field in FIELDS if not field.opt_in]
 HASTY = RetrySettings(attempts=1, first_wait_seconds=0)
 

@@ -112,7 +112,7 @@ def test_lazy_frames_and_relations_come_in() -> None:
     wanted = [{"a": 1, "b": "x"}]
     lazy = pl.LazyFrame({"a": [1], "b": ["x"]})
     assert to_arrow(lazy).to_pylist() == wanted
-    assert backend_of(lazy) == "polars"
+    assert backend_of(lazy) == "polars_lazy"
     relation = duckdb.sql("select 1 as a, 'x' as b")
     assert to_arrow(relation).to_pylist() == wanted
     assert backend_of(relation) == "duckdb"

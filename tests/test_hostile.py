@@ -101,7 +101,9 @@ def firm(names: tuple[str, ...]) -> Portfolio:
     """Accounts of these names, the first with the most revenue."""
     ids = [f"A{place:02}" for place in range(COUNT)]
     nothing = {
-        column: pa.nulls(COUNT, arrow_type(field)) for column, field in FIELDS.items()
+        column: pa.nulls(COUNT, arrow_type(field))
+        for column, field in FIELDS.items()
+        if field.table == "account"
     }
     line = pa.table(
         {

@@ -214,6 +214,29 @@ def test_the_legend_covers_no_name(names, draw):
     assert sheet.bbox.x1 >= legend.x1
 
 
+def test_bars_without_height_beside_unknown_ones_are_not_drawn(ax):
+    words = _plots.Words("", "", "", "", "No hours are known", lang="en")
+    series = {"allotted": [None, 0.0], "spent": [None, None]}
+    _plots.side_by_side(ax, names=["A", "none"], series=series, words=words)
+    assert [text.get_text() for text in ax.texts] == ["No hours are known"]
+    assert not ax.patches
+
+
+def test_an_axis_of_nothing_has_no_steps(ax):
+    words = _plots.Words("", "", "Number", "Amount", "", lang="en")
+    _plots.parts(
+        ax,
+        names=["Not judged"],
+        left=([3.0], [1.0]),
+        right=([0.0], [None]),
+        words=words,
+        marked=("", ""),
+    )
+    amounts = ax.figure.axes[1]
+    assert list(amounts.get_yticks()) == [0]
+    assert len(ax.get_yticks()) > 2
+
+
 @pytest.fixture(scope="module")
 def tiers_drawn() -> str:
     return as_svg(lambda ax: analysis.tiers(samples.firm()).plot(ax=ax))

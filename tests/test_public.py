@@ -9,8 +9,10 @@ from pathlib import Path
 import crm_portfolio
 from crm_portfolio import errors
 from crm_portfolio.archive import _index, _segments
+from crm_portfolio.connectors.hubspot._fields import OUR_PROPERTIES
+from crm_portfolio.connectors.salesforce._fields import OUR_FIELDS
 from crm_portfolio.portfolio import _header
-from crm_portfolio.schema import HUMAN, MANAGED
+from crm_portfolio.schema import HUMAN, MANAGED, ManagedField
 from crm_portfolio.writeback import _document
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,7 +88,7 @@ def test_formats_have_the_versions_that_the_page_tells():
     assert told == {
         "the folder of a portfolio": (_header._VERSION, {_header._VERSION}),
         "a plan": (_document.VERSION, set(_document._VERSIONS)),
-        "a journal": (_segments.VERSION, {1, _segments.VERSION}),
+        "a journal": (_segments.VERSION, {1, 2, _segments.VERSION}),
         "the index of an archive": (_index.VERSION, set(_index._VERSIONS)),
     }
 
@@ -94,19 +96,37 @@ def test_formats_have_the_versions_that_the_page_tells():
 def test_files_page_tells_the_same_versions():
     page = (ROOT / "docs/reference/files.md").read_text(encoding="utf-8")
     for file, version, older in [
-        ("a plan", _document.VERSION, True),
-        ("`ARCHIVE/runs/RUN/`", _segments.VERSION, True),
-        ("`ARCHIVE/index.jsonl`", _index.VERSION, True),
-        ("`FOLDER/portfolio.json`, `FOLDER/TABLE.parquet`", _header._VERSION, False),
+        ("a plan", _document.VERSION, ", reads 1 and 2"),
+        ("`ARCHIVE/runs/RUN/`", _segments.VERSION, ", reads 1 and 2"),
+        ("`ARCHIVE/index.jsonl`", _index.VERSION, ", reads 1"),
+        ("`FOLDER/portfolio.json`, `FOLDER/TABLE.parquet`", _header._VERSION, ""),
     ]:
         (row,) = [line for line in page.splitlines() if line.startswith(f"| {file} |")]
-        assert f"| {version}{', reads 1' * older} |" in row
+        assert f"| {version}{older} |" in row
 
 
 def test_fields_in_the_crm_are_those_that_setup_makes():
-    how = {True: "never, by people", False: "always"}
     told = [tuple(row) for row in table("Fields in the CRM")]
     assert told == [
-        (f"`{field.column}`", "on request" if field.opt_in else how[field.is_human])
-        for field in (*MANAGED, *HUMAN)
+        (f"`{name}.{field.column}`", when(field))
+        for name in MANAGED
+        for field in (*MANAGED[name], *HUMAN[name])
+    ]
+
+
+def when(field: ManagedField) -> str:
+    if field.is_human:
+        return "never, by people"
+    # Nothing of an opportunity is written that nobody asked for, the stamp included.
+    is_asked_for = field.opt_in or field.table != "account"
+    return "on request" if is_asked_for else "always"
+
+
+def test_the_page_of_fields_names_them_as_each_crm_does():
+    page = (ROOT / "docs/reference/fields-in-the-crm.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE)
+    assert told == [
+        (column, name, OUR_PROPERTIES[table][column])
+        for table, names in OUR_FIELDS.items()
+        for column, name in names.items()
     ]

@@ -96,13 +96,13 @@ def test_keys_and_the_days_that_steer_a_table_are_columns_of_it(
 
 
 def test_the_account_table_holds_every_managed_and_human_field() -> None:
-    for field in (*schema.MANAGED, *schema.HUMAN):
+    for field in (*schema.MANAGED["account"], *schema.HUMAN["account"]):
         column = schema.ACCOUNT[field.column]
         assert column.type == field.type
         assert column.when == "now_only"
         # What a person typed must come through as it is.
         assert column.choices == ()
-    assert {field.column for field in schema.MANAGED} == {
+    assert {field.column for field in schema.MANAGED["account"]} == {
         "tier",
         "tier_since_on",
         "portfolio_rank",

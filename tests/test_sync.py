@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import date, timedelta
 
 import attrs
@@ -25,6 +26,7 @@ from crm_portfolio.errors import LockHeldError, SettingsError, WrongOrgError
 from crm_portfolio.protocols import Connector, Metered, OfOrg
 from crm_portfolio.settings import SyncSettings
 from crm_portfolio.simulator import HubSpot, Salesforce
+from crm_portfolio.writeback import WriteSettings
 
 CLOSE = date(2026, 6, 30)
 CRMS = {"salesforce": Salesforce, "hubspot": HubSpot}
@@ -62,6 +64,8 @@ def settings(crm, tmp_path) -> Settings:
 
 OF_RISK = {"risk_level", "risk_reasons", "portfolio_stamp"}
 ACCOUNTS = {"salesforce": "Account", "hubspot": "companies"}
+OPPORTUNITIES = {"salesforce": "Opportunity", "hubspot": "deals"}
+ALSO = ("lost_class", "win_back")
 
 
 def dangers(run) -> dict[str, tuple[str | None, ...]]:
@@ -80,13 +84,18 @@ def test_thirty_nights_without_an_event_write_only_a_risk_that_time_carries_over
     settings, crm
 ):
     vendor, pretend = crm
-    first = sync(settings, as_of=CLOSE)
+    setup(connect(vendor), also=ALSO, dry_run=False)
+    asking = attrs.evolve(settings, write=WriteSettings(ALSO))
+    first = sync(asking, as_of=CLOSE)
     assert first.journal.counts["written"] > 20
-    assert {column for _, column in written_by(first)} >= OF_RISK
+    assert {column for _, column in written_by(first)} >= OF_RISK | {"lost_class"}
     held, before = pretend.snapshot()[ACCOUNTS[vendor]], dangers(first)
+    lost = pretend.snapshot()[OPPORTUNITIES[vendor]]
     touched: set[str] = set()
     for night in range(1, 31):
-        run = sync(settings, as_of=CLOSE + timedelta(days=night))
+        # Opportunities take long to judge, so that not every night does.
+        tonight = settings if night % 6 else asking
+        run = sync(tonight, as_of=CLOSE + timedelta(days=night))
         now = dangers(run)
         crossed = {each for each in now if now[each] != before[each]}
         wanted = written_by(run)
@@ -98,6 +107,7 @@ def test_thirty_nights_without_an_event_write_only_a_risk_that_time_carries_over
     assert 0 < len(touched) < 10
     after = pretend.snapshot()[ACCOUNTS[vendor]]
     assert {each for each in held if after[each] != held[each]} == touched
+    assert pretend.snapshot()[OPPORTUNITIES[vendor]] == lost
 
 
 PINNED = {
@@ -225,6 +235,8 @@ def test_what_only_reads_cannot_write(crm):
     assert isinstance(reader, OfOrg)
     assert isinstance(reader, Metered)
     assert not isinstance(reader, Connector)
+    for ability in ("org", "calls", "forecast", "write_batch"):  # as Python 3.12 looks
+        assert inspect.getattr_static(reader, ability) is not None
     public = {name for name in dir(type(given)) if not name.startswith("_")}
     assert {"write", "write_once", "provision"} <= public
     for verb in public & {"write", "write_once", "provision", "inspect"}:

@@ -315,3 +315,26 @@ def test_an_index_has_the_decimals_it_needs_up_to_four(index, english, french):
     reason = Reason("risk_silence", {"on": date(2026, 3, 12), "threshold": index})
     assert sentence(reason).endswith(f"(silence index under {english}).")
     assert sentence(reason, "fr").endswith(f"(indice de silence sous {french}).")
+
+
+# Set phrases, in which a client is no account.
+_FIXED = re.compile("créances clients|valeur vie client|service client", re.IGNORECASE)
+# Of whom we depend: a group, or an account alone, whom English only names.
+_CLIENT_IN_FRENCH = {"dependence_dependent"}
+
+
+def test_french_tells_accounts_clients_and_opportunities_apart_as_english_does():
+    english, french = (
+        read_po((SOURCE / "locales" / f"{lang}.po").read_text("utf-8"))
+        for lang in LANGS
+    )
+    client = re.compile(r"\bclients?\b", re.IGNORECASE)
+    mixed = {
+        code
+        for code, told in french.items()
+        if client.search(_FIXED.sub("", told)) and not client.search(english[code])
+    }
+    assert mixed == _CLIENT_IN_FRENCH
+    assert [
+        code for code, told in french.items() if "opportunité" in told.lower()
+    ] == []

@@ -1,15 +1,16 @@
 """How do native frames come in, and how do the same kind go out?
 
-The only door: outside stand pandas, Polars, PyArrow, DuckDB and whatever else narwhals
-takes; inside there is Arrow. Nothing else converts a frame.
+The only door: outside stand pandas, Polars, PyArrow, DuckDB, Spark, Ibis and whatever
+else narwhals takes; inside there is Arrow. Nothing else converts a frame.
 """
 
 from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -19,34 +20,50 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from crm_portfolio._engines import ENGINES
 from crm_portfolio.errors import MissingExtraError, SettingsError
 
 __all__ = [
+    "ALL_BACKENDS",
     "BACKENDS",
+    "LAZY",
     "Backend",
     "NativeFrame",
     "backend_of",
+    "bounded",
     "from_arrow",
     "from_parquet",
     "kept",
+    "numbered",
     "nw",
+    "plain",
+    "row_count",
     "rows_at",
     "same_kind",
     "to_arrow",
+    "to_parquet",
     "with_nulls",
 ]
 
-Backend = Literal["pandas", "polars", "pyarrow", "duckdb"]
+Backend = Literal[
+    "pandas", "polars", "pyarrow", "duckdb", "polars_lazy", "pyspark", "ibis"
+]
 NativeFrame: TypeAlias = Any
 
 BACKENDS: tuple[Backend, ...] = ("pandas", "polars", "pyarrow", "duckdb")
+"""Those that hold tables in this process."""
+ALL_BACKENDS: tuple[Backend, ...] = (*BACKENDS, "polars_lazy", "pyspark", "ibis")
+LAZY: tuple[Backend, ...] = ("duckdb", "polars_lazy", "pyspark", "ibis")
+"""Those that read what they need of a file, when they do."""
 
 
 def backend_of(frame: NativeFrame) -> Backend:
     """Which kind of frame to hand back to who gave this one; PyArrow if in doubt."""
     # DuckDB 1.4.0 names its own module with an underscore.
     root = type(frame).__module__.partition(".")[0].lstrip("_")
-    return next((backend for backend in BACKENDS if backend == root), "pyarrow")
+    if root == "polars" and type(frame).__name__ == "LazyFrame":
+        return "polars_lazy"
+    return next((backend for backend in ALL_BACKENDS if backend == root), "pyarrow")
 
 
 def to_arrow(frame: NativeFrame) -> pa.Table:
@@ -55,14 +72,14 @@ def to_arrow(frame: NativeFrame) -> pa.Table:
     The last holds for pandas only, where NaN is how a missing value is written.
     """
     if isinstance(frame, pa.Table):
-        return _plain(frame)
+        return plain(frame)
     if isinstance(frame, pa.RecordBatch):
-        return _plain(pa.Table.from_batches([frame]))
+        return plain(pa.Table.from_batches([frame]))
     if backend_of(frame) == "pandas" and hasattr(frame, "columns"):
-        return _plain(_from_pandas(frame))
+        return plain(_from_pandas(frame))
     if backend_of(frame) == "duckdb" and hasattr(frame, "columns"):
-        return _plain(_from_duckdb(frame))
-    return _plain(_through_narwhals(frame))
+        return plain(_from_duckdb(frame))
+    return plain(_through_narwhals(frame))
 
 
 def from_arrow(table: pa.Table, backend: Backend) -> NativeFrame:
@@ -71,19 +88,45 @@ def from_arrow(table: pa.Table, backend: Backend) -> NativeFrame:
     A DuckDB relation reads the table where it lies; it is of DuckDB's default
     connection, so that ``duckdb.sql`` can name it beside others.
     """
-    if backend not in BACKENDS:
-        known = ", ".join(BACKENDS)
+    if backend not in ALL_BACKENDS:
+        known = ", ".join(ALL_BACKENDS)
         raise SettingsError(f"there is no backend {backend!r}; there are {known}")
+    if backend in ENGINES:
+        return ENGINES[backend].from_arrow(table)
     return _MAKERS[backend](table)
 
 
-def from_parquet(path: Path) -> NativeFrame:
-    """A Parquet file as a DuckDB relation, which reads what it needs of it, when it does."""
+def from_parquet(files: Sequence[Path], backend: Backend) -> NativeFrame:
+    """Parquet files as one lazy frame, which reads what it needs of them, when it does."""
+    if backend in ENGINES:
+        return ENGINES[backend].from_parquet(files)
     try:
         import duckdb
     except ImportError as error:
         raise MissingExtraError("duckdb", "duckdb") from error
-    return duckdb.default_connection().read_parquet(str(path))
+    return duckdb.default_connection().read_parquet([str(file) for file in files])
+
+
+def bounded(memory: str, spill: Path) -> None:
+    """Let DuckDB hold so much and lay the rest in a folder, from now on in this process.
+
+    Args:
+        memory: As DuckDB writes it: ``2GB``, or ``33%`` of what the machine has.
+
+    Raises:
+        SettingsError: It is no amount of memory.
+    """
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MissingExtraError("duckdb", "duckdb") from error
+    connection = duckdb.default_connection()
+    try:
+        connection.execute("SET memory_limit = $memory", {"memory": memory})
+    except duckdb.Error as error:
+        raise SettingsError(f"{memory!r} is no memory such as 2GB or 33%") from error
+    with suppress(duckdb.Error):  # it has spilled before, and goes on where it did
+        connection.execute("SET temp_directory = $spill", {"spill": str(spill)})
 
 
 def kept(rows: Any) -> Any:
@@ -92,7 +135,9 @@ def kept(rows: Any) -> Any:
     As lazy as before; a table of DuckDB's goes when nobody holds this frame any more.
     """
     native = nw.to_native(rows)
-    if backend_of(native) != "duckdb":
+    if (engine := backend_of(native)) in ENGINES:
+        return nw.from_native(ENGINES[engine].kept(native))
+    if engine != "duckdb":
         return rows.collect().lazy()
     import duckdb
 
@@ -101,6 +146,61 @@ def kept(rows: Any) -> Any:
     table = connection.table(name)
     weakref.finalize(table, connection.execute, f"DROP TABLE IF EXISTS {name}")
     return nw.from_native(table)
+
+
+def row_count(frame: NativeFrame) -> int:
+    """How many rows a lazy frame has, counted by its engine."""
+    count = _wrapped(frame).lazy().select(rows=nw.len())
+    return int(to_arrow(nw.to_native(count))["rows"][0].as_py())
+
+
+def to_parquet(frame: NativeFrame, folder: Path) -> None:
+    """Have a lazy frame's engine write its rows into a folder; none comes to us."""
+    if (engine := backend_of(frame)) in ENGINES:
+        ENGINES[engine].to_parquet(frame, folder)
+    else:
+        _narrow(frame).write_parquet(str(folder / "rows.parquet"))
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """The same without metadata, with text as plain strings and moments in UTC."""
+    fields = [
+        pa.field(name, _plain_type(type_))
+        for name, type_ in zip(table.column_names, table.schema.types, strict=True)
+    ]
+    return table.replace_schema_metadata(None).cast(pa.schema(fields))
+
+
+def numbered(frame: NativeFrame, name: str, key: str) -> NativeFrame:
+    """The frame with a whole number for each row; the same ones each time.
+
+    Args:
+        key: What is different in each row, for engines that keep no order.
+    """
+    engine = backend_of(frame)
+    if engine == "duckdb":
+        return frame.project(f'*, {_row_number(frame)}::INTEGER AS "{name}"')
+    rows = nw.from_native(frame)
+    if engine == "polars_lazy":
+        told = nw.from_native(nw.to_native(rows).with_row_index(name))
+    elif isinstance(rows, nw.LazyFrame):
+        told = rows.with_row_index(name, order_by=key)
+    else:
+        told = rows.with_row_index(name)
+    return nw.to_native(told.with_columns(nw.col(name).cast(nw.Int32)))
+
+
+def _row_number(relation: NativeFrame) -> str:
+    """Where each row stands in its file; else where it comes, one thread after another."""
+    import duckdb
+
+    # Of a second file it would be no whole number of this kind, which DuckDB says.
+    in_file = f"file_row_number + file_index * {2**31}"
+    try:
+        relation.project(in_file)
+    except duckdb.BinderException:
+        return "(row_number() OVER () - 1)"
+    return f"({in_file})"
 
 
 def rows_at(table: pa.Table, places: npt.NDArray[np.int64]) -> pa.Table:
@@ -123,6 +223,8 @@ def with_nulls(frame: NativeFrame, kinds: Mapping[str, pa.DataType]) -> NativeFr
             f'NULL::{_DUCKDB_KINDS[kind]} AS "{name}"' for name, kind in kinds.items()
         ]
         return frame.project(", ".join(["*", *said]))
+    if (engine := backend_of(frame)) in ENGINES:
+        return ENGINES[engine].with_nulls(frame, kinds)
     if backend_of(frame) == "polars":
         dtypes = nw.from_native(_to_polars(pa.schema(kinds).empty_table())).schema
         none = {name: nw.lit(None, dtype=dtype) for name, dtype in dtypes.items()}
@@ -133,14 +235,21 @@ def with_nulls(frame: NativeFrame, kinds: Mapping[str, pa.DataType]) -> NativeFr
     return same_kind(table, frame)
 
 
-def _through_narwhals(frame: NativeFrame) -> pa.Table:
+def _wrapped(frame: NativeFrame) -> Any:
     try:
-        wrapped = nw.from_native(frame)
+        return nw.from_native(frame)
     except TypeError as error:
         kind = type(frame).__qualname__
         raise SettingsError(
-            f"a {kind} is no frame; give a pandas, Polars, PyArrow or DuckDB table"
+            f"a {kind} is no frame; give a pandas, Polars, PyArrow, DuckDB, Spark or "
+            "Ibis table"
         ) from error
+
+
+def _through_narwhals(frame: NativeFrame) -> pa.Table:
+    wrapped = _wrapped(frame)
+    if (engine := backend_of(frame)) in ENGINES:
+        return ENGINES[engine].to_arrow(frame)
     eager = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
     return eager.to_arrow()
 
@@ -153,14 +262,6 @@ def _to_pandas(table: pa.Table) -> NativeFrame:
     import pandas as pd
 
     return table.to_pandas(types_mapper=pd.ArrowDtype)
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    plain = [
-        pa.field(name, _plain_type(type_))
-        for name, type_ in zip(table.column_names, table.schema.types, strict=True)
-    ]
-    return table.replace_schema_metadata(None).cast(pa.schema(plain))
 
 
 def _plain_type(type_: pa.DataType) -> pa.DataType:
@@ -190,7 +291,11 @@ def _to_duckdb(table: pa.Table) -> NativeFrame:
 
 
 def _from_duckdb(frame: NativeFrame) -> pa.Table:
-    """What a relation gives, with sums as whole numbers again.
+    return _narrow(frame).to_arrow_table()
+
+
+def _narrow(frame: NativeFrame) -> NativeFrame:
+    """A relation with sums as whole numbers again.
 
     A sum of 64-bit integers has 128 bits in DuckDB, and would come as decimals.
     """
@@ -200,8 +305,7 @@ def _from_duckdb(frame: NativeFrame) -> pa.Table:
         f'"{name}"::BIGINT AS "{name}"' if is_wide else f'"{name}"'
         for name, is_wide in zip(names, wide, strict=True)
     )
-    narrow = frame.project(", ".join(told)) if any(wide) else frame
-    return narrow.to_arrow_table()
+    return frame.project(", ".join(told)) if any(wide) else frame
 
 
 def _from_pandas(frame: NativeFrame) -> pa.Table:

@@ -31,14 +31,23 @@ __all__ = [
 
 Value = str | int | float | date | None
 
+# By column: each but the stamp, which is the same everywhere, is of one table.
 FIELDS: Final[Mapping[str, schema.ManagedField]] = {
-    field.column: field for field in (*schema.MANAGED, *schema.HUMAN)
+    field.column: field
+    for fields in (*schema.MANAGED.values(), *schema.HUMAN.values())
+    for field in fields
 }
 STAMP: Final = "portfolio_stamp"
-VALUES: Final = tuple(field.column for field in schema.MANAGED if field.column != STAMP)
-PIN: Final = tuple(field.column for field in schema.HUMAN)
+VALUES: Final[Mapping[schema.WritableTable, tuple[str, ...]]] = {
+    table: tuple(field.column for field in fields if field.column != STAMP)
+    for table, fields in schema.MANAGED.items()
+}
+PIN: Final[Mapping[schema.WritableTable, tuple[str, ...]]] = {
+    table: tuple(field.column for field in fields)
+    for table, fields in schema.HUMAN.items()
+}
 # Written where the settings ask for it; an org may lack them.
-OPT_IN: Final = frozenset(column for column in VALUES if FIELDS[column].opt_in)
+OPT_IN: Final = frozenset(column for column in FIELDS if FIELDS[column].opt_in)
 
 _HASH_LENGTH: Final = 16
 _STAMP: Final = re.compile(r"v1:(?P<run>[0-9a-z-]+):(?P<hash>[0-9a-f]{16})")
@@ -80,7 +89,8 @@ def stamp(run_id: str, values: Mapping[str, object]) -> str:
     """The mark that says: these managed values are ours, of this run.
 
     It covers the values that are not null, by name, so that a field added by a later
-    version leaves old stamps valid. The stamp itself and other columns are passed over.
+    version leaves old stamps valid. The stamp itself and other columns are passed over:
+    what stands in another table has another name.
     """
     return f"v1:{run_id}:{_hash(values)}"
 
@@ -98,7 +108,8 @@ def run_of(mark: str | None) -> str | None:
 
 
 def _hash(values: Mapping[str, object]) -> str:
-    held = {column: canonical(column, values.get(column)) for column in VALUES}
+    ours = (column for columns in VALUES.values() for column in columns)
+    held = {column: canonical(column, values.get(column)) for column in ours}
     known = {column: value for column, value in held.items() if value is not None}
     return digest(canonical_json(known))[:_HASH_LENGTH]
 

@@ -6,13 +6,14 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
 from crm_portfolio._analyse import Findings, analyse, assigning
-from crm_portfolio._pull import pull_into
+from crm_portfolio._pull import forecast, metering, pull_into
 from crm_portfolio.archive import Archive, Journal, Lease
 from crm_portfolio.connectors import connect
 from crm_portfolio.errors import RefusedError, SettingsError, WrongOrgError
@@ -76,7 +77,8 @@ class Run:
             "as_of": self.as_of.isoformat(),
             "plan_id": self.plan.id,
             "changes": len(self.plan.changes),
-            "accounts": len(self.plan.records),
+            "accounts": len(self.plan.of_table("account")),
+            "opportunities": len(self.plan.of_table("opportunity")),
             "refusals": [str(refusal) for refusal in self.plan.refusals],
             "edited": [edited.record_id for edited in self.plan.edited],
             "pinned": len(self.plan.pinned),
@@ -119,7 +121,8 @@ def sync(
         as_of: The last day known, inclusive.
         crm: None: the one the settings name, with the log-in of the environment.
         dry_run: Stop after the plan; the CRM is reached by what cannot write.
-        progress: Told of every batch.
+        progress: Told of every batch and analysis; with it, the calls are counted
+            beforehand, which takes a few more.
         log: Told of every step.
         stop: Asked between two batches of writing; True ends the run there.
 
@@ -161,15 +164,26 @@ def _connected(settings: Settings) -> Connector:
 
 
 class _Reader:
-    """A connector that cannot write: all that is handed to what only reads."""
+    """A connector that cannot write: all that is handed to what only reads.
+
+    Each connector gets a class that has what it can do as properties: which protocols an
+    object keeps, Python 3.12 asks its class, and no longer `__getattr__`.
+    """
+
+    def __new__(cls, crm: Connector) -> Self:
+        can = (name for name in _READS if hasattr(crm, name))
+        there = {name: property(partial(_of, name)) for name in can}
+        return object.__new__(type(cls.__name__, (cls,), there))
 
     def __init__(self, crm: Connector) -> None:
         self._crm = crm
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _READS:
-            raise AttributeError(f"this connector has no {name!r}: it only reads")
-        return getattr(self._crm, name)
+        raise AttributeError(f"this connector has no {name!r}: it only reads")
+
+
+def _of(name: str, reader: _Reader) -> Any:
+    return getattr(reader._crm, name)  # noqa: SLF001 - its own
 
 
 @attrs.define(eq=False)
@@ -229,23 +243,32 @@ class _Night:
                 raise WrongOrgError(known or "a folder of files", str(org))
 
     def _pulled(self) -> Portfolio:
-        pulled = pull_into(
-            self.reader,
-            Path(self.settings.sync.folder),
-            as_of=self.as_of,
-            currency=self.settings.currency,
-            calendar=self.settings.calendar,
-            since_last=True,
-            settings=self.settings.pull,
-            progress=self.progress,
-        )
+        folder = Path(self.settings.sync.folder)
+        with metering(self.progress, self.reader, self._expected(folder)) as tell:
+            pulled = pull_into(
+                self.reader,
+                folder,
+                as_of=self.as_of,
+                currency=self.settings.currency,
+                calendar=self.settings.calendar,
+                since_last=True,
+                settings=self.settings.pull,
+                progress=tell,
+            )
         rows = {str(name): n for name, n in pulled.portfolio.row_counts.items()}
         self.log("pulled", {"rows": rows, "notes": len(pulled.notes)})
         return pulled.portfolio
 
+    def _expected(self, folder: Path) -> int:
+        """The calls to come, for who watches; counting them takes some."""
+        if self.progress is None:
+            return 0
+        expected = forecast(self.reader, folder, since_last=True)
+        return expected.calls if expected else 0
+
     def _found(self, portfolio: Portfolio) -> Findings:
         only = self.settings.sync.analyses or assigning(self.settings.write.also)
-        findings = analyse(portfolio, self.settings, only=only)
+        findings = analyse(portfolio, self.settings, only=only, progress=self.progress)
         skipped = findings.lacking()["skipped"]
         told = {"results": list(findings), "skipped": skipped}
         self.log("analysed", told)
@@ -263,7 +286,8 @@ class _Night:
         )
         told = {
             "plan_id": proposal.id,
-            "accounts": len(proposal.records),
+            "accounts": len(proposal.of_table("account")),
+            "opportunities": len(proposal.of_table("opportunity")),
             "changes": len(proposal.changes),
             "refusals": [refusal.rule for refusal in proposal.refusals],
             "edited": len(proposal.edited),
@@ -289,7 +313,11 @@ class _Night:
         lease.check()
         header = proposal.header
         self.archive.note_quiet(
-            run_id, header.org, as_of=header.as_of, population=header.population
+            run_id,
+            header.org,
+            as_of=header.as_of,
+            population=header.population,
+            compared=header.compared,
         )
 
     def _applied(self, proposal: Plan, lease: Lease) -> Journal:

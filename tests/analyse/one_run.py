@@ -6,6 +6,7 @@ hashes, its locale and its time zone.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import locale
@@ -63,6 +64,7 @@ def one_run(folder: Path, seed: int, formats: list[str]) -> dict[str, dict[str, 
 
 
 if __name__ == "__main__":
+    gc.disable()  # it has ended before there is much to collect
     try:
         locale.setlocale(locale.LC_ALL, "")
     except locale.Error:

@@ -11,8 +11,8 @@ import attrs
 import pytest
 
 from crm_portfolio import analysis
-from crm_portfolio._analyse import analyse
-from crm_portfolio._analyse._book import NOUNS, Book
+from crm_portfolio._analyse import _book, analyse
+from crm_portfolio._analyse._book import NOUNS, Book, in_turn
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.settings import Settings
 
@@ -51,6 +51,40 @@ def test_each_analysis_is_made_once_in_one_run(whole, settings) -> None:
     begun = calls_of(lambda: analyse(whole, settings))
     # What may be tried again reaches further back than what is told of the period.
     assert begun == dict.fromkeys(NOUNS, 1) | {"lost_opportunities": 2}
+
+
+def test_what_asks_most_of_the_long_tables_is_made_while_there_are_no_results() -> None:
+    assert in_turn(NOUNS)[:3] == ["lost_opportunities", "win_back", "pipeline"]
+    assert sorted(in_turn(NOUNS)) == sorted(NOUNS)
+    assert in_turn(["tiers", "win_back"]) == ["win_back", "tiers"]
+
+
+def test_it_is_told_in_one_order_however_it_is_made(whole, settings) -> None:
+    made: list[str] = []
+    asked = ("win_back", "tiers", "concentration")
+
+    def tell(name: str, done: int, _total: int | None) -> None:
+        made.extend([name] * done)
+
+    found = analyse(whole, settings, only=asked, progress=tell)
+    assert made == ["win_back", "concentration", "tiers"]
+    assert list(found) == ["concentration", "tiers", "win_back"]
+
+
+def test_of_a_long_book_what_was_lost_is_let_go_and_told_again_to_who_asks(
+    whole, settings, monkeypatch
+) -> None:
+    names = ("lost_opportunities", "win_back")
+    short = analyse(whole, settings, only=names)["lost_opportunities"]
+    kept = short._triage.ends.clock
+    assert short._triage.ends.clock is kept
+    told = short.records_arrow()
+    monkeypatch.setattr(_book, "_LONG", 1)
+    long = analyse(whole, settings, only=names)["lost_opportunities"]
+    again = long._triage.ends.clock
+    assert again is not kept
+    assert long._triage.ends.clock is again
+    assert long.records_arrow().equals(told)
 
 
 @pytest.mark.parametrize(

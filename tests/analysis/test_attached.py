@@ -14,6 +14,7 @@ import pytest
 from crm_portfolio._frames import from_arrow
 from crm_portfolio.analysis import _facts
 from crm_portfolio.analysis._facts import _attached
+from crm_portfolio.analysis._facts._sold import as_sold
 from crm_portfolio.portfolio import Period, Portfolio
 
 AS_OF = date(2026, 6, 30)
@@ -60,6 +61,10 @@ def found(table: pa.Table) -> dict[str, tuple[int, ...]]:
     }
 
 
+def costs(lines) -> pa.Table:
+    return _attached.line_costs(as_sold(lines, "net_revenue", 2), SPAN)
+
+
 def test_the_cost_of_lines_and_who_says_it(engine):
     draw, n = chance(), 300
     lines = pa.table(
@@ -80,12 +85,10 @@ def test_the_cost_of_lines_and_who_says_it(engine):
             own[0] += minor(cost)
             own[1] += amount > 0
             own[2] += amount > 0 and cost is not None
-    scanned = found(_attached.line_costs(engine(lines), SPAN, 2))
+    scanned = found(costs(engine(lines)))
     assert scanned == {account: tuple(own) for account, own in sums.items()}
     without = engine(lines.drop_columns(["cost"]))
-    assert {
-        own[0] for own in found(_attached.line_costs(without, SPAN, 2)).values()
-    } == {0}
+    assert {own[0] for own in found(costs(without)).values()} == {0}
 
 
 def test_costs_that_end_with_the_account(engine):

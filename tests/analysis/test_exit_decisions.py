@@ -215,7 +215,7 @@ def test_what_is_proposed_is_never_written_and_a_decision_only_on_request():
     columns = set(result.arrow.column_names)
     proposed = {"action", "score", "decided_action", "decision_reason", "vetoes"}
     assert proposed <= columns
-    assert not proposed & {field.column for field in schema.MANAGED}
+    assert not proposed & {field.column for field in schema.MANAGED["account"]}
     assert "exit_review" not in assigning()
     with pytest.raises(SettingsError, match="none of these results assigns"):
         Assigned.by([result])
@@ -250,13 +250,13 @@ def test_a_recorded_decision_is_assigned_with_its_days_and_nothing_a_person_wrot
     }
     nothing = dict.fromkeys(rows["A"])
     assert [rows[one] for one in rows if one not in "AB"] == [nothing] * (len(rows) - 2)
-    (why,) = result.assigned_because("A")
+    (why,) = result.assigned_because(["A"])["A"]
     assert why.values == {
         "decided_on": date(2026, 3, 1),
         "decided_by": "U1",
         "action": "renegotiate",
     }
-    assert result.assigned_because("C") == ()
+    assert result.assigned_because(["C"]) == {"C": ()}
 
 
 def test_a_decision_that_nobody_we_know_signed_is_not_assigned():
@@ -271,7 +271,7 @@ def test_a_decision_that_nobody_we_know_signed_is_not_assigned():
     )
     assert found["A"] == "keep"
     assert "B" not in found
-    assert "Ann" not in str(result.assigned_because("A"))
+    assert "Ann" not in str(result.assigned_because(["A"]))
 
 
 @pytest.mark.parametrize("day", [1, 2])
@@ -316,5 +316,5 @@ def test_where_nobody_keeps_decisions_or_knows_our_people_nothing_is_assigned():
 
 
 def test_what_may_be_decided_is_what_the_field_can_hold():
-    (field,) = [each for each in schema.MANAGED if each.column == "decision"]
+    (field,) = [each for each in schema.MANAGED["account"] if each.column == "decision"]
     assert field.choices == ACTIONS

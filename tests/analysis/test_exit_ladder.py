@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from math import isnan, nan
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
+import numpy as np
 import pyarrow as pa
 import pytest
 from judged_books import FIXED, JUDGED, book, decided, others, rows_of
 
 from crm_portfolio import Portfolio, analysis
 from crm_portfolio.analysis import ExitReviewSettings, MeasureRules
+from crm_portfolio.analysis._exit._ladder import _target
 
 STEPS = ("reprice", "renegotiate", "reset_relationship", "plan_replacement")
 
@@ -38,6 +42,33 @@ def foreseen(held: dict[str, Any], **tables: Any) -> Portfolio:
     return book(held, cost_share=0.4, **tables)
 
 
+class TestTheTarget:
+    """The share of revenue that a contribution is held against."""
+
+    def of(self, brought: list[float], sold: list[float], own: Any = None) -> float:
+        of = SimpleNamespace(
+            avoidable_contribution=np.array(brought), net_revenue=np.array(sold)
+        )
+        scores: Any = SimpleNamespace(
+            settings=SimpleNamespace(target_share=own), measures=SimpleNamespace(of=of)
+        )
+        return _target(scores)
+
+    def test_it_is_what_all_bring_of_whom_both_are_known(self) -> None:
+        assert self.of([30.0, nan, 9.0, 10.0], [100.0, 50.0, nan, 100.0]) == 0.2
+
+    def test_the_firms_own_stands_before_it(self) -> None:
+        assert self.of([30.0], [100.0], 0.4) == 0.4
+
+    @pytest.mark.parametrize(
+        ("brought", "sold"), [(0.0, 0.0), (-5.0, -1.0), (100.0, 100.0), (101.0, 100.0)]
+    )
+    def test_it_is_unknown_where_it_would_be_no_share(
+        self, brought: float, sold: float
+    ) -> None:
+        assert isnan(self.of([brought], [sold]))
+
+
 class TestTheLadder:
     def test_a_good_account_that_brings_something_is_kept(self) -> None:
         own = ExitReviewSettings(rules=FIXED)
@@ -47,6 +78,13 @@ class TestTheLadder:
         )
         assert rows_of(found)["A"]["action"] == "keep"
         assert "exit_keep" in {each.code for each in found.reasons("A")}
+
+    def test_a_good_account_that_brings_nothing_is_not_kept_for_it(self) -> None:
+        held = {"A": {"rest": 9.0, "potential": 5.0}, **others(19)}
+        own = ExitReviewSettings(rules=FIXED)
+        each = rows_of(analysis.exit_review(book(held, cost_share=1.0), own))["A"]
+        assert (each["standing"], each["avoidable_contribution"]) == ("high", 0.0)
+        assert each["action"] == "watch"
 
     def test_a_good_account_with_potential_grows(self) -> None:
         found = analysis.exit_review(
@@ -64,6 +102,14 @@ class TestTheLadder:
         each = rows_of(analysis.exit_review(table, small))["A"]
         assert (each["tier"], each["action"]) == ("B", "automate")
         assert rows_of(analysis.exit_review(table))["A"]["action"] == "renegotiate"
+
+    @pytest.mark.parametrize("heavy", ["relationship", "complexity"])
+    def test_who_is_hard_to_serve_is_not_served_more_lightly(self, heavy: str) -> None:
+        easy = {"profitability": 1.0, "relationship": 8.0, "complexity": 8.0}
+        held = {"A": {"rest": 6.0} | easy | {heavy: 4.0}, **others(9)}
+        table = book(held, revenue={"A": 50.0})
+        small = ExitReviewSettings(small_tiers=("B",))
+        assert rows_of(analysis.exit_review(table, small))["A"]["action"] != "automate"
 
     def test_who_is_served_more_lightly_already_is_not_told_to_be_again(self) -> None:
         rated = {"rest": 6.0, "profitability": 1.0, "relationship": 8.0}

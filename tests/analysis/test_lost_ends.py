@@ -39,6 +39,10 @@ def told(book, period):
     return result.arrow, result.summary, result.records_arrow()
 
 
+def opportunities(book):
+    return book.arrow("opportunity").to_pylist()
+
+
 @pytest.mark.parametrize("backend", ["pyarrow", "duckdb"])
 def test_a_period_says_the_same_alone_and_as_a_part_of_a_longer_one(drawn, backend):
     alone = told(portfolio(drawn, backend), SHORT)
@@ -95,6 +99,10 @@ def test_sales_are_the_records_that_were_lost_for_good(drawn):
     asked = ("pursued_lost", "missed_neglected")
 
     sales = result.sales_arrow(*asked).sort_by("record_id")
+    now = {row["opportunity_id"]: row["owner_id"] for row in opportunities(book)}
+    asked_of = sales.select(["record_id", "owner_now"]).to_pylist()
+    assert all(now[row["record_id"]] == row["owner_now"] for row in asked_of)
+    sales = sales.drop_columns(["ordinal", "owner_now"])
 
     records = result.records_arrow(*asked)
     records = records.filter(

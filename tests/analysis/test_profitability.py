@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from crm_portfolio import samples
 from crm_portfolio._analyse import analyse
 from crm_portfolio._frames import BACKENDS, from_arrow, to_arrow
-from crm_portfolio._wording import LANGS
+from crm_portfolio._wording import LANGS, sentence
 from crm_portfolio.analysis import (
     ProfitabilitySettings,
     ReceivablesSettings,
@@ -407,6 +407,24 @@ class TestTheWhale:
         own = ProfitabilitySettings(curve="gross_margin")
         result = profitability(whole(), own)
         assert result.summary["whale"]["profit"] == 1300
+
+    @pytest.mark.parametrize(
+        ("curve", "english", "french"),
+        [
+            ("gross_margin", "the gross margin,", "la marge brute,"),
+            ("margin_after_service", "after delivery and service", "et service,"),
+            ("full_margin", "a part of the overhead,", "des frais généraux,"),
+        ],
+    )
+    def test_another_margin_is_named_in_words(self, curve, english, french):
+        result = profitability(whole(), ProfitabilitySettings(curve=curve))
+        told = {
+            lang: " ".join(sentence(each, lang) for each in result.warnings)
+            for lang in LANGS
+        }
+        assert english in told["en"]
+        assert french in told["fr"]
+        assert curve not in told["en"] + told["fr"]
 
 
 def sale(key: str, account: str, source: str, on: date, days: int) -> dict:

@@ -688,7 +688,7 @@ def test_the_picture_shows_each_group_beside_the_diagonal(
     assert ax.get_ylabel() == "Accounts that left (per cent)"
     marks = ax.lines[1].get_xydata()
     assert len(marks) == len(learned.reliability)
-    assert "Clients partis" in learned.plot_reliability(lang="fr").get_ylabel()
+    assert "Comptes partis" in learned.plot_reliability(lang="fr").get_ylabel()
     empty = risk(portfolio, RiskSettings(odds="rates")).plot_reliability()
     assert [each.get_text() for each in empty.texts] == [
         "No model of who leaves was tried."

@@ -7,11 +7,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from crm_portfolio._frames import from_arrow
+from crm_portfolio._frames import from_arrow, nw
 from crm_portfolio.analysis import _facts
 from crm_portfolio.analysis._facts import _signals
 from crm_portfolio.analysis._facts._days import by_day
 from crm_portfolio.analysis._facts._lines import as_lines
+from crm_portfolio.analysis._facts._sold import as_sold
 from crm_portfolio.portfolio import Calendar, Period, Portfolio
 
 AS_OF = date(2026, 6, 30)
@@ -76,6 +77,11 @@ def test_purchase_days_are_those_on_which_more_comes_than_goes_or_nobody_knows(b
     assert by_account(found, "days", "first_on", "last_on") == expected
 
 
+def counted(frame, measure: str) -> pa.Table:
+    sold = as_sold(frame, measure, 2).filter(~nw.col("product_id").is_null())
+    return _signals.product_counts(sold.rename({"product_id": "product"}), DAYS)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_products_are_counted_once_in_each_year(backend):
     rows = list(drawn(2))
@@ -99,7 +105,7 @@ def test_products_are_counted_once_in_each_year(backend):
         )
         for account in ACCOUNTS
     }
-    found = _signals.product_counts(native(lines(rows), backend), "revenue_line", DAYS)
+    found = counted(native(lines(rows), backend), "net_revenue")
     assert by_account(found, "now", "before") == expected
 
 
@@ -112,9 +118,10 @@ def test_products_of_won_opportunities_alone(backend):
             "status": ["won", "won", "lost"],
             "closed_on": [date(2026, 1, 5), date(2025, 1, 5), date(2026, 1, 5)],
             "product_id": ["P1", "P1", "P2"],
+            "amount": [1.0, None, 1.0],
         }
     )
-    found = _signals.product_counts(native(table, backend), "opportunity", DAYS)
+    found = counted(native(table, backend), "booked")
     assert by_account(found, "now", "before") == {"A0": (1, 1)}
 
 

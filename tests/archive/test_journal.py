@@ -27,7 +27,7 @@ BEGIN: dict[str, Any] = {
     "library_version": "1",
     "population": 10,
     "undoes": "",
-    "edited": {"001B": ["tier"], "001C": []},
+    "edited": [["account", "001B", ["tier"]], ["opportunity", "001C", []]],
     "change_count": 3,
 }
 A, B, SINCE = (
@@ -39,9 +39,9 @@ TIER_A = Change("001A", "tier", None, "A")
 TIER_B = Change("001B", "tier", "A", "B")
 SINCE_B = Change("001B", "tier_since_on", date(2026, 1, 31), date(2026, 6, 30))
 KEY_A, KEY_B, KEY_SINCE = (
-    ("001A", "tier"),
-    ("001B", "tier"),
-    ("001B", "tier_since_on"),
+    ("account", "001A", "tier"),
+    ("account", "001B", "tier"),
+    ("account", "001B", "tier_since_on"),
 )
 Told = tuple[str, Mapping[str, Any]]
 
@@ -170,9 +170,9 @@ def test_what_was_refused_is_not_touched(state: str) -> None:
 
 def test_a_slice_is_judged_by_its_last_word() -> None:
     moved = {"unexpected": [["001A", "segment"], ["001B", "tier"]]}
-    assert standing(BEGUN).unexpected is None
+    assert standing(BEGUN).moved == {}
     found = standing(BEGUN, ("canary", moved))
-    assert found.unexpected == (("001A", "segment"), KEY_B)
+    assert found.unexpected == (("account", "001A", "segment"), KEY_B)
     again = standing(BEGUN, ("canary", moved), ("canary", {"unexpected": []}))
     assert again.unexpected == ()
 
@@ -190,7 +190,10 @@ def test_a_journal_has_what_its_run_began_with() -> None:
     assert (found.run_id, found.org, found.as_of) == (RUN, org, date(2026, 6, 30))
     assert (found.portfolio_id, found.settings_digest) == ("p1", "s1")
     assert (found.population, found.change_count) == (10, 3)
-    assert found.edited == {"001B": ("tier",), "001C": ()}
+    assert found.edited == {
+        ("account", "001B"): ("tier",),
+        ("opportunity", "001C"): (),
+    }
     assert (found.unexpected, found.overwritten, found.touched) == ((), {}, ())
     told = {key: value for key, value in BEGIN.items() if key != "edited"}
     assert journal(("begin", told), ENDED).edited == {}
@@ -267,7 +270,7 @@ def test_what_the_slice_moved_and_people_set_is_in_it() -> None:
         ("canary", {"unexpected": [["001A", "segment"]]}),
         ("end", {"interrupted": CANARY}),
     )
-    assert found.unexpected == (("001A", "segment"),)
+    assert found.unexpected == (("account", "001A", "segment"),)
     assert found.overwritten == {KEY_A: "D"}
 
 
@@ -280,4 +283,4 @@ def test_what_failed_for_good_is_saved_under_its_run(tmp_path: Path) -> None:
     )
     file = tmp_path / "failed.csv"
     assert found.save_failed(file) == 1
-    assert f'"{RUN}","001A","tier","","A"' in file.read_text(encoding="utf-8")
+    assert f'"{RUN}","account","001A","tier","","A"' in file.read_text(encoding="utf-8")

@@ -280,6 +280,7 @@ def test_the_same_settings_on_both_sides_move_nobody(shell, firm, two_rules):
     result = shell(*asked, "concentration", "tiers")
     assert result.exit_code == 0, result.stderr
     assert "tiers: the two files of settings say the same about it." in result.stderr
+    assert not result.stdout
     found = json.loads(shell(*asked, "--output", "json").stdout)
     assert {"concentration", "tiers"} <= set(found)
     assert not any(each["frame"] for each in found.values())

@@ -72,7 +72,7 @@ def test_what_the_first_accounts_set_off_stops_the_rest_with_code_4(
     assert "account_turnover on 1" in " ".join(result.stderr.split())
     archive = Archive(tmp_path / "runs")
     journal = archive.journal(archive.runs()[0])
-    assert journal.unexpected == ((giant, "account_turnover"),)
+    assert journal.unexpected == (("account", giant, "account_turnover"),)
     writes = ready.calls[WRITE]
     again = _applied(shell, plan_file, tmp_path / "runs")
     assert (again.exit_code, ready.calls[WRITE]) == (4, writes)

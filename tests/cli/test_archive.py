@@ -114,7 +114,7 @@ class TestResend:
         assert {row["state"] for row in rows} == {"gone"}
         result = shell("resend", failed, "--archive", runs, "-o", again)
         assert result.exit_code == 0, result.stderr
-        assert rows[0]["account_id"] in result.stdout
+        assert rows[0]["record_id"] in result.stdout
         assert shell("apply", again, "--archive", runs).exit_code == 0
 
     def test_a_faulty_file_is_refused_whole(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from crm_portfolio._pull import metering
 from crm_portfolio.cli._print import speaking
-from crm_portfolio.cli._progress import _Lines, counting, line_of, metering, progress
+from crm_portfolio.cli._progress import _Lines, counting, line_of, progress
 
 
 class Clock:
@@ -45,6 +46,20 @@ def test_a_log_gets_a_line_now_and_then_with_rate_and_remaining_time(
 
 def test_what_is_done_at_once_leaves_no_line(clock: Clock, capsys) -> None:
     assert told(clock, capsys, (0.0, 0, 60), (0.3, 60, 60)) == []
+
+
+def test_of_steps_of_one_piece_a_log_names_those_that_take_long_and_what_follows(
+    clock: Clock, capsys
+) -> None:
+    lines = _Lines(clock)
+    for name, took in (("tiers", 1.0), ("risk", 41.0), ("focus", 2.0)):
+        lines(name, 0, 1)
+        clock.now += took
+        lines(name, 1, 1)
+    assert capsys.readouterr().err.splitlines() == [
+        "risk: done, 0:41",
+        "focus: under way, 0:00",
+    ]
 
 
 def test_each_step_is_told_to_whoever_wants_more(clock: Clock, capsys) -> None:
@@ -90,21 +105,24 @@ def test_a_pull_tells_how_many_of_its_calls_are_made() -> None:
         def forecast(self) -> None: ...
 
     crm = Crm()
-    tell = metering(lambda *each: said.append(each), crm, 11)  # type: ignore[arg-type]
-    assert tell is not None
-    for crm.calls in (3, 12):
-        tell("pull account", 60, None)
-    assert [each for each in said if each[0] == "calls"] == [
-        ("calls", 3, 11),
-        ("calls", 11, 11),
-    ]
+    with metering(lambda *each: said.append(each), crm, 11) as tell:  # type: ignore[arg-type]
+        assert tell is not None
+        for crm.calls in (3, 12):
+            tell("pull account", 60, None)
+        assert [each for each in said if each[0] == "calls"] == [
+            ("calls", 3, 11),
+            ("calls", 11, 11),
+        ]
+    assert said[-1] == ("calls", 11, 11)
 
 
 def test_of_many_single_steps_the_finished_ones_are_counted() -> None:
     said: list[tuple[str, int, int | None]] = []
-    tell = counting(lambda *each: said.append(each), "analyses", 2)
+    names = ("tiers", "risk")
+    tell = counting(lambda *each: said.append(each), "analyses", names)
     assert tell is not None
-    for name in ("tiers", "risk"):
+    tell("pull account", 60, 60)
+    for name in names:
         tell(name, 0, 1)
         tell(name, 1, 1)
     assert [each for each in said if each[0] == "analyses"] == [

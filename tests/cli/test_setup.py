@@ -20,8 +20,10 @@ def test_it_creates_the_fields_once(shell, crm: Salesforce) -> None:
     first = shell("setup", "salesforce", "--apply", "--output", "json")
     assert first.exit_code == 0, first.stderr
     assert {step["state"] for step in json.loads(first.stdout)["steps"]} == {"done"}
-    again = shell("setup", "salesforce", "--apply", "--output", "json")
+    again = shell("setup", "salesforce", "--output", "json")
     assert {step["state"] for step in json.loads(again.stdout)["steps"]} == {"present"}
+    assert "--apply" not in again.stderr
+    assert "crm-portfolio pull salesforce" in again.stderr
 
 
 def test_a_missing_right_is_named(shell, crm: Salesforce) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -59,6 +60,13 @@ def status(tmp_path: Path, name: str = "sync") -> dict[str, object]:
 
 
 class TestOneOrg:
+    def test_who_watches_sees_rate_and_remaining_calls_and_analyses(self, night, ready):
+        told = night("-v")
+        assert told.exit_code == 0, told.stderr
+        for step in ("calls", "analyses"):
+            assert re.search(rf"^{step}: (\d+) of \1, ", told.stderr, re.M), step
+        assert re.search(r"^apply: \d+ of \d+, [\d,]+/(s|min)", told.stderr, re.M)
+
     def test_a_night_writes_and_the_next_one_writes_nothing(self, night, ready):
         first = night("--log", "json")
         assert first.exit_code == 0, first.stderr

@@ -107,7 +107,9 @@ def test_writing_taking_back_and_analysing_tell_how_far_they_are(
     run = re.search(r"undo (\w+) --archive", applied)
     assert run is not None
     undone = shell("undo", run[1], *archive, "-o", tmp_path / "back", "-v").stderr
-    assert re.search(r"^reading 60 accounts: done, \d:\d\d$", undone, re.M)
+    assert re.search(
+        r"^read accounts: 60 of 60, [\d,]+/(s|min), \d:\d\d$", undone, re.M
+    )
     told = shell("analyse", folder, "tiers", "-v").stderr
     assert re.search(r"^tiers: done, \d:\d\d$", told, re.M)
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 from crm_portfolio import schema
 from crm_portfolio.connectors import hubspot, salesforce
 from crm_portfolio.connectors._retry import RetrySettings
-from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
+from crm_portfolio.connectors.hubspot._fields import OUR_PROPERTIES
 from crm_portfolio.connectors.hubspot._login import login_from as hubspot_login
-from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+from crm_portfolio.connectors.salesforce._fields import OUR_FIELDS
 from crm_portfolio.connectors.salesforce._login import login_from as salesforce_login
 from crm_portfolio.connectors.salesforce._tickets import forget_logins
 from crm_portfolio.simulator import Fault, HubSpot, Salesforce
@@ -22,13 +22,13 @@ from crm_portfolio.simulator import Fault, HubSpot, Salesforce
 __all__ = ["FIELDS", "Crm", "Org", "started"]
 
 Crm: TypeAlias = Literal["salesforce", "hubspot"]
-FIELDS: Final = (*schema.MANAGED, *schema.HUMAN)
+FIELDS: Final = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 _HASTY: Final = RetrySettings(attempts=3, first_wait_seconds=0.0)
 _SWIFT: Final = {"burst_calls": 10_000, "search_calls": 1_000, "exports": "never"}
 _OBJECT: Final = {"salesforce": "Account", "hubspot": "companies"}
 _NAMES: Final[Mapping[str, Mapping[str, str]]] = {
-    "salesforce": ACCOUNT_FIELDS,
-    "hubspot": COMPANY_PROPERTIES,
+    "salesforce": OUR_FIELDS["account"],
+    "hubspot": OUR_PROPERTIES["account"],
 }
 _WRITES: Final = {
     "salesforce": ("PATCH composite/sobjects", "POST jobs/ingest"),

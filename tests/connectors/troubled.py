@@ -59,7 +59,7 @@ ODD_NAMES: Final = (
 
 HOUR: Final = 3_600
 IMPATIENT: Final = RetrySettings(attempts=3, first_wait_seconds=0.0)
-FIELDS: Final = (*schema.MANAGED, *schema.HUMAN)
+FIELDS: Final = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 NAMES: Final = {"salesforce": "Account", "hubspot": "companies"}
 NAME: Final = {"salesforce": "Name", "hubspot": "name"}
 TIER: Final = {"salesforce": "Portfolio_Tier__c", "hubspot": "portfolio_tier"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,6 +51,9 @@ def test_like_for_like_and_retention_of_the_sheet():
     assert bridge.like_for_like == 0
     assert round(bridge.kept.net, 6) == 0.857143
     assert bridge.kept.gross == 0.75
+    # The one that grew by 60 instead of 30: 270 of 240 that were there before and stay.
+    grown = attrs.evolve(bridge, constant=bridge.constant + amounts(30, 0, 0, 0, 0))
+    assert grown.like_for_like == 30 / 240
 
 
 def test_who_was_gone_for_the_whole_period_before_has_returned_and_is_not_new():

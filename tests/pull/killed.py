@@ -11,6 +11,7 @@ tells of a pull that nothing happened to.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib.util
 import json
@@ -188,6 +189,11 @@ def main(place: Path, *, what: str, step: int) -> None:
             return saved(folder, at=at)
         return pulled(folder, since=since, at=at)
 
+    # What is imported late is imported here, once, and not by every child.
+    (place / "first").mkdir()
+    pulled(place / "first" / "book", since=False)
+    looked_at(place / "first" / "book")
+    gc.freeze()
     if what != "whole":
         in_a_process(lambda: pulled(base / "book", since=False))
         (base / "calls").unlink()

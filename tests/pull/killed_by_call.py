@@ -9,6 +9,7 @@ each route, and a checksum of the tables. The first line is of a pull that nobod
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -42,14 +43,18 @@ def steered(crm: str, route: str, body: object = None) -> Any:
         return json.load(reply)
 
 
+def pulled(crm: str, folder: Path, settings: dict[str, Any]) -> None:
+    """A pull of one table after the other."""
+    source = connect(crm, settings=KINDS[crm](**settings))
+    pull(source, as_of=AS_OF, into=folder, settings=PullSettings(at_once=1))
+
+
 def begun(crm: str, folder: Path, settings: dict[str, Any]) -> int:
-    """A pull in a process of its own, one table after the other."""
+    """A pull in a process of its own."""
     child = os.fork()
     if child == 0:
         try:
-            source = connect(crm, settings=KINDS[crm](**settings))
-            one_by_one = PullSettings(at_once=1)
-            pull(source, as_of=AS_OF, into=folder, settings=one_by_one)
+            pulled(crm, folder, settings)
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()
@@ -71,7 +76,7 @@ def killed_at(crm: str, child: int, call: int) -> int:
         if steered(crm, "calls")["api_calls"] >= call:
             os.kill(child, signal.SIGKILL)
             return ended(child)
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def checksum(folder: Path) -> str:
@@ -86,6 +91,9 @@ def told(**facts: Any) -> None:
 
 
 def main(crm: str, place: Path, settings: dict[str, Any]) -> None:
+    # What is imported late is imported here, once, and not by every child.
+    pulled(crm, place / "first", settings)
+    gc.freeze()
     steered(crm, "reset", {})
     code = ended(begun(crm, place / "whole", settings))
     calls = steered(crm, "calls")["calls"]

@@ -369,6 +369,13 @@ def test_a_changed_mapping_begins_again_and_says_so(
     is_as_fresh()
 
 
+def test_who_asks_for_all_of_it_need_not_be_told_that_it_is_all_of_it(
+    ledger: Ledger, folder: Path
+) -> None:
+    ledger.settings = "another"
+    assert pull_into(ledger, folder, as_of=AS_OF).notes == ()
+
+
 def test_another_org_begins_again_and_says_so(ledger: Ledger, folder: Path) -> None:
     for file in (folder / "source").glob("*/checkpoint.json"):
         plain = json.loads(file.read_bytes())

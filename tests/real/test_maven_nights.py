@@ -23,8 +23,8 @@ from crm_portfolio import (
     undo,
 )
 from crm_portfolio._sync import Run
-from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
-from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+from crm_portfolio.connectors.hubspot._fields import OUR_PROPERTIES
+from crm_portfolio.connectors.salesforce._fields import OUR_FIELDS
 from crm_portfolio.settings import SyncSettings
 from crm_portfolio.writeback import Limits
 
@@ -35,8 +35,8 @@ CRMS: Mapping[str, Any] = {
 ACCOUNTS = {"salesforce": "Account", "hubspot": "companies"}
 DEALS = {"salesforce": "Opportunity", "hubspot": "deals"}
 FIELDS: Mapping[str, Mapping[str, str]] = {
-    "salesforce": {**ACCOUNT_FIELDS, "employee_count": "NumberOfEmployees"},
-    "hubspot": {**COMPANY_PROPERTIES, "employee_count": "numberofemployees"},
+    "salesforce": {**OUR_FIELDS["account"], "employee_count": "NumberOfEmployees"},
+    "hubspot": {**OUR_PROPERTIES["account"], "employee_count": "numberofemployees"},
 }
 WON: Mapping[str, Mapping[str, Any]] = {
     "salesforce": {"StageName": "Won", "Amount": 9_000, "CloseDate": "2017-12-27"},

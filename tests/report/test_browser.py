@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from crm_portfolio import analyse, report
 
@@ -25,6 +27,7 @@ HOSTILE = {
 }
 LANGS = ("en", "fr")
 SCHEMES = ("light", "dark")
+DAY = date(2026, 6, 30)
 
 
 def shown(page: Any) -> list[str]:
@@ -217,15 +220,59 @@ def test_on_paper_what_stands_behind_is_open_and_tools_are_gone(pages, open_page
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details.behind:not([open])").count() == 0
     page.emulate_media(media="print")
-    for gone in ("nav", ".tools", ".tile details"):
+    for gone in ("nav", ".tools", ".tile details", ".more"):
+        assert page.locator(gone).count()
         assert not page.locator(gone).first.is_visible()
+    assert " sur " in page.locator(".found").first.inner_text()  # not all are on paper
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details.behind[open]").count() == 0
+
+
+def test_on_paper_no_name_and_no_amount_breaks_amid_a_word(
+    portfolio_of, open_page, tmp_path
+):
+    amounts = {"Singletechnology": 10_005_534.0, "Groovestreets": 2.0}
+    rows = [
+        {"line_id": name, "account_id": name, "booked_on": DAY, "amount": amount}
+        for name, amount in amounts.items()
+    ]
+    named = pa.table({"account_id": [*amounts], "name": [*amounts]})
+    tables = {"account": named, "revenue_line": pa.Table.from_pylist(rows)}
+    report(portfolio_of(tables)).save(tmp_path / "paper.html")
+    page = open_page(tmp_path / "paper.html", viewport={"width": 672, "height": 950})
+    page.emulate_media(media="print")
+    for told in (*page.locator(".opens").all(), page.locator(".tile .value").first):
+        lines = told.evaluate(
+            "e => { const r = document.createRange(); r.selectNodeContents(e);"
+            " return new Set([...r.getClientRects()].map(b => b.top)).size }"
+        )
+        assert lines == 1, told.inner_text()
 
 
 def test_a_telephone_needs_to_scroll_no_page_sideways(pages, open_page):
     page = open_page(pages["fr"], viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_on_a_telephone_the_edge_of_a_picture_says_that_it_goes_on(
+    scheme, pages, open_page
+):
+    small = {"width": 360, "height": 740}
+    page = open_page(pages["en"], viewport=small, color_scheme=scheme)
+    picture = page.locator("figure").first
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+
+    def shades() -> int:
+        """Of the last pixels on the right, at a height where nothing is drawn."""
+        right = {"x": box["x"] + box["width"] - 4, "y": box["y"] + 40}
+        strip = page.screenshot(clip={**right, "width": 3, "height": 1})
+        return len(Image.open(BytesIO(strip)).convert("RGB").getcolors())
+
+    assert shades() == 3
+    picture.evaluate("each => { each.scrollLeft = each.scrollWidth }")
+    assert shades() == 1
 
 
 def test_a_name_without_blanks_and_a_huge_amount_stay_on_the_page(

@@ -364,6 +364,39 @@ def test_a_book_of_accounts_alone_says_what_it_needs(lang, accounts_only):
     assert "two periods brought" not in seen.said("moved")
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_where_nobody_noted_hours_the_page_says_what_they_need(
+    lang, portfolio_of, english
+):
+    tables = samples.book(accounts=40, opportunities=250).tables
+    page = Seen(report(portfolio_of(tables), lang=lang).html)
+    said = {
+        "en": "“hours (Allocation of hours)” cannot be told yet: it needs the hours there",
+        "fr": "« heures (Répartition des heures) » ne peut pas encore être établi : il",
+    }[lang]
+    assert said in page.said("proposed")
+    drawn = {"en": "Hours allotted", "fr": "Heures attribuées"}[lang]
+    assert drawn not in page.said("proposed")
+    assert "cannot be told yet: it needs the hours there" not in Seen(
+        english.html
+    ).said("proposed")
+
+
+@pytest.mark.parametrize(
+    ("lang", "said", "promise"),
+    [
+        ("en", "rising, and may be larger tomorrow", "tomorrow's larger clients"),
+        ("fr", "compter davantage demain", "les plus gros clients de demain"),
+    ],
+)
+def test_who_rises_is_a_possibility_and_no_promise(
+    lang, said, promise, english, french
+):
+    page = plain({"en": english, "fr": french}[lang].html)
+    assert said in page
+    assert promise not in page
+
+
 def test_what_is_not_known_is_never_shown_as_nothing(accounts_only):
     page = report(accounts_only)
     tiles = re.findall(r'<div class="tile">.*?</div>', page.html)

@@ -33,7 +33,7 @@ def content(store: Store) -> dict[str, Any]:
 
 def written(crm: Any, account_id: str) -> None:
     """Fields made, and one of them written."""
-    list(crm.provision((*MANAGED, *HUMAN), dry_run=False))
+    list(crm.provision((*MANAGED["account"], *HUMAN["account"]), dry_run=False))
     assert [
         o.state for o in crm.write("account", [Change(account_id, "tier", None, "A")])
     ]

@@ -70,10 +70,10 @@ def plan_of() -> Callable[..., Plan]:
                     else (),
                 )
                 for column, after in wanted.items()
-                if column in VALUES and row[column] != after
+                if column in VALUES["account"] and row[column] != after
             ]
             if changes:
-                drafts.append(draft(record_id, row, changes))
+                drafts.append(draft("account", record_id, row, changes))
         population = max(header.population, len(rows))
         return Plan.of(attrs.evolve(header, population=population), drafts, **reported)
 
@@ -173,7 +173,10 @@ def _started(account_count: int) -> Iterator[simulator.Salesforce]:
         "account_id": [f"a{n:04}" for n in range(account_count)],
         "name": [f"Secret Name {n}" for n in range(account_count)],
     }
-    fields = {f"Account.{NAMES[f.column]}": _metadata(f) for f in (*MANAGED, *HUMAN)}
+    fields = {
+        f"Account.{NAMES[f.column]}": _metadata(f)
+        for f in (*MANAGED["account"], *HUMAN["account"])
+    }
     tables: Any = {"account": pa.table(accounts)}
     with simulator.Salesforce(tables, fields=fields) as started:
         yield started

@@ -18,13 +18,15 @@ import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
+import pyarrow as pa
 
-from crm_portfolio import analysis, pull, samples
+from crm_portfolio import Portfolio, analysis, pull, samples
+from crm_portfolio._wording import Reason
 from crm_portfolio.archive import Archive
 from crm_portfolio.connectors._retry import RetrySettings
 from crm_portfolio.connectors.hubspot import AccessToken, HubSpot, HubSpotSettings
@@ -33,6 +35,7 @@ from crm_portfolio.connectors.salesforce import (
     Salesforce,
     SalesforceSettings,
 )
+from crm_portfolio.results import Result
 from crm_portfolio.simulator import HubSpot as PretendHubSpot
 from crm_portfolio.simulator import Salesforce as PretendSalesforce
 from crm_portfolio.simulator.salesforce import ValidationRule
@@ -57,28 +60,38 @@ class SmallHubSpot(HubSpot):
 
 @attrs.frozen
 class Stage:
-    """A pretend CRM, and how it is reached and told of."""
+    """A pretend CRM, and how it is reached and told of.
+
+    Attributes:
+        fields: By kind of record, what ours are called there.
+    """
 
     pretend: Any
-    kind: str
     reach: Callable[[], Any]
-    fields: Mapping[str, str]
+    fields: Mapping[str, Mapping[str, str]]
     empty: Any
 
+    @property
+    def kind(self) -> str:
+        """Of the accounts, which come first."""
+        return next(iter(self.fields))
+
     def snapshot(self) -> Any:
-        return self.pretend.snapshot(self.kind)[self.kind]
+        return self.pretend.snapshot(*self.fields)
 
     def restore(self, wanted: Mapping[str, Mapping[str, Any]]) -> None:
         """Our fields as they were then; nothing else has changed."""
-        for record_id, now in self.snapshot().items():
-            was = wanted[record_id]
-            told = {
-                name: was.get(name, self.empty)
-                for name in self.fields
-                if now.get(name) != was.get(name)
-            }
-            if told:
-                self.pretend.edit(self.kind, record_id, told)
+        there = self.snapshot()
+        for kind, fields in self.fields.items():
+            for record_id, now in there[kind].items():
+                was = wanted[kind][record_id]
+                told = {
+                    name: was.get(name, self.empty)
+                    for name in fields
+                    if now.get(name) != was.get(name)
+                }
+                if told:
+                    self.pretend.edit(kind, record_id, told)
 
 
 def salesforce(bulk: str) -> Stage:
@@ -91,13 +104,15 @@ def salesforce(bulk: str) -> Stage:
         there["SALESFORCE_CLIENT_SECRET"],
     )
     settings = SalesforceSettings(retry=HASTY, bulk=bulk)  # type: ignore[arg-type]
-    from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+    from crm_portfolio.connectors.salesforce._fields import OUR_FIELDS
 
     return Stage(
         pretend,
-        "Account",
         lambda: SmallSalesforce(login, settings=settings),
-        {name: column for column, name in ACCOUNT_FIELDS.items()},
+        {
+            "Account": _by_name(OUR_FIELDS["account"]),
+            "Opportunity": _by_name(OUR_FIELDS["opportunity"]),
+        },
         None,
     )
 
@@ -110,15 +125,21 @@ def hubspot() -> Stage:
     there = pretend.environment
     login = AccessToken(there["HUBSPOT_ACCESS_TOKEN"], there["HUBSPOT_API_URL"])
     settings = HubSpotSettings(retry=HASTY, burst_calls=10_000)
-    from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
+    from crm_portfolio.connectors.hubspot._fields import OUR_PROPERTIES
 
     return Stage(
         pretend,
-        "companies",
         lambda: SmallHubSpot(login, settings=settings),
-        {name: column for column, name in COMPANY_PROPERTIES.items()},
+        {
+            "companies": _by_name(OUR_PROPERTIES["account"]),
+            "deals": _by_name(OUR_PROPERTIES["opportunity"]),
+        },
         "",
     )
+
+
+def _by_name(columns: Mapping[str, str]) -> dict[str, str]:
+    return {name: column for column, name in columns.items()}
 
 
 class Deaths:
@@ -202,21 +223,59 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+class Lost(Result):
+    """Ten opportunities of one class; who lost them how is of no account here."""
+
+    name = "lost"
+
+    def assignments(self) -> pa.Table:
+        return self._table
+
+    def assigned_because(self, ids: Sequence[str]) -> dict[str, tuple[Reason, ...]]:
+        return dict.fromkeys(ids, ())
+
+    def _reasons(self, row: Mapping[str, Any]) -> tuple[Reason, ...]:
+        raise NotImplementedError
+
+    def plot(self, *, ax: Any = None, lang: Any = "en") -> Any:
+        raise NotImplementedError
+
+
+def lost_of(book: Portfolio, beside: Result) -> Lost:
+    """What is assigned to the first of all opportunities, beside another result."""
+    ids = sorted(book.arrow("opportunity")["opportunity_id"].to_pylist())[:10]
+    told = ("as_of", "portfolio", "org")
+    return Lost(
+        table=pa.table({"opportunity_id": ids, "lost_class": ["pursued_lost"] * 10}),
+        rejected=pa.table({}),
+        backend="pyarrow",
+        summary={},
+        params={name: beside.params[name] for name in told if name in beside.params},
+        coverage=1.0,
+        warnings=(),
+    )
+
+
 def begun(stage: Stage) -> Plan:
     """The plan; then people and the CRM get in the way of some of it."""
     crm = stage.reach()
-    setup(crm, dry_run=False)
-    book = pull(crm, as_of=BOOK.truths["as_of"])
-    book = book.only(book["account"]["account_id"][:12])
-    results = [analysis.tiers(book), analysis.concentration(book)]
-    proposal = plan(results, stage.reach(), limits=LIMITS)
-    tier = next(name for name, column in stage.fields.items() if column == "tier")
-    ids = [record.record_id for record in proposal.records]
+    setup(crm, also=["lost_class"], dry_run=False)
+    whole = pull(crm, as_of=BOOK.truths["as_of"])
+    book = whole.only(whole["account"]["account_id"][:12])
+    tiers = analysis.tiers(book)
+    results = [tiers, analysis.concentration(book), lost_of(whole, tiers)]
+    proposal = plan(results, stage.reach(), limits=LIMITS, also=["lost_class"])
+    fields, (kind, deals) = stage.fields[stage.kind], stage.fields
+    tier = next(name for name, column in fields.items() if column == "tier")
+    ids = [record.record_id for record in proposal.of_table("account")]
+    lost = [record.record_id for record in proposal.of_table("opportunity")]
+    (lost_class,) = (n for n, c in stage.fields[deals].items() if c == "lost_class")
+    stage.pretend.edit(deals, lost[1], {lost_class: "no_decision"})
     planned = {c.change.column: c.change.after for c in proposal.records[4].changes}
     other = "A" if planned["tier"] != "A" else "B"
-    stage.pretend.edit(stage.kind, ids[4], {tier: other})
-    stage.pretend.delete(stage.kind, ids[6])
-    if stage.kind == "Account":
+    stage.pretend.edit(kind, ids[4], {tier: other})
+    stage.pretend.delete(kind, ids[6])
+    if kind == "Account":
         rule = ValidationRule(lambda record: record["Id"] == ids[8], "no", "")
         stage.pretend.rules.validation.setdefault("Account", []).append(rule)
     return proposal
@@ -228,7 +287,7 @@ def main(way: str, place: Path, step: int) -> None:
     proposal = begun(stage)
     before = stage.snapshot()
     folder, at = place / "archive", 0
-    locked = proposal.records[-2].record_id
+    locked = proposal.of_table("account")[-2].record_id
     while True:
         shutil.rmtree(folder, ignore_errors=True)
         stage.restore(before)

@@ -38,13 +38,13 @@ from crm_portfolio._pull import PullSettings, pull_into
 from crm_portfolio.archive import CANARY, Archive, Journal
 from crm_portfolio.connectors._retry import RetrySettings
 from crm_portfolio.connectors.hubspot import AccessToken, HubSpot, HubSpotSettings
-from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
+from crm_portfolio.connectors.hubspot._fields import OUR_PROPERTIES
 from crm_portfolio.connectors.salesforce import (
     ClientCredentials,
     Salesforce,
     SalesforceSettings,
 )
-from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+from crm_portfolio.connectors.salesforce._fields import OUR_FIELDS
 from crm_portfolio.errors import (
     CrmPortfolioError,
     LimitExceededError,
@@ -63,7 +63,7 @@ Rows = dict[str, dict[str, Value]]
 ACCOUNTS = 8
 AS_OF = date(2026, 6, 30)
 # What is written on request only has tests of its own.
-MANAGED = (*(column for column in VALUES if column not in OPT_IN), STAMP)
+MANAGED = (*(column for column in VALUES["account"] if column not in OPT_IN), STAMP)
 # Room for every change, so that what is shown is not the limits.
 LIMITS = Limits(
     max_share=1,
@@ -195,6 +195,10 @@ TROUBLE = st.one_of(
 )
 
 
+def _overwritten(journal):
+    return {key[1:]: value for key, value in journal.overwritten.items()}
+
+
 class InThrees:
     def write_batch(self, count: int) -> int:
         return 3
@@ -267,7 +271,7 @@ def salesforce(table: Any) -> Stage:
     names = ("INSTANCE_URL", "CLIENT_ID", "CLIENT_SECRET")
     login = ClientCredentials(*(there[f"SALESFORCE_{name}"] for name in names))
     hasty = SalesforceSettings(retry=HASTY)
-    columns = {name: column for column, name in ACCOUNT_FIELDS.items()}
+    columns = {name: column for column, name in OUR_FIELDS["account"].items()}
     return Stage(
         pretend,
         "Account",
@@ -283,7 +287,7 @@ def hubspot(table: Any) -> Stage:
     there = pretend.environment
     login = AccessToken(there["HUBSPOT_ACCESS_TOKEN"], there["HUBSPOT_API_URL"])
     hasty = HubSpotSettings(retry=HASTY, burst_calls=10_000)
-    columns = {name: column for column, name in COMPANY_PROPERTIES.items()}
+    columns = {name: column for column, name in OUR_PROPERTIES["account"].items()}
     return Stage(
         pretend,
         "companies",
@@ -458,7 +462,7 @@ class Story(RuleBasedStateMachine):
 
     def is_theirs(self, record_id: str, row: Mapping[str, Value]) -> bool:
         """Whether it can be seen that a person was here, from the archive if need be."""
-        if is_bare(row):
+        if is_bare("account", row):
             return self.left.get(record_id, False) is True
         if row[STAMP] is None:
             return True
@@ -523,7 +527,7 @@ class Story(RuleBasedStateMachine):
             rows = self.stage.rows(self.stage.snapshot())
             edited = {record_id for record_id, _ in self.theirs}
             for record_id in edited & {self.ids[n] for n in values}:
-                is_emptied = is_bare(rows[record_id])
+                is_emptied = is_bare("account", rows[record_id])
                 is_left = set(values[self.ids.index(record_id)].values()) <= {None}
                 assert record_id in reported or (is_emptied and is_left)
                 self.seen["emptied and reported"] += is_emptied and not is_left
@@ -733,18 +737,18 @@ class Story(RuleBasedStateMachine):
         meanwhile: Mapping[Key, Value],
     ) -> None:
         """What this apply says of each change is so."""
-        known = {e.key: e.state for e in earlier.entries} if earlier else {}
+        known = {e.key[1:]: e.state for e in earlier.entries} if earlier else {}
         for entry in journal.entries:
-            if known.get(entry.key) == entry.state:
+            if known.get(entry.key[1:]) == entry.state:
                 continue
-            record_id, column = entry.key
+            record_id, column = entry.key[1:]
             self.seen[entry.state] += 1
-            self.seen["resumed"] += entry.key in known
+            self.seen["resumed"] += entry.key[1:] in known
             if entry.state == "gone":
                 assert record_id not in now
                 continue
             stands = now[record_id][column]
-            if entry.key in meanwhile:
+            if entry.key[1:] in meanwhile:
                 continue
             match entry.state:
                 case "written" | "unchanged":
@@ -765,9 +769,9 @@ class Story(RuleBasedStateMachine):
         """No value of a person has gone, or has become ours, without being told."""
         reported = {each.record_id: each.columns for each in chosen.edited}
         met = {record_id for record_id, _ in meanwhile}
-        overwritten = journal.overwritten if journal else {}
+        overwritten = _overwritten(journal) if journal else {}
         entries = journal.entries if journal else ()
-        unchanged = {entry.key for entry in entries if entry.state == "unchanged"}
+        unchanged = {entry.key[1:] for entry in entries if entry.state == "unchanged"}
         for (record_id, column), value in tuple(self.theirs.items()):
             stands = now[record_id][column]
             if stands != value and (record_id, column) not in meanwhile:
@@ -795,7 +799,7 @@ class Story(RuleBasedStateMachine):
 
     def leaves(self, chosen: Plan, journal: Journal | None) -> None:
         """Remember on which accounts something of ours now is, as far as that is sure."""
-        states = {e.key: e.state for e in journal.entries} if journal else {}
+        states = {e.key[1:]: e.state for e in journal.entries} if journal else {}
         wrote: defaultdict[str, list[Change]] = defaultdict(list)
         for change in journal.touched if journal else ():
             wrote[change.record_id].append(change)
@@ -832,7 +836,7 @@ class Story(RuleBasedStateMachine):
     ) -> None:
         for key, value in meanwhile.items():
             record_id, column = key
-            if column not in VALUES or value == was[record_id][column]:
+            if column not in VALUES["account"] or value == was[record_id][column]:
                 continue
             if now[record_id][column] != value:
                 self.unsaid[chosen.id, key] = value
@@ -844,7 +848,7 @@ class Story(RuleBasedStateMachine):
         for (plan_id, key), value in tuple(self.unsaid.items()):
             if plan_id != chosen.id or journal is None:
                 continue
-            if journal.overwritten.get(key) == value:
+            if _overwritten(journal).get(key) == value:
                 self.seen["found in the window"] += 1
                 del self.unsaid[plan_id, key]
             assert journal.interrupted not in ("", CANARY) or (
@@ -879,7 +883,7 @@ class Story(RuleBasedStateMachine):
             assert key not in planned or change.column == STAMP
             return
         stands = now[change.record_id][change.column]
-        before = journal.overwritten.get(key, change.before)
+        before = _overwritten(journal).get(key, change.before)
         if stands == change.after and stands != before:
             assert planned[key].after == before
         else:

@@ -100,7 +100,7 @@ def test_what_moves_beside_our_writing_stops_the_rest(
     assert caught.value.exit_code == 4
     assert caught.value.columns == ((column, 1),)
     journal = archive.journal(proposal.id)
-    assert journal.unexpected == ((one, column),)
+    assert journal.unexpected == (("account", one, column),)
     assert (journal.interrupted, journal.exit_code) == ("canary", 4)
     assert journal.counts["not_sent"] == 3 * 30
     assert sim.calls[WRITE] == 1
@@ -273,12 +273,12 @@ def test_only_what_we_did_not_do_is_unexpected() -> None:
     sent = [Change("a", "tier", None, "A")]
     before = {"a": {"tier": None, "segment": "x", "created_on": date(2020, 1, 1)}}
     ours = {"a": {**before["a"], "tier": "A"}}
-    assert list(unexpected(sent, before, ours, expected=())) == []
+    assert list(unexpected("account", sent, before, ours, expected=())) == []
     other = {"a": {"tier": "B", "segment": None, "created_on": date(2020, 1, 1)}}
-    found = list(unexpected(sent, before, other, expected=()))
-    assert found == [("a", "tier"), ("a", "segment")]
-    assert moved([*found, ("b", "segment")]) == (("tier", 1), ("segment", 2))
-    allowed = unexpected(sent, before, other, expected=("segment", "tier"))
+    found = list(unexpected("account", sent, before, other, expected=()))
+    assert found == [("account", "a", "tier"), ("account", "a", "segment")]
+    assert moved([*found, ("account", "b", "segment")]) == (("tier", 1), ("segment", 2))
+    allowed = unexpected("account", sent, before, other, expected=("segment", "tier"))
     assert list(allowed) == []
 
 
@@ -287,7 +287,7 @@ def test_every_column_that_the_login_sees_is_looked_at_for_no_call(
 ) -> None:
     crm.read("account", (), ["tier"])
     calls = sim.api_calls
-    columns = mapped_columns(crm)
+    columns = mapped_columns(crm, "account")
     assert {"segment", "account_turnover", "owner_id", "parent_id"} <= set(columns)
     assert not {"tier", "tier_pinned", "portfolio_stamp"} & set(columns)
     assert sim.api_calls == calls

@@ -112,7 +112,7 @@ def test_the_header_says_what_is_unknown_and_which_tiers_there_are(
     header = plan([wanted(values)], crm).header
     assert header.unknown == {"dependence": 2, "tier": 1}
     assert header.tiers == ("A", "D", "none")
-    assert header.call_estimate == calls_to_apply(crm, Limits(), 2) >= 3
+    assert header.call_estimate == calls_to_apply(crm, Limits(), {"account": 2}) >= 3
     assert header.previous is None
     assert header.made_at.microsecond == 0
 
@@ -273,7 +273,7 @@ def test_accounts_the_crm_lacks_are_reported(
 ) -> None:
     sim.delete("Account", ids[0])
     proposal = plan([wanted({i: {"tier": "A"} for i in ids[:2]})], crm)
-    assert proposal.missing == (ids[0],)
+    assert [each.record_id for each in proposal.missing] == [ids[0]]
     assert proposal.header.population == 1
 
 
@@ -294,9 +294,9 @@ def test_a_portfolio_just_pulled_saves_reading(
 
 
 def _others() -> list[str]:
-    from crm_portfolio._managed import FIELDS
+    from crm_portfolio.writeback._held import COLUMNS
 
-    return [column for column in FIELDS if column != "tier"]
+    return [column for column in COLUMNS["account"] if column != "tier"]
 
 
 def test_fields_the_org_lacks_are_named_with_the_way_to_get_them(

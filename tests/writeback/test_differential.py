@@ -98,7 +98,7 @@ def orgs() -> Iterator[list[tuple[Org, Mapping[str, Any]]]]:
 def held(org: Org) -> list[dict[str, Any]]:
     """The canonical values of each account, and whether its stamp is ours."""
     rows = []
-    stored = org.held([*VALUES, STAMP])
+    stored = org.held([*VALUES["account"], STAMP])
     for one in org.ids:
         row = {
             column: canonical(column, value) for column, value in stored[one].items()

@@ -32,7 +32,8 @@ from crm_portfolio.writeback import (
     PlannedRecord,
     Policy,
 )
-from crm_portfolio.writeback._planned import Draft
+from crm_portfolio.writeback._held import COLUMNS
+from crm_portfolio.writeback._planned import Draft, Missing
 
 MakePlan = Callable[..., Plan]
 
@@ -57,7 +58,7 @@ def values(columns: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
 
 ROWS = st.dictionaries(
     st.text(min_size=1, max_size=5),
-    st.tuples(values(tuple(FIELDS)), values(VALUES)),
+    st.tuples(values(COLUMNS["account"]), values(VALUES["account"])),
     max_size=4,
 )
 
@@ -94,7 +95,7 @@ def test_a_saved_plan_loads_as_it_was(plan_of: MakePlan, rows: Any) -> None:
             Pinned("1", "B", None, None),
         ],
         edited=[Edited("001B", ("tier",), ("tier",)), Edited("001C", ())],
-        missing=["001Z"],
+        missing=[Missing("001Z")],
         ended=[Ended("001D", "A", date(2026, 6, 1), "005X")],
         borders=[Bordering("001E", Reason("young", {"first_on": date(2026, 6, 1)}))],
     )
@@ -116,7 +117,7 @@ def test_changes_are_sorted_and_every_written_account_ends_stamped(
     for record in plan.records:
         held, _ = rows[record.record_id]
         after = held | {c.change.column: c.change.after for c in record.changes}
-        is_empty = all(after.get(column) is None for column in VALUES)
+        is_empty = all(after.get(column) is None for column in VALUES["account"])
         mark = after.get("portfolio_stamp")
         assert mark is None if is_empty else is_own(mark, after)
 
@@ -219,7 +220,7 @@ EDITS: dict[str, Callable[[Any], Any]] = {
     "key of the header": lambda lines: lines[0].update(note="mine"),
     "key of an account": lambda lines: lines[1].update(name="Secret Name"),
     "version": lambda lines: lines[0].update(version=1),
-    "version in another spelling": lambda lines: lines[0].update(version=2.0),
+    "version in another spelling": lambda lines: lines[0].update(version=3.0),
     "older results": lambda lines: lines[0].update(previous_as_of="2026-01-01"),
 }
 
@@ -252,7 +253,7 @@ def test_what_is_reported_cannot_be_taken_out(
     plan_of: MakePlan, tmp_path: Path
 ) -> None:
     path = tmp_path / "plan.jsonl"
-    plan_of({}, missing=["001Y", "001Z"]).save(path)
+    plan_of({}, missing=[Missing("001Y"), Missing("001Z")]).save(path)
     resealed(path, '{"kind":"missing","record_id":"001Z"}\n', "")
     with pytest.raises(PlanAlteredError, match="altered after it was made"):
         Plan.load(path)
@@ -316,15 +317,15 @@ def test_a_plan_that_cannot_be_saved_says_what_to_do(
 
 
 def test_a_plan_of_a_newer_version_asks_for_an_upgrade(saved: Path) -> None:
-    resealed(saved, '"version":2', '"version":3')
+    resealed(saved, '"version":3', '"version":4')
     with pytest.raises(DamagedFileError, match="Upgrade"):
         Plan.load(saved)
 
 
 @pytest.mark.parametrize("version", [0, "2", None, [2]])
 def test_a_plan_of_no_version_is_refused(saved: Path, version: object) -> None:
-    resealed(saved, '"version":2', f'"version":{json.dumps(version)}')
-    with pytest.raises(DamagedFileError, match="reads up to 2"):
+    resealed(saved, '"version":3', f'"version":{json.dumps(version)}')
+    with pytest.raises(DamagedFileError, match="reads up to 3"):
         Plan.load(saved)
 
 
@@ -377,6 +378,6 @@ def test_settings_that_nest_come_back(plan_of: MakePlan, header: Header) -> None
 
 
 def test_the_repr_of_a_plan_is_short(plan_of: MakePlan) -> None:
-    assert repr(plan_of({}, missing=["001Z"] * 100)).endswith(
+    assert repr(plan_of({}, missing=[Missing("001Z")] * 100)).endswith(
         "0 changes for salesforce org 00D000000000001 (sandbox)>"
     )

@@ -44,7 +44,7 @@ def nights(
 
 def told(steps: tuple[Step, ...]) -> list[tuple[object, ...]]:
     return [
-        (s.run_id, s.account_id, s.column, s.before, s.after, s.state)
+        (s.run_id, s.record_id, s.column, s.before, s.after, s.state)
         for s in steps
         if s.column != "portfolio_stamp"
     ]
@@ -72,7 +72,7 @@ def test_the_history_of_a_run_is_that_of_all_its_accounts(
     archive: Archive, ids: list[str], nights: list[str]
 ) -> None:
     steps = history(archive, nights[0])
-    assert {step.account_id for step in steps} == set(ids[:2])
+    assert {step.record_id for step in steps} == set(ids[:2])
     assert {step.run_id for step in steps} == {nights[0]}
     assert {step.org for step in steps} == {str(archive.index()[0].org)}
 
@@ -91,7 +91,7 @@ def test_a_change_that_failed_tells_why_and_what_was_found(
     sim.delete("Account", ids[2])
     apply(proposal, crm, archive=archive)
     found = {
-        s.account_id: s for s in history(archive, proposal.id) if s.column == "tier"
+        s.record_id: s for s in history(archive, proposal.id) if s.column == "tier"
     }
     assert (found[ids[0]].state, found[ids[0]].found) == ("stale", "D")
     assert found[ids[1]].state == "rejected"

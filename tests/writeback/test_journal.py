@@ -35,13 +35,13 @@ def test_what_is_sent_is_in_doubt_until_an_answer_and_unseen_until_a_look(
     record = proposal.records[0]
     assert recorder.owes(record)
     assert not recorder.is_half_done(record)
-    intent = recorder.intend(sent, [])
+    intent = recorder.intend("account", sent, [])
     assert all(map(recorder.is_in_doubt, sent))
     assert archive.journal(proposal.id).counts["unknown"] == len(sent)
     recorder.settle(intent, told("written", sent))
     assert not any(map(recorder.is_in_doubt, sent))
     assert (recorder.owes(record), recorder.is_half_done(record)) == (True, True)
-    recorder.check(intent, [])
+    recorder.check("account", intent, [])
     assert (recorder.owes(record), recorder.is_half_done(record)) == (False, False)
     assert recorder.journal == archive.journal(proposal.id)
 
@@ -60,7 +60,9 @@ def test_only_what_may_still_change_is_owed(
 ) -> None:
     recorder = Recorder.begin(archive, proposal)
     sent = changes(proposal, "b")
-    recorder.settle(recorder.intend(sent, []), told(state, sent, code="X", field="F"))
+    recorder.settle(
+        recorder.intend("account", sent, []), told(state, sent, code="X", field="F")
+    )
     assert [recorder.is_settled(change) for change in sent] == [is_settled] * len(sent)
     (entry, *_) = archive.journal(proposal.id).entries
     assert (entry.state, entry.code, entry.field) == (state, "X", "F")
@@ -71,13 +73,13 @@ def test_a_later_word_stands_for_an_earlier_one(
 ) -> None:
     recorder = Recorder.begin(archive, proposal)
     sent = changes(proposal, "a")
-    first = recorder.intend(sent, [])
+    first = recorder.intend("account", sent, [])
     recorder.settle(first, told("not_sent", sent, code="LOCKED"))
     assert recorder.journal.touched == ()
-    second = recorder.intend(sent, [])
+    second = recorder.intend("account", sent, [])
     recorder.settle(second, told("written", sent))
     found = Entry(sent[0], "overwritten_in_window", found="D")
-    recorder.check(second, [found])
+    recorder.check("account", second, [found])
     journal = archive.journal(proposal.id)
     assert journal.counts == {
         "not_sent": len(proposal.changes) - len(sent),
@@ -93,7 +95,7 @@ def test_another_process_goes_on_where_the_first_was_cut_off(
 ) -> None:
     first = Recorder.begin(archive, proposal)
     sent = changes(proposal, "a")
-    first.intend(sent, told("stale", changes(proposal, "b"), found="C"))
+    first.intend("account", sent, told("stale", changes(proposal, "b"), found="C"))
     second = Recorder.begin(archive, proposal)
     assert [second.owes(record) for record in proposal.records] == [True, False, True]
     assert second.is_half_done(proposal.records[0])
@@ -119,9 +121,9 @@ def test_what_moved_beside_the_first_slice_is_kept_without_its_values(
     archive: Archive, proposal: Plan
 ) -> None:
     recorder = Recorder.begin(archive, proposal)
-    assert recorder.standing.unexpected is None
-    recorder.judge([("a", "segment")])
+    assert recorder.standing.moved == {}
+    recorder.judge("account", [("account", "a", "segment")])
     again = Recorder.begin(archive, proposal)
-    assert again.standing.unexpected == (("a", "segment"),)
-    again.judge([])
+    assert again.standing.unexpected == (("account", "a", "segment"),)
+    again.judge("account", [])
     assert Recorder.begin(archive, proposal).standing.unexpected == ()

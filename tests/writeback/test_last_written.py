@@ -65,8 +65,8 @@ class TestLastValues:
         )
         for night in nights:
             last = apply(plan([wanted(night)], crm), crm, archive=archive).run_id
-        rows = read_rows(crm, ids[:2] + ids[5:6])
-        found = last_values(archive, crm.org(), rows)
+        rows = read_rows(crm, "account", ids[:2] + ids[5:6])
+        found = last_values(archive, crm.org(), "account", rows)
         assert {k: v for k, v in found[ids[0]].items() if k != "portfolio_stamp"} == {
             "tier": "B",
             "portfolio_rank": 1,
@@ -80,7 +80,9 @@ class TestLastValues:
     ) -> None:
         apply(plan([wanted({ids[0]: {"tier": "A"}})], crm), crm, archive=archive)
         other = attrs.evolve(crm.org(), is_sandbox=not crm.org().is_sandbox)
-        assert last_values(archive, other, read_rows(crm, ids[:1])) == {ids[0]: {}}
+        assert last_values(
+            archive, other, "account", read_rows(crm, "account", ids[:1])
+        ) == {ids[0]: {}}
 
     def test_only_runs_that_wrote_one_of_them_are_read_back_to_their_first_fill(
         self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
@@ -92,14 +94,16 @@ class TestLastValues:
         )
         for run in (early, other):
             (archive.folder / "runs" / run.run_id / "000002.json").write_bytes(b"{}")
-        rows = read_rows(crm, ids)
-        left = last_values(archive, crm.org(), {ids[1]: rows[ids[1]]})
+        rows = read_rows(crm, "account", ids)
+        left = last_values(archive, crm.org(), "account", {ids[1]: rows[ids[1]]})
         assert left[ids[1]]["tier"] == "B"
         assert archive.runs()[-1] == second.run_id != first.run_id
         with pytest.raises(DamagedFileError):
-            last_values(archive, crm.org(), {ids[0]: rows[ids[0]]})
+            last_values(archive, crm.org(), "account", {ids[0]: rows[ids[0]]})
         # Who was never written is in no plan: nothing is read for them.
-        assert last_values(archive, crm.org(), {ids[5]: rows[ids[5]]}) == {ids[5]: {}}
+        assert last_values(archive, crm.org(), "account", {ids[5]: rows[ids[5]]}) == {
+            ids[5]: {}
+        }
 
     def test_a_plan_that_was_altered_is_not_passed_over(
         self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
@@ -108,7 +112,9 @@ class TestLastValues:
         kept = archive.folder / "runs" / run.run_id / "plan.jsonl"
         kept.write_bytes(kept.read_bytes().replace(b'"record_id":"', b'"record_id":'))
         with pytest.raises(DamagedFileError):
-            last_values(archive, crm.org(), read_rows(crm, ids[:1]))
+            last_values(
+                archive, crm.org(), "account", read_rows(crm, "account", ids[:1])
+            )
 
     def test_what_may_never_have_arrived_counts_only_where_it_stands(
         self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
@@ -116,16 +122,20 @@ class TestLastValues:
         def cut_off(tier: str) -> None:
             proposal = plan([wanted({ids[0]: {"tier": tier}})], crm)
             recorder = Recorder.begin(archive, proposal)
-            recorder.intend([planned.change for planned in proposal.changes], [])
+            recorder.intend(
+                "account", [planned.change for planned in proposal.changes], []
+            )
 
         cut_off("A")
-        empty = read_rows(crm, ids[:1])
-        assert last_values(archive, crm.org(), empty) == {ids[0]: {}}
+        empty = read_rows(crm, "account", ids[:1])
+        assert last_values(archive, crm.org(), "account", empty) == {ids[0]: {}}
         apply(plan([wanted({ids[0]: {"tier": "B"}})], crm), crm, archive=archive)
         cut_off("C")
-        (row,) = read_rows(crm, ids[:1]).values()
+        (row,) = read_rows(crm, "account", ids[:1]).values()
         for stands, ours in (("B", "B"), ("C", "C"), ("D", "B"), (None, "B")):
-            left = last_values(archive, crm.org(), {ids[0]: {**row, "tier": stands}})
+            left = last_values(
+                archive, crm.org(), "account", {ids[0]: {**row, "tier": stands}}
+            )
             assert left[ids[0]]["tier"] == ours
 
     def test_what_each_night_rejects_is_not_looked_for_in_older_runs(
@@ -145,10 +155,12 @@ class TestLastValues:
             changes = [planned.change for planned in proposal.changes]
             recorder = Recorder.begin(archive, proposal)
             told = [Entry(change, "rejected", "BAD_VALUE") for change in changes]
-            recorder.settle(recorder.intend(changes, []), told)
+            recorder.settle(recorder.intend("account", changes, []), told)
             recorder.end("")
         counted = Counted(archive.folder)
-        assert last_values(counted, crm.org(), read_rows(crm, ids[:1])) == {ids[0]: {}}
+        assert last_values(
+            counted, crm.org(), "account", read_rows(crm, "account", ids[:1])
+        ) == {ids[0]: {}}
         assert read == [proposal.id]
 
     def test_a_rejected_plan_that_did_not_ask_the_archive_hides_no_older_run(
@@ -160,16 +172,18 @@ class TestLastValues:
         recorder = Recorder.begin(archive, unasked)
         changes = [planned.change for planned in unasked.changes]
         told = [Entry(change, "rejected") for change in changes]
-        recorder.settle(recorder.intend(changes, []), told)
+        recorder.settle(recorder.intend("account", changes, []), told)
         row = dict.fromkeys(FIELDS)
-        left = last_values(archive, crm.org(), {ids[0]: row})
+        left = last_values(archive, crm.org(), "account", {ids[0]: row})
         assert left[ids[0]]["tier"] == "A"
 
     def test_what_was_taken_back_is_as_before_and_brought_again_as_after(
         self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
     ) -> None:
         def left() -> Mapping[str, Value]:
-            return last_values(archive, crm.org(), read_rows(crm, ids[:1]))[ids[0]]
+            return last_values(
+                archive, crm.org(), "account", read_rows(crm, "account", ids[:1])
+            )[ids[0]]
 
         def back(run: Journal) -> Journal:
             return apply(undo(run, crm), crm, archive=archive)
@@ -204,7 +218,7 @@ class TestAFillWithoutAnAnswer:
         """Sent for all accounts, when the process died."""
         proposal = plan([wanted(dict.fromkeys(ids, self.FIRST))], crm)
         changes = [planned.change for planned in proposal.changes]
-        Recorder.begin(archive, proposal).intend(changes, [])
+        Recorder.begin(archive, proposal).intend("account", changes, [])
         return proposal
 
     @pytest.fixture
@@ -213,7 +227,7 @@ class TestAFillWithoutAnAnswer:
     ) -> Callable[[], Mapping[str, Value]]:
         """What counts as ours on the first account, on which nothing stands."""
         rows = {ids[0]: self.NOTHING}
-        return lambda: last_values(archive, crm.org(), rows)[ids[0]]
+        return lambda: last_values(archive, crm.org(), "account", rows)[ids[0]]
 
     @pytest.fixture
     def ran(
@@ -226,7 +240,9 @@ class TestAFillWithoutAnAnswer:
             later = plan_of(rows, header=attrs.evolve(header, **given))
             changes = [planned.change for planned in later.changes]
             recorder = Recorder.begin(archive, later)
-            recorder.intend([], [Entry(change, "stale") for change in changes])
+            recorder.intend(
+                "account", [], [Entry(change, "stale") for change in changes]
+            )
             recorder.end("")
 
         return run

@@ -23,6 +23,7 @@ from crm_portfolio.writeback._limits import (
     refused_changes,
     refused_input,
 )
+from crm_portfolio.writeback._planned import Missing
 
 Told = list[tuple[str, str, int, int, int]]
 PATIENT = Limits(max_age_hours=1e12, settle_seconds=0)
@@ -47,7 +48,7 @@ def refused(
     return told(
         refused_changes(
             changes,
-            population=population,
+            population=lambda _: population,
             tiers=TIERS,
             limits=limits or Limits(),
             accepted=accepted or {},
@@ -304,9 +305,9 @@ class TestTakingBack:
             header, population=20, previous=1000, unknown={"tier": 20}
         )
         gone = [f"{n}" for n in range(50)]
-        assert len(plan_of({}, header=broken, missing=gone).refusals) == 3
+        assert len(plan_of({}, header=broken, missing=map(Missing, gone)).refusals) == 3
         back = attrs.evolve(broken, undoes="0a1b")
-        assert plan_of({}, header=back, missing=gone).refusals == ()
+        assert plan_of({}, header=back, missing=map(Missing, gone)).refusals == ()
 
 
 class TestInAPlan:
@@ -383,7 +384,7 @@ class TestInAPlan:
         ),
         (
             Refusal("missing", "", 1200, 500, 5000),
-            "1,200 accounts of the results are not in the CRM; the limit is 500 of 5,000.",
+            "1,200 records of the results are not in the CRM; the limit is 500 of 5,000.",
         ),
         (
             Refusal("unknown", "tier", 1200, 500, 5000),
@@ -473,7 +474,7 @@ class TestSettings:
         with pytest.raises(SettingsError) as refusal:
             Limits(expected_changes=("last_activity_on", "nme"))
         assert str(refusal.value) == (
-            "limits.expected_changes names 'nme', which is no column of an account besides ours"
+            "limits.expected_changes names 'nme', which is no column besides ours of a record that we write"
             "; did you mean 'name'?"
         )
 
@@ -629,7 +630,7 @@ def test_a_danger_that_was_known_is_a_value_to_lose() -> None:
         (refusal.rule, refusal.count)
         for refusal in refused_changes(
             [*lost, *never],
-            population=1_000,
+            population=lambda _: 1_000,
             tiers=(),
             limits=Limits(),
             accepted={},

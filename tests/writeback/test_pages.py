@@ -25,6 +25,7 @@ from crm_portfolio.writeback import (
     Pinned,
     Plan,
 )
+from crm_portfolio.writeback._planned import Missing
 
 MakePlan = Callable[..., Plan]
 OURS = {"tier": "B", "portfolio_rank": 9}
@@ -70,7 +71,7 @@ def plan(plan_of: MakePlan, header: Header) -> Plan:
             Edited("up-01", ("tier", "portfolio_rank"), ("portfolio_rank",)),
             Edited("kept", ("tier", "dependence")),
         ],
-        missing=["lost"],
+        missing=[Missing("lost")],
         ended=[Ended("over", "A", date(2026, 6, 29), None)],
         borders=[Bordering("near", near)],
     )
@@ -186,7 +187,7 @@ class TestMarkdown:
         everyone = [f"{n:04}" for n in range(2000)]
         told = plan_of(
             rows,
-            missing=everyone,
+            missing=map(Missing, everyone),
             edited=[Edited(each, ("tier",)) for each in everyone],
             pinned=[Pinned(each, "A", None, None) for each in everyone],
         ).to_markdown()
@@ -259,7 +260,7 @@ def hostile(plan_of: MakePlan) -> Plan:
         {HOSTILE: (held, {"tier": "A"})},
         pinned=[Pinned(HOSTILE, HOSTILE, None, HOSTILE)],
         edited=[Edited(HOSTILE, ("tier",))],
-        missing=[HOSTILE],
+        missing=[Missing(HOSTILE)],
         ended=[Ended(HOSTILE, HOSTILE, date(2026, 6, 1), HOSTILE)],
         borders=[
             Bordering(HOSTILE, Reason("dependence_unknown", {"group_id": HOSTILE}))
@@ -295,7 +296,9 @@ class TestHostileText:
 
         def told(each: str) -> Plan:
             rows = {each: ({**held, "tier": each}, {"tier": "A"})}
-            return plan_of(rows, missing=[each], edited=[Edited(each, ("tier",))])
+            return plan_of(
+                rows, missing=[Missing(each)], edited=[Edited(each, ("tier",))]
+            )
 
         plain, other = told("plain"), told(text)
         assert len(other.to_markdown().split("\n")) == len(

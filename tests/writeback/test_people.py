@@ -45,7 +45,7 @@ FIRST = {"tier": "A", "portfolio_rank": 1, "dependence": "none"}
 THEN = {"tier": "B", "portfolio_rank": 2, "dependence": "major"}
 AT_ONCE = Limits(settle_seconds=0)
 KEEP, REPORT, OVERWRITE = Policy(), Policy("report"), Policy("overwrite")
-BLANK: dict[str, Value] = dict.fromkeys((*VALUES, STAMP, *PIN))
+BLANK: dict[str, Value] = dict.fromkeys((*VALUES["account"], STAMP, *PIN["account"]))
 
 
 def row(**held: Value) -> Row:
@@ -467,7 +467,7 @@ class TestAnEmptiedAccount:
         result = wanted({account: FIRST})
         killed = plan([result], crm, archive=archive)
         recorder = Recorder.begin(archive, killed)
-        recorder.intend([planned.change for planned in killed.changes], [])
+        recorder.intend("account", [planned.change for planned in killed.changes], [])
         proposal = plan([result], crm, archive=archive)
         assert proposal.edited == ()
         assert changed(proposal) == FIRST
@@ -483,7 +483,7 @@ class TestAnEmptiedAccount:
         result = wanted({account: FIRST})
         killed = plan([result], crm, archive=archive)
         changes = [planned.change for planned in killed.changes]
-        Recorder.begin(archive, killed).intend(changes, [])
+        Recorder.begin(archive, killed).intend("account", changes, [])
         assert {o.state for o in crm.write("account", changes)} == {"written"}
         quiet = plan([result], crm, archive=archive)
         assert quiet.changes == ()
@@ -691,44 +691,49 @@ class TestOneAccount:
     """The rules on their own, value by value."""
 
     def test_it_is_edited_where_its_stamp_does_not_fit(self) -> None:
-        assert not is_edited(row())
-        assert is_edited(row(tier="A"))
-        assert is_edited(row(portfolio_stamp="mine"))
+        assert not is_edited("account", row())
+        assert is_edited("account", row(tier="A"))
+        assert is_edited("account", row(portfolio_stamp="mine"))
         mark = stamp("0a1b", {"tier": "A"})
-        assert not is_edited(row(tier="A", portfolio_stamp=mark))
-        assert is_edited(row(tier="B", portfolio_stamp=mark))
-        assert not is_edited(row(tier_pinned="A"))
+        assert not is_edited("account", row(tier="A", portfolio_stamp=mark))
+        assert is_edited("account", row(tier="B", portfolio_stamp=mark))
+        assert not is_edited("account", row(tier_pinned="A"))
 
     def test_fields_no_run_wrote_are_a_persons_where_they_are_filled(self) -> None:
         ours = {"tier": "A", STAMP: stamp("0a1b", {"tier": "A"})}
-        edits = find_edits(row(**ours, dependence="major"), ours)
-        assert edits == Edits(frozenset({"dependence"}), ours)
+        edits = find_edits("account", row(**ours, dependence="major"), ours)
+        assert edits == Edits("account", frozenset({"dependence"}), ours)
 
     def test_what_cannot_be_put_together_is_not_known(self) -> None:
-        assert find_edits(row(tier="A"), None).columns is None
-        assert find_edits(row(), {}).columns is None
+        assert find_edits("account", row(tier="A"), None).columns is None
+        assert find_edits("account", row(), {}).columns is None
         mark = stamp("0a1b", {"tier": "A"})
-        assert find_edits(row(tier="B", portfolio_stamp=mark), {}).columns is None
+        assert (
+            find_edits("account", row(tier="B", portfolio_stamp=mark), {}).columns
+            is None
+        )
 
     def test_a_stamp_that_is_none_of_ours_is_an_edit(self) -> None:
-        edits = find_edits(row(tier="A", portfolio_stamp="mine"), {"tier": "A"})
+        edits = find_edits(
+            "account", row(tier="A", portfolio_stamp="mine"), {"tier": "A"}
+        )
         assert edits.columns == {STAMP}
 
     def test_where_nothing_is_known_what_is_not_replaced_may_be_an_edit(self) -> None:
-        edits = Edits(None, {})
+        edits = Edits("account", None, {})
         held = row(tier="A", portfolio_rank=1)
 
         def standing(policy: Policy, **wanted: Value) -> frozenset[str]:
             return edits.standing(held, wanted, policy)
 
-        assert standing(KEEP, tier="B") == set(VALUES)
-        assert standing(REPORT, tier="A") == set(VALUES)
+        assert standing(KEEP, tier="B") == set(VALUES["account"])
+        assert standing(REPORT, tier="A") == set(VALUES["account"])
         but_tier = Policy("keep", {"tier": "overwrite"})
-        assert standing(but_tier, tier="B") == set(VALUES) - {"tier"}
+        assert standing(but_tier, tier="B") == set(VALUES["account"]) - {"tier"}
         assert standing(OVERWRITE, tier="B") == set()
 
     def test_where_the_edits_are_known_only_they_stand(self) -> None:
-        edits = Edits(frozenset({"tier", "portfolio_rank", STAMP}), {})
+        edits = Edits("account", frozenset({"tier", "portfolio_rank", STAMP}), {})
         held = row(tier="A", dependence="none", portfolio_rank=1)
 
         def standing(policy: Policy, **wanted: Value) -> frozenset[str]:

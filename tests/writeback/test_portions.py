@@ -63,23 +63,23 @@ def test_the_first_slice_is_one_in_a_hundred_and_at_least_ten(
 def test_without_a_first_slice_all_is_written_at_once() -> None:
     none = Limits(canary_share=0, canary_count=0)
     assert canary_size(none, 5000) == 0
-    assert calls_to_apply(Plain(), none, 400) == 3 * 2
+    assert calls_to_apply(Plain(), none, {"account": 400}) == 3 * 2
 
 
 def test_a_crm_that_does_not_say_is_written_by_200() -> None:
     assert portion(Plain(), 5000) == 200
     assert write_forecast(Plain(), 401).steps == {"re-read": 3, "write": 3}
-    assert calls_to_apply(Plain(), Limits(), 0) == 0
-    assert calls_to_apply(Plain(), Limits(), 10) == 3
-    assert calls_to_apply(Plain(), Limits(), 11) == 6
-    assert calls_to_apply(Plain(), Limits(), 5000) == 3 + 3 * 25
+    assert calls_to_apply(Plain(), Limits(), {"account": 0}) == 0
+    assert calls_to_apply(Plain(), Limits(), {"account": 10}) == 3
+    assert calls_to_apply(Plain(), Limits(), {"account": 11}) == 6
+    assert calls_to_apply(Plain(), Limits(), {"account": 5000}) == 3 + 3 * 25
 
 
 def test_one_that_says_is_believed_and_logged_in_to_once() -> None:
     assert portion(Telling(), 5000) == 1000
     assert portion(Telling(), 0) == 1
-    assert calls_to_apply(Telling(), Limits(), 5) == 2 + 7
-    assert calls_to_apply(Telling(), Limits(), 5000) == 2 + 7 + 7 * 5
+    assert calls_to_apply(Telling(), Limits(), {"account": 5}) == 2 + 7
+    assert calls_to_apply(Telling(), Limits(), {"account": 5000}) == 2 + 7 + 7 * 5
 
 
 def test_the_estimate_is_what_it_takes(

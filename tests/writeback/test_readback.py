@@ -122,7 +122,7 @@ def test_an_edit_that_ours_covered_is_told_where_the_crm_remembers(
     journal = run(proposal, crm, archive)
     assert journal.counts == {"overwritten_in_window": 1, "written": 14}
     (entry,) = journal.failed
-    assert (entry.key, entry.found) == ((ids[1], "tier"), "C")
+    assert (entry.key, entry.found) == (("account", ids[1], "tier"), "C")
     assert held(ids[1])["tier"] == "A"
     assert journal.exit_code == 3
     ((asked, columns, since),) = crm.asked  # type: ignore[attr-defined]
@@ -164,7 +164,7 @@ def test_a_value_that_the_crm_puts_back_is_not_called_written(
 ) -> None:
     meanwhile(sim, READ, ids[0], Portfolio_Rank__c=None)
     (entry,) = run(proposal, crm, archive).failed
-    assert (entry.key, entry.found) == ((ids[0], "portfolio_rank"), None)
+    assert (entry.key, entry.found) == (("account", ids[0], "portfolio_rank"), None)
 
 
 def test_an_account_that_went_before_we_looked_is_gone(
@@ -220,9 +220,11 @@ def test_both_crms_remember_what_ours_covered(
         journal = run(second, crm, archive)
         assert journal.counts == {"overwritten_in_window": 1, "written": 5}
         (entry,) = journal.failed
-        assert (entry.key, entry.found) == ((ids[1], "tier"), "D")
+        assert (entry.key, entry.found) == (("account", ids[1], "tier"), "D")
         assert org.record(kind, ids[1])[field] == "B"
-        assert archive.journal(second.id).overwritten == {(ids[1], "tier"): "D"}
+        assert archive.journal(second.id).overwritten == {
+            ("account", ids[1], "tier"): "D"
+        }
 
 
 # What a history says: without a CRM
@@ -266,7 +268,7 @@ class History:
 def test_what_lies_right_under_ours_is_an_edit_unless_it_is_what_we_saw(
     values: tuple[str | None, ...], found: str | None
 ) -> None:
-    told = list(overwritten(History(*values), [TIER], since=NIGHT))  # type: ignore[arg-type]
+    told = list(overwritten(History(*values), "account", [TIER], since=NIGHT))  # type: ignore[arg-type]
     if found is None:
         assert told == []
     else:
@@ -278,9 +280,9 @@ def test_what_lies_right_under_ours_is_an_edit_unless_it_is_what_we_saw(
 def test_a_history_in_the_crm_s_own_spelling_is_understood() -> None:
     share = Change("a", "revenue_share", 0.25, 0.5)
     same = History("0.250", "0.5000000", column="revenue_share")
-    assert list(overwritten(same, [share], since=NIGHT)) == []  # type: ignore[arg-type]
+    assert list(overwritten(same, "account", [share], since=NIGHT)) == []  # type: ignore[arg-type]
     other = History("about a third", "0.50", column="revenue_share")
-    (entry,) = overwritten(other, [share], since=NIGHT)  # type: ignore[arg-type]
+    (entry,) = overwritten(other, "account", [share], since=NIGHT)  # type: ignore[arg-type]
     assert entry.found == "about a third"
 
 

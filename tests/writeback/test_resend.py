@@ -65,17 +65,18 @@ def save(journal: Journal, tmp_path: Path) -> Save:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         for row in rows:
-            key = row["account_id"], row["column"]
+            key = row["record_id"], row["column"]
             row["after"] = (mend or {}).get(key, row["after"])
+        told = how.get("rows", lambda rows: rows)(rows)
         with path.open("w", encoding=how.get("encoding", "utf-8"), newline="") as file:
             writer = csv.DictWriter(
                 file,
-                rows[0],
+                (told or rows)[0],
                 delimiter=how.get("delimiter", ","),
                 lineterminator=how.get("end", "\n"),
             )
             writer.writeheader()
-            writer.writerows(how.get("rows", lambda rows: rows)(rows))
+            writer.writerows(told)
         return path
 
     return to
@@ -89,7 +90,7 @@ def test_the_file_holds_what_failed_for_good_and_nothing_else(
     raw = path.read_bytes()
     assert b"\r" not in raw
     rows = list(csv.DictReader(raw.decode().splitlines()))
-    told = {(r["account_id"], r["column"], r["after"], r["state"]) for r in rows}
+    told = {(r["record_id"], r["column"], r["after"], r["state"]) for r in rows}
     assert told == {
         (ids[0], "tier", "Gold", "rejected"),
         (ids[0], "portfolio_rank", "1", "rejected"),
@@ -114,7 +115,7 @@ def test_a_mended_file_becomes_a_plan_that_writes_it(
 ) -> None:
     path = save({(ids[0], "tier"): "B", (ids[1], "tier"): ""})
     proposal = resend(path, crm, archive=archive)
-    assert proposal.missing == (ids[2],)
+    assert [each.record_id for each in proposal.missing] == [ids[2]]
     assert Plan.from_bytes(proposal.to_bytes(), "p").records == proposal.records
     done = apply(proposal, crm, archive=archive)
     assert done.exit_code == 0
@@ -125,6 +126,30 @@ def test_a_mended_file_becomes_a_plan_that_writes_it(
     assert "tier" not in held(ids[1])
     # Ours: the next night takes it for no edit, and a second plan is empty.
     assert resend(path, crm, archive=archive).changes == ()
+
+
+def test_a_file_that_an_older_version_wrote_is_of_accounts(
+    crm: Salesforce, archive: Archive, ids: list[str], save: Save, held: Held
+) -> None:
+    def older(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        return [
+            {
+                "account_id" if name == "record_id" else name: text
+                for name, text in row.items()
+                if name != "table"
+            }
+            for row in rows
+        ]
+
+    path = save({(ids[0], "tier"): "B", (ids[1], "tier"): "C"})
+    newer = resend(path, crm, archive=archive)
+    path = save({(ids[0], "tier"): "B", (ids[1], "tier"): "C"}, rows=older)
+    assert "account_id" in path.read_text(encoding="utf-8").partition("\n")[0]
+    proposal = resend(path, crm, archive=archive)
+    assert proposal.counts == newer.counts
+    assert proposal.first_fills == newer.first_fills != {}
+    assert apply(proposal, crm, archive=archive).exit_code == 0
+    assert held(ids[0])["tier"] == "B"
 
 
 def test_what_was_not_mended_keeps_its_reasons_and_what_was_has_none(
@@ -167,12 +192,12 @@ def test_all_faults_come_at_once_with_the_numbers_of_their_lines(
     def spoil(rows: list[dict[str, str]]) -> list[dict[str, str]]:
         rows[0]["after"] = "x" * 41
         rows[1]["after"] = "first"
-        rows[2]["account_id"] = ids[4]  # which was written
+        rows[2]["record_id"] = ids[4]  # which was written
         rows[3]["column"] = "AnnualRevenue"
         return [*rows, rows[4]]
 
     ordered = lambda rows: spoil(  # noqa: E731
-        sorted(rows, key=lambda r: (r["account_id"], r["column"] != "tier"))
+        sorted(rows, key=lambda r: (r["record_id"], r["column"] != "tier"))
     )
     with pytest.raises(MendedFileError) as caught:
         resend(save(rows=ordered), crm, archive=archive)

@@ -205,7 +205,11 @@ def test_an_edit_after_a_lost_answer_stays_and_is_reported(
     )
     journal = run(proposal, crm, archive)
     (entry,) = journal.failed
-    assert (entry.key, entry.state, entry.found) == ((ids[12], "tier"), state, "D")
+    assert (entry.key, entry.state, entry.found) == (
+        ("account", ids[12], "tier"),
+        state,
+        "D",
+    )
     assert journal.counts == {state: 1, "written": 119}
     assert held(ids[12])["tier"] == "D"
 

@@ -15,6 +15,7 @@ from crm_portfolio._managed import stamp
 from crm_portfolio._wording import Reason
 from crm_portfolio.protocols import Quota
 from crm_portfolio.writeback import Bordering, Edited, Ended, Header, Pinned, Plan
+from crm_portfolio.writeback._planned import Missing
 
 MakePlan = Callable[..., Plan]
 OURS = {"tier": "B", "portfolio_rank": 9}
@@ -40,7 +41,7 @@ def plan(plan_of: MakePlan) -> Plan:
             Edited("down-1", ("tier", "dependence")),
             *(Edited(f"edited-{n}", ("tier", "dependence")) for n in range(5)),
         ],
-        missing=["lost"],
+        missing=[Missing("lost")],
         ended=[Ended("down-1", "A", date(2026, 6, 29), None)],
         borders=[
             Bordering("up-1", Reason("tier_none_dormant")),
@@ -147,7 +148,7 @@ def test_it_fits_a_screen_of_24_lines(
         rows,
         pinned=[Pinned(f"{n}", "A", None, None) for n in range(reported)],
         edited=[Edited(f"{n}", ()) for n in range(reported)],
-        missing=[f"{n}" for n in range(reported)],
+        missing=[Missing(f"{n}") for n in range(reported)],
         ended=[Ended(f"{n}", "A", date(2026, 6, 1), None) for n in range(reported)],
         borders=[
             Bordering(f"{n}", Reason("tier_none_dormant")) for n in range(reported)
@@ -164,7 +165,7 @@ def test_hostile_ids_and_values_are_harmless(plan_of: MakePlan) -> None:
             rows,
             pinned=[Pinned(hostile, hostile, None, hostile)],
             edited=[Edited(hostile, ("tier",))],
-            missing=[hostile],
+            missing=[Missing(hostile)],
             ended=[Ended(hostile, hostile, date(2026, 6, 1), hostile)],
             borders=[Bordering(hostile, Reason("tier_none_dormant"))],
         )

@@ -23,7 +23,7 @@ AT_ONCE = Limits(
     canary_share=0.0,
     settle_seconds=0,
     max_share=1.0,
-    max_share_by_field=dict.fromkeys(VALUES, 1.0),
+    max_share_by_field=dict.fromkeys(VALUES["account"], 1.0),
 )
 WRITE = {"salesforce": "PATCH composite/sobjects", "hubspot": "batch/update"}
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -57,7 +57,10 @@ def test_an_edit_between_our_reading_and_our_writing_is_told_with_its_value(
     org.edit_at(1, WRITE[org.crm], edited, tier="C")
     journal = run(org, wanted, tmp_path)
     (entry,) = journal.failed
-    assert (entry.key, entry.state) == ((edited, "tier"), "overwritten_in_window")
+    assert (entry.key, entry.state) == (
+        ("account", edited, "tier"),
+        "overwritten_in_window",
+    )
     assert entry.found == "C"
     assert journal.counts == {"overwritten_in_window": 1, "written": 3 * COUNT - 1}
     assert journal.exit_code == 3
@@ -79,7 +82,7 @@ def test_an_emptied_field_that_ours_filled_again_is_told_as_empty(
     org.edit_at(1, WRITE[org.crm], org.ids[3], tier=empty)
     journal = run(org, wanted, tmp_path, tier="B")
     (entry,) = journal.failed
-    assert (entry.key, entry.found) == ((org.ids[3], "tier"), None)
+    assert (entry.key, entry.found) == (("account", org.ids[3], "tier"), None)
 
 
 def test_edits_come_oldest_first_with_value_and_author(org: Org) -> None:
@@ -155,7 +158,9 @@ class TestHistoryThatIsNotKept:
             assert {step.state for step in lacking} == {"planned"}
             org.edit_at(1, WRITE[org.crm], org.ids[1], tier="C", portfolio_rank=9)
             journal = run(org, wanted, tmp_path)
-            assert [entry.key for entry in journal.failed] == [(org.ids[1], "tier")]
+            assert [entry.key for entry in journal.failed] == [
+                ("account", org.ids[1], "tier")
+            ]
 
 
 def test_hubspot_is_asked_for_no_more_histories_than_a_batch_may_have() -> None:

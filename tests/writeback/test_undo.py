@@ -19,6 +19,7 @@ from crm_portfolio.errors import SettingsError, WrongOrgError
 from crm_portfolio.protocols import Org, Quota
 from crm_portfolio.simulator import Fault
 from crm_portfolio.writeback import Edited, Limits, Plan, Policy, plan, undo
+from crm_portfolio.writeback._held import read_rows
 
 Wanted = Callable[..., Any]
 # Nothing settles by itself here.
@@ -247,7 +248,7 @@ def test_accounts_deleted_since_are_reported(
     journal = night(ids[:2], FIRST)
     sim.delete("Account", ids[0])
     way_back = undo(journal, crm)
-    assert way_back.missing == (ids[0],)
+    assert [each.record_id for each in way_back.missing] == [ids[0]]
     assert {c.change.record_id for c in way_back.changes} == {ids[1]}
 
 
@@ -283,7 +284,7 @@ def test_the_plan_says_what_it_takes_back_and_what_it_leaves(
 
 def with_overwritten(journal: Journal, record_id: str, column: str, value: Any):
     """The journal, had it found that a person set this value as the run wrote."""
-    return attrs.evolve(journal, overwritten={(record_id, column): value})
+    return attrs.evolve(journal, overwritten={("account", record_id, column): value})
 
 
 class TestOverwrittenInTheWindow:
@@ -475,7 +476,7 @@ class TestAPart:
         results = [wanted({ids[0]: SECOND})]
         over = plan(results, crm, policy=Policy("overwrite"), archive=archive)
         journal = apply(over, crm, archive=archive)
-        assert journal.edited == {ids[0]: ("tier",)}
+        assert journal.edited == {("account", ids[0]): ("tier",)}
         apply(undo(journal, crm, columns=["portfolio_rank"]), crm, archive=archive)
         # The person's tier is overwritten still, and the rank was ours before.
         assert plan(results, crm).edited == ()
@@ -522,3 +523,40 @@ def test_an_undo_that_was_interrupted_goes_on_where_it_stopped(
     assert sim.snapshot() == before
     # Begun anew instead, it would only find what is left.
     assert undo(journal, crm).changes == ()
+
+
+def test_an_undo_tells_how_many_accounts_are_read(
+    crm: Salesforce, ids: list[str], night: Callable[..., Journal]
+) -> None:
+    journal, said = night(ids[:3], FIRST), list[tuple[str, int, int | None]]()
+    undo(journal, crm, progress=lambda *each: said.append(each))
+    assert said == [("read accounts", 0, 3), ("read accounts", 3, 3)]
+
+
+class Many:
+    """A CRM of any number of accounts, in which nothing is filled."""
+
+    name = "many"
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def read(self, table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+        self.asked.append(len(ids))
+        nothing = pa.nulls(len(ids), pa.string())
+        named = {f"{table}_id": pa.array(ids, pa.string())}
+        return pa.table(named | dict.fromkeys(columns, nothing))
+
+
+def test_many_accounts_are_read_in_portions_that_are_told() -> None:
+    crm, said = Many(), list[int]()
+    ids = [f"{at:05}" for at in range(4_500)]
+    rows = read_rows(
+        crm,  # type: ignore[arg-type]
+        "account",
+        ids,
+        progress=lambda _step, done, _total: said.append(done),
+    )
+    assert [count for count in crm.asked if count] == [2_000, 2_000, 500]
+    assert said == [0, 2_000, 4_000, 4_500]
+    assert list(rows) == ids

@@ -24,7 +24,7 @@ Edit = Callable[..., None]
 
 ANYTHING_GOES = Limits(
     max_share=1,
-    max_share_by_field=dict.fromkeys(VALUES, 1.0),
+    max_share_by_field=dict.fromkeys(VALUES["account"], 1.0),
     max_emptied=250,
     max_two_tier_jumps=250,
     max_unknown_share=1,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from crm_portfolio import _html
-from crm_portfolio._analyse._book import NOUNS, Book
+from crm_portfolio._analyse._book import NOUNS, Book, in_turn
 from crm_portfolio._analyse._lacking import Unlock, gaps, lacking, unlocks
 from crm_portfolio._analyse._needs import NEEDS, Need
 from crm_portfolio._analyse._told import next_step, not_made, unknown
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["Findings", "Need", "Unlock", "analyse", "assigning"]
 
 _ASSIGNING: Final = ("concentration", "tiers", "succession", "risk")
-_ON_REQUEST: Final[Mapping[OptIn, str]] = {"decision": "exit_review"}
+_ON_REQUEST: Final[Mapping[OptIn, str]] = {
+    "decision": "exit_review",
+    "lost_class": "lost_opportunities",
+    "win_back": "win_back",
+}
 
 _DEFAULTS: Final = Settings()
 
@@ -118,19 +122,17 @@ def analyse(
         ('invoice', ('receivables',))
     """
     book = Book(portfolio, settings)
-    results: dict[str, Result] = {}
-    skipped: dict[str, tuple[Need, ...]] = {}
-    for name in _chosen(only):
+    made: dict[str, Result | tuple[Need, ...]] = {}
+    chosen = _chosen(only)
+    turns = in_turn(chosen)
+    for at, name in enumerate(turns, 1):
         _tell(progress, name, 0)
-        needs = lacking(portfolio, settings, name)
-        if not needs:
-            try:
-                results[name] = getattr(book, name)
-            except MissingTableError as error:
-                needs = _of_table(portfolio, name, error.table)
-        if needs:
-            skipped[name] = needs
+        made[name] = _made(book, name)
+        book.let_go(turns[at:])
         _tell(progress, name, 1)
+    told = {name: made[name] for name in chosen}
+    results = {n: each for n, each in told.items() if not isinstance(each, tuple)}
+    skipped = {n: each for n, each in told.items() if isinstance(each, tuple)}
     found = {
         name: gaps(portfolio, settings, name, result)
         for name, result in results.items()
@@ -142,6 +144,18 @@ def analyse(
         unknown_parts,
         unlocks(portfolio, settings, skipped, unknown_parts),
     )
+
+
+def _made(book: Book, name: str) -> Result | tuple[Need, ...]:
+    """One result; all that it lacks where it cannot be made."""
+    needs = lacking(book.portfolio, book.settings, name)
+    if needs:
+        return needs
+    try:
+        result: Result = getattr(book, name)
+    except MissingTableError as error:
+        return _of_table(book.portfolio, name, error.table)
+    return result
 
 
 def _tell(progress: Progress | None, name: str, done: int) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable, Collection
+from functools import cached_property, wraps
 from typing import Any, Final, TypeVar
 
 import attrs
 import pyarrow.compute as pc
 
 from crm_portfolio import analysis
+from crm_portfolio.analysis._lost import let_go
 from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.results import Result
+from crm_portfolio.results._packed import Known
 from crm_portfolio.settings import Settings
 
-__all__ = ["NOUNS", "Book"]
+__all__ = ["NOUNS", "Book", "in_turn"]
 
 NOUNS: Final = (
     *("concentration", "tiers", "allocation", "succession", "loss_scenario"),
@@ -23,7 +27,32 @@ NOUNS: Final = (
 )
 """The analyses, in the order in which they are told."""
 
+_FIRST: Final = ("lost_opportunities", "win_back", "pipeline")
+_LONG: Final = 1_000_000
+"""So many opportunities that what is kept of each takes more room than all results."""
+
 _Own = TypeVar("_Own", bound=attrs.AttrsInstance)
+_Made = TypeVar("_Made", bound=Result)
+
+
+def in_turn(names: Collection[str]) -> list[str]:
+    """The order in which they are made: least is held when most is needed.
+
+    What the long tables of sales, changes and activities are asked for takes an engine
+    more room than all results together; so it is asked before there are any.
+    """
+    first = [name for name in _FIRST if name in names]
+    return first + [name for name in names if name not in first]
+
+
+def _held(make: Callable[[Book], _Made]) -> cached_property[_Made]:
+    """A result that is made once, and takes little room until the last one is made."""
+
+    @wraps(make)
+    def held(book: Book) -> _Made:
+        return make(book)._packed(book._known)  # noqa: SLF001 - of its results
+
+    return cached_property(held)
 
 
 @attrs.frozen(slots=False, eq=False)
@@ -38,33 +67,33 @@ class Book:
     portfolio: Portfolio
     settings: Settings
 
-    @cached_property
+    @_held
     def concentration(self) -> analysis.ConcentrationResult:
         own = self._said_once(self.settings.concentration)
         return analysis.concentration(self.portfolio, own)
 
-    @cached_property
+    @_held
     def tiers(self) -> analysis.TiersResult:
         return analysis.tiers(self.portfolio, self._said_once(self.settings.tiers))
 
-    @cached_property
+    @_held
     def allocation(self) -> analysis.AllocationResult:
         own = self._said_once(self.settings.allocation)
         return analysis.allocation(self.portfolio, own, tiers=self.tiers)
 
-    @cached_property
+    @_held
     def succession(self) -> analysis.SuccessionResult:
         # Tiers have one rule, wherever they are told of.
         rule = self.settings.tiers.method
         own = attrs.evolve(self.settings.succession, method=rule)
         return analysis.succession(self.portfolio, self._said_once(own))
 
-    @cached_property
+    @_held
     def loss_scenario(self) -> analysis.LossScenarioResult:
         own = self._said_once(self.settings.loss_scenario)
         return analysis.loss_scenario(self.portfolio, own)
 
-    @cached_property
+    @_held
     def freed_capacity(self) -> analysis.FreedCapacityResult:
         has_both = "opportunity" in self.portfolio and "activity" in self.portfolio
         return analysis.freed_capacity(
@@ -74,7 +103,7 @@ class Book:
             win_back=self.win_back if has_both else None,
         )
 
-    @cached_property
+    @_held
     def revenue_at_risk(self) -> analysis.RevenueAtRiskResult:
         own = self._said_once(self.settings.revenue_at_risk)
         return analysis.revenue_at_risk(
@@ -84,26 +113,26 @@ class Book:
             succession=self.succession,
         )
 
-    @cached_property
+    @_held
     def receivables(self) -> analysis.ReceivablesResult:
         own = self._said_once(self.settings.receivables)
         return analysis.receivables(self.portfolio, own)
 
-    @cached_property
+    @_held
     def profitability(self) -> analysis.ProfitabilityResult:
         own = self._said_once(self.settings.profitability)
         return analysis.profitability(self.portfolio, own, receivables=self._late)
 
-    @cached_property
+    @_held
     def risk(self) -> analysis.RiskResult:
         own = self._said_once(self.settings.risk)
         late = self._late
         return analysis.risk(self.portfolio, own, tiers=self.tiers, receivables=late)
 
-    @cached_property
+    @_held
     def lifetime_value(self) -> analysis.LifetimeValueResult:
         earned = self.profitability
-        frame = earned.arrow
+        frame = earned.columns("avoidable_contribution", "net_revenue")
         # Where it knows of no revenue what stays of it, values are in revenue.
         knows = pc.any(
             pc.and_(
@@ -118,12 +147,12 @@ class Book:
             succession=self.succession,
         )
 
-    @cached_property
+    @_held
     def lost_opportunities(self) -> analysis.LostOpportunitiesResult:
         own = self._said_once(self.settings.lost_opportunities)
         return analysis.lost_opportunities(self.portfolio, own)
 
-    @cached_property
+    @_held
     def win_back(self) -> analysis.WinBackResult:
         own = self._said_once(self.settings.win_back)
         # What was lost is judged by one set of rules, as far back as it may be tried again.
@@ -132,23 +161,23 @@ class Book:
         lost = analysis.lost_opportunities(self.portfolio, rules)
         return analysis.win_back(self.portfolio, own, lost=lost)
 
-    @cached_property
+    @_held
     def focus(self) -> analysis.FocusResult:
         own = self._said_once(self.settings.focus)
         return analysis.focus(self.portfolio, own, tiers=self.tiers)
 
-    @cached_property
+    @_held
     def review(self) -> analysis.ReviewResult:
         own = self._said_once(self.settings.review)
         has_slope = own.target is not None and "opportunity" in self.portfolio
         ahead = self.pipeline if has_slope else None
         return analysis.review(self.portfolio, own, ahead=ahead)
 
-    @cached_property
+    @_held
     def pipeline(self) -> analysis.PipelineResult:
         return analysis.pipeline(self.portfolio, self.settings.pipeline)
 
-    @cached_property
+    @_held
     def exit_review(self) -> analysis.ExitReviewResult:
         has_both = "opportunity" in self.portfolio and "activity" in self.portfolio
         return analysis.exit_review(
@@ -162,6 +191,24 @@ class Book:
             win_back=self.win_back if has_both else None,
             freed_capacity=self._freed,
             risk=self.risk,
+        )
+
+    def let_go(self, still: Collection[str]) -> None:
+        """Keep no longer what is large and none of the analyses still to be made asks for.
+
+        Single records of a shorter book are soon asked for, and then found at once.
+        """
+        needed = {"lost_opportunities", "win_back"}.intersection(still)
+        if not needed and self.portfolio.row_counts.get("opportunity", 0) >= _LONG:
+            let_go(self.portfolio, self.settings.lost_opportunities)
+
+    @cached_property
+    def _known(self) -> Known:
+        accounts = self.portfolio.arrow("account")
+        has_names = "name" in accounts.column_names
+        return Known(
+            accounts["account_id"].combine_chunks(),
+            accounts["name"].combine_chunks() if has_names else None,
         )
 
     @property

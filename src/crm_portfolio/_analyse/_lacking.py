@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Final, cast
 
@@ -241,15 +241,19 @@ def _has_rows(portfolio: Portfolio, table: str) -> bool:
 
 def _is_told(result: Result, part: Part) -> bool:
     if not part.shown_in.startswith("/"):
-        return any(_said(result, part))
+        return _is_said(result, part)
     value: Any = result.summary
     for key in part.shown_in[1:].split("/"):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value is not None and value != part.unknown_as
 
 
-def _said(result: Result, part: Part) -> Iterator[bool]:
-    """Whether each different value of the column says something."""
-    if part.shown_in in result.arrow.column_names:
-        values = pc.unique(result.arrow[part.shown_in]).to_pylist()
-        yield from (value not in (None, part.unknown_as) for value in values)
+def _is_said(result: Result, part: Part) -> bool:
+    """Whether any value of the column says something."""
+    told = result.columns(part.shown_in)
+    if not told.num_columns:
+        return False
+    known = told.column(0).drop_null()
+    if part.unknown_as is None:
+        return len(known) > 0
+    return bool(pc.any(pc.not_equal(known, part.unknown_as)).as_py())

@@ -18,7 +18,7 @@ __all__ = ["drawn_losses", "odds_given", "one_leaves"]
 
 _MOST: Final = 1_000_000_000
 """Clients times draws that are drawn singly: some nanoseconds each."""
-_AT_ONCE: Final = 4_000_000
+_AT_ONCE: Final = 200_000  # so many stay in the nearest memory of the machine
 _SERVES: Final = 8  # draws of one value of the factor
 _REACH: Final = 9.0  # of the factor, in standard deviations
 _BENDS: Final = 128  # that a curve over the factor may have
@@ -83,14 +83,15 @@ def _one_by_one(
     edges = edges.astype(np.float32)  # as fine as the chances it is held against
     weights = amounts.astype(np.float64)  # sums below 2⁵³ are exact in any order
     losses = np.zeros((factor.size, _SERVES))
-    rows = max(1, _AT_ONCE // (max(1, amounts.size) * _SERVES))
+    rows = max(1, _AT_ONCE // max(1, amounts.size * _SERVES))
+    serves = min(_SERVES, max(1, _AT_ONCE // max(1, amounts.size)))
     for start in range(0, factor.size, rows):
-        given = _given(edges, factor[start : start + rows], rho)
-        chances = generator.random(
-            (len(given), _SERVES, amounts.size), dtype=np.float32
-        )
-        is_lost = chances < given[:, None, :]
-        losses[start : start + rows] = is_lost.astype(np.float64) @ weights
+        given = _given(edges, factor[start : start + rows], rho)[:, None, :]
+        for first in range(0, _SERVES, serves):
+            draws = losses[start : start + rows, first : first + serves]
+            shape = (*draws.shape, amounts.size)
+            is_lost = generator.random(shape, dtype=np.float32) < given
+            draws[:] = is_lost.astype(np.float64) @ weights
     return losses.ravel().astype(np.int64)
 
 

@@ -231,7 +231,7 @@ def _prices(items: Items, reached: int) -> Floats:
         top = float(price @ room + surplus[surplus > 0].sum())
         if top < least:
             best, least = price, top
-        slope = room - needs[surplus > 0].sum(axis=0)
+        slope = room - (surplus > 0).astype(float) @ needs  # whole minutes: exact
         length = float(slope @ slope)
         if length == 0:
             break

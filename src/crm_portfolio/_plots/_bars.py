@@ -133,7 +133,10 @@ def side_by_side(
     words: Words,
 ) -> Axes:
     """Two bars a group on one axis, the second hatched; what is unknown says so."""
-    if all(each is None for values in series.values() for each in values):
+    heights = [each for values in series.values() for each in values]
+    if None in heights and not any(
+        heights
+    ):  # bars without height beside question marks
         return say_instead(ax, words.nothing)
     width = 0.38
     for at, (name, values) in enumerate(series.items()):
@@ -142,7 +145,7 @@ def side_by_side(
         bars.set_label(name)
     name_places(ax, names)
     one_axis(ax, words)
-    _room_for_numbers(ax, [each or 0.0 for row in series.values() for each in row])
+    _room_for_numbers(ax, [each or 0.0 for each in heights])
     legend_outside(ax)
     return ax
 

@@ -51,6 +51,8 @@ def parts(
         drawn += _pair(on, figures, labels, words.lang, is_left=side < 0)
         top = max((each or 0.0 for each in figures[0]), default=0.0)
         on.set_ylim(0, (top or 1.0) * 1.15)
+        if not top:  # between 0 and nothing there are no steps to name
+            on.set_yticks([0.0])
         on.yaxis.set_major_formatter(lambda value, _: number(value, words.lang))
     name_places(ax, names)
     ax.set_xlabel(words.places)

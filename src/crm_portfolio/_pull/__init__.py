@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from crm_portfolio.protocols import (
     Source,
 )
 
-__all__ = ["PullSettings", "Pulled", "forecast", "pull", "pull_into"]
+__all__ = ["PullSettings", "Pulled", "forecast", "metering", "pull", "pull_into"]
 
 
 def pull(
@@ -119,6 +121,27 @@ def forecast(source: Source, folder: Path, *, since_last: bool) -> Forecast | No
     since = cursors_in(folder) if since_last else {}
     wanted = {name: cursor for name, cursor in since.items() if name in tables}
     return source.forecast(tables, since=wanted or None)
+
+
+@contextmanager
+def metering(
+    progress: Progress | None, crm: Source, expected: int
+) -> Iterator[Progress | None]:
+    """The same for a pull: also how many of the expected calls were made.
+
+    How many rows a table will have nobody knows beforehand; the calls were forecast.
+    """
+    if progress is None or not isinstance(crm, Metered):
+        yield progress
+        return
+    told, meter = progress, crm
+
+    def count(step: str, done: int, total: int | None) -> None:
+        told("calls", min(meter.calls, expected), expected)
+        told(step, done, total)
+
+    yield count
+    told("calls", expected, expected)  # a forecast that was too high is over, too
 
 
 def _of_org(

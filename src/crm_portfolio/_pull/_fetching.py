@@ -123,7 +123,8 @@ class Fetch:
         if known is None:
             return Checkpoint(self.identity)
         if reason := self.identity.differs_in(known.identity):
-            self.note(f"{self.table} is pulled whole again: {reason}.")
+            if self.since or known.part is not None:  # else whole is what was asked for
+                self.note(f"{self.table} is pulled whole again: {reason}.")
             return Checkpoint(self.identity)
         return known
 

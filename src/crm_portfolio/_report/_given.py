@@ -75,6 +75,20 @@ class Given:
                     "report_lacks", analysis=self.title(name), lacks=self.needed(needs)
                 )
 
+    def untold(self, name: str, *parts: str) -> Iterator[str]:
+        """What each of these parts of a result that was made needs, in sentences."""
+        for part, needs in self.findings.gaps.get(name, {}).items():
+            if part in parts:
+                yield self.words.say(
+                    "report_lacks",
+                    analysis=self.words.say(
+                        "report_part_of",
+                        part=self.part(part),
+                        analysis=self.title(name),
+                    ),
+                    lacks=self.needed(needs),
+                )
+
     def title(self, name: str) -> str:
         """What an analysis is called."""
         return self.words.say(f"heading_{name}")

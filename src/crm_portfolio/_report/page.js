@@ -166,7 +166,7 @@
       choices.push([select, column]);
     });
     const told = made("p", "", { class: "found", "aria-live": "polite" });
-    const more = made("button", words.more, { type: "button" });
+    const more = made("button", words.more, { type: "button", class: "more" });
 
     const show = () => {
       body.replaceChildren(...found.slice(0, most).map(line));

@@ -105,7 +105,7 @@ class ConcentrationResult(Result):
 
     def assignments(self) -> pa.Table:
         """Rank, share of total net revenue (6 places) and dependence of each account."""
-        table = self._table
+        table = self.arrow
         return pa.table(
             {
                 "account_id": table["account_id"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
@@ -50,6 +50,7 @@ from crm_portfolio.analysis._facts import (
     RevenueFacts,
     echo,
     made_by,
+    of_accounts,
     of_same,
     revenue_facts,
 )
@@ -173,10 +174,8 @@ def _texts(
     ids = facts.by_account.ids
     if result is None:
         return np.full(len(ids), None, dtype=object)
-    at = pc.index_in(ids, result.arrow["account_id"].combine_chunks())
-    found: npt.NDArray[np.object_] = (
-        result.arrow[column].combine_chunks().take(at).to_numpy(zero_copy_only=False)
-    )
+    own = of_accounts(result, ids, column)[column]
+    found: npt.NDArray[np.object_] = own.to_numpy(zero_copy_only=False)
     return found
 
 
@@ -287,13 +286,13 @@ class ExitReviewResult(Result):
             ]
         )
 
-    def assigned_because(self, record_id: str) -> tuple[Reason, ...]:
+    def assigned_because(self, ids: Sequence[str]) -> dict[str, tuple[Reason, ...]]:
         """The decision alone: neither the dossier nor the proposal goes into a plan."""
         signed = self._found.decisions.signed
         if signed is None:
-            return ()
-        place = self._order[self._row_of[self._row(record_id)["account_id"]]]
-        return tuple(of_signed(signed.slice(int(place), 1).to_pylist()[0]))
+            return dict.fromkeys(ids, ())
+        mine = signed.filter(pc.is_in(signed["account_id"], pa.array(ids, pa.string())))
+        return {row["account_id"]: tuple(of_signed(row)) for row in mine.to_pylist()}
 
     def plot(self, *, ax: Axes | None = None, lang: Lang = "en") -> Axes:
         """The dial: under what share of all weightings each account is where it is."""

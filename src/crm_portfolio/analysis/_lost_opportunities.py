@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow, nw
 from crm_portfolio._wording import Lang, Reason, sentence
-from crm_portfolio.analysis._facts import echoed
+from crm_portfolio.analysis._facts import echoed, holding, told_in_plans
 from crm_portfolio.analysis._lost import (
     CLASSES,
     DUPLICATE,
@@ -21,6 +21,7 @@ from crm_portfolio.analysis._lost import (
     LostOpportunitiesSettings,
     Overrides,
     Triage,
+    assigned_table,
     cautions,
     class_table,
     coverage,
@@ -146,11 +147,29 @@ class LostOpportunitiesResult(Learnt):
             if name not in known:
                 near = did_you_mean(name, known)
                 raise SettingsError(f"there is no class {name!r}{near}")
-        rows = self._triage.labelled(ids)
+        rows = self._triage.labelled(ids, named=True)
         if not classes or DUPLICATE in classes:
             return rows
         wanted = nw.col("rule").is_in(list(rules_giving(classes)))
         return rows.filter(wanted & (nw.col("apart") == 0))
+
+    def assignments(self) -> pa.Table:
+        """The class of each opportunity lost in the period; empty where none is any more."""
+        found = assigned_table(self._triage.labelled(named=True))
+        ended = holding(self._triage.portfolio, "lost_class", but_lost=True)
+        nothing = pa.nulls(ended.num_rows, pa.string())
+        over = ended.set_column(1, "lost_class", nothing)
+        return pa.concat_tables([found, over])
+
+    def assigned_because(self, ids: Sequence[str]) -> dict[str, tuple[Reason, ...]]:
+        """Of all of them at once: each look goes through all opportunities."""
+        rows = self.records_arrow(ids=ids).to_pylist()
+        money = self._money()
+        found = {
+            row["record_id"]: told_in_plans(of_record(row, self.summary, money))
+            for row in rows
+        }
+        return {record_id: found.get(record_id, ()) for record_id in ids}
 
     def reasons(self, record_id: str) -> tuple[Reason, ...]:
         """Why this record, or all of this class, is where it is."""

@@ -85,7 +85,9 @@ def profitability(
         settings,
         served=Served.of(portfolio, facts, settings, is_won_in(facts)),
         won=Won.of(portfolio, facts, settings),
-        lateness=None if receivables is None else receivables.arrow,
+        lateness=None
+        if receivables is None
+        else receivables.columns("account_id", "cost_of_lateness"),
     )
     leak = Leak.of(portfolio, facts, settings)
     summary, money = summary_of(found, leak), {"currency": portfolio.currency}

@@ -43,6 +43,7 @@ from crm_portfolio.analysis._facts import (
     RevenueFacts,
     echo,
     made_by,
+    of_accounts,
     of_same,
     revenue_facts,
 )
@@ -163,9 +164,7 @@ def risk(
 
 
 def _tier(facts: RevenueFacts, tiers: TiersResult) -> pa.Array:
-    frame = tiers.arrow
-    at = pc.index_in(facts.by_account.ids, frame["account_id"].combine_chunks())
-    return frame["tier"].combine_chunks().take(at)
+    return of_accounts(tiers, facts.by_account.ids, "tier")["tier"]
 
 
 def _order(facts: RevenueFacts, level: Levels, dangers: Sequence[Danger]) -> pa.Array:
@@ -256,7 +255,8 @@ class RiskResult(Result):
         taken to be the same every month.
         """
         odds = cast("dict[str, Any]", self.summary["odds"])
-        rows = self._table.filter(pc.equal(self._table["odds_source"], MODEL))
+        table = self.columns("account_id", "leave_odds", "odds_source")
+        rows = table.filter(pc.equal(table["odds_source"], MODEL))
         own = rows["leave_odds"].to_numpy()
         yearly = 1 - (1 - own) ** (12 / odds["horizon_months"])
         ids = rows["account_id"].to_pylist()
@@ -265,13 +265,13 @@ class RiskResult(Result):
     @property
     def departed(self) -> dict[str, date]:
         """By account that is said to have left and has not come back: since when."""
-        rows = self._table.filter(self._table["left_on"].is_valid())
+        rows = self.columns("account_id", "left_on").drop_null()
         ids, days = (rows[name].to_pylist() for name in ("account_id", "left_on"))
         return dict(zip(ids, days, strict=True))
 
     def assignments(self) -> pa.Table:
         """The level, and the reasons in the words of the settings' language."""
-        return self._table.select(["account_id", "risk_level", "risk_reasons"])
+        return self.columns("account_id", "risk_level", "risk_reasons")
 
     def plot(self, *, ax: Axes | None = None, lang: Lang = "en") -> Axes:
         components = cast("dict[str, dict[str, int]]", self.summary["components"])

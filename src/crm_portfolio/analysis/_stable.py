@@ -208,7 +208,7 @@ def _restated(account: pa.Table, tier: pa.Array, before: pa.Array) -> pa.Array:
     found = np.zeros(len(tier), dtype=bool)
     for place in pc.indices_nonzero(differs).to_pylist():
         row = account.slice(place, 1).to_pylist()[0]
-        values = {column: row.get(column) for column in VALUES}
+        values = {column: row.get(column) for column in VALUES["account"]}
         found[place] = is_own(row.get(STAMP), values)
     return pa.array(found)
 

@@ -92,7 +92,8 @@ class SuccessionResult(Result):
     @property
     def rising(self) -> tuple[str, ...]:
         """The accounts on the list, the best first, then those drawn by chance."""
-        listed = self._table.filter(pc.is_valid(self._table["place"]))
+        rows = self.columns("account_id", "place")
+        listed = rows.filter(pc.is_valid(rows["place"]))
         return tuple(listed.sort_by("place")["account_id"].to_pylist())
 
     @property
@@ -102,7 +103,7 @@ class SuccessionResult(Result):
 
     def assignments(self) -> pa.Table:
         """Whether each account is one of tomorrow's clients."""
-        return self._table.select(["account_id", "rising"])
+        return self.columns("account_id", "rising")
 
     def to_dict(self) -> dict[str, Any]:
         return super().to_dict() | {

@@ -170,7 +170,7 @@ class TiersResult(Result):
 
     def assignments(self) -> pa.Table:
         """The tier of each account and since when; both null where it is unknown."""
-        return self._table.select(["account_id", "tier", "tier_since_on"])
+        return self.columns("account_id", "tier", "tier_since_on")
 
     def borders(self) -> tuple[tuple[str, Reason], ...]:
         """The accounts of ``summary["borders"]``, those above an edge and those below."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -21,6 +22,7 @@ from crm_portfolio.analysis._again import (
     Verdict,
     WinBackSettings,
     Worth,
+    assigned_table,
     attempt_table,
     candidate_table,
     of_opportunity,
@@ -35,9 +37,11 @@ from crm_portfolio.analysis._again import (
 from crm_portfolio.analysis._facts import (
     Contacts,
     echo,
+    holding,
     made_by,
     of_same,
     revenue_facts,
+    told_in_plans,
 )
 from crm_portfolio.analysis._lost_opportunities import (
     LostOpportunitiesResult,
@@ -120,6 +124,7 @@ def win_back(
         attempts=attempt_table(odds),
         rates=rate_table(odds),
         reopening=reopening_table(past),
+        held=holding(portfolio, "win_back_rank", "not_before_on"),
         accounts=_accounts(facts.account, found),
         owners=owner_names(portfolio),
     )
@@ -179,6 +184,7 @@ class WinBackResult(Result):
     _attempts: pa.Table
     _rates: pa.Table
     _reopening: pa.Table
+    _held: pa.Table
     _accounts: Mapping[str, str]
     _owners: Mapping[str, str]
 
@@ -199,7 +205,7 @@ class WinBackResult(Result):
 
     def candidates(self) -> pa.Table:
         """Those worth an attempt now, as candidates for hours: also those to ask first."""
-        table = self._table
+        table = self.arrow
         return table.filter(
             pc.and_(
                 pc.equal(table["otherwise"], "try"),
@@ -224,6 +230,18 @@ class WinBackResult(Result):
             said = sentence(known, lang, names=self._names([known]))
             lines.append(f"{sentence(what, lang)}: {said}")
         return "\n".join(lines)
+
+    def assignments(self) -> pa.Table:
+        """Place and waiting time of each candidate; empty where one is none any more."""
+        today = date.fromisoformat(str(self.params["as_of"]))
+        return assigned_table(self._table, self._held, today)
+
+    def assigned_because(self, ids: Sequence[str]) -> dict[str, tuple[Reason, ...]]:
+        """One that is no candidate any more has none."""
+        known = set(self._row_of)
+        return {
+            one: told_in_plans(self.reasons(one)) if one in known else () for one in ids
+        }
 
     def plot(self, *, ax: Axes | None = None, lang: Lang = "en") -> Axes:
         rows = self._attempts.filter(pc.greater(self._attempts["tried_count"], 0))

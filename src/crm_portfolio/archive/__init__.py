@@ -20,7 +20,9 @@ from crm_portfolio.archive._journal import (
     Entry,
     Journal,
     Key,
+    Ref,
     Standing,
+    key_of,
 )
 from crm_portfolio.archive._lease import Lease
 from crm_portfolio.archive._segments import Segment, SegmentKind
@@ -37,6 +39,7 @@ __all__ = [
     "Key",
     "Lease",
     "Mended",
+    "Ref",
     "Segment",
     "SegmentKind",
     "Standing",
@@ -44,6 +47,7 @@ __all__ = [
     "VerifiedRun",
     "address_of",
     "is_address",
+    "key_of",
     "read_file",
     "read_mended",
     "write_file",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path, PurePath
@@ -197,11 +197,20 @@ class Archive:
             )
 
     def note_quiet(
-        self, night_id: str, org: Org, *, as_of: date, population: int
+        self,
+        night_id: str,
+        org: Org,
+        *,
+        as_of: date,
+        population: int,
+        compared: Mapping[str, int] | None = None,
     ) -> None:
         """Note that a night compared so many accounts and found nothing to write.
 
         It takes a line of the index and no run: there is nothing to take back.
+
+        Args:
+            compared: Of other tables: records compared for each column.
 
         Raises:
             DamagedFileError: The index was altered, or taken away.
@@ -210,6 +219,7 @@ class Archive:
             "org": attrs.asdict(org),
             "as_of": as_of.isoformat(),
             "population": population,
+            "compared": compared or {},
             "change_count": 0,
             "undoes": "",
             "interrupted": "",

@@ -18,6 +18,7 @@ from crm_portfolio import _storage
 from crm_portfolio._inert import inert
 from crm_portfolio._managed import STAMP
 from crm_portfolio.errors import SettingsError
+from crm_portfolio.protocols import WritableTable
 
 if TYPE_CHECKING:
     from crm_portfolio.archive._journal import Entry
@@ -26,7 +27,8 @@ __all__ = ["PERMANENT", "Mended", "read_mended", "save_failed"]
 
 _COLUMNS: Final = (
     "run",
-    "account_id",
+    "table",
+    "record_id",
     "column",
     "before",
     "after",
@@ -36,11 +38,13 @@ _COLUMNS: Final = (
     "field",
     "what_to_do",
 )
-_NEEDED: Final = _COLUMNS[:5]
+_NEEDED: Final = _COLUMNS[:6]
+# A file of an older version is of accounts only, and says so.
+_OLDER: Final = "account_id"
 _WHAT_TO_DO: Final[Mapping[str, str]] = {
     "rejected": "mend in the CRM what the code says, or put another value in 'after'",
     "invalid": "put a value that the field can hold in 'after'",
-    "gone": "restore the account in the CRM, or delete this line",
+    "gone": "restore the record in the CRM, or delete this line",
 }
 PERMANENT: Final = frozenset(_WHAT_TO_DO)
 _FORMULA_STARTS: Final = (*"=+-@\t\r'", *"\uff1d\uff0b\uff0d\uff20")
@@ -53,9 +57,14 @@ class Mended:
 
     line: int
     run_id: str
-    account_id: str
+    table: WritableTable
+    record_id: str
     column: str
     after: str
+
+    @property
+    def key(self) -> tuple[WritableTable, str, str]:
+        return self.table, self.record_id, self.column
 
 
 def save_failed(run_id: str, entries: Iterable[Entry], path: Path | str) -> int:
@@ -108,17 +117,21 @@ def read_mended(path: Path | str) -> list[Mended]:
     header = text.partition("\n")[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    lacking = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
+    names = list(reader.fieldnames or ())
+    is_older = _OLDER in names
+    given = {"table", "record_id"} if is_older else set()
+    lacking = [name for name in _NEEDED if name not in given.union(names)]
     if lacking or len(raw) > _LARGEST:
         raise SettingsError(
             f"{file.name} is no file of failed changes: it lacks the column "
-            f"{(lacking or ['account_id'])[0]!r}. `history RUN --failed FILE` writes one."
+            f"{(lacking or ['record_id'])[0]!r}. `history RUN --failed FILE` writes one."
         )
     found = [
         Mended(
             reader.line_num,
             run_id=_unquoted(row["run"]),
-            account_id=_unquoted(row["account_id"]),
+            table="account" if is_older else _table(row["table"]),
+            record_id=_unquoted(row[_OLDER if is_older else "record_id"]),
             column=_unquoted(row["column"]),
             after=_unquoted(row["after"]),
         )
@@ -132,11 +145,18 @@ def read_mended(path: Path | str) -> list[Mended]:
 
 def _row(run_id: str, entry: Entry) -> list[str]:
     change = entry.change
-    ours = (run_id, change.record_id, change.column, change.before, change.after)
+    place = (run_id, change.table, change.record_id, change.column)
+    ours = (*place, change.before, change.after)
     theirs = (entry.found, entry.state, entry.code, entry.field)
     told = ["" if value is None else inert(str(value)) for value in theirs]
     kept = ["" if value is None else str(value) for value in ours]
     return [*map(_quoted, kept + told), _WHAT_TO_DO[entry.state]]
+
+
+def _table(text: str | None) -> WritableTable:
+    named = _unquoted(text)
+    # What is none of ours did not fail in any run: who sends it again says so.
+    return "opportunity" if named == "opportunity" else "account"
 
 
 def _quoted(text: str) -> str:

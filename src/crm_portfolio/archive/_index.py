@@ -47,6 +47,7 @@ _TOLD: Final = (
     "org",
     "as_of",
     "population",
+    "compared",
     "change_count",
     "undoes",
     "resends",
@@ -79,6 +80,7 @@ class IndexedRun:
         is_quiet: It is a night that found nothing to write, and has no folder.
         undoes: The run it takes back, or nothing.
         resends: The run whose failures it sends again, or nothing.
+        compared: Of tables besides accounts: records compared for each column.
         interrupted: Why it stopped too early, as a code; ``stopped`` when it never said
             that it ended.
     """
@@ -93,6 +95,7 @@ class IndexedRun:
     resends: str
     interrupted: str
     is_quiet: bool = False
+    compared: Mapping[str, int] = attrs.field(factory=dict, hash=False)
 
 
 def add_listing(folder: Place, run_id: str, segment: Segment) -> Listing:
@@ -211,6 +214,7 @@ def indexed(listings: Iterable[Listing]) -> tuple[IndexedRun, ...]:
                 resends=told["resends"] or "",
                 interrupted="" if is_quiet else "stopped",
                 is_quiet=is_quiet,
+                compared=told["compared"] or {},  # older lines are of accounts only
             )
     return tuple(found.values())
 

@@ -7,19 +7,35 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import attrs
 
 from crm_portfolio._managed import canonical
 from crm_portfolio.archive._failed import save_failed
 from crm_portfolio.archive._segments import Segment
-from crm_portfolio.protocols import Change, Org, OutcomeState, Value
+from crm_portfolio.protocols import (
+    Change,
+    Org,
+    OutcomeState,
+    Value,
+    WritableTable,
+)
 
-__all__ = ["CANARY", "ChangeState", "Entry", "Journal", "Key", "Standing"]
+__all__ = [
+    "CANARY",
+    "ChangeState",
+    "Entry",
+    "Journal",
+    "Key",
+    "Ref",
+    "Standing",
+    "key_of",
+]
 
 ChangeState = OutcomeState | Literal["not_sent", "overwritten_in_window"]
-Key = tuple[str, str]  # an account and a column
+Key = tuple[WritableTable, str, str]  # a table, a record and a column
+Ref = tuple[WritableTable, str]  # a table and a record
 CANARY: Final = "canary"
 
 # In these states the CRM took our value, or may have.
@@ -44,7 +60,12 @@ class Entry:
 
     @property
     def key(self) -> Key:
-        return self.change.record_id, self.change.column
+        return key_of(self.change)
+
+
+def key_of(change: Change) -> Key:
+    """What names a change within a run."""
+    return change.table, change.record_id, change.column
 
 
 @attrs.frozen(slots=False)
@@ -54,14 +75,17 @@ class Journal:
     Attributes:
         run_id: The id of the plan that was applied.
         change_count: Changes in the plan.
+        others: Records of other tables than accounts that were compared.
+        compared: The same, for each column of these tables.
         entries: What came of them; those never looked at are not listed, only counted,
             as ``not_sent``.
         touched: Changes that were written, or may have been, at any apply of this run.
         interrupted: Why it stopped before its end, as a code; empty when it did not.
         overwritten: What people set in the window between our re-read and our read-back,
-            by account and column.
-        unexpected: Accounts and columns that moved in the canary, and should not have.
-        edited: Accounts it wrote though people had edited them, and which fields; none:
+            by table, record and column.
+        unexpected: Tables, records and columns that moved in the canary, and should not
+            have.
+        edited: Records it wrote though people had edited them, and which fields; none:
             nobody could tell which.
     """
 
@@ -77,7 +101,11 @@ class Journal:
     interrupted: str
     overwritten: Mapping[Key, Value] = attrs.field(factory=dict, repr=False, hash=False)
     unexpected: tuple[Key, ...] = ()
-    edited: Mapping[str, Sequence[str]] = attrs.field(
+    others: Mapping[WritableTable, int] = attrs.field(
+        factory=dict, repr=False, hash=False
+    )
+    compared: Mapping[str, int] = attrs.field(factory=dict, repr=False, hash=False)
+    edited: Mapping[Ref, Sequence[str]] = attrs.field(
         factory=dict, repr=False, hash=False
     )
 
@@ -135,28 +163,31 @@ class Journal:
             if last.kind == "end"
             else "stopped",
             overwritten=standing.overwritten,
-            unexpected=standing.unexpected or (),
-            edited={key: tuple(told) for key, told in begun.get("edited", {}).items()},
+            unexpected=standing.unexpected,
+            others=begun.get("others", {}),
+            compared=begun.get("compared", {}),
+            edited=_edited(begun.get("edited", {})),
         )
 
 
 @attrs.define(eq=False)
 class Standing:
-    """How every change of a run that was looked at stands, by account and column.
+    """How every change of a run that was looked at stands, by table, record and column.
 
     Attributes:
         entries: As last told.
         touched: Changes that were written, or may have been, at any time.
         overwritten: What people had set where we wrote, or set right after.
         unchecked: Written by the CRM's word, and not yet seen in it.
-        unexpected: What moved in the canary and should not have; None: not yet judged.
+        moved: By table what moved in its canary and should not have; absent: not yet
+            judged.
     """
 
     entries: dict[Key, Entry] = attrs.field(factory=dict)
     touched: dict[Key, Change] = attrs.field(factory=dict)
     overwritten: dict[Key, Value] = attrs.field(factory=dict)
     unchecked: set[Key] = attrs.field(factory=set)
-    unexpected: tuple[Key, ...] | None = None
+    moved: dict[WritableTable, tuple[Key, ...]] = attrs.field(factory=dict)
     _sent: dict[int, list[Change]] = attrs.field(factory=dict)
     _unanswered: set[int] = attrs.field(factory=set)
 
@@ -168,17 +199,23 @@ class Standing:
             standing.take(segment)
         for intent in standing._unanswered:
             changes = standing._sent[intent]
-            standing.touched |= {(c.record_id, c.column): c for c in changes}
+            standing.touched |= {key_of(change): change for change in changes}
         return standing
+
+    @property
+    def unexpected(self) -> tuple[Key, ...]:
+        """What moved in any canary and should not have."""
+        return tuple(key for keys in self.moved.values() for key in keys)
 
     def take(self, segment: Segment) -> None:
         """Go on with the next segment."""
         content = segment.content
+        table: WritableTable = content.get("table", "account")  # told since version 3
         match segment.kind:
             case "intent":
                 for told in content["left"]:
-                    self._note(_entry(told))
-                sent = [_change(*change) for change in content["send"]]
+                    self._note(_entry(told, table))
+                sent = [_change(*change, table=table) for change in content["send"]]
                 self._sent[segment.number] = sent
                 self._unanswered.add(segment.number)
                 for change in sent:
@@ -191,14 +228,15 @@ class Standing:
                     state, code, *field = told  # the field since version 2
                     self._note(Entry(change, state, code, field="".join(field)))
                     if state == "written":
-                        self.unchecked.add((change.record_id, change.column))
+                        self.unchecked.add(key_of(change))
             case "check":
                 sent = self._sent[content["intent"]]
-                self.unchecked -= {(c.record_id, c.column) for c in sent}
+                self.unchecked -= {key_of(change) for change in sent}
                 for told in content["seen"]:
-                    self._note(_entry(told))
+                    self._note(_entry(told, table))
             case "canary":
-                self.unexpected = tuple((a, b) for a, b in content["unexpected"])
+                keys = ((table, one, column) for one, column in content["unexpected"])
+                self.moved[table] = tuple(keys)
 
     def _note(self, entry: Entry) -> None:
         self.entries[entry.key] = entry
@@ -209,9 +247,15 @@ class Standing:
             self.overwritten[entry.key] = entry.found
 
 
-def _entry(told: Sequence[object]) -> Entry:
+def _edited(told: Any) -> Mapping[Ref, tuple[str, ...]]:
+    if isinstance(told, Mapping):  # before version 3, of accounts only
+        return {("account", one): tuple(columns) for one, columns in told.items()}
+    return {(table, one): tuple(columns) for table, one, columns in told}
+
+
+def _entry(told: Sequence[object], table: WritableTable) -> Entry:
     *change, state, code, found = told
-    looked_at = _change(*change)
+    looked_at = _change(*change, table=table)
     try:
         found = canonical(looked_at.column, found)
     except ValueError:  # text in a field of days or numbers is shown as it stood
@@ -219,6 +263,14 @@ def _entry(told: Sequence[object]) -> Entry:
     return Entry(looked_at, state, code, found)  # type: ignore[arg-type]
 
 
-def _change(record_id: object, column: object, before: object, after: object) -> Change:
+def _change(
+    record_id: object,
+    column: object,
+    before: object,
+    after: object,
+    *,
+    table: WritableTable,
+) -> Change:
     name = str(column)
-    return Change(str(record_id), name, canonical(name, before), canonical(name, after))
+    values = canonical(name, before), canonical(name, after)
+    return Change(str(record_id), name, *values, table)

@@ -28,8 +28,9 @@ __all__ = [
 SegmentKind = Literal["begin", "intent", "outcome", "check", "canary", "end"]
 Json = Mapping[str, Any]
 
-# Version 1 had no checks, no canary, no field beside a code, and no chain beside it.
-VERSION: Final = 2
+# Version 1 had no checks, no canary, no field beside a code, and no chain beside it;
+# version 2 knew accounts only.
+VERSION: Final = 3
 PLAN: Final = "plan.jsonl"
 RESTORE: Final = "Restore the run's folder from a backup; what follows is not proven."
 _SEGMENT: Final = re.compile(r"\d{6}\.json")

@@ -49,6 +49,7 @@ def _show(name: str, comparison: Comparison, told: pa.Table) -> None:
         say(f"{name}: its settings are the same; what it is made from is not.")
     elif not changed:
         say(f"{name}: the two files of settings say the same about it.")
+        return
     show_rows(("setting", "before", "now"), changed, title=f"{name}: the rules")
     _show_groups(name, comparison)
     moves = [(*move, count) for move, count in comparison.moves.items()]

@@ -70,7 +70,8 @@ def managed(incomplete: str) -> list[str]:
     def known() -> _Words:
         from crm_portfolio.schema import MANAGED
 
-        return [field.column for field in MANAGED]
+        named = (field.column for fields in MANAGED.values() for field in fields)
+        return [*dict.fromkeys(named)]
 
     return _beginning(known, incomplete)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import Task, TaskID
 
-    from crm_portfolio.protocols import Progress, Source
+    from crm_portfolio.protocols import Progress
 
-__all__ = ["counting", "metering", "progress", "telling"]
+__all__ = ["counting", "progress"]
 
 _LINE_EVERY_SECONDS: Final = 10.0
 _ONE_PIECE: Final = 1  # of such a step no rate can be told
@@ -41,46 +41,19 @@ def progress() -> Iterator[Progress | None]:
             yield _Drawn(bars)
 
 
-@contextmanager
-def telling(tell: Progress | None, step: str) -> Iterator[None]:
-    """A step of one piece, of which only its beginning and its end can be told."""
-    if tell is not None:
-        tell(step, 0, _ONE_PIECE)
-    yield
-    if tell is not None:
-        tell(step, _ONE_PIECE, _ONE_PIECE)
-
-
-def counting(tell: Progress | None, what: str, total: int) -> Progress | None:
-    """The same for work of many single steps: also how many of them are done."""
-    if tell is None or total == _ONE_PIECE:
+def counting(
+    tell: Progress | None, what: str, steps: Collection[str]
+) -> Progress | None:
+    """The same for work of many single steps: also how many of these are done."""
+    if tell is None or len(steps) == _ONE_PIECE:
         return tell
     told, finished = tell, 0
 
-    of = total
-
     def count(step: str, done: int, total: int | None) -> None:
         nonlocal finished
-        finished += done == total
-        told(what, finished, of)
-        told(step, done, total)
-
-    return count
-
-
-def metering(tell: Progress | None, crm: Source, expected: int) -> Progress | None:
-    """The same for a pull: also how many of the expected calls were made.
-
-    How many rows a table will have nobody knows beforehand; the calls were forecast.
-    """
-    from crm_portfolio.protocols import Metered
-
-    if tell is None or not isinstance(crm, Metered):
-        return tell
-    told, meter = tell, crm
-
-    def count(step: str, done: int, total: int | None) -> None:
-        told("calls", min(meter.calls, expected), expected)
+        if step in steps:
+            finished += done == total
+            told(what, finished, len(steps))
         told(step, done, total)
 
     return count
@@ -98,6 +71,8 @@ class _Begun:
 class _Lines:
     """A line for each step that takes long, and another now and then.
 
+    Once a step of one piece took long, the beginning of each next one is told too.
+
     Attributes:
         is_verbose: A line for each step, however short; asked beforehand, for steps may
             be told by other threads.
@@ -105,6 +80,7 @@ class _Lines:
 
     clock: Callable[[], float] = time.monotonic
     is_verbose: bool = False
+    _is_slow: bool = attrs.field(default=False, init=False)
     _begun: dict[str, _Begun] = attrs.field(factory=dict, init=False)
     _told_at: dict[str, float] = attrs.field(factory=dict, init=False)
 
@@ -113,10 +89,14 @@ class _Lines:
         begun = self._begun.setdefault(step, _Begun(now, done))
         since = now - self._told_at.setdefault(step, now)
         if done == total:
-            is_due = self._told_at[step] > begun.at or self.is_verbose
+            is_told = self._told_at[step] > begun.at
+            is_long = total == _ONE_PIECE and since >= _LINE_EVERY_SECONDS
+            self._is_slow |= is_long
+            is_due = is_told or is_long or self.is_verbose
             self._begun.pop(step), self._told_at.pop(step)
         else:
-            is_due = since >= _LINE_EVERY_SECONDS
+            is_begun = self._is_slow and total == _ONE_PIECE
+            is_due = is_begun or since >= _LINE_EVERY_SECONDS
             self._told_at[step] = now if is_due else self._told_at[step]
         if is_due:
             say(line_of(step, done, total, begun.done, now - begun.at))

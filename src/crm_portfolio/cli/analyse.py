@@ -9,6 +9,7 @@ import typer
 
 from crm_portfolio.cli import _complete
 from crm_portfolio.cli._compared import show_comparisons
+from crm_portfolio.cli._large import MemoryOption, opened
 from crm_portfolio.cli._options import (
     OutputOption,
     PortfolioFolder,
@@ -50,6 +51,7 @@ def analyse(
             autocompletion=_complete.nouns,
         ),
     ] = None,
+    *,
     output: OutputOption = "table",
     settings: SettingsFile = None,
     against: Annotated[
@@ -59,6 +61,7 @@ def analyse(
             help="Other settings: who moves, and why, from those to --settings.",
         ),
     ] = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Tell who matters, who may leave, what that costs, and where the hours go.
 
@@ -81,18 +84,17 @@ def analyse(
     crm-portfolio analyse book tiers --settings new.toml --against old.toml
     """
     from crm_portfolio._analyse import analyse as analyse_portfolio
-    from crm_portfolio.portfolio import Portfolio
 
     chosen = read_settings(settings)
     if output == "csv" and len(names or ()) != 1:
         raise typer.BadParameter("--output csv needs the name of one analysis")
-    portfolio, asked = Portfolio.load(folder), tuple(names or ())
+    portfolio, asked = opened(folder, memory), tuple(names or ())
     with progress() as tell:
         findings = analyse_portfolio(
             portfolio,
             chosen,
             only=asked,
-            progress=counting(tell, "analyses", len(asked or VIEWS)),
+            progress=counting(tell, "analyses", asked or VIEWS),
         )
     if names and not findings:
         raise SettingsError(findings.explain_lacking(lang=chosen.language))
@@ -111,6 +113,7 @@ def analyse(
         _show_all(findings, output, chosen.language)
     if output == "table":
         then("Why an account is where it is", "explain", "ACCOUNT", "--folder", folder)
+        then("All of it as one page to read", "report", folder, "-o", "page.html")
     if lacking := findings.explain_lacking(lang=chosen.language):
         say(lacking)  # last, for it ends with what would let most be told
 

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["apply"]
 
-_COLUMNS: Final = ("account_id", "column", "after", "state", "found", "code", "field")
+_COLUMNS: Final = (
+    *("table", "record_id", "column", "after"),
+    *("state", "found", "code", "field"),
+)
 _FAILED_SHOWN: Final = 20
 
 
@@ -102,7 +105,7 @@ def apply(
 
 def _row(entry: Entry) -> tuple[object, ...]:
     change = entry.change
-    where = (change.record_id, change.column, change.after)
+    where = (change.table, change.record_id, change.column, change.after)
     return *where, entry.state, entry.found, entry.code, entry.field
 
 

@@ -89,6 +89,7 @@ def _as_last_written(account: str, archive: str, lang: Lang, output: str) -> Non
     from crm_portfolio.writeback import last_written
 
     found = last_written(Archive(archive), account)
+    key = f"{found[0].planned.change.table}_id"
     if output == "json":
         fields = {
             each.planned.change.column: {
@@ -100,7 +101,7 @@ def _as_last_written(account: str, archive: str, lang: Lang, output: str) -> Non
             }
             for each in found
         }
-        show_json({"account_id": account, "fields": fields})
+        show_json({key: account, "fields": fields})
         return
     for each in found:
         change = each.planned.change

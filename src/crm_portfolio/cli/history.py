@@ -32,7 +32,8 @@ _COLUMNS: Final = (
     "org",
     "undoes",
     "at",
-    "account_id",
+    "table",
+    "record_id",
     "column",
     "before",
     "after",
@@ -47,7 +48,7 @@ def history(
     subject: Annotated[
         str,
         typer.Argument(
-            metavar="ACCOUNT|RUN", help="The id of an account, or of a run."
+            metavar="RECORD|RUN", help="The id of an account, an opportunity, or a run."
         ),
     ],
     *,
@@ -104,12 +105,14 @@ def _save_failed(archive: str, run: str, file: Path) -> None:
 def _show(steps: Iterable[Step], lang: Lang) -> None:
     from crm_portfolio._wording import sentence
 
-    for (run, account), several in groupby(steps, lambda s: (s.run_id, s.account_id)):
+    for (run, table, record_id), several in groupby(
+        steps, lambda s: (s.run_id, s.table, s.record_id)
+    ):
         fields = list(several)
         back = f", takes back run {fields[0].undoes}" if fields[0].undoes else ""
         typer.echo(
             f"{_moment(fields[0].at)}  run {run}{back}, {inert(fields[0].org)}, "
-            f"account {inert(account)}"
+            f"{table} {inert(record_id)}"
         )
         told: tuple[object, ...] = ()
         for step in fields:

@@ -98,7 +98,7 @@ def plan(
     must_have_begun(portfolio.as_of, lambda: portfolio.calendar.time_zone)
     with progress() as tell:
         only = assigning(chosen.write.also)
-        counted = counting(tell, "analyses", len(only))
+        counted = counting(tell, "analyses", only)
         findings = analyse(portfolio, chosen, only=only, progress=counted)
     proposal = make_plan(
         findings.values(),
@@ -158,7 +158,7 @@ def show_plan(proposal: Plan, output: Output) -> None:
         import pyarrow as pa
 
         changes = [planned.change for planned in proposal.changes]
-        columns = ("record_id", "column", "before", "after")
+        columns = ("table", "record_id", "column", "before", "after")
         show_csv(
             pa.table({c: [_text(getattr(x, c)) for x in changes] for c in columns})
         )
@@ -175,6 +175,7 @@ def _facts(proposal: Plan) -> dict[str, object]:
         "as_of": proposal.header.as_of,
         "undoes": proposal.header.undoes,
         "population": proposal.header.population,
+        "others": proposal.header.others,
         "population_before": proposal.header.previous,
         "unknown": proposal.header.unknown,
         "counts": proposal.counts,
@@ -183,7 +184,7 @@ def _facts(proposal: Plan) -> dict[str, object]:
         "pinned": [attrs.asdict(pinned) for pinned in proposal.pinned],
         "edited": [attrs.asdict(edited) for edited in proposal.edited],
         "ended": [attrs.asdict(ended) for ended in proposal.ended],
-        "missing": proposal.missing,
+        "missing": [attrs.asdict(missing) for missing in proposal.missing],
         "borders": [
             {"record_id": each.record_id, **each.reason.to_dict()}
             for each in proposal.borders

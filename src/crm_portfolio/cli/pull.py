@@ -19,7 +19,7 @@ from crm_portfolio.cli._options import (
     read_settings,
 )
 from crm_portfolio.cli._print import complain, counted, say, then
-from crm_portfolio.cli._progress import metering, progress
+from crm_portfolio.cli._progress import progress
 from crm_portfolio.connectors.files import Dialect
 from crm_portfolio.errors import TransientError, did_you_mean
 
@@ -80,7 +80,7 @@ def pull(
 
     crm-portfolio pull files exports/ --to exported --as-of 2026-06-30 --currency EUR
     """
-    from crm_portfolio._pull import pull_into
+    from crm_portfolio._pull import metering, pull_into
 
     chosen = read_settings(settings)
     day = as_of_or_today(as_of)
@@ -94,6 +94,7 @@ def pull(
         _metered(crm, to, since_last=since_last) as expected,
         _kept_on_the_way_out(to, is_crm),
         progress() as bar,
+        metering(bar, crm, expected) as tell,
     ):
         pulled = pull_into(
             crm,
@@ -103,7 +104,7 @@ def pull(
             calendar=chosen.calendar,
             since_last=since_last,
             settings=chosen.pull,
-            progress=metering(bar, crm, expected),
+            progress=tell,
         )
     portfolio = pulled.portfolio
     rows = counted({str(name): n for name, n in portfolio.row_counts.items()})

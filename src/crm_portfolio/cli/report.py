@@ -65,7 +65,7 @@ def report(
     portfolio = Portfolio.load(folder)
     older = None if against is None else Portfolio.load(against)
     with progress() as tell:
-        count = counting(tell, "analyses", len(VIEWS))
+        count = counting(tell, "analyses", VIEWS)
         made = make(portfolio, chosen, against=older, lang=lang, progress=count)
     made.save(out)
     say(f"{out}: {len(made.html.encode()):,} bytes; open it in any browser.")

@@ -60,7 +60,7 @@ def setup(
         show_csv(pa.Table.from_pylist(steps))
     else:
         typer.echo("\n".join(map(inert, str(report).splitlines())))
-    if apply:
+    if report.is_complete:
         then("To read the accounts", "pull", crm, "--to", "FOLDER")
     else:
         then("To create what is missing", "setup", crm, "--apply")

@@ -17,7 +17,7 @@ import typer
 from crm_portfolio.cli import _complete
 from crm_portfolio.cli._options import must_have_begun, read_day
 from crm_portfolio.cli._print import complain, hush, listed, pasted, say, then
-from crm_portfolio.cli._progress import progress
+from crm_portfolio.cli._progress import counting, progress
 from crm_portfolio.cli._run import (
     TERMINATED,
     UNEXPECTED,
@@ -30,6 +30,7 @@ from crm_portfolio.errors import CrmPortfolioError, SettingsError
 if TYPE_CHECKING:
     from crm_portfolio._sync import Run
     from crm_portfolio.portfolio import Calendar
+    from crm_portfolio.protocols import Progress
     from crm_portfolio.settings import Settings
     from crm_portfolio.writeback import Plan
 
@@ -149,7 +150,7 @@ def _night(
                 settings,
                 as_of=night,
                 dry_run=dry_run,
-                progress=bar if log == "text" else None,
+                progress=_counted(bar, settings) if log == "text" else None,
                 log=tell,
                 stop=stop,
             )
@@ -170,6 +171,14 @@ def _night(
         _say(run, settings)
     code = _code(failure) if failure else run.exit_code if run else 0
     return stop.code(code)
+
+
+def _counted(tell: Progress | None, settings: Settings) -> Progress | None:
+    """Also how many of the analyses that a night makes are done."""
+    from crm_portfolio._analyse import assigning
+
+    made = settings.sync.analyses or assigning(settings.write.also)
+    return counting(tell, "analyses", made)
 
 
 def _must_be_sound(

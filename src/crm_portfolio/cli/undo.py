@@ -16,7 +16,7 @@ from crm_portfolio.cli._options import (
     open_crm,
     read_settings,
 )
-from crm_portfolio.cli._progress import progress, telling
+from crm_portfolio.cli._progress import progress
 from crm_portfolio.cli.plan import show_plan, tell_next
 
 __all__ = ["undo"]
@@ -32,6 +32,10 @@ def undo(
     account: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Only this account; may come several times."),
+    ] = None,
+    opportunity: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="The same of opportunities."),
     ] = None,
     column: Annotated[
         list[str] | None,
@@ -61,14 +65,15 @@ def undo(
 
     chosen = read_settings(settings)
     journal = Archive(archive).journal(run)
-    accounts = len({entry.change.record_id for entry in journal.entries})
-    with progress() as tell, telling(tell, f"reading {accounts:,} accounts"):
+    with progress() as tell:
         way_back = make_undo(
             journal,
             open_crm(crm or journal.org.vendor, chosen),
             limits=chosen.limits,
             accounts=account or None,
             columns=column or None,
+            opportunities=opportunity or None,
+            progress=tell,
         )
     way_back.save(to)
     show_plan(way_back, output)

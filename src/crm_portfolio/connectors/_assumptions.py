@@ -29,6 +29,7 @@ __all__ = [
     "ORG_CURRENCY_FIELD",
     "RATE_IS_FOREIGN_PER_CORPORATE",
     "RATE_KEYS",
+    "RECORD_COUNT_IS_OF_ALL",
     "REQUEST_ID_HEADERS",
     "SALESFORCE_LATE_COMMIT_SECONDS",
     "SEARCH_LAG_SECONDS",
@@ -70,8 +71,11 @@ INGEST_ERROR: Final = re.compile(
 # Recorded orgs with one currency lack it; it is asked for only where describe has it.
 ORG_CURRENCY_FIELD: Final = "DefaultCurrencyIsoCode"
 
-# limits/recordCount tells of all records, shared or not, and is out of date by some: a
-# login that counts fewer than this share of them does not see them all.
+# limits/recordCount tells of all records, shared with whoever asks or not.
+RECORD_COUNT_IS_OF_ALL: Final = True
+
+# It is out of date by some: a login that counts fewer than this share of them does not
+# see them all.
 LEAST_SHARE_IN_SIGHT: Final = 0.9
 
 # CurrencyType and DatedConversionRate: units of the currency for one of the corporate.

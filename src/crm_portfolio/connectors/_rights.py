@@ -8,7 +8,9 @@ import attrs
 
 __all__ = ["Right", "Work"]
 
-Work: TypeAlias = Literal["reading", "writing", "table", "setup"]
+Work: TypeAlias = Literal[
+    "reading", "writing", "on_request", "table", "setup", "setup_on_request"
+]
 
 
 @attrs.frozen
@@ -18,8 +20,9 @@ class Right:
     Attributes:
         name: What errors and findings say when it lacks.
         use: What it is for; the documentation's tables say the same.
-        work: ``reading`` the default tables, ``writing`` back, one more ``table`` that is
-            asked for by name, or the administrator's ``setup``.
+        work: ``reading`` the default tables, ``writing`` back, the same ``on_request`` on
+            opportunities, one more ``table`` that is asked for by name, or the
+            administrator's ``setup``, and that ``on_request``.
         is_told_by_doctor: The CRM hides what this one shows, or does without it: nothing
             is refused, and the doctor tells.
     """

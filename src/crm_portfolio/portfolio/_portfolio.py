@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cached_property
@@ -12,12 +14,12 @@ import attrs
 import pyarrow as pa
 
 from crm_portfolio._frames import (
+    LAZY,
     Backend,
     NativeFrame,
     backend_of,
     from_arrow,
     from_parquet,
-    to_arrow,
 )
 from crm_portfolio._normalise import Normalised, normalise
 from crm_portfolio.errors import MissingTableError, SettingsError, did_you_mean
@@ -25,6 +27,7 @@ from crm_portfolio.portfolio._at import known_at, left_out_by
 from crm_portfolio.portfolio._cut import cut
 from crm_portfolio.portfolio._header import Header, read_header
 from crm_portfolio.portfolio._identity import content_id
+from crm_portfolio.portfolio._laid import held, is_long, laid, place_for, taken_up
 from crm_portfolio.portfolio._merge import merged_balance, merged_faults
 from crm_portfolio.portfolio._period import Calendar
 from crm_portfolio.portfolio._saved import Draft, SavedTables, columns
@@ -62,34 +65,71 @@ class Portfolio:
         calendar: Calendar = Calendar(),  # noqa: B008 - frozen
         backend: Backend | None = None,
         org: str | None = None,
+        into: Path | str | None = None,
         **tables: NativeFrame,
     ) -> Portfolio:
-        """A portfolio of your own frames: pandas, Polars, PyArrow, DuckDB and others.
+        """A portfolio of your own frames: pandas, Polars, DuckDB, Spark, Ibis and others.
+
+        Lazy frames longer than memory should hold are never taken up: their engine
+        writes them to a folder, and what is made of them there is read where it lies.
 
         Args:
             as_of: The last day known, inclusive; later rows are left out.
             currency: The currency to convert to; None: the only one in the tables.
             calendar: Where a day begins.
-            backend: The kind of frames to hand out; None: that of ``account``.
+            backend: The kind of frames to hand out; None: that of what is too long to be
+                taken up, else of ``account``.
             org: The org they came from: a plan for another one is then refused.
+            into: The folder to make the portfolio in, as ``save`` would; None: what is
+                long goes to a temporary one, which goes with the portfolio.
             tables: One frame for each table, by the names of the schema.
 
         Raises:
             SchemaError: With every fault that stops, at once.
         """
-        raw = _raw(tables)
+        long = [name for name, frame in tables.items() if is_long(frame)]
+        # What stays where it is has to be handed out there too, whatever the others are.
+        first = next((name for name in (*long, "account") if name in tables), None)
+        kind = backend or (backend_of(tables[first]) if first else "pyarrow")
+        if into is not None or long:
+            zone, starts = calendar.time_zone, calendar.year_starts
+            header = Header(as_of, currency or "", zone, starts, org)
+            place = place_for(tables) if into is None else Path(into)
+            return cls._laid(tables, header, place, currency, kind, is_kept=bool(into))
         clean = normalise(
-            raw, as_of=as_of, currency=currency, time_zone=calendar.time_zone
+            held(tables), as_of=as_of, currency=currency, time_zone=calendar.time_zone
         )
         return cls(
             as_of,
             clean.currency,
             calendar,
-            backend or backend_of(tables["account"]),
+            kind,
             clean.tables,
             {"faults": clean.faults, "balance": clean.balance},
             org=org,
         )
+
+    @classmethod
+    def _laid(
+        cls,
+        tables: Mapping[str, NativeFrame],
+        header: Header,
+        place: Path,
+        currency: str | None,
+        backend: Backend,
+        *,
+        is_kept: bool,
+    ) -> Portfolio:
+        try:
+            laid(tables, header, place, currency)
+            made = cls.load(place, backend=backend)
+        except BaseException:
+            if not is_kept:
+                shutil.rmtree(place, ignore_errors=True)
+            raise
+        if not is_kept:
+            weakref.finalize(made._tables, shutil.rmtree, place, ignore_errors=True)  # noqa: SLF001
+        return made
 
     @property
     def tables(self) -> tuple[TableName, ...]:
@@ -155,11 +195,11 @@ class Portfolio:
     def __getitem__(self, name: TableName) -> NativeFrame:
         """The table as a native frame; ``MissingTableError`` if it was not supplied.
 
-        A relation of DuckDB's reads what it needs of a table in a folder where it lies.
+        One that is lazy reads what it needs of a table in a folder where it lies.
         """
         held = self._tables
-        if self.backend == "duckdb" and isinstance(held, SavedTables) and name in held:
-            return from_parquet(held.file(name))
+        if self.backend in LAZY and isinstance(held, SavedTables) and name in held:
+            return from_parquet([held.file(name)], self.backend)
         return from_arrow(self.arrow(name), self.backend)
 
     def arrow(self, name: TableName) -> pa.Table:
@@ -235,7 +275,7 @@ class Portfolio:
 
     def with_tables(self, **frames: NativeFrame) -> Portfolio:
         """The same portfolio with these tables added or replaced."""
-        raw = _raw(frames)
+        raw = taken_up(frames)
         clean = self._again({**self._tables, **raw})
         faults = merged_faults(self._faults, clean.faults, replaced=raw)
         balance = merged_balance(self._told["balance"], clean.balance, replaced=raw)
@@ -288,8 +328,3 @@ class Portfolio:
     def __repr__(self) -> str:
         held = ", ".join(f"{name} {count:,}" for name, count in self.row_counts.items())
         return f"<Portfolio at {self.as_of} in {self.currency}: {held}>"
-
-
-def _raw(frames: Mapping[str, NativeFrame]) -> dict[TableName, pa.Table]:
-    # Names the model lacks are for the normaliser to refuse, with all other faults.
-    return {cast("TableName", name): to_arrow(frame) for name, frame in frames.items()}

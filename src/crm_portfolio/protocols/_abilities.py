@@ -168,7 +168,7 @@ class Batching(Protocol):
         """How many records to read again and write together, of so many in all."""
         ...
 
-    def write_forecast(self, count: int) -> Forecast:
+    def write_forecast(self, count: int, table: WritableTable = "account") -> Forecast:
         """The calls of reading so many again, writing them, and asking for `edits`."""
         ...
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
 
-from crm_portfolio.schema import TableName
+from crm_portfolio.schema import TableName, WritableTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,9 +33,6 @@ __all__ = [
     "edits_schema",
     "gone_schema",
 ]
-
-WritableTable = Literal["account"]
-
 
 Value = str | int | float | bool | date | None
 
@@ -126,6 +123,7 @@ class Change:
     column: str
     before: Value
     after: Value
+    table: WritableTable = "account"
 
 
 @attrs.frozen

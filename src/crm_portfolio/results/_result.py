@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import attrs
 import pyarrow as pa
@@ -21,6 +23,7 @@ from crm_portfolio._storage import write_atomically
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.errors import MissingExtraError, SettingsError, did_you_mean
 from crm_portfolio.results._comparison import Comparison, compared
+from crm_portfolio.results._packed import Known, Packed
 from crm_portfolio.results._values import Json, Row, json_rows
 from crm_portfolio.results._workbook import workbook
 
@@ -60,6 +63,8 @@ class Result(ABC):
     further: ClassVar[tuple[str, ...]] = ()
     """The tables beside the frame that are told with it, by their names."""
 
+    _packed_tables: ClassVar[Mapping[str, Packed]] = {}
+
     _table: pa.Table
     _rejected: pa.Table
     _backend: Backend
@@ -80,9 +85,9 @@ class Result(ABC):
         """``account_id`` and the managed columns this result decides; None if none."""
         return None
 
-    def assigned_because(self, record_id: str) -> tuple[Reason, ...]:
-        """Why this record gets what is assigned to it; goes into plans and archives."""
-        return self.reasons(record_id)
+    def assigned_because(self, ids: Sequence[str]) -> dict[str, tuple[Reason, ...]]:
+        """Why these records get what is assigned to them, for plans and archives."""
+        return {record_id: self.reasons(record_id) for record_id in ids}
 
     def borders(self) -> tuple[tuple[str, Reason], ...]:
         """Accounts near a border between two groups, and the reason that says how near."""
@@ -91,12 +96,61 @@ class Result(ABC):
     @property
     def frame(self) -> NativeFrame:
         """One row per account, in the kind of frame the portfolio is made of."""
-        return from_arrow(self._table, self._backend)
+        return from_arrow(self.arrow, self._backend)
 
     @property
     def arrow(self) -> pa.Table:
-        """``frame`` as an Arrow table, without a copy."""
-        return self._table
+        """``frame`` as an Arrow table; that of a packed result as long as you hold it."""
+        packed = self._packed_tables.get("_table")
+        if packed is None or "_table" in vars(self):
+            return self._table
+        lent = vars(self).setdefault("_lent", weakref.WeakValueDictionary())
+        table = lent.get("_table")
+        if table is None:
+            table = lent["_table"] = packed.table()
+        return table
+
+    def columns(self, *names: str) -> pa.Table:
+        """Those of these columns that ``arrow`` has; of a packed result, no others are read."""
+        packed = self._packed_tables.get("_table")
+        if packed is None or "_table" in vars(self):
+            there = [name for name in names if name in self._table.column_names]
+            return self._table.select(there)
+        return packed.table([name for name in names if name in packed.column_names])
+
+    def _packed(self, known: Known) -> Self:
+        """The same in as little room as it takes; a table is unpacked when it is asked for.
+
+        A book holds all its results until the last of them is made.
+
+        Args:
+            known: Ids and names of the accounts, held once for all results.
+        """
+        tables = {
+            name: Packed.of(each, known)
+            for name, each in vars(self).items()
+            if isinstance(each, pa.Table)
+        }
+        small = copy.copy(self)
+        for name in tables:
+            del small.__dict__[name]
+        small.__dict__["_packed_tables"] = {**self._packed_tables, **tables}
+        return small
+
+    def __getstate__(self) -> dict[str, Any]:
+        left = {"_lent", *self._packed_tables}
+        return {name: each for name, each in vars(self).items() if name not in left}
+
+    if not TYPE_CHECKING:  # a name that nothing has stays a fault to the type checker
+
+        def __getattr__(self, name: str) -> pa.Table:
+            """A table of a packed result; whoever asks for single rows asks for more."""
+            packed = self.__dict__.get("_packed_tables", {}).get(name)
+            if packed is None:
+                kind = type(self).__name__
+                raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+            table = self.__dict__[name] = packed.table()
+            return table
 
     @property
     def rejected(self) -> NativeFrame:
@@ -131,7 +185,7 @@ class Result(ABC):
             "coverage": self.coverage,
             "warnings": [warning.to_dict() for warning in self.warnings],
             "rejected": json_rows(self._rejected),
-            "frame": json_rows(self._table),
+            "frame": json_rows(self.arrow),
             **{name: json_rows(table) for name, table in self._further().items()},
         }
 
@@ -145,7 +199,7 @@ class Result(ABC):
         """
         path = Path(path)
         writers: Mapping[str, Callable[[], bytes]] = {
-            ".csv": lambda: _html.csv(self._table),
+            ".csv": lambda: _html.csv(self.arrow),
             ".parquet": self._parquet,
             ".xlsx": lambda: workbook(self, lang),
             ".html": lambda: self.to_html(lang=lang).encode(),
@@ -170,9 +224,9 @@ class Result(ABC):
 
     def to_html(self, *, lang: Lang = "en") -> str:
         """A self-contained page: picture, warnings, figures, settings, accounts."""
-        shown = self._table.slice(0, _HTML_ROWS)
+        shown = self.arrow.slice(0, _HTML_ROWS)
         count = Reason(
-            "rows_shown", {"shown": shown.num_rows, "n": self._table.num_rows}
+            "rows_shown", {"shown": shown.num_rows, "n": self.columns().num_rows}
         )
         parts = [
             _html.picture(self._picture(lang)),
@@ -190,13 +244,13 @@ class Result(ABC):
 
     def __repr__(self) -> str:
         return (
-            f"<{type(self).__name__}: {self._table.num_rows} {self.rows}, "
+            f"<{type(self).__name__}: {self.columns().num_rows} {self.rows}, "
             f"as of {self.params.get('as_of')}, {len(self.warnings)} warning(s)>"
         )
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture, what to bear in mind, the first rows."""
-        shown = self._table.slice(0, _NOTEBOOK_ROWS)
+        shown = self.arrow.slice(0, _NOTEBOOK_ROWS)
         return "\n".join(
             [
                 _html.heading(sentence(Reason(self.title))),
@@ -281,5 +335,5 @@ class Result(ABC):
         import pyarrow.parquet as pq
 
         buffer = io.BytesIO()
-        pq.write_table(self._table, buffer)
+        pq.write_table(self.arrow, buffer)
         return buffer.getvalue()

@@ -64,6 +64,7 @@ from crm_portfolio.schema._vocabulary import (
     Table,
     TableName,
     When,
+    WritableTable,
     arrow_type,
 )
 
@@ -104,6 +105,7 @@ __all__ = [
     "Table",
     "TableName",
     "When",
+    "WritableTable",
     "arrow_type",
     "fault_table",
     "faults_of",

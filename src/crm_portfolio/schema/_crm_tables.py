@@ -102,7 +102,7 @@ ACCOUNT = Table(
             when="dated_by",
             dated_by="refused_on",
         ),
-        *FIELD_COLUMNS,
+        *FIELD_COLUMNS["account"],
     ),
     born="created_on",
 )
@@ -222,6 +222,7 @@ OPPORTUNITY = Table(
             when="dated_by",
             dated_by="first_response_at",
         ),
+        *FIELD_COLUMNS["opportunity"],
     ),
     born="created_at",
     closes="closed_on",

@@ -1,8 +1,12 @@
-"""Which fields of an account are ours in the CRM, and which do people fill for us?"""
+"""Which fields are ours in the CRM, by table, and which do people fill for us?"""
 
 from __future__ import annotations
 
-from crm_portfolio.schema._vocabulary import Column, ManagedField
+from collections.abc import Mapping
+
+import attrs
+
+from crm_portfolio.schema._vocabulary import Column, ManagedField, WritableTable
 
 __all__ = ["FIELD_COLUMNS", "HUMAN", "MANAGED"]
 
@@ -12,7 +16,20 @@ _DECISIONS = (
     *("reduce_dependence", "phase_out", "watch", "plan_replacement"),
 )
 
-MANAGED: tuple[ManagedField, ...] = (
+_LOSSES = (
+    *("data_insufficient", "disqualified", "lost_client", "missed_unseen"),
+    *("missed_late", "missed_neglected", "missed_underinvested", "pursued_lost"),
+    *("no_decision", "unclassified", "probable_duplicate"),
+)
+_STAMP = ManagedField(
+    "portfolio_stamp",
+    "text",
+    "Portfolio Stamp",
+    "Which run wrote the other fields, and a hash that shows edits by people.",
+    max_length=255,
+)
+
+_OF_ACCOUNTS: tuple[ManagedField, ...] = (
     ManagedField(
         "tier",
         "code",
@@ -94,16 +111,43 @@ MANAGED: tuple[ManagedField, ...] = (
         "The day on which the decision is to be looked at again.",
         opt_in="decision",
     ),
-    ManagedField(
-        "portfolio_stamp",
-        "text",
-        "Portfolio Stamp",
-        "Which run wrote the fields above, and a hash that shows edits by people.",
-        max_length=255,
-    ),
+    _STAMP,
 )
+_OF_OPPORTUNITIES: tuple[ManagedField, ...] = (
+    ManagedField(
+        "lost_class",
+        "code",
+        "Portfolio Lost Class",
+        "How an opportunity that was lost was pursued, or why it was missed.",
+        choices=_LOSSES,
+        max_length=40,
+        opt_in="lost_class",
+        table="opportunity",
+    ),
+    ManagedField(
+        "win_back_rank",
+        "integer",
+        "Portfolio Win-Back Rank",
+        "Place among the losses that deserve another try, 1 for the first.",
+        opt_in="win_back",
+        table="opportunity",
+    ),
+    ManagedField(
+        "not_before_on",
+        "day",
+        "Portfolio Not Before",
+        "The day before which the client is left in peace.",
+        opt_in="win_back",
+        table="opportunity",
+    ),
+    attrs.evolve(_STAMP, table="opportunity"),
+)
+MANAGED: Mapping[WritableTable, tuple[ManagedField, ...]] = {
+    "account": _OF_ACCOUNTS,
+    "opportunity": _OF_OPPORTUNITIES,
+}
 
-HUMAN: tuple[ManagedField, ...] = (
+_PINS: tuple[ManagedField, ...] = (
     ManagedField(
         "tier_pinned",
         "code",
@@ -131,11 +175,19 @@ HUMAN: tuple[ManagedField, ...] = (
 )
 
 
+HUMAN: Mapping[WritableTable, tuple[ManagedField, ...]] = {
+    "account": _PINS,
+    "opportunity": (),
+}
+
+
 def _as_column(field: ManagedField) -> Column:
     # No choices here: a value typed by hand in the CRM must be seen as it stands, so
     # that a plan can tell it from an empty field.
-    unit = "0 to 1" if field.type == "share" else ""
+    unit = {"share": "0 to 1", "integer": "place"}.get(field.type, "")
     return Column(field.column, field.type, field.meaning, unit=unit, when="now_only")
 
 
-FIELD_COLUMNS: tuple[Column, ...] = tuple(map(_as_column, (*MANAGED, *HUMAN)))
+FIELD_COLUMNS: Mapping[WritableTable, tuple[Column, ...]] = {
+    table: tuple(map(_as_column, (*MANAGED[table], *HUMAN[table]))) for table in MANAGED
+}

@@ -153,7 +153,9 @@ def _meaning(column: Column) -> str:
 
 def _fields() -> str:
     rows = (
-        (f"`{f.column}`", _kind(f), _hand(f), f.meaning) for f in (*MANAGED, *HUMAN)
+        (f"`{table}.{f.column}`", _kind(f), _hand(f), f.meaning)
+        for table in MANAGED
+        for f in (*MANAGED[table], *HUMAN[table])
     )
     head = ("column", "type", "who fills it", "meaning")
     return "\n".join(["## Fields of ours in the CRM", "", *_grid(head, rows), ""])
@@ -166,7 +168,9 @@ def _kind(field: ManagedField) -> str:
 
 
 def _hand(field: ManagedField) -> str:
-    return "people" if field.is_human else "`apply`"
+    if field.is_human:
+        return "people"
+    return f"`apply`, on request: `{field.opt_in}`" if field.opt_in else "`apply`"
 
 
 def _faults() -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "Table",
     "TableName",
     "When",
+    "WritableTable",
     "arrow_type",
 ]
 
@@ -57,7 +58,9 @@ ColumnType = Literal[
 ]
 When = Literal["at_creation", "dated_by", "from_changes", "now_only"]
 ManagedType = Literal["code", "day", "integer", "share", "text"]
-OptIn = Literal["decision"]
+WritableTable = Literal["account", "opportunity"]
+"""The tables in whose records fields of ours stand."""
+OptIn = Literal["decision", "lost_class", "win_back"]
 """What is written only where the settings ask for it, by the name they ask with."""
 
 _ARROW: Mapping[str, pa.DataType] = {
@@ -154,6 +157,8 @@ class Table:
 class ManagedField:
     """One field that is ours in the CRM, or that people fill for us.
 
+    A column stands in one table only, but for the stamp, which every table has.
+
     Attributes:
         choices: The values of a picklist, before the settings name other tiers.
         scale: Decimal places.
@@ -171,6 +176,7 @@ class ManagedField:
     max_length: int = 0
     is_human: bool = False
     opt_in: OptIn | None = None
+    table: WritableTable = "account"
 
 
 def arrow_type(column: Column | ManagedField) -> pa.DataType:

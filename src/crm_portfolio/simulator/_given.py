@@ -13,7 +13,9 @@ from crm_portfolio.schema import HUMAN, MANAGED, TABLES, TableName, arrow_type
 __all__ = ["Given", "Tables", "text_or_none"]
 
 Tables = Mapping[TableName, pa.Table]
-_OURS = frozenset(field.column for field in (*MANAGED, *HUMAN))
+_OURS = frozenset(
+    field.column for table in MANAGED for field in (*MANAGED[table], *HUMAN[table])
+)
 
 
 class Given:

@@ -48,7 +48,9 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "temp_directory": tempfile.gettempdir(),
     "threads": 1,
 }
-_MANY: Final = 50_000  # rows, from where more threads and no copies are the quicker way
+# Rows, from where more threads, plans that were thought over and no copies are the
+# quicker way.
+_MANY: Final = 50_000
 _READS: Final = re.compile(r"\s*(SELECT|WITH|COPY|SET)\b")
 _CHANGES: Final = re.compile(
     r"\s*(?:CREATE(?: OR REPLACE)?(?: TEMP)? TABLE|DROP TABLE(?: IF EXISTS)?|ALTER TABLE"
@@ -78,6 +80,9 @@ class Store:
         self._duckdb: duckdb.DuckDBPyConnection | None = duckdb.connect(
             config=_SETTINGS
         )
+        # Over small tables, thinking about a plan takes longer than the plan.
+        self._duckdb.execute("PRAGMA disable_optimizer")
+        self._inserted = 0
         self._columns: dict[str, dict[str, SqlType]] = {}
         self._first: dict[str, dict[str, SqlType]] = {}
         self._kept: dict[str, str] = {}  # by small letters: DuckDB minds no capitals
@@ -193,6 +198,9 @@ class Store:
         """Append whole columns; a column that ``rows`` lacks becomes null."""
         if rows.num_rows > _MANY:
             self.rows(f"SET threads TO {os.cpu_count()}")
+        if self._inserted <= _MANY < self._inserted + rows.num_rows:
+            self._open.execute("PRAGMA enable_optimizer")
+        self._inserted += rows.num_rows
         into = quoted(table)
         self._from_arrow(rows, f"INSERT INTO {into} BY NAME SELECT * FROM given")  # noqa: S608
 

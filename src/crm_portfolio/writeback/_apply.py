@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Final
@@ -20,7 +20,7 @@ from crm_portfolio.errors import (
     UnexpectedChangeError,
     WrongOrgError,
 )
-from crm_portfolio.protocols import Connector, Org, Progress
+from crm_portfolio.protocols import Connector, Org, Progress, WritableTable
 from crm_portfolio.writeback._canary import first_slice, moved
 from crm_portfolio.writeback._journal import Recorder
 from crm_portfolio.writeback._plan import Plan
@@ -126,23 +126,38 @@ def _run(plan: Plan, sending: Sending, recorder: Recorder) -> None:
 
 
 def _send(plan: Plan, sending: Sending, recorder: Recorder) -> None:
-    limits = plan.header.limits
-    owed = [record for record in plan.records if recorder.owes(record)]
-    # What may have arrived is looked for before anything else is sent.
-    owed.sort(key=lambda record: not recorder.is_half_done(record))
+    """The first slice of every table goes before the rest of any."""
+    tables = dict.fromkeys(record.table for record in plan.records)
+    for table in tables:
+        if not recorder.standing.unexpected:
+            _send_first(plan, table, sending, recorder)
+    for table in tables:
+        if not recorder.standing.unexpected:
+            sending.send(_owed(plan.of_table(table), recorder))
+
+
+def _owed(records: Iterable[PlannedRecord], recorder: Recorder) -> list[PlannedRecord]:
+    """What has no state yet; what may have arrived is looked for before all else."""
+    owed = [record for record in records if recorder.owes(record)]
+    return sorted(owed, key=lambda record: not recorder.is_half_done(record))
+
+
+def _send_first(
+    plan: Plan, table: WritableTable, sending: Sending, recorder: Recorder
+) -> None:
+    limits, records = plan.header.limits, plan.of_table(table)
+    owed = _owed(records, recorder)
     half_done = sum(map(recorder.is_half_done, owed))
-    size = canary_size(limits, len(plan.records))
+    size = canary_size(limits, len(records))
     rest: tuple[PlannedRecord, ...] = tuple(owed)
-    while size and rest and recorder.standing.unexpected is None:
+    while size and rest and not recorder.is_judged(table):
         first, others = first_slice(rest[half_done:], size)
         moved_too = sending.send_first((*rest[:half_done], *first), limits)
         if moved_too is not None:
-            recorder.judge(moved_too)
+            recorder.judge(table, moved_too)
         # A slice in which nothing was written tells nothing: a larger one may.
         rest, half_done, size = others, 0, 2 * size
         sending.may_go_on()
-    if not recorder.standing.unexpected:
-        sending.send([record for record in owed if recorder.owes(record)])
 
 
 def _why(error: BaseException) -> str:

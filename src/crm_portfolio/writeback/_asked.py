@@ -44,7 +44,9 @@ class WriteSettings:
 
     Attributes:
         also: ``decision``: what a person decided of an account, on which day, and when
-            to look at it again.
+            to look at it again. ``lost_class``: of opportunities, how one that was lost
+            was pursued. ``win_back``: of opportunities, the place among the losses that
+            deserve another try, and the day before which the client is left in peace.
     """
 
     also: tuple[OptIn, ...] = attrs.field(

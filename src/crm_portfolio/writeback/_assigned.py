@@ -1,47 +1,48 @@
-"""What do the results, taken together, want in which field of which account?"""
+"""What do the results, taken together, want in which field of which record?"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from typing import Any, Final
 
 import attrs
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_portfolio._managed import FIELDS, OPT_IN, VALUES, canonical
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio._wording import Reason
 from crm_portfolio.errors import SettingsError, did_you_mean
-from crm_portfolio.protocols import Value
+from crm_portfolio.protocols import Value, WritableTable
 from crm_portfolio.results import Result
 from crm_portfolio.schema import OptIn
 from crm_portfolio.writeback._asked import must_be_opt_ins
 from crm_portfolio.writeback._planned import Bordering
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-__all__ = ["Assigned"]
+__all__ = ["Assigned", "Wanted"]
 
 _OF_THE_PORTFOLIO: Final = frozenset({"as_of", "portfolio", "org"})
 
 
 @attrs.frozen(eq=False)
 class Assigned:
-    """The values wanted by account and column; a column that is absent is not ours now.
+    """What is wanted by table, record and column; what is absent is not ours now.
 
     Attributes:
-        values: By account, then by column; null clears the field.
+        tables: By table the columns that are assigned.
         settings_digest: Stands for all other parameters of all results.
         org: Where the portfolio was pulled, as text; empty for frames and files.
     """
 
-    values: Mapping[str, Mapping[str, Value]]
+    tables: Mapping[WritableTable, Wanted]
     as_of: date
     portfolio_id: str
     settings_digest: str
     org: str
     _owner: Mapping[str, Result]
+    _told: dict[str, Mapping[str, tuple[Reason, ...]]] = attrs.field(factory=dict)
 
     @classmethod
     def by(
@@ -54,17 +55,17 @@ class Assigned:
         """
         must_be_opt_ins(also)
         owner: dict[str, Result] = {}
-        values: dict[str, dict[str, Value]] = {}
+        told: dict[WritableTable, list[tuple[str, pa.Table]]] = {}
         for result in results:
             if isinstance(result, str):
                 raise SettingsError(
                     f"a plan is made of results, not of their names such as {result!r}: "
                     "pass findings.values()"
                 )
-            table = _asked_for(result.assignments(), also)
-            if table is not None:
-                _claim(table, result, owner)
-                _fill(values, table, result.name)
+            rows = _asked_for(result.assignments(), also)
+            if rows is not None:
+                table, rows = _claim(rows, result, owner)
+                told.setdefault(table, []).append((result.name, rows))
         if not owner:
             raise SettingsError(
                 "none of these results assigns a field of ours that is asked for; tiers and "
@@ -76,7 +77,7 @@ class Assigned:
             for name, told in params.items()
         }
         return cls(
-            values,
+            {table: Wanted(table, tuple(told[table])) for table in sorted(told)},
             date.fromisoformat(_shared(params, "as_of")),
             _shared(params, "portfolio"),
             digest(canonical_json(settings)),
@@ -84,22 +85,18 @@ class Assigned:
             owner,
         )
 
-    @property
-    def columns(self) -> Collection[str]:
-        """The columns that any of the results assigns."""
-        return self._owner.keys()
-
     def reasons(
         self, record_id: str, columns: Sequence[str]
     ) -> Mapping[str, tuple[Reason, ...]]:
-        """Why the account gets its value in each of these columns."""
-        # Two columns of one result have the same reasons, and they are dear to make.
-        told: dict[str, tuple[Reason, ...]] = {}
-        for column in columns:
-            owner = self._owner[column]
-            if owner.name not in told:
-                told[owner.name] = owner.assigned_because(record_id)
-        return {column: told[self._owner[column].name] for column in columns}
+        """Why the record gets its value in each of these columns."""
+        told = {column: self._told[self._owner[column].name] for column in columns}
+        return {column: told[column].get(record_id, ()) for column in columns}
+
+    def look_up(self, table: WritableTable, ids: Sequence[str]) -> None:
+        """Ask why, of all these records at once: for some results one look is dear."""
+        columns = self.tables[table].columns
+        for owner in dict.fromkeys(self._owner[column] for column in columns):
+            self._told[owner.name] = owner.assigned_because(ids) if ids else {}
 
     def borders(self, ids: Container[str]) -> Iterator[Bordering]:
         """Those of these accounts that stand near a border, of each result in turn."""
@@ -120,14 +117,23 @@ def _asked_for(table: pa.Table | None, also: Collection[OptIn]) -> pa.Table | No
     return table.drop_columns(unasked) if len(unasked) < len(names) - 1 else None
 
 
-def _claim(table: pa.Table, result: Result, owner: dict[str, Result]) -> None:
-    for column in table.column_names:
-        if column == result.key:
-            continue
-        if column not in VALUES:
+def _claim(
+    rows: pa.Table, result: Result, owner: dict[str, Result]
+) -> tuple[WritableTable, pa.Table]:
+    """The table that a result assigns to, and its rows with the key first.
+
+    Each column is claimed by one result.
+    """
+    names = rows.column_names
+    table = next((name for name in VALUES if f"{name}_id" in names), None)
+    if table is None:
+        raise SettingsError(f"{result.name} does not say to which records it assigns")
+    columns = [name for name in names if name != f"{table}_id"]
+    for column in columns:
+        if column not in VALUES[table]:
             raise SettingsError(
                 f"{result.name} assigns {column!r}, which is no field we write"
-                + did_you_mean(column, VALUES)
+                + did_you_mean(column, VALUES[table])
             )
         if column in owner:
             raise SettingsError(
@@ -135,17 +141,90 @@ def _claim(table: pa.Table, result: Result, owner: dict[str, Result]) -> None:
                 "plan one of them"
             )
         owner[column] = result
+    return table, rows.select([f"{table}_id", *columns])
 
 
-def _fill(values: dict[str, dict[str, Value]], table: pa.Table, name: str) -> None:
-    columns: dict[str, Any] = {
-        column: table[column].to_pylist() for column in table.column_names
-    }
-    ids = columns.pop("account_id")
-    if len(set(ids)) != len(ids) or None in ids:
-        raise SettingsError(f"{name} assigns to one account twice, or to none")
-    for column, wanted in columns.items():
-        for record_id, value in zip(ids, wanted, strict=True):
+@attrs.frozen(eq=False, slots=False)
+class Wanted:
+    """What is wanted in the records of one table, as columns until it is needed.
+
+    There may be millions of opportunities, and few of them change in a night.
+    """
+
+    table: WritableTable
+    parts: tuple[tuple[str, pa.Table], ...]
+
+    @property
+    def key(self) -> str:
+        return f"{self.table}_id"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that any of the results assigns."""
+        return tuple(c for _, rows in self.parts for c in rows.column_names[1:])
+
+    @cached_property
+    def ids(self) -> pa.Array:
+        """Every record that any of the results names, once."""
+        named = [_ids(name, rows[self.key]) for name, rows in self.parts]
+        return pc.unique(pa.concat_arrays(named))
+
+    def compared(self, there: pa.Array) -> dict[str, int]:
+        """By column: of how many of these records something is wanted in it."""
+        found: dict[str, int] = {}
+        for name, rows in self.parts:
+            known = pc.is_in(_ids(name, rows[self.key]), value_set=there)
+            count = pc.sum(known).as_py() or 0
+            found |= dict.fromkeys(rows.column_names[1:], count)
+        return found
+
+    def values(self, ids: pa.Array | None = None) -> Mapping[str, Mapping[str, Value]]:
+        """By record, then by column; null clears the field.
+
+        Args:
+            ids: Only these records; None: all.
+        """
+        found: dict[str, dict[str, Value]] = {}
+        for name, rows in self.parts:
+            kept = rows
+            if ids is not None:
+                kept = rows.filter(pc.is_in(rows[self.key], value_set=ids))
+            _fill(found, kept, name)
+        return found
+
+    def differing(self, held: pa.Table) -> pa.Array:
+        """The records that do not hold what is wanted of them; who is not held is none."""
+        found = []
+        for _, rows in self.parts:
+            at = pc.index_in(
+                rows[self.key].combine_chunks(), held[self.key].combine_chunks()
+            )
+            if not held.num_rows:
+                continue
+            there = held.take(at.fill_null(0))
+            for column in rows.column_names[1:]:
+                was = there[column].combine_chunks()
+                wanted = rows[column].combine_chunks().cast(was.type)
+                same = pc.equal(was, wanted)
+                both_empty = pc.and_(pc.is_null(was), pc.is_null(wanted))
+                is_same = pc.or_(pc.fill_null(same, False), both_empty)  # noqa: FBT003
+                differs = pc.and_(pc.invert(is_same), pc.is_valid(at))
+                found.append(rows[self.key].combine_chunks().filter(differs))
+        return pc.unique(pa.concat_arrays(found)) if found else self.ids.slice(0, 0)
+
+
+def _ids(name: str, ids: pa.ChunkedArray) -> pa.Array:
+    plain = ids.combine_chunks().cast(pa.string())
+    if plain.null_count or len(pc.unique(plain)) != len(plain):
+        raise SettingsError(f"{name} assigns to one record twice, or to none")
+    return plain
+
+
+def _fill(values: dict[str, dict[str, Value]], rows: pa.Table, name: str) -> None:
+    key, *columns = rows.column_names
+    ids = rows[key].to_pylist()
+    for column in columns:
+        for record_id, value in zip(ids, rows[column].to_pylist(), strict=True):
             try:
                 values.setdefault(record_id, {})[column] = canonical(column, value)
             except ValueError as error:

@@ -10,9 +10,15 @@ import attrs
 
 from crm_portfolio._managed import PIN, STAMP
 from crm_portfolio._storage import now
-from crm_portfolio.archive import ChangeState, Entry, Key
+from crm_portfolio.archive import ChangeState, Entry, Key, key_of
 from crm_portfolio.errors import CrmPortfolioError, TransientError
-from crm_portfolio.protocols import Careful, Change, Connector, Outcome
+from crm_portfolio.protocols import (
+    Careful,
+    Change,
+    Connector,
+    Outcome,
+    WritableTable,
+)
 from crm_portfolio.writeback._held import Row, as_text, read_rows
 from crm_portfolio.writeback._journal import Recorder
 from crm_portfolio.writeback._planned import PlannedRecord
@@ -29,13 +35,13 @@ class Guard(Protocol):
 
 @attrs.define(eq=False)
 class Batch:
-    """Some accounts on their way to the CRM.
+    """Some records of one table on their way to the CRM.
 
     Attributes:
         also: Columns besides ours that are read with them.
         is_last: What is refused for the moment is refused for good.
         sent: The changes that went, once they have.
-        before: How the accounts stood right before that, by id.
+        before: How the records stood right before that, by id.
     """
 
     crm: Connector
@@ -49,14 +55,19 @@ class Batch:
     _intent: int = 0
     _since: datetime = attrs.field(factory=now)
 
+    @property
+    def table(self) -> WritableTable:
+        """Of all its records, of which there is one at least."""
+        return self.records[0].table
+
     def write(self) -> TransientError | None:
-        """Read the accounts again and send what still holds; the error that ended it.
+        """Read the records again and send what still holds; the error that ended it.
 
         The intent is on disk before anything is sent, the answer when this returns.
         """
         ids = [record.record_id for record in self.records]
         self._since = now()
-        self.before = read_rows(self.crm, ids, self.also)
+        self.before = read_rows(self.crm, self.table, ids, self.also)
         send: list[Change] = []
         left: list[Entry] = []
         for record in self.records:
@@ -66,27 +77,27 @@ class Batch:
                 else:
                     send.append(judged)
         self.guard.check()
-        self._intent = self.recorder.intend(send, left)
+        self._intent = self.recorder.intend(self.table, send, left)
         self.sent = send
         return self._answered() if send else None
 
     def check(self) -> Mapping[str, Row]:
-        """Read back what was sent, and how its accounts stand now."""
+        """Read back what was sent, and how its records stand now."""
         if not self.sent:
             return {}
         standing = self.recorder.standing
         ids = list(dict.fromkeys(change.record_id for change in self.sent))
-        rows = read_rows(self.crm, ids, self.also)
+        rows = read_rows(self.crm, self.table, ids, self.also)
         found = {entry.key: entry for entry in seen(self.sent, rows, standing)}
         ours = [
             change
             for change in self.sent
-            if found.get(_key(change), standing.entries[_key(change)]).state
+            if found.get(key_of(change), standing.entries[key_of(change)]).state
             == "written"
         ]
-        lost = overwritten(self.crm, ours, since=self._since)
+        lost = overwritten(self.crm, self.table, ours, since=self._since)
         found |= {entry.key: entry for entry in lost}
-        self.recorder.check(self._intent, list(found.values()))
+        self.recorder.check(self.table, self._intent, list(found.values()))
         return rows
 
     def _judged(
@@ -105,7 +116,7 @@ class Batch:
         yield from (stands(change, row) for change in arrived)
         holds = (
             as_text(row[STAMP]) == record.stamp
-            and tuple(row[column] for column in PIN) == record.pin
+            and tuple(row[column] for column in PIN[self.table]) == record.pin
         )
         is_sent = False
         # The stamp goes last: it is written only beside another change.
@@ -125,7 +136,7 @@ class Batch:
     def _arrived(self, changes: Sequence[Change], row: Row) -> list[Change]:
         """Those that an earlier batch wrote, whether or not its answer came."""
         unchecked = self.recorder.standing.unchecked
-        sure = [change for change in changes if _key(change) in unchecked]
+        sure = [change for change in changes if key_of(change) in unchecked]
         doubtful = [c for c in changes if self.recorder.is_in_doubt(c)]
         return [*sure, *(doubtful if has_landed(doubtful, row) else ())]
 
@@ -136,7 +147,7 @@ class Batch:
             # Where the archive was slow to take the intent, another run may be here.
             self.guard.check()
             for outcome in self._outcomes():
-                outcomes[_key(outcome.change)] = outcome
+                outcomes[key_of(outcome.change)] = outcome
         except CrmPortfolioError as error:
             # What was in flight has come back as unknown; the rest never left.
             unanswered = "not_sent"
@@ -145,7 +156,7 @@ class Batch:
             return error
         finally:
             entries = [
-                self._entry(change, outcomes.get(_key(change)), unanswered)
+                self._entry(change, outcomes.get(key_of(change)), unanswered)
                 for change in self.sent
             ]
             self.recorder.settle(self._intent, entries)
@@ -154,8 +165,8 @@ class Batch:
     def _outcomes(self) -> Iterator[Outcome]:
         # Between a lost answer and a second sending somebody may edit: we look first.
         if isinstance(self.crm, Careful):
-            return self.crm.write_once("account", self.sent)
-        return self.crm.write("account", self.sent)
+            return self.crm.write_once(self.table, self.sent)
+        return self.crm.write(self.table, self.sent)
 
     def _entry(
         self, change: Change, outcome: Outcome | None, unanswered: ChangeState
@@ -165,7 +176,3 @@ class Batch:
         is_over = self.is_last or not outcome.is_passing
         state = outcome.state if is_over else "not_sent"
         return Entry(change, state, outcome.code, field=outcome.field)
-
-
-def _key(change: Change) -> Key:
-    return change.record_id, change.column

@@ -1,4 +1,4 @@
-"""Which accounts are written first, and did writing them move anything else?"""
+"""Which records are written first, and did writing them move anything else?"""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 
-from crm_portfolio._managed import PIN, STAMP, VALUES
+from crm_portfolio._managed import FIELDS, STAMP
 from crm_portfolio.archive import Key
-from crm_portfolio.protocols import Change
+from crm_portfolio.protocols import Change, WritableTable
 from crm_portfolio.writeback._held import Row
 from crm_portfolio.writeback._planned import PlannedRecord
 
 __all__ = ["first_slice", "moved", "unexpected"]
 
-_OURS = (*VALUES, STAMP, *PIN)
+_OURS = {STAMP, *FIELDS}
 
 
 def first_slice(
@@ -51,13 +51,14 @@ def _spread(group: Sequence[PlannedRecord], size: int) -> list[PlannedRecord]:
 
 
 def unexpected(
+    table: WritableTable,
     sent: Collection[Change],
     before: Mapping[str, Row],
     after: Mapping[str, Row],
     *,
     expected: Collection[str],
 ) -> Iterator[Key]:
-    """What moved in these accounts without our doing; an account that went is its key.
+    """What moved in these records without our doing; a record that went is its key.
 
     Args:
         sent: What was written to them.
@@ -69,17 +70,17 @@ def unexpected(
     for record_id, row in before.items():
         now = after.get(record_id)
         if now is None:
-            yield record_id, "account_id"
+            yield table, record_id, f"{table}_id"
             continue
         for column, value in row.items():
             wanted = written.get((record_id, column), value)
             if column not in expected and now[column] != wanted:
-                yield record_id, column
+                yield table, record_id, column
 
 
 def moved(keys: Collection[Key]) -> tuple[tuple[str, int], ...]:
-    """In how many accounts each column moved, ours first."""
-    counts = Counter(column for _, column in keys)
+    """In how many records each column moved, ours first."""
+    counts = Counter(column for *_, column in keys)
     return tuple(
         sorted(counts.items(), key=lambda told: (told[0] not in _OURS, told[0]))
     )

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from crm_portfolio._frames import to_arrow
 from crm_portfolio._managed import OPT_IN, PIN, STAMP, VALUES
 from crm_portfolio._storage import now
 from crm_portfolio._version import __version__
 from crm_portfolio.errors import WrongOrgError
-from crm_portfolio.protocols import Change, Value
+from crm_portfolio.protocols import Change, Value, WritableTable
 from crm_portfolio.results import Result
 from crm_portfolio.schema import OptIn
 from crm_portfolio.writeback._assigned import Assigned
+from crm_portfolio.writeback._current import Current, current
 from crm_portfolio.writeback._held import (
     Readable,
     Row,
     as_text,
     fitted,
     read_rows,
-    require,
-    rows_of,
 )
 from crm_portfolio.writeback._limits import Limits, Policy, ladder
 from crm_portfolio.writeback._people import (
@@ -43,6 +41,7 @@ from crm_portfolio.writeback._planned import (
     Edited,
     Ended,
     Header,
+    Missing,
     Pinned,
     PlannedChange,
     PlannedRecord,
@@ -59,7 +58,12 @@ __all__ = ["draft", "made_now", "plan", "valid_pin"]
 # What a pin holds fast: the tier, and with it the day since when.
 _PINNED: Final = frozenset({"tier", "tier_since_on"})
 _UNKNOWN: Final = frozenset({None, "unknown"})
-# What our runs left on some accounts, by column; None: no archive.
+# By which a first slice is spread.
+_RANK: Final[Mapping[WritableTable, str]] = {
+    "account": "portfolio_rank",
+    "opportunity": "win_back_rank",
+}
+# What our runs left on some records, by column; None: no archive.
 _Left = Mapping[str, Mapping[str, Value]] | None
 
 
@@ -100,13 +104,15 @@ def plan(
     for pulled_from in (assigned.org, held.org if held is not None else None):
         if pulled_from and pulled_from != str(org):
             raise WrongOrgError(pulled_from, str(org))
-    rows = _current(assigned, crm, held)
-    assigned = attrs.evolve(assigned, values=fitted(crm, assigned.values))
     memory = Memory.of(archive, org)
-    left = memory.left(_unexplained(assigned, rows))
-    if held is not None:  # it may be older than the run that filled them
-        rows = _seen_again(rows, _emptied(rows, left), crm)
-    found = _compared(assigned, rows, left, _Found(assigned, policy, memory.told_on))
+    found = {
+        table: _compared(table, assigned, crm, held=held, memory=memory, policy=policy)
+        for table in assigned.tables
+    }
+    accounts = found.get("account")
+    parts, others = found.values(), {t: found[t] for t in found if t != "account"}
+    counts = {table: len(each.drafts) for table, each in found.items()}
+    compared = {c: n for each in others.values() for c, n in each.now.by_column.items()}
     header = Header(
         org=org,
         as_of=assigned.as_of,
@@ -114,77 +120,113 @@ def plan(
         portfolio_id=assigned.portfolio_id,
         settings_digest=assigned.settings_digest,
         library_version=__version__,
-        population=len(assigned.values.keys() & rows.keys()),
+        population=accounts.now.population if accounts else 0,
         limits=limits,
         policy=policy,
         quota=crm.quota(),
-        previous=memory.population,
+        previous=memory.population if accounts else None,
         previous_as_of=memory.as_of,
         stopped_by=memory.stopped_by,
-        unknown=dict(sorted(found.unknown.items())),
-        tiers=ladder(found.tiers),
-        call_estimate=calls_to_apply(crm, limits, len(found.drafts)),
+        unknown=dict(sorted(accounts.unknown.items())) if accounts else {},
+        tiers=ladder(accounts.tiers if accounts else ()),
+        call_estimate=calls_to_apply(crm, limits, counts),
+        others={table: each.now.population for table, each in others.items()},
+        compared=compared,
+        compared_before={
+            c: memory.compared[c] for c in compared.keys() & memory.compared
+        },
     )
     return Plan.of(
         header,
-        found.drafts,
-        pinned=found.pinned,
-        ended=found.ended,
-        edited=found.edited,
-        missing=sorted(assigned.values.keys() - rows.keys()),
-        borders=assigned.borders(rows.keys()),
+        [draft for each in parts for draft in each.drafts],
+        pinned=[pin for each in parts for pin in each.pinned],
+        ended=[end for each in parts for end in each.ended],
+        edited=[one for each in parts for one in each.edited],
+        missing=[one for each in parts for one in each.missing],
+        borders=assigned.borders(accounts.rows.keys() if accounts else ()),
     )
 
 
-def _unexplained(assigned: Assigned, rows: Mapping[str, Row]) -> Mapping[str, Row]:
-    """The accounts on which people may have been, so that the archive must be asked.
+def _compared(
+    table: WritableTable,
+    assigned: Assigned,
+    crm: Readable,
+    *,
+    held: Portfolio | None,
+    memory: Memory,
+    policy: Policy,
+) -> _Found:
+    """Every record of one table that the results name, set against what the CRM holds."""
+    now = current(assigned.tables[table], crm, held)
+    rows, values = now.rows, fitted(crm, now.values)
+    left = memory.left(table, _unexplained(table, values, rows))
+    if held is not None:  # it may be older than the run that filled them
+        rows = _seen_again(table, rows, _emptied(table, rows, left), crm)
+    found = _Found(table, assigned, values, rows, now, policy, memory.told_on)
+    found.missing += [Missing(one, table) for one in now.missing]
+    emptied = _emptied(table, rows, left)
+    assigned.look_up(table, _differing(values, rows))
+    for record_id in sorted(values.keys() & rows.keys()):
+        row, edits = rows[record_id], None
+        if record_id in emptied or is_edited(table, row):
+            ours = None if left is None else left.get(record_id)
+            edits = find_edits(table, row, ours)
+        found.compare(record_id, row, edits)
+    return found
+
+
+_Values = Mapping[str, Mapping[str, Value]]
+
+
+def _differing(values: _Values, rows: Mapping[str, Row]) -> list[str]:
+    """The records that do not hold what is wanted of them."""
+    return [
+        record_id
+        for record_id in sorted(values.keys() & rows.keys())
+        if any(rows[record_id][c] != wanted for c, wanted in values[record_id].items())
+    ]
+
+
+def _unexplained(
+    table: WritableTable, values: _Values, rows: Mapping[str, Row]
+) -> Mapping[str, Row]:
+    """The records on which people may have been, so that the archive must be asked.
 
     One on which nothing stands is asked for only where something is to be written.
     """
     return {
         record_id: rows[record_id]
-        for record_id, wanted in assigned.values.items()
+        for record_id, wanted in values.items()
         if record_id in rows
         and (
-            is_edited(rows[record_id])
+            is_edited(table, rows[record_id])
             or (
-                is_bare(rows[record_id]) and any(v is not None for v in wanted.values())
+                is_bare(table, rows[record_id])
+                and any(v is not None for v in wanted.values())
             )
         )
     }
 
 
-def _emptied(rows: Mapping[str, Row], left: _Left) -> frozenset[str]:
-    """The accounts on which nothing stands, though our runs left something there."""
+def _emptied(
+    table: WritableTable, rows: Mapping[str, Row], left: _Left
+) -> frozenset[str]:
+    """The records on which nothing stands, though our runs left something there."""
     return frozenset(
         record_id
         for record_id, ours in (left or {}).items()
         if record_id in rows
-        and is_bare(rows[record_id])
+        and is_bare(table, rows[record_id])
         and any(value is not None for value in ours.values())
     )
 
 
 def _seen_again(
-    rows: dict[str, Row], ids: frozenset[str], crm: Readable
+    table: WritableTable, rows: dict[str, Row], ids: frozenset[str], crm: Readable
 ) -> dict[str, Row]:
-    """The rows with those of some accounts as they stand now."""
+    """The rows with those of some records as they stand now."""
     others = {one: row for one, row in rows.items() if one not in ids}
-    return others | read_rows(crm, sorted(ids)) if ids else rows
-
-
-def _compared(
-    assigned: Assigned, rows: Mapping[str, Row], left: _Left, found: _Found
-) -> _Found:
-    """Every account of the results that the CRM has, set against what it holds."""
-    emptied = _emptied(rows, left)
-    for record_id in sorted(assigned.values.keys() & rows.keys()):
-        row, edits = rows[record_id], None
-        if record_id in emptied or is_edited(row):
-            ours = None if left is None else left.get(record_id)
-            edits = find_edits(row, ours)
-        found.compare(record_id, row, edits)
-    return found
+    return others | read_rows(crm, table, sorted(ids)) if ids else rows
 
 
 def made_now() -> datetime:
@@ -193,6 +235,7 @@ def made_now() -> datetime:
 
 
 def draft(
+    table: WritableTable,
     record_id: str,
     row: Row,
     changes: Iterable[PlannedChange],
@@ -201,7 +244,7 @@ def draft(
     restores: tuple[str | None] | None = None,
     is_new: bool = True,
 ) -> Draft:
-    """These changes of an account that now holds this row.
+    """These changes of a record that now holds this row.
 
     Args:
         ours: What a new stamp covers in place of what people set in these fields.
@@ -209,47 +252,43 @@ def draft(
         is_new: Whether the account, if it carries no stamp, never did.
     """
     planned = tuple(sorted(changes, key=lambda c: c.change.column))
-    after = {column: row[column] for column in VALUES}
+    after = {column: row[column] for column in VALUES[table]}
     after |= {c.change.column: c.change.after for c in planned}
-    rank = after["portfolio_rank"] or row["portfolio_rank"]
+    rank = after[_RANK[table]] or row[_RANK[table]]
     record = PlannedRecord(
         record_id,
         stamp=as_text(row[STAMP]),
-        pin=tuple(row[column] for column in PIN),
+        pin=tuple(row[column] for column in PIN[table]),
         rank=rank if isinstance(rank, int) else None,
         changes=planned,
+        table=table,
     )
     return Draft(record, {**after, **(ours or {})}, restores, is_new)
 
 
-def _current(
-    assigned: Assigned, crm: Readable, held: Portfolio | None
-) -> dict[str, Row]:
-    if held is not None:
-        accounts = to_arrow(held["account"])
-        require(accounts.column_names, crm.name, wanted=assigned.columns)
-        return rows_of(accounts)
-    return read_rows(crm, sorted(assigned.values), wanted=assigned.columns)
-
-
 @attrs.define(eq=False)
 class _Found:
-    """What the comparison, account by account, has found so far."""
+    """What the comparison, record by record, has found so far."""
 
+    table: WritableTable
     assigned: Assigned
+    values: _Values
+    rows: Mapping[str, Row]
+    now: Current
     policy: Policy
     told_on: date | None
     drafts: list[Draft] = attrs.field(factory=list)
     pinned: list[Pinned] = attrs.field(factory=list)
     ended: list[Ended] = attrs.field(factory=list)
     edited: list[Edited] = attrs.field(factory=list)
+    missing: list[Missing] = attrs.field(factory=list)
     unknown: Counter[str] = attrs.field(factory=Counter)
     tiers: set[Value] = attrs.field(factory=set)
 
     def compare(self, record_id: str, row: Row, edits: Edits | None) -> None:
-        """Set what the account holds against what is wanted of it."""
-        wanted = self.assigned.values[record_id]
-        self.tiers |= {row["tier"], wanted.get("tier")}
+        """Set what the record holds against what is wanted of it."""
+        wanted = self.values[record_id]
+        self.tiers |= {row.get("tier"), wanted.get("tier")}
         self.unknown.update(
             # Of what is written on request, to be empty is the rule.
             c
@@ -262,26 +301,35 @@ class _Found:
         ]
         if edits is None:
             changes = self._changes(record_id, row, differing, is_new=True)
-            self.drafts += [draft(record_id, row, changes)] if changes else []
+            if changes:
+                self.drafts.append(draft(self.table, record_id, row, changes))
             return
         known = tuple(sorted(edits.columns or ()))
-        self.edited.append(Edited(record_id, tuple(differing), known))
+        self.edited.append(Edited(record_id, tuple(differing), known, self.table))
         standing = edits.standing(row, wanted, self.policy)
         if standing:
             differing = [c for c in differing if edits.may_change(c, self.policy)]
         is_new = not edits.is_unstamped
         changes = self._changes(record_id, row, differing, is_new=is_new)
         if changes:
-            self.drafts.append(_beside(edits, standing, record_id, row, changes))
+            made = partial(
+                draft,
+                self.table,
+                record_id,
+                row,
+                changes,
+                is_new=not edits.is_unstamped,
+            )
+            self.drafts.append(_beside(edits, standing, row, made))
 
     def _changes(
         self, record_id: str, row: Row, columns: Sequence[str], *, is_new: bool
     ) -> list[PlannedChange]:
-        wanted = self.assigned.values[record_id]
+        wanted = self.values[record_id]
         told = self.assigned.reasons(record_id, columns)
         return [
             PlannedChange(
-                Change(record_id, column, row[column], wanted[column]),
+                Change(record_id, column, row[column], wanted[column], self.table),
                 is_first_fill=is_new and row[column] is None and row[STAMP] is None,
                 reasons=told[column],
             )
@@ -290,7 +338,7 @@ class _Found:
 
     def _unless_pinned(self, record_id: str, row: Row) -> Mapping[str, Value]:
         """What is wanted, without the tier where a person holds fast another."""
-        wanted, as_of = self.assigned.values[record_id], self.assigned.as_of
+        wanted, as_of = self.values[record_id], self.assigned.as_of
         if "tier" not in wanted:
             return wanted
         pin = valid_pin(record_id, row, as_of)
@@ -306,14 +354,9 @@ class _Found:
 
 
 def _beside(
-    edits: Edits,
-    standing: Collection[str],
-    record_id: str,
-    row: Row,
-    changes: Sequence[PlannedChange],
+    edits: Edits, standing: Collection[str], row: Row, made: Callable[..., Draft]
 ) -> Draft:
     """Changes beside a person's edits, which tomorrow's plan must see as edits still."""
-    made = partial(draft, record_id, row, changes, is_new=not edits.is_unstamped)
     if not standing:
         return made()
     if edits.columns is None or STAMP in standing:

@@ -1,6 +1,6 @@
 """How does a plan stand on file, and is the file what we wrote?
 
-JSON Lines: a header with format and version, one line for each account, and at the end
+JSON Lines: a header with format and version, one line for each record, and at the end
 the SHA-256 of all lines before it.
 """
 
@@ -16,14 +16,16 @@ import attrs
 from crm_portfolio._managed import PIN, STAMP, canonical, run_of
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio._wording import Reason, ReasonValue
+from crm_portfolio.archive import Ref
 from crm_portfolio.errors import DamagedFileError, PlanAlteredError
-from crm_portfolio.protocols import Change, Org, Quota
+from crm_portfolio.protocols import Change, Org, Quota, WritableTable
 from crm_portfolio.writeback._limits import Limits, Policy
 from crm_portfolio.writeback._planned import (
     Bordering,
     Edited,
     Ended,
     Header,
+    Missing,
     Pinned,
     PlannedChange,
     PlannedRecord,
@@ -33,27 +35,32 @@ __all__ = [
     "VERSION",
     "Json",
     "Line",
-    "accounts_in",
     "covered",
+    "header_line",
     "knew_the_past",
     "read_header",
     "read_lines",
+    "records_in",
     "seal",
     "to_line",
     "unseal",
 ]
 
 Json = Mapping[str, Any]
-Line = Pinned | Ended | Edited | Bordering | PlannedRecord | str
+Line = Pinned | Ended | Edited | Bordering | Missing | PlannedRecord
 
 FORMAT: Final = "crm-portfolio plan"
-# Since version 2 what a person emptied is no first fill.
-VERSION: Final = 2
+# Since version 2 what a person emptied is no first fill; since version 3 there are
+# records of other tables than accounts.
+VERSION: Final = 3
 _EMPTIED: Final = 2
-_VERSIONS: Final = (1, VERSION)
+_OTHERS: Final = 3
+_SINCE_OTHERS: Final = frozenset({"others", "compared", "compared_before"})
+_VERSIONS: Final = (1, 2, VERSION)
 _AGAIN: Final = "Make a new plan."
-# How the line of an account begins, and what stands around its id.
-_ACCOUNT: Final = b'{"changes":'
+# How the line of a record begins, and what stands around its table and its id.
+_RECORD: Final = b'{"changes":'
+_KIND: Final = b'],"kind":"'
 _ID: Final = b',"record_id":'
 _STAMPED: Final = b',"stamp":'
 
@@ -99,9 +106,19 @@ def _parsed(raw: bytes) -> Json:
     return value if isinstance(value, dict) else {}
 
 
+def header_line(header: Header, version: int) -> Json:
+    """The header as a plan of this version tells it."""
+    told = attrs.asdict(header)
+    left_out = _SINCE_OTHERS if version < _OTHERS else ()
+    return {name: value for name, value in told.items() if name not in left_out}
+
+
 def read_header(head: Json) -> Header:
     """The header of a plan from its first line."""
-    told = {field.name: head[field.name] for field in attrs.fields(Header)}
+    names = {field.name for field in attrs.fields(Header)}
+    if head["version"] < _OTHERS:
+        names -= _SINCE_OTHERS
+    told = {name: head[name] for name in names}
     previous = head["previous_as_of"]
     return Header(
         **{
@@ -119,34 +136,38 @@ def read_header(head: Json) -> Header:
 
 
 def to_line(part: Line) -> Json:
-    """One part of a plan as one line; a bare id is an account the CRM lacks."""
+    """One part of a plan as one line; that of an account does not name its table."""
     match part:
         case Pinned():
             return {"kind": "pinned", **attrs.asdict(part)}
         case Ended():
             return {"kind": "ended", **attrs.asdict(part)}
-        case Edited():
-            return {"kind": "edited", **attrs.asdict(part)}
+        case Edited() | Missing():
+            told = {"kind": _KINDS[type(part)], **attrs.asdict(part)}
+            if part.table == "account":
+                del told["table"]
+            return told
         case Bordering():
             reason = _reason_json(part.reason)
             return {"kind": "border", "record_id": part.record_id, "reason": reason}
         case PlannedRecord():
-            return {"kind": "account", **_record_line(part)}
-        case _:
-            return {"kind": "missing", "record_id": part}
+            return {"kind": part.table, **_record_line(part)}
+
+
+_KINDS: Final = {Edited: "edited", Missing: "missing"}
 
 
 def read_lines(lines: Iterable[Json], version: int) -> Iterator[Line]:
     """The parts of a plan that `to_line` made into the lines of such a file."""
-    unstamped: set[str] = set()  # those from which people took our stamp, told first
+    unstamped: set[Ref] = set()  # those from which people took our stamp, told first
     for line in lines:
         part = _read_line(line, unstamped)
         if version >= _EMPTIED and isinstance(part, Edited) and STAMP in part.edited:
-            unstamped.add(part.record_id)
+            unstamped.add((part.table, part.record_id))
         yield part
 
 
-def _read_line(line: Json, unstamped: Collection[str]) -> Line:
+def _read_line(line: Json, unstamped: Collection[Ref]) -> Line:
     told = {key: value for key, value in line.items() if key != "kind"}
     match line["kind"]:
         case "pinned":
@@ -157,13 +178,14 @@ def _read_line(line: Json, unstamped: Collection[str]) -> Line:
             return Ended(**{**told, "until_on": until_on})
         case "edited":
             columns, edited = tuple(line["columns"]), tuple(line["edited"])
-            return Edited(line["record_id"], columns, edited)
+            return Edited(**{**told, "columns": columns, "edited": edited})
         case "border":
             return Bordering(line["record_id"], _read_reason(line["reason"]))
-        case "account":
-            return _read_record(line, is_new=line["record_id"] not in unstamped)
+        case "account" | "opportunity" as table:
+            is_new = (table, line["record_id"]) not in unstamped
+            return _read_record(line, table, is_new=is_new)
         case "missing":
-            return str(line["record_id"])
+            return Missing(**told)
         case kind:
             raise ValueError(f"no line of a plan is of kind {kind!r}")
 
@@ -187,16 +209,19 @@ def _record_line(record: PlannedRecord) -> Json:
     }
 
 
-def accounts_in(content: bytes) -> Iterator[str]:
-    """The accounts that a plan on file changes, without parsing the rest of it.
+def records_in(content: bytes, table: WritableTable) -> Iterator[str]:
+    """The records of a table that a plan on file changes, without parsing the rest of it.
 
     Raises:
         ValueError: It is not as it was written.
     """
     for line in content.split(b"\n"):
-        if line.startswith(_ACCOUNT):
-            found = line.rpartition(_ID)[2].rpartition(_STAMPED)[0]
-            yield str(json.loads(found))
+        if line.startswith(_RECORD):
+            # A quote within a text has a backslash before it: this is no text.
+            kind = line.partition(_KIND)[2].partition(b'"')[0]
+            if kind == table.encode():
+                found = line.rpartition(_ID)[2].rpartition(_STAMPED)[0]
+                yield str(json.loads(found))
 
 
 def knew_the_past(content: bytes) -> bool:
@@ -223,7 +248,7 @@ def _unmarked(column: str, after: Any, run_id: str) -> Any:
     return {"new": after.rpartition(":")[2]}
 
 
-def _read_record(line: Json, *, is_new: bool) -> PlannedRecord:
+def _read_record(line: Json, table: WritableTable, *, is_new: bool) -> PlannedRecord:
     told = [tuple(map(_read_reason, reasons)) for reasons in line["reasons"]]
     changes = []
     for column, before, after, reasons in line["changes"]:
@@ -232,15 +257,17 @@ def _read_record(line: Json, *, is_new: bool) -> PlannedRecord:
             column,
             canonical(column, before),
             canonical(column, after),
+            table,
         )
         is_first_fill = is_new and before is None and line["stamp"] is None
         changes.append(PlannedChange(change, is_first_fill, told[reasons]))
     return PlannedRecord(
         record_id=line["record_id"],
         stamp=line["stamp"],
-        pin=tuple(map(canonical, PIN, line["pin"])),
+        pin=tuple(map(canonical, PIN[table], line["pin"])),
         rank=line["rank"],
         changes=tuple(changes),
+        table=table,
     )
 
 

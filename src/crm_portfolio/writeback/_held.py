@@ -1,14 +1,21 @@
-"""What does the CRM hold in the managed fields of these accounts?"""
+"""What does the CRM hold in the managed fields of these records?"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from crm_portfolio import schema
 from crm_portfolio._managed import FIELDS, OPT_IN, PIN, STAMP, VALUES, canonical
 from crm_portfolio.errors import FieldNotFoundError
-from crm_portfolio.protocols import Fitting, Org, Quota, Value, WritableTable
+from crm_portfolio.protocols import (
+    Fitting,
+    Org,
+    Progress,
+    Quota,
+    Value,
+    WritableTable,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,8 +33,17 @@ __all__ = [
 
 Row = Mapping[str, Value]
 
+# How many records are asked for at once: one call to Salesforce, twenty to HubSpot.
+_PORTION: Final = 2_000
+_READ: Final[Mapping[WritableTable, str]] = {
+    "account": "read accounts",
+    "opportunity": "read opportunities",
+}
+
 # A stamp covers every managed value, and a pin stops a write: all are always read.
-COLUMNS: Final = (*VALUES, STAMP, *PIN)
+COLUMNS: Final[Mapping[WritableTable, tuple[str, ...]]] = {
+    table: (*VALUES[table], STAMP, *PIN[table]) for table in VALUES
+}
 
 
 class Readable(Protocol):
@@ -46,7 +62,11 @@ class Readable(Protocol):
 
 
 def require(
-    columns: Iterable[str], source: str, *, wanted: Container[str] = ()
+    table: WritableTable,
+    columns: Iterable[str],
+    source: str,
+    *,
+    wanted: Iterable[str] = (),
 ) -> None:
     """Check that the CRM has all fields of ours, and that this login sees them.
 
@@ -57,65 +77,77 @@ def require(
     Raises:
         FieldNotFoundError: It names the first one missing and `setup`.
     """
-    held = set(columns)
+    held, asked = set(columns), set(wanted)
     lacking = [
         column
-        for column in COLUMNS
-        if column not in held and (column not in OPT_IN or column in wanted)
+        for column in COLUMNS[table]
+        if column not in held and (column not in OPT_IN or column in asked)
     ]
     if lacking:
         more = f" {len(lacking) - 1} more are missing." if lacking[1:] else ""
-        asked = FIELDS[lacking[0]].opt_in
-        also = f', also=("{asked}",)' if asked else ""
-        chosen = ' with that name in "also" under [write]' if asked else ""
+        names = dict.fromkeys(str(FIELDS[c].opt_in) for c in lacking if c in OPT_IN)
+        also = f", also={list(names)}" if names else ""
+        chosen = ' with that in "also" under [write]' if names else ""
         hint = (
             f"{more} Create our fields with setup(crm{also}, dry_run=False), on the command "
             f"line `crm-portfolio setup {source} --apply`{chosen}, under an "
             "administrator's login; then pull again."
         )
-        raise FieldNotFoundError(source, "account", lacking[0], (), hint.strip())
+        raise FieldNotFoundError(source, table, lacking[0], (), hint.strip())
 
 
 def read_rows(
     crm: Readable,
+    table: WritableTable,
     ids: Sequence[str],
     also: Sequence[str] = (),
     *,
-    wanted: Container[str] = (),
+    wanted: Iterable[str] = (),
+    progress: Progress | None = None,
 ) -> dict[str, Row]:
-    """The managed and human values the CRM holds now, by id; gone accounts are absent.
+    """The managed and human values the CRM holds now, by id; who is gone is absent.
 
     Args:
         also: Other columns, as the CRM gives them.
         wanted: Columns that are to be written, and so must be there.
+        progress: Told before each portion, and at the end.
     """
-    if not ids:
-        return {}
-    table = crm.read("account", ids, (*_held_columns(crm), *also))
-    require(table.column_names, crm.name, wanted=wanted)
-    return rows_of(table, also)
+    rows: dict[str, Row] = {}
+    columns = (*_held_columns(crm, table), *also) if ids else ()
+    step = _READ[table]
+    for first in range(0, len(ids), _PORTION):
+        if progress is not None:
+            progress(step, first, len(ids))
+        held = crm.read(table, ids[first : first + _PORTION], columns)
+        require(table, held.column_names, crm.name, wanted=wanted)
+        rows |= rows_of(table, held, also)
+    if progress is not None:
+        progress(step, len(ids), len(ids))
+    return rows
 
 
-def _held_columns(crm: Readable) -> tuple[str, ...]:
+def _held_columns(crm: Readable, table: WritableTable) -> tuple[str, ...]:
     """Those of our columns that the org has, as far as it may lack them; no call."""
-    return tuple(c for c in COLUMNS if c not in OPT_IN or _has(crm, c))
+    # Of a table in which all is on request the stamp may lack as well.
+    may_lack = OPT_IN if table == "account" else frozenset(COLUMNS[table])
+    return tuple(c for c in COLUMNS[table] if c not in may_lack or _has(crm, table, c))
 
 
-def _has(crm: Readable, column: str) -> bool:
+def _has(crm: Readable, table: WritableTable, column: str) -> bool:
     try:
-        crm.read("account", (), (column,))
+        crm.read(table, (), (column,))
     except FieldNotFoundError:
         return False
     return True
 
 
-def mapped_columns(crm: Readable) -> tuple[str, ...]:
-    """The columns of an account that this login sees and that are not ours; no call."""
-    ours = (*COLUMNS, "account_id")
-    others = [name for name in schema.TABLES["account"].names if name not in ours]
+def mapped_columns(crm: Readable, table: WritableTable) -> tuple[str, ...]:
+    """The columns of a table that this login sees and that are not ours; no call."""
+    ours = (*COLUMNS[table], f"{table}_id")
+    others = [name for name in schema.TABLES[table].names if name not in ours]
     while True:  # a connector names one column at a time that it lacks
         try:
-            crm.read("account", (), others)
+            crm.read(table, (), others)
         except FieldNotFoundError as error:
             if error.field not in others:
                 return ()
@@ -124,20 +156,22 @@ def mapped_columns(crm: Readable) -> tuple[str, ...]:
             return tuple(others)
 
 
-def rows_of(table: pa.Table, also: Sequence[str] = ()) -> dict[str, Row]:
-    """The managed and human values of each account, in canonical form, by id.
+def rows_of(
+    table: WritableTable, held: pa.Table, also: Sequence[str] = ()
+) -> dict[str, Row]:
+    """The managed and human values of each record, in canonical form, by id.
 
     What the org has no field for is empty.
     """
-    held = set(table.column_names)
+    names = set(held.column_names)
     columns = {
-        column: [canonical(column, value) for value in table[column].to_pylist()]
-        if column in held
-        else [None] * table.num_rows
-        for column in COLUMNS
+        column: [canonical(column, value) for value in held[column].to_pylist()]
+        if column in names
+        else [None] * held.num_rows
+        for column in COLUMNS[table]
     }
-    columns |= {column: table[column].to_pylist() for column in also}
-    ids = table["account_id"].to_pylist()
+    columns |= {column: held[column].to_pylist() for column in also}
+    ids = held[f"{table}_id"].to_pylist()
     rows = zip(*columns.values(), strict=True)
     return {
         record_id: dict(zip(columns, row, strict=True))
@@ -148,7 +182,7 @@ def rows_of(table: pa.Table, also: Sequence[str] = ()) -> dict[str, Row]:
 def fitted(
     crm: Readable, wanted: Mapping[str, Mapping[str, Value]]
 ) -> Mapping[str, Mapping[str, Value]]:
-    """What is wanted, by account and column, as the org's own fields will hold it."""
+    """What is wanted, by record and column, as the org's own fields will hold it."""
     if not isinstance(crm, Fitting):
         return wanted
     found: dict[str, dict[str, Value]] = {one: {} for one in wanted}

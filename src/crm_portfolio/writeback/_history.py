@@ -7,9 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 from crm_portfolio._wording import Reason
-from crm_portfolio.archive import Archive, ChangeState, Journal, Key, Segment
+from crm_portfolio.archive import (
+    Archive,
+    ChangeState,
+    Journal,
+    Key,
+    Segment,
+    key_of,
+)
 from crm_portfolio.errors import SettingsError, did_you_mean
-from crm_portfolio.protocols import Value
+from crm_portfolio.protocols import Value, WritableTable
 from crm_portfolio.writeback._last_written import may_name
 from crm_portfolio.writeback._plan import Plan
 
@@ -18,7 +25,7 @@ __all__ = ["Step", "history"]
 
 @attrs.frozen
 class Step:
-    """What one run did to one field of one account.
+    """What one run did to one field of one record.
 
     Attributes:
         org: Where it was, sandbox or production.
@@ -33,7 +40,8 @@ class Step:
     org: str
     undoes: str
     at: str
-    account_id: str
+    table: WritableTable
+    record_id: str
     column: str
     before: Value
     after: Value
@@ -44,11 +52,11 @@ class Step:
 
 
 def history(archive: Archive, subject: str) -> tuple[Step, ...]:
-    """Every change a run planned, or every change planned for an account, oldest first.
+    """Every change a run planned, or every change planned for a record, oldest first.
 
     Args:
         archive: Read only; the CRM is not asked.
-        subject: The id of a run, or else of an account.
+        subject: The id of a run, or else of a record of any table.
 
     Raises:
         SettingsError: It is neither.
@@ -61,7 +69,7 @@ def history(archive: Archive, subject: str) -> tuple[Step, ...]:
     if not steps:
         raise SettingsError(
             f"the archive {str(archive)!r} has no run {subject!r}, and no run in it "
-            f"planned anything for an account {subject!r}" + did_you_mean(subject, runs)
+            f"planned anything for a record {subject!r}" + did_you_mean(subject, runs)
         )
     return steps
 
@@ -81,14 +89,15 @@ def _steps(archive: Archive, run_id: str, account: str | None) -> Iterator[Step]
         change = planned.change
         if account not in (None, change.record_id):
             continue
-        key = change.record_id, change.column
+        key = key_of(change)
         entry = entries.get(key)
         yield Step(
             run_id,
             org=str(journal.org),
             undoes=undoes,
             at=moments.get(key, segments[0].at),
-            account_id=change.record_id,
+            table=change.table,
+            record_id=change.record_id,
             column=change.column,
             before=change.before,
             after=change.after,
@@ -105,13 +114,14 @@ def _moments(segments: Sequence[Segment]) -> Mapping[Key, str]:
     sent: dict[int, list[Key]] = {}
     for segment in segments:
         content = segment.content
+        table: WritableTable = content.get("table", "account")
         if segment.kind == "intent":
-            sent[segment.number] = [(x[0], x[1]) for x in content["send"]]
-            keys = sent[segment.number] + [(x[0], x[1]) for x in content["left"]]
+            sent[segment.number] = [(table, x[0], x[1]) for x in content["send"]]
+            keys = sent[segment.number] + [(table, x[0], x[1]) for x in content["left"]]
         elif segment.kind == "outcome":
             keys = sent[content["intent"]]
         elif segment.kind == "check":
-            keys = [(x[0], x[1]) for x in content["seen"]]
+            keys = [(table, x[0], x[1]) for x in content["seen"]]
         else:
             continue
         told |= dict.fromkeys(keys, segment.at)

@@ -16,8 +16,9 @@ from crm_portfolio.archive import (
     Segment,
     SegmentKind,
     Standing,
+    key_of,
 )
-from crm_portfolio.protocols import Change
+from crm_portfolio.protocols import Change, WritableTable
 from crm_portfolio.writeback._plan import Plan
 from crm_portfolio.writeback._planned import PlannedRecord
 
@@ -58,6 +59,8 @@ class Recorder:
                 "settings_digest": header.settings_digest,
                 "library_version": header.library_version,
                 "population": header.population,
+                "others": header.others,
+                "compared": header.compared,
                 "undoes": header.undoes,
                 "resends": header.resends,
                 "edited": _overwritten(plan),
@@ -75,12 +78,12 @@ class Recorder:
         return last.content["interrupted"] in ("", CANARY)
 
     def owes(self, record: PlannedRecord) -> bool:
-        """Whether a change of the account has no state yet that will stay."""
+        """Whether a change of the record has no state yet that will stay."""
         return any(not self.is_settled(planned.change) for planned in record.changes)
 
     def is_settled(self, change: Change) -> bool:
         """Whether the journal says what became of it, once and for all."""
-        key = (change.record_id, change.column)
+        key = key_of(change)
         entry = self.standing.entries.get(key)
         if entry is None or entry.state in ("not_sent", "unknown"):
             return False
@@ -88,22 +91,22 @@ class Recorder:
 
     def is_in_doubt(self, change: Change) -> bool:
         """Whether it was sent, and nobody knows yet if it arrived."""
-        entry = self.standing.entries.get((change.record_id, change.column))
+        entry = self.standing.entries.get(key_of(change))
         return entry is not None and entry.state == "unknown"
 
     def is_half_done(self, record: PlannedRecord) -> bool:
-        """Whether changes of the account may be in the CRM already, unseen by us."""
+        """Whether changes of the record may be in the CRM already, unseen by us."""
         changes = [planned.change for planned in record.changes]
         unchecked = self.standing.unchecked
-        return any(
-            self.is_in_doubt(c) or (c.record_id, c.column) in unchecked for c in changes
-        )
+        return any(self.is_in_doubt(c) or key_of(c) in unchecked for c in changes)
 
-    def intend(self, send: Sequence[Change], left: Sequence[Entry]) -> int:
+    def intend(
+        self, table: WritableTable, send: Sequence[Change], left: Sequence[Entry]
+    ) -> int:
         """Say what is about to be sent, and what is not and why; gives it a number."""
+        sent = [_told(change) for change in send]
         return self._append(
-            "intent",
-            {"send": [_told(change) for change in send], "left": _listed(left)},
+            "intent", {"table": table, "send": sent, "left": _listed(left)}
         )
 
     def settle(self, intent: int, outcomes: Sequence[Entry]) -> None:
@@ -112,13 +115,19 @@ class Recorder:
         results = [[entry.state, entry.code, entry.field] for entry in outcomes]
         self._append("outcome", {"intent": intent, "results": results})
 
-    def check(self, intent: int, seen: Sequence[Entry]) -> None:
+    def check(self, table: WritableTable, intent: int, seen: Sequence[Entry]) -> None:
         """Say that the CRM was looked at, and where it is not as its answer said."""
-        self._append("check", {"intent": intent, "seen": _listed(seen)})
+        found = {"table": table, "intent": intent, "seen": _listed(seen)}
+        self._append("check", found)
 
-    def judge(self, unexpected: Sequence[Key]) -> None:
-        """Say what moved in the canary, and should not have."""
-        self._append("canary", {"unexpected": [list(key) for key in unexpected]})
+    def judge(self, table: WritableTable, unexpected: Sequence[Key]) -> None:
+        """Say what moved in the canary of a table, and should not have."""
+        moved = [[record_id, column] for _, record_id, column in unexpected]
+        self._append("canary", {"table": table, "unexpected": moved})
+
+    def is_judged(self, table: WritableTable) -> bool:
+        """Whether the canary of a table has been looked at."""
+        return table in self.standing.moved
 
     def end(self, interrupted: str) -> None:
         """Say that nothing more comes, and why if that is too early."""
@@ -137,12 +146,16 @@ class Recorder:
         return segment.number
 
 
-def _overwritten(plan: Plan) -> Mapping[str, Sequence[str]]:
-    """Accounts the plan changes though people had edited them, and which fields."""
+def _overwritten(plan: Plan) -> list[list[object]]:
+    """Records the plan changes though people had edited them, and which fields."""
     if plan.header.undoes or plan.header.resends:  # these leave alone what was edited
-        return {}
-    changed = {record.record_id for record in plan.records}
-    return {e.record_id: e.edited for e in plan.edited if e.record_id in changed}
+        return []
+    changed = {(record.table, record.record_id) for record in plan.records}
+    return [
+        [e.table, e.record_id, list(e.edited)]
+        for e in plan.edited
+        if (e.table, e.record_id) in changed
+    ]
 
 
 def _told(change: Change) -> list[object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import Final
@@ -11,10 +11,10 @@ import attrs
 
 from crm_portfolio._managed import STAMP, VALUES, run_of
 from crm_portfolio._storage import canonical_json
-from crm_portfolio.archive import Archive, IndexedRun, Journal, Key
+from crm_portfolio.archive import Archive, IndexedRun, Journal, Key, key_of
 from crm_portfolio.errors import SettingsError
-from crm_portfolio.protocols import Change, Org, Value
-from crm_portfolio.writeback._document import accounts_in, knew_the_past
+from crm_portfolio.protocols import Change, Org, Value, WritableTable
+from crm_portfolio.writeback._document import knew_the_past, records_in
 from crm_portfolio.writeback._held import Row, as_text
 from crm_portfolio.writeback._limits import Limits
 from crm_portfolio.writeback._plan import Plan
@@ -22,7 +22,9 @@ from crm_portfolio.writeback._planned import PlannedChange
 
 __all__ = ["Written", "last_values", "last_written", "may_name"]
 
-_ALL: Final = frozenset({*VALUES, STAMP})
+_ALL: Final = frozenset(
+    (table, column) for table in VALUES for column in (*VALUES[table], STAMP)
+)
 # In these states our value did stand there, whoever came after.
 _ARRIVED: Final = frozenset({"written", "overwritten_in_window"})
 
@@ -37,13 +39,13 @@ class Written:
 
 
 def last_written(archive: Archive, record_id: str) -> tuple[Written, ...]:
-    """The newest write of each field of the account, sorted by column; costs no call.
+    """The newest write of each field of the record, by table and column; costs no call.
 
     Raises:
-        SettingsError: No run in the archive wrote this account.
+        SettingsError: No run in the archive wrote this record.
         DamagedFileError: A journal or a plan was altered.
     """
-    found: dict[str, Written] = {}
+    found: dict[tuple[WritableTable, str], Written] = {}
     for run_id in reversed(archive.runs()):
         if found.keys() >= _ALL:
             break
@@ -51,37 +53,39 @@ def last_written(archive: Archive, record_id: str) -> tuple[Written, ...]:
         if not may_name(raw, record_id):
             continue
         journal = archive.journal(run_id)
-        touched = {c.column for c in journal.touched if c.record_id == record_id}
+        touched = {
+            (c.table, c.column) for c in journal.touched if c.record_id == record_id
+        }
         for planned in Plan.from_bytes(raw, f"plan {run_id}").changes:
             change = planned.change
-            if change.record_id == record_id and change.column in touched:
-                newest = Written(run_id, journal.as_of, planned)
-                found.setdefault(change.column, newest)
+            place = change.table, change.column
+            if change.record_id == record_id and place in touched:
+                found.setdefault(place, Written(run_id, journal.as_of, planned))
     if not found:
         raise SettingsError(
-            f"no run in the archive {str(archive)!r} wrote the account "
+            f"no run in the archive {str(archive)!r} wrote the record "
             f"{record_id!r}; `explain {record_id} --folder FOLDER` computes why now"
         )
-    return tuple(found[column] for column in sorted(found))
+    return tuple(found[place] for place in sorted(found))
 
 
 def last_values(
-    archive: Archive, org: Org, rows: Mapping[str, Row]
+    archive: Archive, org: Org, table: WritableTable, rows: Mapping[str, Row]
 ) -> Mapping[str, Mapping[str, Value]]:
-    """What our runs last left on these accounts, by column; costs no call.
+    """What our runs last left on these records of a table, by column; costs no call.
 
     One pass over the runs at the org, from the newest back to the first fill of the last
-    of these accounts; a journal is read only where its plan names one. An account that no
+    of these records; a journal is read only where its plan names one. A record that no
     run wrote is empty. What a run took back is as before the run that it took back.
 
     Args:
-        rows: The accounts as they stand: what may never have arrived counts only where
+        rows: The records as they stand: what may never have arrived counts only where
             it stands there.
 
     Raises:
         DamagedFileError: A journal, or the archive's index, was altered.
     """
-    found = _Left(rows)
+    found = _Left(table, rows)
     for run in reversed(archive.index(org)):
         if not found.sought:
             break
@@ -89,7 +93,7 @@ def last_values(
             found.pass_by(run, set())
             continue
         raw = archive.plan(run.run_id)
-        planned = _named(raw, found.sought)
+        planned = _named(raw, table, found.sought)
         if planned:
             found.take(archive.journal(run.run_id), run, knew_more=knew_the_past(raw))
         found.pass_by(run, planned)
@@ -101,12 +105,20 @@ def may_name(plan: bytes, record_id: str) -> bool:
     return canonical_json(record_id) in plan
 
 
-def _named(plan: bytes, ids: AbstractSet[str]) -> AbstractSet[str]:
-    """Which of these accounts the plan on file changes."""
+def _named(
+    plan: bytes, table: WritableTable, ids: AbstractSet[str]
+) -> AbstractSet[str]:
+    """Which of these records the plan on file changes."""
     try:
-        return ids & set(accounts_in(plan))
+        return ids & set(records_in(plan, table))
     except ValueError:  # the journal will say that its plan was altered
         return ids
+
+
+def _filled(changes: Sequence[Change]) -> set[str]:
+    """The records on which nothing stood when a run was to fill and stamp them."""
+    had_values = {c.record_id for c in changes if c.before is not None}
+    return {c.record_id for c in changes if c.column == STAMP} - had_values
 
 
 @attrs.define(eq=False)
@@ -114,9 +126,10 @@ class _Left:
     """What was left in each field, as runs tell it, the newest first.
 
     Attributes:
-        sought: Accounts of which older runs may tell more.
+        sought: Records of which older runs may tell more.
     """
 
+    table: WritableTable
     rows: Mapping[str, Row]
     values: dict[str, dict[str, Value]] = attrs.field(init=False)
     sought: set[str] = attrs.field(init=False)
@@ -134,6 +147,8 @@ class _Left:
         """Note on which accounts a night wrote nothing, having compared its book."""
         if night.undoes or night.resends:  # these look at some accounts only
             return
+        if self.table != "account":  # how many others it compared, no night tells
+            return
         for record_id in self.sought - planned:
             most = self._compared.get(record_id, 0)
             self._compared[record_id] = max(most, night.population)
@@ -145,10 +160,13 @@ class _Left:
             knew_more: Whether its plan was made with what runs before had left.
         """
         states = {entry.key: entry.state for entry in journal.entries}
-        filled = self._filled(journal, run)
-        arrived = self._arrived(journal, run, filled)
-        for change in journal.touched:
-            record_id, column = key = change.record_id, change.column
+        touched = [c for c in journal.touched if c.table == self.table]
+        entries = [e.change for e in journal.entries if e.change.table == self.table]
+        filled = set() if run.undoes else _filled(entries)
+        arrived = self._arrived(touched, run, filled)
+        for change in touched:
+            record_id, column = change.record_id, change.column
+            key = key_of(change)
             if record_id not in self.sought:
                 continue
             stands = self.rows[record_id][column] == change.after
@@ -157,35 +175,28 @@ class _Left:
             )
             if not self._passed(key, journal.run_id) and (stands or came):
                 self._note(change, journal.run_id, run.undoes)
-        stamps = [e.change for e in journal.entries if e.change.column == STAMP]
+        stamps = [change for change in entries if change.column == STAMP]
         self._stamped |= {(change.record_id, change.before) for change in stamps}
         # Nothing of ours was there before the run that filled and stamped it, or was to,
         # unless people had emptied it.
         if not knew_more:
-            filled &= {c.record_id for c in journal.touched if c.column == STAMP}
-        self.sought -= filled - journal.edited.keys()
-
-    def _filled(self, journal: Journal, run: IndexedRun) -> set[str]:
-        """The accounts on which nothing stood when the run was to fill and stamp them."""
-        if run.undoes:
-            return set()
-        changes = [entry.change for entry in journal.entries]
-        had_values = {c.record_id for c in changes if c.before is not None}
-        return {c.record_id for c in changes if c.column == STAMP} - had_values
+            filled &= {c.record_id for c in touched if c.column == STAMP}
+        edited = {one for table, one in journal.edited if table == self.table}
+        self.sought -= filled - edited
 
     def _arrived(
-        self, journal: Journal, run: IndexedRun, filled: AbstractSet[str]
+        self, touched: Iterable[Change], run: IndexedRun, filled: AbstractSet[str]
     ) -> AbstractSet[str]:
         """Those it filled, by what later nights found there, whatever it knew itself."""
         enough = run.population * (1 - Limits().max_shrunk_share)
         return {
             change.record_id
-            for change in journal.touched
+            for change in touched
             if change.column == STAMP
             and change.record_id in filled
             and (
                 (change.record_id, change.after) in self._stamped
-                or self._compared.get(change.record_id, 0) >= enough
+                or self._compared.get(change.record_id, -1) >= enough
             )
         }
 
@@ -202,6 +213,6 @@ class _Left:
         if column in left:
             return
         if undoes and not is_new_stamp:
-            self._taken_back[change.record_id, column] = undoes
+            self._taken_back[key_of(change)] = undoes
         else:
             left[column] = after

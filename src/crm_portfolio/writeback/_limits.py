@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import attrs
@@ -28,10 +28,17 @@ __all__ = [
 
 # When the books close, every account's share of the total moves a little, and one large
 # order can shift every rank: only decisions are held to `max_share` by default.
-_MEASURES: Final[Mapping[str, float]] = {"portfolio_rank": 1.0, "revenue_share": 1.0}
+_MEASURES: Final[Mapping[str, float]] = {
+    "portfolio_rank": 1.0,
+    "revenue_share": 1.0,
+    "win_back_rank": 1.0,
+}
 # Most accounts of a CRM may never have bought: nothing is known of their danger. In a
 # book of a year no trend is: nothing is known of who rises.
 _OFTEN_UNKNOWN: Final = frozenset({"risk_level", "rising"})
+# An opportunity is opened again, or is not worth another try any more: a few lose their
+# value every night, however many there are.
+_LAPSING: Final = frozenset(VALUES["opportunity"])
 _NOTHING: Final = frozenset({None, "unknown"})
 _JUMPS_SHARE: Final = 0.02
 _JUMP: Final = 2
@@ -58,13 +65,14 @@ def _are_columns(
     _: object, attribute: attrs.Attribute[Any], value: Iterable[str]
 ) -> None:
     # Of ours none is to be expected: the canary is there to find what moves in them.
-    known = [name for name in schema.TABLES["account"].names if name not in FIELDS]
+    names = (name for table in VALUES for name in schema.TABLES[table].names)
+    known = [name for name in names if name not in FIELDS]
     for column in value:
         _is_named(
             f"limits.{attribute.name}",
             column,
             known,
-            "column of an account besides ours",
+            "column besides ours of a record that we write",
         )
 
 
@@ -97,7 +105,8 @@ class Limits:
         max_two_tier_jumps: Accounts whose tier may move by two tiers or more at once;
             None: one in fifty, and at least ``min_changes``.
         max_emptied: Accounts on which one field may lose its value; of the risk level and
-            of who rises, ``unknown`` is none.
+            of who rises, ``unknown`` is none. Opportunities may up to ``max_share``: they
+            are opened again, or are past another try.
         max_unknown_share: Share of the accounts for which the results may not know the
             value of a field; the risk level, and who rises, are free.
         max_shrunk_share: By how much fewer accounts there may be than last night.
@@ -138,6 +147,13 @@ class Limits:
         """The accounts, of so many, on which this field may change."""
         allowed = self.at_least(self.share_of(column), population)
         return allowed if self.max_changes is None else min(allowed, self.max_changes)
+
+    def emptied_of(self, column: str, population: int) -> int:
+        """The records, of so many, on which this field may lose its value."""
+        if column not in _LAPSING:
+            return self.max_emptied
+        share = self.max_share_by_field.get(column, self.max_share)
+        return self.at_least(share, population)
 
     def jumps_of(self, population: int) -> int:
         """The accounts, of so many, that may move by two tiers at once."""
@@ -198,7 +214,8 @@ class Policy:
     @by_field.validator
     def _are_known(self, _: attrs.Attribute[Any], value: Mapping[str, str]) -> None:
         for column, treatment in value.items():
-            _is_named("policy.by_field", column, VALUES, "field we write")
+            ours = [name for columns in VALUES.values() for name in columns]
+            _is_named("policy.by_field", column, ours, "field we write")
             _is_treatment(f"policy.by_field.{column}", treatment)
 
     def of(self, column: str) -> Treatment:
@@ -226,6 +243,11 @@ class Refusal:
     limit: int
     population: int
 
+    @property
+    def _records(self) -> str:
+        is_of_account = not self.column or FIELDS[self.column].table == "account"
+        return "accounts" if is_of_account else "opportunities"
+
     def __str__(self) -> str:
         match self.rule:
             case "empty":
@@ -241,17 +263,20 @@ class Refusal:
                     "nobody planned: mend that, or take the run back, before the next."
                 )
             case "shrunk":
-                what = f"{self.count:,} accounts fewer than at the last run"
+                what = f"{self.count:,} {self._records} fewer than at the last run"
+                what += f" to compare for {self.column}" if self.column else ""
             case "missing":
-                what = f"{self.count:,} accounts of the results are not in the CRM"
+                what = f"{self.count:,} records of the results are not in the CRM"
             case "unknown":
                 what = f"{self.column} is unknown on {self.count:,} accounts"
             case "changed":
-                what = f"{self.column} would change on {self.count:,} accounts"
+                what = f"{self.column} would change on {self.count:,} {self._records}"
             case "jumped":
                 what = f"{self.column} would jump two tiers on {self.count:,} accounts"
             case "emptied":
-                what = f"{self.column} would be emptied on {self.count:,} accounts"
+                what = (
+                    f"{self.column} would be emptied on {self.count:,} {self._records}"
+                )
         return f"{what}; the limit is {self.limit:,} of {self.population:,}."
 
 
@@ -264,6 +289,9 @@ class Ground:
         missing_count: Accounts of the results that it lacks.
         previous: The population of the run before; None where that is not known.
         unknown: Accounts for which the results do not know the value, per field.
+        others: Of other tables: records of the results that the CRM has, and that it
+            lacks.
+        shrunk: Of other tables, per field: records compared now, and by the run before.
         older_by: Days by which the results know less than those of the run before.
         has_moved: Whether the newest run ended because its first slice moved.
     """
@@ -272,6 +300,8 @@ class Ground:
     missing_count: int = 0
     previous: int | None = None
     unknown: Mapping[str, int] = attrs.field(factory=dict)
+    others: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
+    shrunk: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
     older_by: int = 0
     has_moved: bool = False
 
@@ -279,21 +309,23 @@ class Ground:
 def refused_input(ground: Ground, limits: Limits) -> Iterator[Refusal]:
     """The limits that what went into a plan exceeds, whatever the plan changes."""
     population = ground.population
-    if not population:
+    if not population and not any(count for count, _ in ground.others.values()):
         yield Refusal("empty", "", 0, 0, 0)
     if ground.older_by > 0:
         yield Refusal("older", "", ground.older_by, 0, population)
     if ground.has_moved:
         yield Refusal("canary", "", 0, 0, population)
-    if ground.previous is not None:
-        lost = ground.previous - population
-        allowed = limits.input_of(limits.max_shrunk_share, ground.previous)
-        if lost > allowed:
-            yield Refusal("shrunk", "", lost, allowed, ground.previous)
-    expected = population + ground.missing_count
-    allowed = limits.input_of(limits.max_missing_share, expected)
-    if ground.missing_count > allowed:
-        yield Refusal("missing", "", ground.missing_count, allowed, expected)
+    before = {} if ground.previous is None else {"": (population, ground.previous)}
+    for column, (now, previous) in (before | dict(ground.shrunk)).items():
+        allowed = limits.input_of(limits.max_shrunk_share, previous)
+        if previous - now > allowed:
+            yield Refusal("shrunk", column, previous - now, allowed, previous)
+    accounts = population, ground.missing_count
+    for count, missing in (accounts, *ground.others.values()):
+        expected = count + missing
+        allowed = limits.input_of(limits.max_missing_share, expected)
+        if missing > allowed:
+            yield Refusal("missing", "", missing, allowed, expected)
     allowed = limits.at_least(limits.max_unknown_share, population)
     for column, count in sorted(ground.unknown.items()):
         if count > allowed and column not in _OFTEN_UNKNOWN:
@@ -303,14 +335,16 @@ def refused_input(ground: Ground, limits: Limits) -> Iterator[Refusal]:
 def refused_changes(
     changes: Iterable[Change],
     *,
-    population: int,
+    population: Callable[[str], int],
     tiers: Sequence[str],
     limits: Limits,
     accepted: Mapping[str, int],
 ) -> Iterator[Refusal]:
     """The limits, per field, that these changes exceed; first fills are left out.
 
-    ``accepted`` says per field how many changes are allowed whatever the limits say.
+    Args:
+        population: The records of the table of a field that were compared.
+        accepted: Per field how many changes are allowed whatever the limits say.
     """
     changed, emptied = Counter[str](), Counter[str]()
     jumped = 0
@@ -320,15 +354,16 @@ def refused_changes(
             emptied[change.column] += _is_lost(change)
             jumped += change.column == "tier" and _is_jump(change, tiers)
     for column, count in sorted(changed.items()):
+        compared = population(column)
         counted: tuple[tuple[Any, int, int], ...] = (
-            ("changed", count, limits.changes_of(column, population)),
-            ("jumped", jumped * (column == "tier"), limits.jumps_of(population)),
-            ("emptied", emptied[column], limits.max_emptied),
+            ("changed", count, limits.changes_of(column, compared)),
+            ("jumped", jumped * (column == "tier"), limits.jumps_of(compared)),
+            ("emptied", emptied[column], limits.emptied_of(column, compared)),
         )
         for rule, found, limit in counted:
             allowed = max(limit, accepted.get(column, 0))
             if found > allowed:
-                yield Refusal(rule, column, found, allowed, population)
+                yield Refusal(rule, column, found, allowed, compared)
 
 
 def ladder(tiers: Iterable[Value]) -> tuple[str, ...]:

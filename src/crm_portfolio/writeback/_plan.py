@@ -18,6 +18,7 @@ from crm_portfolio.writeback._document import (
     VERSION,
     Line,
     covered,
+    header_line,
     read_header,
     read_lines,
     seal,
@@ -36,6 +37,7 @@ from crm_portfolio.writeback._planned import (
     Edited,
     Ended,
     Header,
+    Missing,
     Pinned,
     PlannedChange,
     PlannedRecord,
@@ -45,6 +47,7 @@ from crm_portfolio.writeback._planned import (
 if TYPE_CHECKING:
     from crm_portfolio._wording import Lang
     from crm_portfolio.portfolio import Portfolio
+    from crm_portfolio.protocols import WritableTable
 
 __all__ = ["Plan"]
 
@@ -58,11 +61,11 @@ class Plan:
 
     Attributes:
         id: Names the plan and the run that applies it; stands in the stamps it writes.
-        records: Accounts to change, sorted by id.
+        records: Records to change, sorted by table and id.
         pinned: Accounts whose tier a person holds fast.
-        edited: Accounts a person edited; the policy says what is planned for them. In a
+        edited: Records a person edited; the policy says what is planned for them. In a
             plan of `undo`, the columns named are left alone.
-        missing: Accounts of the results that the CRM does not have.
+        missing: Records of the results that the CRM does not have.
         ended: Accounts whose pin has ended since the last run, told once.
         borders: Accounts near a border between two groups.
         version: Of its form on file; one that an older version made stays as it is.
@@ -73,7 +76,7 @@ class Plan:
     records: tuple[PlannedRecord, ...]
     pinned: tuple[Pinned, ...] = ()
     edited: tuple[Edited, ...] = ()
-    missing: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
     ended: tuple[Ended, ...] = ()
     borders: tuple[Bordering, ...] = ()
     version: int = attrs.field(default=VERSION, repr=False)
@@ -86,12 +89,12 @@ class Plan:
         *,
         pinned: Iterable[Pinned] = (),
         edited: Iterable[Edited] = (),
-        missing: Iterable[str] = (),
+        missing: Iterable[Missing] = (),
         ended: Iterable[Ended] = (),
         borders: Iterable[Bordering] = (),
     ) -> Plan:
         """The plan of these drafts, stamped with its id."""
-        drafts = sorted(drafts, key=lambda draft: draft.record.record_id)
+        drafts = sorted(drafts, key=lambda d: (d.record.table, d.record.record_id))
         bare = cls(
             _UNNAMED,
             header,
@@ -106,9 +109,13 @@ class Plan:
         records = tuple(draft.stamped(plan_id) for draft in drafts)
         return attrs.evolve(bare, id=plan_id, records=records)
 
+    def of_table(self, table: WritableTable) -> tuple[PlannedRecord, ...]:
+        """The records of one table."""
+        return tuple(record for record in self.records if record.table == table)
+
     @cached_property
     def changes(self) -> tuple[PlannedChange, ...]:
-        """Every planned change, sorted by account and column."""
+        """Every planned change, sorted by table, record and column."""
         return tuple(change for record in self.records for change in record.changes)
 
     @cached_property
@@ -127,7 +134,7 @@ class Plan:
         header = self.header
         changes = refused_changes(
             (c.change for c in self.changes if not c.is_first_fill),
-            population=header.population,
+            population=header.population_of,
             tiers=header.tiers,
             limits=header.limits,
             accepted=header.accepted,
@@ -141,11 +148,17 @@ class Plan:
     def _ground(self) -> Ground:
         header = self.header
         newest = header.previous_as_of or header.as_of
+        missing = Counter(each.table for each in self.missing)
         return Ground(
             header.population,
-            len(self.missing),
+            missing["account"],
             header.previous,
             header.unknown,
+            {table: (n, missing[table]) for table, n in header.others.items()},
+            {
+                column: (header.compared[column], before)
+                for column, before in sorted(header.compared_before.items())
+            },
             older_by=(newest - header.as_of).days,
             has_moved=bool(header.stopped_by),
         )
@@ -161,8 +174,10 @@ class Plan:
         Raises:
             PlanAlteredError: Something in it was replaced, or is no field of ours.
         """
-        columns = {planned.change.column for planned in self.changes}
-        is_ours = columns <= {*VALUES, STAMP} and self._has_sound_stamps
+        is_ours = self._has_sound_stamps and all(
+            planned.change.column in (*VALUES[planned.change.table], STAMP)
+            for planned in self.changes
+        )
         if not is_ours or self.id != self._content_id:
             raise PlanAlteredError(
                 f"plan {self.id} was altered after it was made; nothing was written. "
@@ -183,7 +198,7 @@ class Plan:
         # What counts as a first fill depends on it; version 1 left it out.
         version = ({"version": self.version},) if self.version > 1 else ()
         lines = (*version, *map(to_line, self._reported), *records)
-        return identify(self.header, lines)
+        return identify(header_line(self.header, self.version), lines)
 
     @property
     def _reported(self) -> tuple[Line, ...]:
@@ -235,7 +250,7 @@ class Plan:
     def to_bytes(self) -> bytes:
         """The plan as JSON Lines with a checksum."""
         head = {
-            **attrs.asdict(self.header),
+            **header_line(self.header, self.version),
             "id": self.id,
             "counts": self.counts,
             "first_fills": self.first_fills,
@@ -256,7 +271,7 @@ class Plan:
                 records=tuple(p for p in parts if isinstance(p, PlannedRecord)),
                 pinned=tuple(p for p in parts if isinstance(p, Pinned)),
                 edited=tuple(p for p in parts if isinstance(p, Edited)),
-                missing=tuple(p for p in parts if isinstance(p, str)),
+                missing=tuple(p for p in parts if isinstance(p, Missing)),
                 ended=tuple(p for p in parts if isinstance(p, Ended)),
                 borders=tuple(p for p in parts if isinstance(p, Bordering)),
                 version=version,

@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
-from crm_portfolio._managed import STAMP, stamp
+from crm_portfolio._managed import FIELDS, STAMP, stamp
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio._wording import Reason
-from crm_portfolio.protocols import Change, Org, Quota, Value
+from crm_portfolio.protocols import Change, Org, Quota, Value, WritableTable
 from crm_portfolio.writeback._limits import Limits, Policy
 
 __all__ = [
@@ -42,10 +42,10 @@ class PlannedChange:
 
 @attrs.frozen
 class PlannedRecord:
-    """The changes of one account, and what they rely on.
+    """The changes of one record, and what they rely on.
 
     Attributes:
-        stamp: The stamp the account carried when the plan was made.
+        stamp: The stamp the record carried when the plan was made.
         pin: The human fields it carried, in the order of the schema.
         rank: Its rank by revenue after the plan, or before one that empties it.
         changes: Sorted by column, the stamp among them.
@@ -56,6 +56,7 @@ class PlannedRecord:
     pin: tuple[Value, ...]
     rank: int | None
     changes: tuple[PlannedChange, ...]
+    table: WritableTable = "account"
 
 
 @attrs.frozen(eq=False)
@@ -81,7 +82,7 @@ class Draft:
         mark = self.restores[0] if self.restores else self._new_stamp(plan_id)
         if mark == record.stamp:
             return record
-        change = Change(record.record_id, STAMP, record.stamp, mark)
+        change = Change(record.record_id, STAMP, record.stamp, mark, record.table)
         is_first = record.stamp is None and self.is_new
         changes = (*record.changes, PlannedChange(change, is_first))
         return attrs.evolve(
@@ -116,7 +117,7 @@ class Ended:
 
 @attrs.frozen
 class Edited:
-    """An account whose managed fields a person edited, or filled before we came.
+    """A record whose managed fields a person edited, or filled before we came.
 
     Attributes:
         columns: Those in which the CRM and the results differ.
@@ -127,6 +128,15 @@ class Edited:
     record_id: str
     columns: tuple[str, ...]
     edited: tuple[str, ...] = ()
+    table: WritableTable = "account"
+
+
+@attrs.frozen
+class Missing:
+    """A record of the results that the CRM lacks."""
+
+    record_id: str
+    table: WritableTable = "account"
 
 
 @attrs.frozen
@@ -146,6 +156,10 @@ class Header:
         portfolio_id: Which portfolio the results came from.
         settings_digest: Stands for every parameter of every result.
         population: Accounts that were compared.
+        others: Records of other tables that were compared.
+        compared: The same, for each column of these tables.
+        compared_before: The same in the last run that wrote the column, where the archive
+            knows one.
         undoes: The run this plan takes back, or nothing.
         resends: The run whose failures this plan sends again, or nothing.
         accepted: Changes per field that no limit refuses: those of the run to undo.
@@ -177,13 +191,21 @@ class Header:
     unknown: Mapping[str, int] = attrs.field(factory=dict, hash=False)
     tiers: tuple[str, ...] = ()
     call_estimate: int = 0
+    others: Mapping[WritableTable, int] = attrs.field(factory=dict, hash=False)
+    compared: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    compared_before: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+
+    def population_of(self, column: str) -> int:
+        """The records of which this column was compared."""
+        is_of_account = FIELDS[column].table == "account"
+        return self.population if is_of_account else self.compared.get(column, 0)
 
 
-def identify(header: Header, lines: Iterable[Mapping[str, Any]]) -> str:
+def identify(header: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -> str:
     """The id of the plan with this header and these lines, which hold no id of it."""
     # Digests of lines, for a plan of 100,000 accounts must not stand in memory twice.
     content = {
-        "header": attrs.asdict(header),
+        "header": header,
         "lines": [digest(canonical_json(line)) for line in lines],
     }
     return digest(canonical_json(content))[:12]

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from crm_portfolio._managed import STAMP, canonical
-from crm_portfolio.archive import Entry, Key, Standing
-from crm_portfolio.protocols import Change, Tracing, Value
+from crm_portfolio.archive import Entry, Standing, key_of
+from crm_portfolio.protocols import Change, Tracing, Value, WritableTable
 from crm_portfolio.writeback._held import Readable, Row
 
 __all__ = ["SKEW", "has_landed", "overwritten", "seen", "stands"]
@@ -26,7 +26,7 @@ SKEW: Final = timedelta(minutes=15)
 def seen(
     sent: Sequence[Change], rows: Mapping[str, Row], standing: Standing
 ) -> Iterator[Entry]:
-    """What became of the changes that were sent, where the answer said otherwise.
+    """What became of the changes of one table that were sent, if the answer said otherwise.
 
     A change whose answer was lost, and that is not there, has no entry: it may go again.
     """
@@ -35,7 +35,7 @@ def seen(
         by_record.setdefault(change.record_id, []).append(change)
     for record_id, changes in by_record.items():
         row = rows.get(record_id)
-        told = [standing.entries[change.record_id, change.column] for change in changes]
+        told = [standing.entries[key_of(change)] for change in changes]
         doubtful = [entry.change for entry in told if entry.state == "unknown"]
         arrived = row is not None and has_landed(doubtful, row)
         for entry in told:
@@ -49,7 +49,7 @@ def seen(
 
 
 def has_landed(changes: Sequence[Change], row: Row) -> bool:
-    """Whether changes of one account, sent together and never answered, were written.
+    """Whether changes of one record, sent together and never answered, were written.
 
     The stamp tells, because nobody else writes ours; without it any of our values does.
     """
@@ -66,12 +66,16 @@ def stands(change: Change, row: Row) -> Entry:
 
 
 def overwritten(
-    crm: Readable, changes: Sequence[Change], *, since: datetime
+    crm: Readable,
+    table: WritableTable,
+    changes: Sequence[Change],
+    *,
+    since: datetime,
 ) -> Iterator[Entry]:
     """Of changes that were written: those under which a person's edit lies.
 
     Args:
-        since: When the accounts were read again, before they were written.
+        since: When the records were read again, before they were written.
     """
     if not isinstance(crm, Tracing) or not changes:
         return
@@ -79,8 +83,8 @@ def overwritten(
     columns = sorted({change.column for change in changes} - {STAMP})
     if not columns:
         return
-    told = crm.edits("account", ids, columns, since=since - SKEW)
-    history: dict[Key, list[Value]] = {}
+    told = crm.edits(table, ids, columns, since=since - SKEW)
+    history: dict[tuple[str, str], list[Value]] = {}
     names = ("record_id", "column", "value")
     for record_id, column, text in zip(
         *(told[name].to_pylist() for name in names), strict=True

@@ -8,7 +8,7 @@ from datetime import date
 import attrs
 
 from crm_portfolio.archive import CANARY, Archive
-from crm_portfolio.protocols import Org, Value
+from crm_portfolio.protocols import Org, Value, WritableTable
 from crm_portfolio.writeback._held import Row
 from crm_portfolio.writeback._last_written import last_values
 
@@ -20,7 +20,10 @@ class Memory:
     """What an archive knows of one org; nothing without one.
 
     Attributes:
-        population: How many accounts the last night compared, whether or not it wrote.
+        population: How many accounts the last night compared that compared some, whether
+            or not it wrote.
+        compared: Of other tables, for each column: how many records the last night
+            compared that compared some.
         as_of: The last day that the last run knew which wrote: older results do not
             overwrite it.
         told_on: The last day any night knew: what had ended by then has been told.
@@ -28,6 +31,7 @@ class Memory:
     """
 
     population: int | None
+    compared: Mapping[str, int]
     as_of: date | None
     told_on: date | None
     stopped_by: str
@@ -43,7 +47,8 @@ class Memory:
         nights = [run for run in runs if not run.undoes and not run.resends]
         wrote = [run for run in nights if not run.is_quiet]
         return cls(
-            population=nights[-1].population if nights else None,
+            population=next((n.population for n in nights[::-1] if n.population), None),
+            compared={c: n for night in nights for c, n in night.compared.items() if n},
             as_of=wrote[-1].as_of if wrote else None,
             told_on=max((run.as_of for run in nights), default=None),
             stopped_by=stopped_by,
@@ -51,8 +56,10 @@ class Memory:
             org=org,
         )
 
-    def left(self, rows: Mapping[str, Row]) -> Mapping[str, Mapping[str, Value]] | None:
-        """What our runs last left on these accounts, by column; None: no archive."""
+    def left(
+        self, table: WritableTable, rows: Mapping[str, Row]
+    ) -> Mapping[str, Mapping[str, Value]] | None:
+        """What our runs last left on these records, by column; None: no archive."""
         if self._archive is None or not rows:
             return None
-        return last_values(self._archive, self._org, rows)
+        return last_values(self._archive, self._org, table, rows)

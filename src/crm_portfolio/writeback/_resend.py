@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from crm_portfolio.archive import (
     read_mended,
 )
 from crm_portfolio.errors import MendedFileError
-from crm_portfolio.protocols import Change, Value
+from crm_portfolio.protocols import Change, Value, WritableTable
 from crm_portfolio.writeback._apply import same_org
 from crm_portfolio.writeback._compare import draft, made_now
 from crm_portfolio.writeback._held import Readable, Row, fitted, read_rows
@@ -33,6 +33,7 @@ from crm_portfolio.writeback._planned import (
     Draft,
     Edited,
     Header,
+    Missing,
     Pinned,
     PlannedChange,
 )
@@ -77,16 +78,19 @@ def resend(
     journal = _journal(lines, archive, Path(path).name)
     same_org(journal.org, crm.org())
     wanted = _wanted(lines, journal, Path(path).name)
-    rows = read_rows(crm, sorted(wanted))
-    wanted = fitted(crm, wanted)
     kept = Plan.from_bytes(archive.plan(journal.run_id), f"plan {journal.run_id}")
     found = _Found(
         journal,
         reasons={planned.change: planned.reasons for planned in kept.changes},
         before={entry.key: entry.change.before for entry in journal.entries},
     )
-    for record_id in sorted(wanted.keys() & rows.keys()):
-        found.compare(record_id, wanted[record_id], rows[record_id])
+    for table, values in sorted(wanted.items()):
+        rows = read_rows(crm, table, sorted(values))
+        fitting = fitted(crm, values)
+        for record_id in sorted(values.keys() & rows.keys()):
+            found.compare(table, record_id, fitting[record_id], rows[record_id])
+        found.missing += [Missing(one, table) for one in sorted(values.keys() - rows)]
+    counts = Counter(draft.record.table for draft in found.drafts)
     header = Header(
         org=crm.org(),
         as_of=journal.as_of,
@@ -100,14 +104,16 @@ def resend(
         resends=journal.run_id,
         quota=crm.quota(),
         tiers=kept.header.tiers,
-        call_estimate=calls_to_apply(crm, limits, len(found.drafts)),
+        call_estimate=calls_to_apply(crm, limits, counts),
+        others=journal.others,
+        compared=journal.compared,
     )
     return Plan.of(
         header,
         found.drafts,
         pinned=found.pinned,
         edited=found.edited,
-        missing=sorted(wanted.keys() - rows.keys()),
+        missing=found.missing,
     )
 
 
@@ -123,15 +129,15 @@ def _journal(lines: Sequence[Mended], archive: Archive, name: str) -> Journal:
 
 def _wanted(
     lines: Sequence[Mended], journal: Journal, name: str
-) -> Mapping[str, Mapping[str, Value]]:
-    """What the file wants in which field of which account, every line of it checked."""
+) -> Mapping[WritableTable, Mapping[str, Mapping[str, Value]]]:
+    """What the file wants in which field of which record, every line of it checked."""
     failed = {e.key for e in journal.entries if e.state in PERMANENT}
-    found: defaultdict[str, dict[str, Value]] = defaultdict(dict)
+    found: dict[WritableTable, dict[str, dict[str, Value]]] = {}
     first: dict[Key, int] = {}
     faults = []
     for line in lines:
-        key = (line.account_id, line.column)
-        said = f"line {line.line}: {inert(line.account_id)} {inert(line.column)}"
+        key = line.key
+        said = f"line {line.line}: {inert(line.record_id)} {inert(line.column)}"
         if key not in failed:
             faults.append(f"{said} did not fail for good in run {journal.run_id}")
         elif key in first:
@@ -139,7 +145,8 @@ def _wanted(
         else:
             first[key] = line.line
             try:
-                found[line.account_id][line.column] = _value(line)
+                of_table = found.setdefault(line.table, {})
+                of_table.setdefault(line.record_id, {})[line.column] = _value(line)
             except ValueError as error:
                 faults.append(f"{said} {error}, not {inert(line.after)!r}")
     if faults:
@@ -173,9 +180,11 @@ class _Found:
     drafts: list[Draft] = attrs.field(factory=list)
     edited: list[Edited] = attrs.field(factory=list)
     pinned: list[Pinned] = attrs.field(factory=list)
+    missing: list[Missing] = attrs.field(factory=list)
 
     def compare(
         self,
+        table: WritableTable,
         record_id: str,
         wanted: Mapping[str, Value],
         row: Row,
@@ -188,17 +197,19 @@ class _Found:
         edited = [
             c
             for c in differing
-            if is_edited(row) or row[c] != self.before[record_id, c]
+            if is_edited(table, row) or row[c] != self.before[table, record_id, c]
         ]
         if edited:
-            self.edited.append(Edited(record_id, tuple(edited)))
+            self.edited.append(Edited(record_id, tuple(edited), table=table))
         changes = [
-            self._planned(Change(record_id, column, row[column], wanted[column]), row)
+            self._planned(
+                Change(record_id, column, row[column], wanted[column], table), row
+            )
             for column in differing
             if column not in edited
         ]
         if changes:
-            self.drafts.append(draft(record_id, row, changes))
+            self.drafts.append(draft(table, record_id, row, changes))
 
     def _planned(self, change: Change, row: Row) -> PlannedChange:
         is_first_fill = change.before is None and row[STAMP] is None

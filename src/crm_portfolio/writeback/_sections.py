@@ -11,7 +11,7 @@ import attrs
 
 from crm_portfolio._managed import FIELDS, STAMP
 from crm_portfolio._wording import Lang, Reason, sentence
-from crm_portfolio.protocols import Value
+from crm_portfolio.protocols import Value, WritableTable
 from crm_portfolio.writeback._planned import (
     Edited,
     Ended,
@@ -23,10 +23,24 @@ from crm_portfolio.writeback._planned import (
 if TYPE_CHECKING:
     from crm_portfolio.writeback._plan import Plan
 
-__all__ = ["Cell", "Section", "calls", "movers", "moves", "sections", "treated"]
+__all__ = [
+    "RECORDS",
+    "Cell",
+    "Section",
+    "calls",
+    "movers",
+    "moves",
+    "sections",
+    "told_records",
+    "treated",
+]
 
 Cell: TypeAlias = Value
 _SAMPLES: Final = 3
+RECORDS: Final[Mapping[WritableTable, str]] = {
+    "account": "accounts",
+    "opportunity": "opportunities",
+}
 _LISTED: Final = 25
 
 
@@ -107,17 +121,28 @@ def treated(plan: Plan) -> list[tuple[Edited, list[str], list[str]]]:
     """Each edited account: the fields that stay as a person left them, and the others."""
     edited = {each.record_id for each in plan.edited}
     planned = {
-        record.record_id: {c.change.column for c in record.changes}
+        (record.table, record.record_id): {c.change.column for c in record.changes}
         for record in plan.records
         if record.record_id in edited
     }
     found = []
     for each in plan.edited:
         columns = each.edited or each.columns
-        gone = planned.get(each.record_id, set())
+        gone = planned.get((each.table, each.record_id), set())
         kept = [column for column in columns if column not in gone]
         found.append((each, kept, [column for column in columns if column in gone]))
     return found
+
+
+def told_records(plan: Plan) -> str:
+    """How many records of each table it changes."""
+    counts = {table: len(plan.of_table(table)) for table in RECORDS}
+    told = [
+        f"{n:,} {RECORDS[table]}"
+        for table, n in counts.items()
+        if n or table == "account"
+    ]
+    return " and ".join(told)
 
 
 def _value(value: Value) -> Cell:
@@ -138,7 +163,7 @@ class _Writer:
         stamps = sum(planned.change.column == STAMP for planned in plan.changes)
         before = header.previous
         made = f"made {header.made_at:%Y-%m-%d %H:%M} UTC"
-        extent = f"{len(plan.changes):,} changes on {len(plan.records):,} accounts"
+        extent = f"{len(plan.changes):,} changes on {told_records(plan)}"
         facts = (
             f"for {header.org}",
             f"takes back run {header.undoes}" * bool(header.undoes),
@@ -147,6 +172,10 @@ class _Writer:
             f"{extent}; {stamps:,} of the changes are stamps",
             f"{header.population:,} accounts compared"
             + (f", {before:,} at the last run" if before is not None else ""),
+            *(
+                f"{count:,} {RECORDS[table]} compared"
+                for table, count in header.others.items()
+            ),
             f"API calls to apply it: {calls(plan)}",
             f"from portfolio {header.portfolio_id[:12]}",
             f"under settings {header.settings_digest[:12]}",
@@ -173,7 +202,7 @@ class _Writer:
             (
                 column,
                 plan.counts.get(column, 0),
-                header.limits.changes_of(column, header.population),
+                header.limits.changes_of(column, header.population_of(column)),
                 emptied[column],
                 plan.first_fills.get(column, 0),
                 header.unknown.get(column, 0),
@@ -191,7 +220,8 @@ class _Writer:
             if field.choices
             for (before, after), count in moves(self.plan.changes, column)
         ]
-        return self._table("Moves", ("field", "from", "to", "accounts"), rows)
+        counted = "records" if self._has_others else "accounts"
+        return self._table("Moves", ("field", "from", "to", counted), rows)
 
     def movers(self) -> Section:
         pairs, have_moved = movers(self.plan)
@@ -221,12 +251,15 @@ class _Writer:
                 column,
                 len(behind),
                 self._because(behind[0].reasons),
-                ", ".join(self._account(c.change.record_id) for c in behind[:_SAMPLES]),
+                ", ".join(
+                    self._record(c.change.table, c.change.record_id)
+                    for c in behind[:_SAMPLES]
+                ),
             )
             for (column, _), behind in ranked
         ]
-        columns = ("field", "accounts", "such as", "samples")
-        return self._table("Reasons", columns, rows)
+        columns = ("field", "records" if self._has_others else "accounts")
+        return self._table("Reasons", (*columns, "such as", "samples"), rows)
 
     def borders(self) -> Section:
         rows = [
@@ -239,15 +272,15 @@ class _Writer:
         title = "Changed since" if self.plan.header.undoes else "Edited by people"
         rows = [
             (
-                self._account(each.record_id),
+                self._record(each.table, each.record_id),
                 ", ".join(each.edited) or "not known which",
                 ", ".join(kept),
                 ", ".join(overwritten),
             )
             for each, kept, overwritten in treated(self.plan)
         ]
-        columns = ("account", "edited fields", "kept", "overwritten")
-        return self._table(title, columns, rows)
+        columns = ("edited fields", "kept", "overwritten")
+        return self._table(title, (self._whose, *columns), rows)
 
     def pins(self) -> Section:
         pins: tuple[Ended | Pinned, ...] = (*self.plan.ended, *self.plan.pinned)
@@ -266,14 +299,14 @@ class _Writer:
         return self._table("Pinned by people", columns, rows)
 
     def missing(self) -> Section:
-        rows = [(self._account(each),) for each in self.plan.missing]
-        return self._table("Not in the CRM", ("account",), rows)
+        rows = [(self._record(m.table, m.record_id),) for m in self.plan.missing]
+        return self._table("Not in the CRM", (self._whose,), rows)
 
     def changes(self, shown: int) -> Section:
         own = [c for c in self.plan.changes if c.change.column != STAMP]
         rows = [
             (
-                self._account(planned.change.record_id),
+                self._record(planned.change.table, planned.change.record_id),
                 planned.change.column,
                 _value(planned.change.before),
                 _value(planned.change.after),
@@ -281,7 +314,7 @@ class _Writer:
             )
             for planned in own[:shown]
         ]
-        columns = ("account", "field", "from", "to", "why")
+        columns = (self._whose, "field", "from", "to", "why")
         left_out = len(own) - len(rows) if shown else 0
         return Section("Changes", (), columns, tuple(rows), left_out)
 
@@ -294,6 +327,19 @@ class _Writer:
     ) -> Section:
         left_out = max(0, len(rows) - shown)
         return Section(title, (), columns, tuple(rows[:shown]), left_out)
+
+    @property
+    def _has_others(self) -> bool:
+        """Whether it is of other tables than accounts as well."""
+        return bool(self.plan.header.others)
+
+    @property
+    def _whose(self) -> str:
+        return "record" if self._has_others else "account"
+
+    def _record(self, table: WritableTable, record_id: str) -> str:
+        is_account = table == "account"
+        return self._account(record_id) if is_account else f"{table} {record_id}"
 
     def _account(self, record_id: str) -> str:
         name = self.names.get(record_id)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import attrs
 
-from crm_portfolio.archive import Key
+from crm_portfolio.archive import Key, key_of
 from crm_portfolio.errors import TransientError
-from crm_portfolio.protocols import Connector, Progress
+from crm_portfolio.protocols import Connector, Progress, WritableTable
 from crm_portfolio.writeback._batch import Batch, Guard
 from crm_portfolio.writeback._canary import unexpected
 from crm_portfolio.writeback._held import mapped_columns, read_rows
@@ -28,7 +28,11 @@ _STRIKES: Final = 5
 _FIRST_WAIT_SECONDS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 60.0
 _NAP_SECONDS: Final = 1.0
-_PARENT: Final = "parent_id"
+# Whoever writes a record may have to hold this one too.
+_PARENTS: Final[Mapping[WritableTable, str]] = {
+    "account": "parent_id",
+    "opportunity": "account_id",
+}
 _THERE: Final = ("written", "overwritten_in_window")
 Sleep = Callable[[float], object]
 Stop = Callable[[], bool]
@@ -63,11 +67,12 @@ class Sending:
     def send_first(
         self, records: Sequence[PlannedRecord], limits: Limits
     ) -> tuple[Key, ...] | None:
-        """Write these, let the CRM settle, look at all of them, and say what moved.
+        """Write these of one table, let the CRM settle, and say what moved in them.
 
         None: nothing was written, or there was no time to settle; they tell nothing.
         """
-        batch = self._begun(records, also=mapped_columns(self.crm))
+        table = records[0].table
+        batch = self._begun(records, also=mapped_columns(self.crm, table))
         self._send(batch)
         if batch.sent:
             self._pause(limits.settle_seconds)
@@ -75,7 +80,7 @@ class Sending:
         confirmed = set(standing.unchecked)
         after = batch.check()
         self._tell(batch)
-        keys = {(change.record_id, change.column): change for change in batch.sent}
+        keys = {key_of(change): change for change in batch.sent}
         # Those whose answer was lost are known to be there only now.
         arrived = {key for key in keys if standing.entries[key].state in _THERE}
         written = [keys[key] for key in keys.keys() & (confirmed | arrived)]
@@ -84,10 +89,10 @@ class Sending:
         ids = {change.record_id for change in written}
         before = {one: row for one, row in batch.before.items() if one in ids}
         allowed = limits.expected_changes
-        return tuple(unexpected(written, before, after, expected=allowed))
+        return tuple(unexpected(table, written, before, after, expected=allowed))
 
     def send(self, records: Sequence[PlannedRecord]) -> None:
-        """Write these; what was refused for the moment goes again, later and in less.
+        """Write these of one table; what was refused for the moment goes again, in less.
 
         Raises:
             TransientError: The CRM is out of reach. Applying the same plan goes on.
@@ -155,11 +160,13 @@ class Sending:
 
     def _by_parent(self, records: Sequence[PlannedRecord]) -> Sequence[PlannedRecord]:
         """Families side by side: whoever holds one of them holds up no other batch."""
-        if len(records) < 2 or _PARENT not in mapped_columns(self.crm):
+        table = records[0].table
+        parent = _PARENTS[table]
+        if len(records) < 2 or parent not in mapped_columns(self.crm, table):
             return records
         ids = [record.record_id for record in records]
-        rows = read_rows(self.crm, ids, (_PARENT,))
-        parents = {one: row[_PARENT] or one for one, row in rows.items()}
+        rows = read_rows(self.crm, table, ids, (parent,))
+        parents = {one: row[parent] or one for one, row in rows.items()}
         return sorted(
             records, key=lambda r: (str(parents.get(r.record_id, "")), r.record_id)
         )

@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from crm_portfolio._managed import STAMP
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.protocols import Connector, Provisioner, ProvisionStep
 from crm_portfolio.schema import HUMAN, MANAGED, ManagedField, OptIn
@@ -77,8 +78,16 @@ def _fields(tiers: tuple[str, ...], also: Collection[str]) -> tuple[ManagedField
             f"always there: {', '.join(map(repr, tiers)) or 'none were given'}"
         )
     choices = {"tier": (*tiers, *_ALWAYS), "tier_pinned": tiers}
+    asked = [
+        field
+        for table in MANAGED
+        for field in (*MANAGED[table], *HUMAN[table])
+        if field.opt_in is None or field.opt_in in also
+    ]
+    # A table of which nothing else is written needs no stamp.
+    used = {field.table for field in asked if field.column != STAMP}
     return tuple(
         attrs.evolve(field, choices=choices.get(field.column, field.choices))
-        for field in (*MANAGED, *HUMAN)
-        if field.opt_in is None or field.opt_in in also
+        for field in asked
+        if field.table in used
     )

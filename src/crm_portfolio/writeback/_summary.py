@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from crm_portfolio._inert import inert
 from crm_portfolio._managed import FIELDS, STAMP
 from crm_portfolio._wording import sentence
-from crm_portfolio.protocols import Value
+from crm_portfolio.protocols import Value, WritableTable
 from crm_portfolio.writeback._planned import Edited, Ended, Pinned
-from crm_portfolio.writeback._sections import calls, movers, moves, treated
+from crm_portfolio.writeback._sections import RECORDS, calls, movers, moves, treated
 
 if TYPE_CHECKING:
     from crm_portfolio.writeback._plan import Plan
@@ -49,12 +49,20 @@ def _head(plan: Plan) -> str:
 
 
 def _extent(plan: Plan) -> str:
+    header = plan.header
+    compared: dict[WritableTable, int] = {"account": header.population, **header.others}
+    told = {table: n for table, n in compared.items() if n or not header.others}
     if not plan.changes:
-        return f"Nothing to change on {plan.header.population:,} accounts."
+        counts = [f"{n:,} {RECORDS[table]}" for table, n in told.items()]
+        return f"Nothing to change on {' and '.join(counts) or '0 accounts'}."
     stamps = sum(planned.change.column == STAMP for planned in plan.changes)
+    parts = [
+        f"{len(plan.of_table(table)):,} of {n:,} {RECORDS[table]}"
+        for table, n in told.items()
+    ]
     return (
-        f"{len(plan.changes):,} changes on {len(plan.records):,} of "
-        f"{plan.header.population:,} accounts; {stamps:,} of the changes are stamps."
+        f"{len(plan.changes):,} changes on {' and '.join(parts)}; {stamps:,} of the "
+        "changes are stamps."
     )
 
 
@@ -117,9 +125,13 @@ def _people(plan: Plan) -> _Lines:
         ("Pinned by people", [_pinned(each) for each in plan.pinned]),
         ("Tier pins ended", [_ended(each) for each in plan.ended]),
         (edited, [_edited(plan, *each) for each in treated(plan)]),
-        ("Not in the CRM", [inert(each) for each in plan.missing]),
+        ("Not in the CRM", [_told(m.table, m.record_id) for m in plan.missing]),
     )
     return [f"{words}: {len(each):,} ({_few(each)})" for words, each in told if each]
+
+
+def _told(table: WritableTable, record_id: str) -> str:
+    return inert(record_id) if table == "account" else f"{table} {inert(record_id)}"
 
 
 def _few(told: Sequence[str]) -> str:
@@ -139,7 +151,7 @@ def _ended(ended: Ended) -> str:
 def _edited(
     plan: Plan, edited: Edited, kept: Sequence[str], overwritten: Sequence[str]
 ) -> str:
-    told = [inert(edited.record_id), *kept]
+    told = [_told(edited.table, edited.record_id), *kept]
     if kept and not plan.header.undoes:
         told.append("kept")
     if overwritten:

@@ -9,9 +9,9 @@ import attrs
 
 from crm_portfolio._managed import STAMP, VALUES, canonical, is_own
 from crm_portfolio._version import __version__
-from crm_portfolio.archive import Journal, Key
+from crm_portfolio.archive import Journal, Key, Ref, key_of
 from crm_portfolio.errors import SettingsError, did_you_mean
-from crm_portfolio.protocols import Change, Value
+from crm_portfolio.protocols import Change, Progress, Value, WritableTable
 from crm_portfolio.writeback._apply import same_org
 from crm_portfolio.writeback._compare import draft, made_now
 from crm_portfolio.writeback._held import Readable, Row, as_text, read_rows
@@ -22,6 +22,7 @@ from crm_portfolio.writeback._planned import (
     Draft,
     Edited,
     Header,
+    Missing,
     PlannedChange,
 )
 from crm_portfolio.writeback._portions import calls_to_apply
@@ -36,6 +37,8 @@ def undo(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     accounts: Collection[str] | None = None,
     columns: Collection[str] | None = None,
+    opportunities: Collection[str] | None = None,
+    progress: Progress | None = None,
 ) -> Plan:
     """The plan that takes a run back, or a part of it; `apply` it like any other.
 
@@ -49,24 +52,31 @@ def undo(
         journal: From `apply`, or from the archive.
         crm: The org the run wrote to.
         limits: Written into the plan.
-        accounts: Only these.
+        accounts: Only these, and no other record than is named.
         columns: Only these fields; the stamp follows by itself.
+        opportunities: The same of opportunities.
+        progress: Told as the records are read.
 
     Raises:
         WrongOrgError: The run wrote to another org.
-        SettingsError: The run wrote none of these accounts or fields.
+        SettingsError: The run wrote none of these records or fields.
     """
     org = crm.org()
     same_org(journal.org, org)
-    chosen = _chosen(journal, accounts, columns)
-    rows = read_rows(crm, sorted(chosen))
+    named: _Named = {"account": accounts, "opportunity": opportunities}
+    chosen = _chosen(journal, named, columns)
+    tables = dict.fromkeys(table for table, _ in sorted(chosen))
+    rows: dict[Ref, Row] = {}
+    for table in tables:
+        ids = sorted(record_id for of, record_id in chosen if of == table)
+        held = read_rows(crm, table, ids, progress=progress)
+        rows |= {(table, record_id): row for record_id, row in held.items()}
     found = _Found(journal.overwritten, journal.edited)
-    for record_id in sorted(chosen.keys() & rows.keys()):
-        found.take_back(chosen[record_id], rows[record_id], columns)
-    pins = (
-        valid_pin(d.record.record_id, rows[d.record.record_id], journal.as_of)
-        for d in found.drafts
-    )
+    for ref in sorted(chosen.keys() & rows.keys()):
+        found.take_back(chosen[ref], rows[ref], columns)
+    touched = [(d.record.table, d.record.record_id) for d in found.drafts]
+    pins = (valid_pin(ref[1], rows[ref], journal.as_of) for ref in touched)
+    counts = Counter(table for table, _ in touched)
     header = Header(
         org=org,
         as_of=journal.as_of,
@@ -80,30 +90,41 @@ def undo(
         undoes=journal.run_id,
         accepted=_accepted(chosen.values(), columns),
         quota=crm.quota(),
-        call_estimate=calls_to_apply(crm, limits, len(found.drafts)),
+        call_estimate=calls_to_apply(crm, limits, counts),
+        others=journal.others,
+        compared=journal.compared,
     )
     return Plan.of(
         header,
         found.drafts,
         pinned=[pin for pin in pins if pin],
         edited=found.edited,
-        missing=sorted(chosen.keys() - rows.keys()),
+        missing=[
+            Missing(record_id, table)
+            for table, record_id in sorted(chosen.keys() - rows.keys())
+        ],
     )
 
 
+_Named = Mapping[WritableTable, Collection[str] | None]
+
+
 def _chosen(
-    journal: Journal, accounts: Collection[str] | None, columns: Collection[str] | None
-) -> Mapping[str, Sequence[Change]]:
-    """What the run wrote on the chosen accounts, as far as it wrote a chosen field."""
-    written: defaultdict[str, list[Change]] = defaultdict(list)
+    journal: Journal, named: _Named, columns: Collection[str] | None
+) -> Mapping[Ref, Sequence[Change]]:
+    """What the run wrote on the chosen records, as far as it wrote a chosen field."""
+    written: defaultdict[Ref, list[Change]] = defaultdict(list)
     for change in journal.touched:
-        written[change.record_id].append(change)
-    _refuse_unknown("account", accounts, written)
-    _refuse_unknown("field", columns, VALUES)
+        written[change.table, change.record_id].append(change)
+    for table, ids in named.items():
+        _refuse_unknown(table, ids, [one for of, one in written if of == table])
+    ours = [name for of_table in VALUES.values() for name in of_table]
+    _refuse_unknown("field", columns, ours)
+    is_all = all(ids is None for ids in named.values())
     return {
-        record_id: changes
-        for record_id, changes in written.items()
-        if (accounts is None or record_id in accounts)
+        (table, record_id): changes
+        for (table, record_id), changes in written.items()
+        if (is_all or record_id in (named[table] or ()))
         and (columns is None or any(c.column in columns for c in changes))
     }
 
@@ -138,14 +159,14 @@ class _Found:
     """What can be taken back, and what people changed since."""
 
     overwritten: Mapping[Key, Value]
-    edited_before: Mapping[str, Sequence[str]]
+    edited_before: Mapping[Ref, Sequence[str]]
     drafts: list[Draft] = attrs.field(factory=list)
     edited: list[Edited] = attrs.field(factory=list)
 
     def take_back(
         self, written: Sequence[Change], row: Row, columns: Collection[str] | None
     ) -> None:
-        record_id = written[0].record_id
+        table, record_id = written[0].table, written[0].record_id
         ours: list[PlannedChange] = []
         edited: list[str] = []
         rest: list[str] = []
@@ -157,13 +178,13 @@ class _Found:
             if columns is not None and change.column not in columns:
                 rest += [change.column] * (current != before)
             elif current == change.after and current != before:
-                back = Change(record_id, change.column, current, before)
+                back = Change(record_id, change.column, current, before, table)
                 is_empty = current is None and row[STAMP] is None
                 ours.append(PlannedChange(back, is_first_fill=is_empty))
             elif current != before or is_theirs:
                 edited.append(change.column)
         if edited:
-            self.edited.append(Edited(record_id, tuple(sorted(edited))))
+            self.edited.append(Edited(record_id, tuple(sorted(edited)), table=table))
         if ours:
             restores = _old_stamp(written, row, is_whole=not rest)
             # What people had set there is theirs again: a new stamp must not fit it.
@@ -171,25 +192,25 @@ class _Found:
             back_to = {c.change.column: c.change.before for c in ours}
             left = {c: back_to[c] for c in back_to.keys() & theirs}
             self.drafts.append(
-                draft(record_id, row, ours, ours=left, restores=restores)
+                draft(table, record_id, row, ours, ours=left, restores=restores)
             )
 
     def _set_by_people(self, written: Sequence[Change], row: Row) -> set[str]:
         """The fields that held, or may have held, a person's value before the run."""
-        record_id = written[0].record_id
+        table, record_id = ref = written[0].table, written[0].record_id
         columns = {change.column for change in written}
-        found = {c for c in columns if (record_id, c) in self.overwritten}
+        found = {c for c in columns if (table, record_id, c) in self.overwritten}
         stood = {**row, **{change.column: change.before for change in written}}
         marks = {change.after for change in written if change.column == STAMP}
-        if record_id in self.edited_before:
-            found |= set(self.edited_before[record_id]) or columns
-        elif row[STAMP] in marks and is_edited(stood):
+        if ref in self.edited_before:
+            found |= set(self.edited_before[ref]) or columns
+        elif row[STAMP] in marks and is_edited(table, stood):
             found |= columns  # the run took back a run that had taken back such values
         return found
 
     def _stood(self, change: Change) -> tuple[Value, bool]:
         """What stood in the field when the run wrote, and whether a person set it then."""
-        key = change.record_id, change.column
+        key = key_of(change)
         if key not in self.overwritten:
             return change.before, False
         theirs = self.overwritten[key]
@@ -213,5 +234,5 @@ def _old_stamp(
         for change in written:
             if change.column == STAMP and current == change.after:
                 return (as_text(change.before),)
-    values = {column: row[column] for column in VALUES}
+    values = {column: row[column] for column in VALUES[written[0].table]}
     return None if is_own(current, values) else (current,)

@@ -25,7 +25,7 @@ from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator.hubspot import Assumptions
 from crm_portfolio.simulator.hubspot import HubSpot as Simulator
 
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 PATIENT = RetrySettings(attempts=4, first_wait_seconds=0.0)
 COUNT = 12
 OTHERWISE: dict[str, tuple[object, ...]] = {

@@ -105,7 +105,7 @@ def test_with_history_activities_and_tickets_a_pull_costs_the_minimum(
 def test_writing_costs_a_read_and_a_call_for_each_hundred(
     portal: Simulator, connected: Connected, count: int
 ) -> None:
-    list(connected(portal).provision(schema.MANAGED, dry_run=False))
+    list(connected(portal).provision(schema.MANAGED["account"], dry_run=False))
     ids = sorted(portal.ids("account").values())[:count]
     crm = connected(portal)
     forecast, size = crm.write_forecast(count), crm.write_batch(count)

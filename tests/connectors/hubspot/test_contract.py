@@ -24,7 +24,11 @@ from crm_portfolio.simulator.hubspot._buckets import Buckets
 from crm_portfolio.testing import ConnectorContract
 
 PATIENT = RetrySettings(attempts=4, first_wait_seconds=0.0)
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = tuple(
+    field
+    for table in schema.MANAGED
+    for field in (*schema.MANAGED[table], *schema.HUMAN[table])
+)
 KINDS = {"cut_body": "truncated", "busy": "throttled"}
 ACCOUNTS, DEALS = 105, 320
 

@@ -14,7 +14,7 @@ from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator.hubspot import HubSpot as Simulator
 from crm_portfolio.simulator.hubspot._definitions import Option
 
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from crm_portfolio.protocols import ProvisionStep
 from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator.hubspot import Assumptions, HubSpot
 
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 IMPATIENT = RetrySettings(attempts=3, first_wait_seconds=0.0)
 
 

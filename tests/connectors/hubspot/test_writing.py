@@ -31,7 +31,7 @@ from crm_portfolio.simulator.hubspot import Assumptions, HubSpot
 
 IMPATIENT = RetrySettings(attempts=3, first_wait_seconds=0.0)
 SWIFT = HubSpotSettings(retry=IMPATIENT, burst_calls=10_000)
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 COUNT = 321
 ACCOUNTS = pa.table(
     {

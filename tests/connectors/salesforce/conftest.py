@@ -24,7 +24,7 @@ from crm_portfolio.simulator import Salesforce as Simulator
 IMPATIENT = RetrySettings(attempts=3, first_wait_seconds=0.0)
 SECRET = "00Dxx!PLANTED.Secret.Token"
 Reply = tuple[int, bytes] | tuple[int, bytes, dict[str, str]] | None
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 
 
 def accounts(count: int) -> pa.Table:

@@ -25,7 +25,7 @@ from crm_portfolio.simulator.salesforce import Assumptions
 from crm_portfolio.simulator.salesforce._jobs import Bulk as Jobs
 
 IMPATIENT = RetrySettings(attempts=3, first_wait_seconds=0.0)
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 COUNT, HOUR = 260, 3_600
 # The answers besides the one that is believed.
 OTHERS: Final[dict[str, tuple[Any, ...]]] = {
@@ -48,9 +48,14 @@ OTHERS: Final[dict[str, tuple[Any, ...]]] = {
     "conversion_rate": ("corporate_per_foreign",),
     "tracked_fields_max": (0,),
     "untrackable_code": ("LIMIT_EXCEEDED",),
+    "record_count": ("seen",),
 }
-# The only constant that has to be turned as well: a number does not tell its direction.
-PATCHED = {"conversion_rate": ("RATE_IS_FOREIGN_PER_CORPORATE", False)}
+# Constants that have to be turned as well: a number does not tell its direction, nor
+# what was not counted.
+PATCHED = {
+    "conversion_rate": ("RATE_IS_FOREIGN_PER_CORPORATE", False),
+    "record_count": ("RECORD_COUNT_IS_OF_ALL", False),
+}
 ANSWERS = [
     pytest.param({}, id="as believed"),
     *(
@@ -89,7 +94,15 @@ def data() -> dict[str, pa.Table]:
         "rate": [0.8, 0.5, 0.01],
     }
     return {
-        "account": pa.table({"account_id": ids, "name": ids, "domain": names}),
+        "owner": pa.table({"owner_id": ["P1"], "name": ["Ada"], "is_active": [True]}),
+        "account": pa.table(
+            {
+                "account_id": ids,
+                "name": ids,
+                "domain": names,
+                "owner_id": ["P1" if p % 2 else None for p in range(COUNT)],
+            }
+        ),
         "opportunity": pa.table(
             {
                 "opportunity_id": deals,
@@ -130,8 +143,8 @@ def org(
     running: Callable[..., Simulator],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Simulator:
-    for name in request.param:
-        if name in PATCHED:
+    for name, answer in request.param.items():
+        if name in PATCHED and answer in OTHERS[name]:
             monkeypatch.setattr(_assumptions, *PATCHED[name])
     return running(**request.param)
 
@@ -355,6 +368,22 @@ def test_a_right_that_lacks_is_named(org: Simulator) -> None:
     org.revoke_right("Customize Application")
     with pytest.raises(RightMissingError, match="'Customize Application'"):
         list(connected(org).provision(FIELDS, dry_run=False))
+
+
+@answered("record_count")
+def test_that_all_is_in_sight_is_said_only_where_the_count_can_tell(
+    org: Simulator,
+) -> None:
+    def told() -> str:
+        findings = connected(org).inspect()
+        (state,) = [f.state for f in findings if f.what == "right: View All on Account"]
+        return state
+
+    is_told = org._assumptions.record_count == "all"
+    assert told() == ("good" if is_told else "warning")
+    org.revoke_right("View All Account")
+    org.revoke_right("View All Data")
+    assert told() == "warning"
 
 
 @answered("derived_moves_stamp")

@@ -197,7 +197,7 @@ def test_writing_costs_a_read_for_2000_and_a_call_for_200(
     book_org, connected, count
 ) -> None:
     crm = connected(book_org)
-    list(crm.provision(schema.MANAGED, dry_run=False))
+    list(crm.provision(schema.MANAGED["account"], dry_run=False))
     ids = sorted(book_org.ids("account").values())[:count]
     crm = connected(book_org)
     forecast = crm.write_forecast(count)
@@ -219,7 +219,7 @@ def test_where_a_job_costs_less_a_batch_is_a_job_and_the_forecast_says_so(
     book_org, connected
 ) -> None:
     crm = connected(book_org)
-    list(crm.provision(schema.MANAGED, dry_run=False))
+    list(crm.provision(schema.MANAGED["account"], dry_run=False))
     few, many = 2_600, 2_601
     assert (crm.write_batch(few), crm.write_batch(many)) == (2_000, 50_000)
     assert crm.write_forecast(few).steps["write"] == 13

@@ -28,7 +28,11 @@ from crm_portfolio.simulator.salesforce import Assumptions, Bulk
 from crm_portfolio.testing import ConnectorContract
 
 PATIENT = RetrySettings(attempts=4, first_wait_seconds=0.0)
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = tuple(
+    field
+    for table in schema.MANAGED
+    for field in (*schema.MANAGED[table], *schema.HUMAN[table])
+)
 KINDS = {"cut_body": "truncated", "busy": "throttled"}
 ACCOUNTS, DEALS = 700, 2_300
 

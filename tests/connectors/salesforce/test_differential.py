@@ -16,7 +16,7 @@ from crm_portfolio.protocols import Change
 from crm_portfolio.simulator import Salesforce as Simulator
 from crm_portfolio.simulator.salesforce import Assumptions
 
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 TEXTS = (
     "plain",
     'two\nlines, a "quote" and a, comma',

@@ -32,7 +32,7 @@ from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator import Salesforce as Simulator
 from crm_portfolio.simulator.salesforce._jobs import Bulk as Jobs
 
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 IMPATIENT = RetrySettings(attempts=3, first_wait_seconds=0.0)
 EAGER = Patience(first_seconds=0.0)
 COUNT = 2_700

@@ -404,7 +404,9 @@ def test_what_was_pulled_equals_what_is_read(org, crm) -> None:
     ids = org.ids("account")
     org.edit("Account", ids["A1"], {"Portfolio_Tier__c": "B", "Portfolio_Rank__c": 3})
     org.edit("Account", ids["A1"], {"Portfolio_Revenue_Share__c": 0.3})
-    columns = [field.column for field in (*schema.MANAGED, *schema.HUMAN)]
+    columns = [
+        field.column for field in (*schema.MANAGED["account"], *schema.HUMAN["account"])
+    ]
     pulled = whole(crm, "account", columns=["account_id", *columns])
     assert crm.read("account", pulled["account_id"].to_pylist(), columns).equals(pulled)
 

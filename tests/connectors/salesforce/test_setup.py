@@ -15,9 +15,9 @@ from crm_portfolio.simulator import Fault
 from crm_portfolio.simulator import Salesforce as Simulator
 from crm_portfolio.simulator.salesforce import Assumptions
 
-FIELDS = (*schema.MANAGED, *schema.HUMAN)
+FIELDS = (*schema.MANAGED["account"], *schema.HUMAN["account"])
 # Each field is made and granted, those of people twice, besides two sets and who has them.
-TOTAL = 2 * len(FIELDS) + len(schema.HUMAN) + 3
+TOTAL = 2 * len(FIELDS) + len(schema.HUMAN["account"]) + 3
 TIER = {"label": "Tier", "type": "Text", "length": 20}
 
 
@@ -92,7 +92,9 @@ def test_a_setup_whose_answer_was_lost_is_safe_to_run_again(
     assert states(steps(connected(org))) == {"present": TOTAL}
     objects = org.snapshot()
     assert len(objects["PermissionSet"]) == 2
-    assert len(objects["FieldPermissions"]) == len(FIELDS) + len(schema.HUMAN)
+    assert len(objects["FieldPermissions"]) == len(FIELDS) + len(
+        schema.HUMAN["account"]
+    )
     assert len(objects["PermissionSetAssignment"]) == 1
 
 

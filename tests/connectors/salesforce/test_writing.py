@@ -331,8 +331,10 @@ def test_a_record_that_someone_holds_for_long_is_rejected_as_locked(strange) -> 
 
 
 def test_every_managed_field_has_a_name_in_the_crm() -> None:
-    from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+    from crm_portfolio.connectors.salesforce._fields import OUR_FIELDS
 
-    columns = [field.column for field in (*schema.MANAGED, *schema.HUMAN)]
-    assert list(ACCOUNT_FIELDS) == columns
-    assert len(set(ACCOUNT_FIELDS.values())) == len(columns)
+    columns = [
+        field.column for field in (*schema.MANAGED["account"], *schema.HUMAN["account"])
+    ]
+    assert list(OUR_FIELDS["account"]) == columns
+    assert len(set(OUR_FIELDS["account"].values())) == len(columns)

@@ -44,6 +44,7 @@ def proposed(given: Given) -> Section:
         lead=(words.say("report_lead_people"), *_lead(given)),
         notes=(
             *given.lacks("exit_review", "succession", "freed_capacity"),
+            *given.untold("allocation", "hours"),
             words.say("report_lead_written"),
         ),
         pictures=(

@@ -108,25 +108,11 @@ def _added(given: Given, unlock: Unlock) -> str:
 
 def _not_told(given: Given) -> Iterator[str]:
     """Each analysis and part that is unknown, with what it needs."""
-    words, lines = given.words, list[str]()
-    for name, needs in given.findings.skipped.items():
-        lines.append(
-            words.say(
-                "report_lacks", analysis=given.title(name), lacks=given.needed(needs)
-            )
-        )
+    lines = [*given.lacks(*given.findings.skipped)]
     for name, parts in given.findings.gaps.items():
-        for part, needs in parts.items():
-            told = words.say(
-                "report_part_of",
-                part=given.part(part),
-                analysis=given.title(name),
-            )
-            lines.append(
-                words.say("report_lacks", analysis=told, lacks=given.needed(needs))
-            )
+        lines += given.untold(name, *parts)
     if lines:
-        yield _html.disclosure(words.say("report_not_told"), _html.items(lines))
+        yield _html.disclosure(given.words.say("report_not_told"), _html.items(lines))
 
 
 def _questions(given: Given) -> tuple[list[dict[str, Any]], int]:

@@ -13,6 +13,7 @@ from crm_portfolio.analysis._again._reasons import (
 )
 from crm_portfolio.analysis._again._settings import WinBackSettings
 from crm_portfolio.analysis._again._tables import (
+    assigned_table,
     attempt_table,
     candidate_table,
     owner_names,
@@ -30,6 +31,7 @@ __all__ = [
     "Verdict",
     "WinBackSettings",
     "Worth",
+    "assigned_table",
     "attempt_table",
     "candidate_table",
     "of_opportunity",

@@ -17,6 +17,7 @@ from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._again._days import (
     Days,
     at_ids,
+    at_numbers,
     days_at,
     days_in,
     local_days,
@@ -25,9 +26,9 @@ from crm_portfolio.analysis._again._settings import WinBackSettings
 from crm_portfolio.analysis._again._signs import (
     News,
     Seconds,
+    Whose,
     has_column,
     opted_out,
-    places_of,
     pressure,
     raises,
     refused_elsewhere,
@@ -39,7 +40,6 @@ from crm_portfolio.analysis._facts import (
     Contacts,
     RevenueFacts,
     after_losses,
-    opportunities_at,
     placed,
     seconds_in,
 )
@@ -55,6 +55,7 @@ _RECORD: Final = {
     "is_imputed": pa.bool_(),
     "closed_on": _DAY,
     "refused_on": _DAY,
+    "ordinal": pa.int32(),
 }
 _COUNTS: Final = (
     *("attempts", "answers", "outs_before", "ins_before"),
@@ -63,6 +64,7 @@ _COUNTS: Final = (
 _NO_CONTACTS: Final = pa.schema(
     [
         ("opportunity_id", _TEXT),
+        ("ordinal", pa.int32()),
         *((name, pa.int64()) for name in _COUNTS),
         *(
             (name, pa.timestamp("us", "UTC"))
@@ -83,7 +85,7 @@ class Candidates:
         silent: Attempts since the last word from the other side.
         which: Which activities are contacts, and whose.
         pressed: How often we went to its account of late, whatever about.
-        is_account_known: Whether it is known whose it was.
+        place: Where its account stands among all; -1: it is not known whose it was.
         is_owner_active: Of who works on it today; null where nobody says.
         pressed_on: The last of those.
         raises: How often the discount grew since the loss.
@@ -112,7 +114,7 @@ class Candidates:
     refused_elsewhere_on: Days
     has_refusals: bool
     has_opt_outs: bool
-    is_account_known: Flags
+    place: Groups
     is_owner_active: pa.Array
     news: News
     old_count: int
@@ -120,6 +122,12 @@ class Candidates:
     @property
     def size(self) -> int:
         return int(self.table.num_rows)
+
+    @property
+    def is_account_known(self) -> Flags:
+        """Whether it is known whose it was."""
+        known: Flags = self.place >= 0
+        return known
 
     @property
     def closed_on(self) -> Days:
@@ -149,24 +157,21 @@ class Candidates:
     ) -> Candidates:
         """All that is known of the records of these classes."""
         records, old = of_records(records, settings, portfolio.as_of)
-        records = _of_today(portfolio, records)
-        ids = records["opportunity_id"].combine_chunks()
-        account = records["account_id"]
+        ordinals = records["ordinal"].combine_chunks()
         is_told = "activity" in portfolio
         found = (
             after_losses(portfolio, which) if is_told else _NO_CONTACTS.empty_table()
         )
-        at = at_ids(ids, found, "opportunity_id")
+        at = at_numbers(ordinals, found["ordinal"])
         zone = portfolio.calendar.time_zone
         last, answered = (
             local_days(found[name], zone) for name in ("last_at", "answered_at")
         )
         last_on, answered_on = days_at(last, at), days_at(answered, at)
         attempts = placed(found["attempts"], at)
-        pressed, pressed_on = pressure(
-            portfolio, account, settings.pressure_days, which
-        )
-        place = places_of(facts, account)
+        whose = Whose.of(facts, records["account_id"])
+        place = whose.place
+        pressed, pressed_on = pressure(portfolio, whose, settings.pressure_days, which)
         opted_on, opted_by = opted_out(facts, place)
         closed_on = days_in(records["closed_on"])
         return cls(
@@ -177,21 +182,24 @@ class Candidates:
             attempts=attempts,
             answers=placed(found["answers"], at),
             last_on=last_on,
-            silent=silent(portfolio, found, ids, attempts, which),
+            silent=silent(portfolio, found, at, attempts, which),
             pressed=pressed,
             pressed_on=pressed_on,
-            raises=raises(portfolio, ids, closed_on),
-            seconds=seconds_of(portfolio, facts, found, ids, _team(portfolio, facts)),
+            raises=raises(portfolio, records["opportunity_id"], closed_on),
+            seconds=seconds_of(
+                portfolio, facts, found, records, _team(portfolio, facts)
+            ),
             opted_out_on=opted_on,
             opted_out_by=opted_by,
-            refused_elsewhere_on=refused_elsewhere(portfolio, facts, account, place),
+            refused_elsewhere_on=refused_elsewhere(portfolio, facts, whose),
             has_refusals=has_column(portfolio["opportunity"], "refused_on"),
             has_opt_outs="do_not_contact_on" in facts.account.column_names,
-            is_account_known=place >= 0,
+            place=place,
             is_owner_active=_active(portfolio, records["owner_id"]),
             news=News.of(
                 portfolio,
                 records,
+                whose,
                 np.fmax(closed_on, last_on),
                 answered_on=answered_on,
                 told=told_by_people(news, portfolio),
@@ -214,6 +222,9 @@ def of_records(
         for name, kind in _RECORD.items()
     }
     columns["class"] = pc.coalesce(columns["class_by_person"], columns["class"])
+    # Who is to make the next attempt, if anybody: the triage gives each loss to whoever
+    # had it then.
+    columns["owner_id"] = records["owner_now"].cast(_TEXT)
     table = pa.table({"opportunity_id": records["record_id"].cast(_TEXT), **columns})
     kept = pc.is_in(table["class"], value_set=pa.array(settings.classes, _TEXT))
     if "record" in records.column_names:
@@ -222,21 +233,8 @@ def of_records(
     first = as_of - timedelta(days=settings.lost_within_days)
     is_old = pc.fill_null(pc.less(table["closed_on"], pa.scalar(first, _DAY)), False)  # noqa: FBT003
     old = int(pc.sum(is_old).as_py() or 0)
-    return table.filter(pc.invert(is_old)).sort_by(
-        "opportunity_id"
-    ).combine_chunks(), old
-
-
-def _of_today(portfolio: Portfolio, records: pa.Table) -> pa.Table:
-    """The same, with who works on each now: who is to make the next attempt, if anybody.
-
-    The triage gives each loss to whoever had it then.
-    """
-    if not records.num_rows:
-        return records
-    now = opportunities_at(portfolio, records["opportunity_id"].combine_chunks())
-    at = records.column_names.index("owner_id")
-    return records.set_column(at, "owner_id", now["owner_id"])
+    # Opportunities are sorted by their ids.
+    return table.filter(pc.invert(is_old)).sort_by("ordinal").combine_chunks(), old
 
 
 def _active(portfolio: Portfolio, owner: pa.ChunkedArray) -> pa.Array:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["NEVER", "Days", "at_ids", "days_at", "days_in", "local_days"]
+__all__ = [
+    "NEVER",
+    "Days",
+    "at_ids",
+    "at_numbers",
+    "days_at",
+    "days_in",
+    "local_days",
+]
 
 Days = npt.NDArray[np.datetime64]
 NEVER: Final = np.datetime64("NaT", "D")
@@ -34,6 +42,26 @@ def at_ids(ids: pa.Array | pa.ChunkedArray, found: pa.Table, key: str) -> pa.Arr
     """Where each id stands in what a scan found; null where it does not."""
     at = pc.index_in(ids, found[key].combine_chunks())
     return at.combine_chunks() if isinstance(at, pa.ChunkedArray) else at
+
+
+def at_numbers(numbers: Any, found: Any) -> pa.Array:
+    """Where each of these whole numbers stands in what was found; null where it does not.
+
+    As `at_ids`; a number below 0 is none.
+    """
+    own, known = (_whole(each) for each in (numbers, found))
+    most = max(own.max(initial=-1), known.max(initial=-1))
+    place = np.full(most + 2, -1, dtype=np.int64)
+    place[known] = np.arange(known.size)
+    at = place[np.maximum(own, -1)]
+    return pa.array(at, mask=at < 0)
+
+
+def _whole(numbers: Any) -> npt.NDArray[np.int64]:
+    if isinstance(numbers, pa.Array | pa.ChunkedArray):
+        numbers = pc.fill_null(numbers, -1).to_numpy()
+    found: npt.NDArray[np.int64] = numbers.astype(np.int64)
+    return found
 
 
 def days_at(days: Days, at: pa.Array) -> Days:

@@ -10,25 +10,31 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import nw, same_kind
+from crm_portfolio._frames import from_arrow, nw
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._persistence import never_rising
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._shrinkage import beta_binomial
 from crm_portfolio._methods._survival import Curve, survival
-from crm_portfolio.analysis._again._days import Days, at_ids, days_in, local_days
+from crm_portfolio.analysis._again._days import (
+    Days,
+    at_ids,
+    at_numbers,
+    days_in,
+    local_days,
+)
 from crm_portfolio.analysis._again._settings import WinBackSettings
 from crm_portfolio.analysis._again._signs import numbers
 from crm_portfolio.analysis._facts import (
     Contacts,
     changes_of,
-    contacts,
+    contacts_of_sales,
     fields_told,
     midnight,
     nights_after,
     opportunities_at,
-    outbound_between,
+    outbound_of_sales,
     placed,
     reopened,
 )
@@ -103,7 +109,7 @@ class Past:
         if "activity" in portfolio:
             parts.append(_opened_again(portfolio, which))
         rows = pa.concat_tables(parts).sort_by(
-            [("opportunity_id", "ascending"), ("since_on", "ascending")]
+            [("ordinal", "ascending"), ("since_on", "ascending")]
         )
         return cls._from(portfolio, rows.combine_chunks(), settings, which)
 
@@ -152,6 +158,7 @@ _DAYS_A_MONTH: Final = 30.436875
 _COLUMNS: Final = pa.schema(
     [
         ("opportunity_id", _TEXT),
+        ("ordinal", pa.int32()),
         ("family", _TEXT),
         ("reason", _TEXT),
         ("minor", pa.float64()),
@@ -172,8 +179,12 @@ def months_between(first: Days, last: Days) -> Floats:
 
 def reasons_of(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Loss reasons as they are grouped: one spelling, empty where nobody gave any."""
-    found = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(column.cast(_TEXT), "")))
-    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+    each = column.cast(_TEXT).dictionary_encode()
+    if isinstance(each, pa.ChunkedArray):
+        each = each.combine_chunks()
+    # Each is spelled once; there are far fewer of them than losses.
+    spelled = pc.utf8_lower(pc.utf8_trim_whitespace(each.dictionary))
+    return pc.fill_null(spelled.take(each.indices), "")
 
 
 def no_reasons(size: int) -> pa.Array:
@@ -208,7 +219,7 @@ def hazards_of(past: Past, most: int) -> tuple[Floats, Groups, Groups]:
 def _still_lost(portfolio: Portfolio, tried: pa.Table) -> pa.Table:
     if not tried.num_rows:
         return _COLUMNS.empty_table()
-    rows = opportunities_at(portfolio, tried["opportunity_id"].combine_chunks())
+    rows = opportunities_at(portfolio, tried["ordinal"].combine_chunks())
     zone, count = portfolio.calendar.time_zone, tried.num_rows
     end = midnight(portfolio.as_of + timedelta(days=1), zone)
     return _rows(
@@ -237,12 +248,11 @@ def _opened_again(portfolio: Portfolio, which: Contacts) -> pa.Table:
     at = rows.column_names.index("since_at")
     rows = rows.set_column(at, "since_at", nights_after(since_on, zone))
     rows = rows.append_column("since_on", since_on)
-    frame = portfolio["activity"]
-    spans = same_kind(rows.select(["opportunity_id", "since_at", "until_at"]), frame)
-    lazily = nw.from_native(spans).lazy()
-    found = contacts(frame, lazily, which)
+    spans = rows.select(["ordinal", "since_at", "until_at"])
+    lazily = nw.from_native(from_arrow(spans, portfolio.backend)).lazy()
+    found = contacts_of_sales(portfolio, lazily, which)
     found = found.filter(pc.greater(found["attempts"], 0))
-    rows = rows.take(at_ids(found["opportunity_id"], rows, "opportunity_id"))
+    rows = rows.take(at_numbers(found["ordinal"], rows["ordinal"]))
     won = pc.equal(rows["status"], "won")
     return _rows(
         portfolio,
@@ -268,6 +278,7 @@ def _rows(
     table = pa.table(
         {
             "opportunity_id": rows["opportunity_id"],
+            "ordinal": rows["ordinal"],
             "family": family,
             "reason": _reason_then(portfolio, rows, **ends),
             "minor": pc.round(
@@ -360,19 +371,19 @@ def _attempts_in(
     last = pc.if_else(pc.less(late, rows["until_at"]), late, rows["until_at"])
     counts = np.ones(rows.num_rows, dtype=np.int64)
     # An opportunity that was lost twice has two rows; each scan takes one of them.
-    ids = rows["opportunity_id"].to_numpy(zero_copy_only=False)
+    ids = rows["ordinal"].to_numpy()
     is_second = np.append([False], ids[1:] == ids[:-1])
     for own_rows in (~is_second, is_second):
         if not own_rows.any():
             continue
         marks = pa.table(
             {
-                "opportunity_id": rows["opportunity_id"].filter(pa.array(own_rows)),
+                "ordinal": rows["ordinal"].filter(pa.array(own_rows)),
                 "from_at": rows["first_at"].filter(pa.array(own_rows)),
                 "to_at": last.filter(pa.array(own_rows)),
             }
         )
-        more = outbound_between(portfolio["activity"], marks, which)
-        own = marks["opportunity_id"].combine_chunks()
-        counts[own_rows] += placed(more["n"], at_ids(own, more, "opportunity_id"))
+        more = outbound_of_sales(portfolio, marks, which)
+        at = at_numbers(marks["ordinal"], more["ordinal"])
+        counts[own_rows] += placed(more["n"], at)
     return counts

@@ -17,6 +17,7 @@ from crm_portfolio.analysis._again._days import (
     NEVER,
     Days,
     at_ids,
+    at_numbers,
     days_at,
     days_in,
     local_days,
@@ -29,7 +30,7 @@ from crm_portfolio.analysis._facts import (
     from_above,
     midnight,
     newest,
-    outbound_between,
+    outbound_of_sales,
     outbound_since,
     placed,
     seconds_after_losses,
@@ -42,10 +43,10 @@ from crm_portfolio.portfolio import Portfolio
 __all__ = [
     "News",
     "Seconds",
+    "Whose",
     "has_column",
     "numbers",
     "opted_out",
-    "places_of",
     "pressure",
     "raises",
     "refused_elsewhere",
@@ -63,25 +64,43 @@ def has_column(frame: NativeFrame, name: str) -> bool:
     return name in nw.from_native(frame).collect_schema().names()
 
 
+@attrs.frozen(eq=False)
+class Whose:
+    """The account of each record, and where it stands among all; -1: it is none of ours."""
+
+    account: pa.ChunkedArray
+    place: Groups
+    ids: pa.Array
+
+    @classmethod
+    def of(cls, facts: RevenueFacts, account: pa.ChunkedArray) -> Whose:
+        place = pc.fill_null(at_ids(account, facts.account, "account_id"), -1)
+        known: Groups = place.to_numpy(zero_copy_only=False).astype(np.int64)
+        return cls(account, known, facts.account["account_id"].combine_chunks())
+
+    def at(self, found: pa.Table) -> pa.Array:
+        """Where each one's account stands in what was found by account."""
+        of_all = pc.fill_null(at_ids(self.ids, found, "account_id"), -1).to_numpy()
+        at = np.append(of_all, -1).astype(np.int64)[self.place]
+        strange = np.flatnonzero(self.place < 0)
+        others = at_ids(self.account.take(pa.array(strange)), found, "account_id")
+        at[strange] = pc.fill_null(others, -1).to_numpy()
+        return pa.array(at, mask=at < 0)
+
+
 def pressure(
-    portfolio: Portfolio, account: pa.ChunkedArray, days: int, which: Contacts
+    portfolio: Portfolio, whose: Whose, days: int, which: Contacts
 ) -> tuple[Groups, Days]:
     """How often we went to each account of late, whatever about, and the last time."""
     if "activity" not in portfolio:
-        return np.zeros(len(account), np.int64), np.full(len(account), NEVER)
+        count = whose.place.size
+        return np.zeros(count, np.int64), np.full(count, NEVER)
     zone = portfolio.calendar.time_zone
     since = midnight(portfolio.as_of + timedelta(days=1 - days), zone)
     found = outbound_since(portfolio, since, which)
-    place = at_ids(account, found, "account_id")
-    last = days_at(local_days(found["last_at"], zone), place)
-    return placed(found["n"], place), last
-
-
-def places_of(facts: RevenueFacts, account: pa.ChunkedArray) -> Groups:
-    """Where each account stands among all; -1 where it is none of ours."""
-    place = pc.fill_null(at_ids(account, facts.account, "account_id"), -1)
-    found: Groups = place.to_numpy(zero_copy_only=False).astype(np.int64)
-    return found
+    at = whose.at(found)
+    last = days_at(local_days(found["last_at"], zone), at)
+    return placed(found["n"], at), last
 
 
 def opted_out(facts: RevenueFacts, place: Groups) -> tuple[Days, pa.Array]:
@@ -94,9 +113,7 @@ def opted_out(facts: RevenueFacts, place: Groups) -> tuple[Days, pa.Array]:
     return np.append(days, NEVER)[place], names
 
 
-def refused_elsewhere(
-    portfolio: Portfolio, facts: RevenueFacts, account: pa.ChunkedArray, place: Groups
-) -> Days:
+def refused_elsewhere(portfolio: Portfolio, facts: RevenueFacts, whose: Whose) -> Days:
     """When each account, or one that owns it, last refused anything."""
     own = facts.account
     found = newest(portfolio["opportunity"], "refused_on", is_moment=False)
@@ -105,9 +122,9 @@ def refused_elsewhere(
     if "refused_on" in own.column_names:  # of parents that were cut away
         days = np.fmax(days, days_in(own["refused_on"]))
     last, _ = from_above(own, days, is_last=True)
-    told = np.append(last, NEVER)[place]
-    strange = np.flatnonzero(place < 0)
-    others = at_ids(account.take(pa.array(strange)), found, "account_id")
+    told = np.append(last, NEVER)[whose.place]
+    strange = np.flatnonzero(whose.place < 0)
+    others = at_ids(whose.account.take(pa.array(strange)), found, "account_id")
     told[strange] = days_at(days_in(found["at"]), others)
     return told
 
@@ -115,11 +132,15 @@ def refused_elsewhere(
 def silent(
     portfolio: Portfolio,
     found: pa.Table,
-    ids: pa.Array,
+    at: pa.Array,
     attempts: Groups,
     which: Contacts,
 ) -> Groups:
-    """Attempts since the last answer: all of them where none came."""
+    """Attempts since the last answer: all of them where none came.
+
+    Args:
+        at: Where each candidate stands in what was found.
+    """
     made = np.maximum(attempts, 0)
     is_answered = pc.and_(
         pc.greater(found["answers"], 0), pc.greater(found["attempts"], 0)
@@ -130,22 +151,26 @@ def silent(
     after = pc.add(answered["last_at"], pa.scalar(1, pa.duration("us")))
     marks = pa.table(
         {
-            "opportunity_id": answered["opportunity_id"],
+            "ordinal": answered["ordinal"],
             "from_at": answered["answered_at"],
             "to_at": after,
         }
     )
-    since = outbound_between(portfolio["activity"], marks, which)
-    has_answer = pc.is_in(ids, value_set=answered["opportunity_id"].combine_chunks())
-    counted = placed(since["n"], at_ids(ids, since, "opportunity_id"))
-    return np.where(has_answer.to_numpy(zero_copy_only=False), counted, made)
+    since = outbound_of_sales(portfolio, marks, which)
+    counted = placed(since["n"], at_numbers(found["ordinal"], since["ordinal"]))
+    has_answer = is_answered.combine_chunks().to_numpy(zero_copy_only=False)
+    place = pc.fill_null(at, -1).to_numpy()
+    return np.where(
+        np.append(has_answer, False)[place], np.append(counted, 0)[place], made
+    )
 
 
-def raises(portfolio: Portfolio, ids: pa.Array, closed_on: Days) -> Groups:
+def raises(portfolio: Portfolio, ids: pa.ChunkedArray, closed_on: Days) -> Groups:
     """How often the discount on offer grew after the loss."""
     counts = np.zeros(len(ids), dtype=np.int64)
     if "discount_share" not in fields_told(portfolio) or not len(ids):
         return counts
+    ids = ids.combine_chunks()
     rows = changes_of(portfolio["opportunity_change"], "discount_share", ids)
     if not rows.num_rows:
         return counts
@@ -183,20 +208,25 @@ def seconds_of(
     portfolio: Portfolio,
     facts: RevenueFacts,
     found: pa.Table,
-    ids: pa.Array,
+    records: pa.Table,
     team: int | None,
 ) -> Seconds:
     """Of time sheets where they name opportunities, else of calls and meetings."""
     now = None
     if team is not None:
-        spans = spans_of_losses(
-            portfolio["opportunity"],
-            portfolio.calendar.time_zone,
-            until=portfolio.as_of,
+        found = seconds_after_losses(
+            portfolio["effort"],
+            spans_of_losses(
+                portfolio["opportunity"],
+                portfolio.calendar.time_zone,
+                until=portfolio.as_of,
+            ),
+            facts.period,
         )
-        found = seconds_after_losses(portfolio["effort"], spans, facts.period)
         now = int(pc.sum(found["seconds_now"]).as_py() or 0)
-    at = at_ids(ids, found, "opportunity_id")
+        at = at_ids(records["opportunity_id"], found, "opportunity_id")
+    else:
+        at = at_numbers(records["ordinal"], found["ordinal"])
     before, after = (placed(found[f"seconds_{when}"], at) for when in _WHEN)
     share = now / team if now is not None and team else None
     return Seconds(before, after, share)
@@ -236,21 +266,21 @@ class News:
         cls,
         portfolio: Portfolio,
         records: pa.Table,
+        whose: Whose,
         since: Days,
         *,
         answered_on: Days,
         told: pa.Table | None,
     ) -> News:
-        zone, account = portfolio.calendar.time_zone, records["account_id"]
+        zone = portfolio.calendar.time_zone
         found: dict[str, Days] = {"answered": answered_on}
         if "enquiry" in portfolio:
             rows = newest(portfolio["enquiry"], "created_at", is_moment=True)
             days = local_days(rows["at"], zone)
-            found["enquiry"] = days_at(days, at_ids(account, rows, "account_id"))
+            found["enquiry"] = days_at(days, whose.at(rows))
         if "event" in portfolio:
             rows = newest(portfolio["event"], "from_on", is_moment=False)
-            place = at_ids(account, rows, "account_id")
-            found["event"] = days_at(days_in(rows["at"]), place)
+            found["event"] = days_at(days_in(rows["at"]), whose.at(rows))
         if told is not None:
             last = told.group_by("opportunity_id").aggregate([("known_on", "max")])
             place = at_ids(records["opportunity_id"], last, "opportunity_id")

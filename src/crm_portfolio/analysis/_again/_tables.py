@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_portfolio._frames import rows_at, to_arrow
 from crm_portfolio._methods._digits import twelve_digits
@@ -20,6 +22,7 @@ from crm_portfolio.analysis._again._past import Past
 from crm_portfolio.analysis._again._verdict import (
     MISSING,
     RECOMMENDATIONS,
+    RULES,
     SIGNS,
     Verdict,
 )
@@ -28,6 +31,7 @@ from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Json, significant
 
 __all__ = [
+    "assigned_table",
     "attempt_table",
     "candidate_table",
     "owner_names",
@@ -42,6 +46,29 @@ _SHOWN: Final = (
 )
 
 
+def assigned_table(table: pa.Table, held: pa.Table, today: date) -> pa.Table:
+    """Place and waiting time of each candidate; empty where one is none any more.
+
+    A day that has come is not told anew: whoever may be asked, may be asked.
+
+    Args:
+        held: What the CRM holds in these fields.
+    """
+    ids, rank, day = "opportunity_id", "win_back_rank", "not_before_on"
+    found = table.select([ids, "rank", day]).rename_columns([ids, rank, day])
+    key, ours = found[ids].combine_chunks(), held[ids].combine_chunks()
+    wanted = found[day].combine_chunks()
+    stands = held[day].combine_chunks().take(pc.index_in(key, value_set=ours))
+    latest = pc.max_element_wise(stands, wanted, skip_nulls=False)
+    has_come = pc.fill_null(pc.less_equal(latest, pa.scalar(today)), fill_value=False)
+    found = found.set_column(2, day, pc.if_else(has_come, stands, wanted))
+    over = ours.filter(pc.invert(pc.is_in(ours, value_set=key)))
+    nothing = {
+        name: pa.nulls(len(over), found.schema.field(name).type) for name in (rank, day)
+    }
+    return pa.concat_tables([found, pa.table({ids: over, **nothing})])
+
+
 def candidate_table(
     found: Candidates, odds: Odds, worth: Worth, verdict: Verdict
 ) -> pa.Table:
@@ -52,9 +79,9 @@ def candidate_table(
     columns |= {name: table[name] for name in _SHOWN}
     columns["lost_on"] = table["closed_on"]
     columns |= {
-        "recommendation": _texts(verdict.recommendation),
-        "rule": _texts(verdict.rule),
-        "otherwise": _texts(verdict.otherwise),
+        "recommendation": _names(verdict.recommended, RECOMMENDATIONS),
+        "rule": _names(verdict.decides, RULES),
+        "otherwise": _names(verdict.said, RECOMMENDATIONS),
         "rank": pa.array(verdict.rank, mask=verdict.rank == 0),
         "not_before_on": _days(verdict.not_before),
         "amount": _money(found.amount, unit),
@@ -144,12 +171,12 @@ def summary_of(
     found: Candidates, odds: Odds, worth: Worth, verdict: Verdict, past: Past
 ) -> dict[str, Json]:
     hour, unit, trial = worth.hour, worth.unit, odds.trial
-    of = verdict.recommendation
-    is_now = of == "try"
+    of = dict(zip(RECOMMENDATIONS, verdict.counts, strict=True))
+    is_now = verdict.recommended == RECOMMENDATIONS.index("try")
     return {
         "candidate_count": found.size,
         "too_old_count": found.old_count,
-        "recommendations": {name: int((of == name).sum()) for name in RECOMMENDATIONS},
+        "recommendations": of,
         "expected_value_now": float(verdict.expected[is_now].sum()) / unit,
         "hours_now": significant(float(worth.hours[is_now].sum())),
         "has_refusals": found.has_refusals,
@@ -201,8 +228,8 @@ def owner_names(portfolio: Portfolio) -> Mapping[str, str]:
     return {key: name for key, name in zip(ids, names, strict=True) if name}
 
 
-def _texts(values: npt.NDArray[np.str_]) -> pa.Array:
-    return pa.array(values.tolist(), pa.string())
+def _names(codes: npt.NDArray[np.int8], names: Iterable[str]) -> pa.Array:
+    return pa.array([*names], pa.string()).take(pa.array(codes))
 
 
 def _days(days: Days) -> pa.Array:
@@ -223,8 +250,9 @@ def _money(values: Floats, unit: float, hidden: Flags | None = None) -> pa.Array
 
 def _listed(flags: Flags, names: Sequence[str]) -> pa.Array:
     """The names of the flags that are up, in one text; empty where none is."""
-    powers = 2 ** np.arange(len(names))
-    code = (flags.astype(np.int64) * powers[:, None]).sum(axis=0)
+    code = np.zeros(flags.shape[1], dtype=np.int8)
+    for at, is_up in enumerate(flags):
+        code |= is_up.astype(np.int8) << at
     every = [
         ", ".join(name for at, name in enumerate(names) if number >> at & 1)
         for number in range(2 ** len(names))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -28,7 +28,7 @@ from crm_portfolio.analysis._again._worth import Worth
 
 __all__ = ["MISSING", "RECOMMENDATIONS", "RULES", "SIGNS", "Verdict"]
 
-Names = npt.NDArray[np.str_]
+Codes = npt.NDArray[np.int8]
 
 RECOMMENDATIONS: Final = (
     *("try", "wait", "ask_first", "unknown", "stop", "leave_in_peace"),
@@ -61,10 +61,10 @@ class Verdict:
     """What is recommended for each candidate, in their order.
 
     Attributes:
-        rule: Which of `RULES` decides; ``recommendation`` is what it says, and
-            ``ask_first`` on every row where nobody records refusals or opt-outs, or where
-            it is unknown whose it was, but for those who are to be left in peace.
-            ``otherwise`` is what it would be then.
+        decides: Which of `RULES` does; ``recommended`` is which of `RECOMMENDATIONS` it
+            says, and ``ask_first`` on every row where nobody records refusals or
+            opt-outs, or where it is unknown whose it was, but for those who are to be
+            left in peace. ``said`` is what it would be then.
         expected: EV in minor units, and ``before`` it pays for what hours bring elsewhere.
         not_before: When the next word may come at the earliest.
         paying: How many attempts pay, one after the other; −1 unknown.
@@ -75,9 +75,9 @@ class Verdict:
         signs: Flags of `SIGNS`, a row each.
     """
 
-    rule: Names
-    recommendation: Names
-    otherwise: Names
+    decides: Codes
+    recommended: Codes
+    said: Codes
     expected: Floats
     before: Floats
     break_even_odds: Floats
@@ -120,25 +120,25 @@ class Verdict:
             "no_news": np.full(found.size, settings.needs_news)
             & np.isnat(found.news.on),
         }
-        rule = np.select(list(holds.values()), list(holds), default="worth_it")
-        otherwise = _said(rule)
-        is_left = otherwise == "leave_in_peace"
+        decides = _first_of(holds, found.size)
+        said = _SAYS[decides]
+        is_left = said == _CODE["leave_in_peace"]
         is_recorded = found.has_refusals and found.has_opt_outs
         asks = ~is_left & ~(found.is_account_known & is_recorded)
         return cls(
-            rule=rule,
-            recommendation=np.where(asks, "ask_first", otherwise),
-            otherwise=otherwise,
+            decides=decides,
+            recommended=np.where(asks, _CODE["ask_first"], said),
+            said=said,
             expected=priced.expected,
             before=priced.before,
             break_even_odds=priced.break_even_odds,
             break_even_hours=priced.break_even_hours,
             break_even_hour_value=priced.break_even_hour_value,
             paying=priced.paying,
-            not_before=np.where(is_left | (otherwise == "stop"), NEVER, not_before),
-            rank=_ranked(priced.expected, np.isin(otherwise, _RANKED)),
+            not_before=np.where(is_left | (said == _CODE["stop"]), NEVER, not_before),
+            rank=_ranked(priced.expected, np.isin(said, [_CODE[n] for n in _RANKED])),
             is_left=is_left,
-            is_scored=~is_left & (rule != "attempts_spent"),
+            is_scored=~is_left & (decides != [*RULES].index("attempts_spent")),
             missing=missing,
             signs=_signs(found, settings),
         )
@@ -146,19 +146,28 @@ class Verdict:
     @property
     def order(self) -> npt.NDArray[np.int64]:
         """As people read it: what to do first, the best of it before the rest."""
-        place = {name: at for at, name in enumerate(RECOMMENDATIONS)}
-        kind = np.array([place[each] for each in self.recommendation], dtype=np.int64)
         unranked = np.where(self.rank > 0, self.rank, np.iinfo(np.int64).max)
-        return np.lexsort((unranked, kind))
+        return np.lexsort((unranked, self.recommended))
+
+    @property
+    def counts(self) -> list[int]:
+        """How many of each of `RECOMMENDATIONS`."""
+        found = np.bincount(self.recommended, minlength=len(RECOMMENDATIONS))
+        return [int(each) for each in found]
 
 
 _RANKED: Final = ("try", "wait", "ask_first")
 
 
-def _said(rule: Names) -> Names:
-    found = np.full(rule.shape, "", dtype="U14")
-    for name, said in RULES.items():
-        found[rule == name] = said
+_CODE: Final = {name: np.int8(at) for at, name in enumerate(RECOMMENDATIONS)}
+_SAYS: Final = np.array([_CODE[said] for said in RULES.values()], dtype=np.int8)
+
+
+def _first_of(holds: Mapping[str, Flags], size: int) -> Codes:
+    """The first rule that holds; the last one where none does."""
+    found = np.full(size, len(RULES) - 1, dtype=np.int8)
+    for at, name in reversed([*enumerate(RULES)][:-1]):
+        found[holds[name]] = at
     return found
 
 

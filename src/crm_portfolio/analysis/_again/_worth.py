@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._frames import NativeFrame, to_arrow
+from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._pursuit_value import contribution, last_that_fits
 from crm_portfolio._methods._ranking import Flags
@@ -22,6 +23,7 @@ from crm_portfolio.analysis._facts import (
     RevenueFacts,
     SaleTime,
     costs_of_lines,
+    found_at,
     open_business,
     placed,
     sale_time,
@@ -181,7 +183,7 @@ class Margins:
         own = np.full(len(of.ids), nan)
         if facts.measure == "net_revenue":
             found = costs_of_lines(portfolio, facts.period)
-            at = pc.index_in(of.ids, found["account_id"].combine_chunks())
+            at = found_at(found["account_id"], of.ids)
             cost, sold, costed = (
                 placed(found[name], at) for name in ("line_cost", "sold", "costed")
             )
@@ -194,7 +196,10 @@ class Margins:
 
     def at(self, account: pa.ChunkedArray | pa.Array) -> Floats:
         at = pc.fill_null(pc.index_in(account, self.ids), -1)
-        place = at.to_numpy().astype(np.int64)
+        return self.at_places(at.to_numpy().astype(np.int64))
+
+    def at_places(self, place: Groups) -> Floats:
+        """Of the accounts at these places; -1 is one that tells none."""
         found: Floats = np.append(self.own, self.mix)[place]
         return found
 
@@ -231,7 +236,7 @@ class Worth:
         concession = _conceded(found, settings)
         value = contribution(
             found.amount,
-            margins.at(found.table["account_id"]),
+            margins.at_places(found.place),
             concession=concession,
             years=settings.years,
             discount=settings.discount_share,
@@ -267,8 +272,6 @@ def _spillover(
 ) -> Floats:
     """What the others cost who ask for the same price; of a year, in minor units."""
     total = float(np.maximum(facts.by_account.revenue, 0).sum())
-    at = pc.fill_null(pc.index_in(found.table["account_id"], facts.by_account.ids), -1)
-    place = at.to_numpy().astype(np.int64)
-    own = np.append(np.maximum(facts.by_account.revenue, 0), 0)[place]
+    own = np.append(np.maximum(facts.by_account.revenue, 0), 0)[found.place]
     asked: Floats = concession * settings.spillover_share * (total - own)
     return asked

@@ -19,7 +19,7 @@ from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._rules import Bands
 from crm_portfolio.analysis._alloc._settings import AllocationSettings
 from crm_portfolio.analysis._alloc._total import Total
-from crm_portfolio.analysis._facts import RevenueFacts
+from crm_portfolio.analysis._facts import RevenueFacts, of_accounts
 from crm_portfolio.analysis._tiers import TiersResult
 
 __all__ = ["NO_TIER", "UNKNOWN", "Shares"]
@@ -64,10 +64,7 @@ class Shares:
         total: Total,
         settings: AllocationSettings,
     ) -> Shares:
-        table = tiered.arrow.combine_chunks()
-        ids = facts.by_account.ids
-        at = pc.index_in(ids, table["account_id"].combine_chunks())
-        tier = table["tier"].combine_chunks().take(at)
+        tier = of_accounts(tiered, facts.by_account.ids, "tier")["tier"]
         served = tier
         if settings.new_accounts == "by_revenue":
             served = _by_revenue(facts, tier, tiered)

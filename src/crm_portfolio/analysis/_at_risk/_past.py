@@ -7,11 +7,10 @@ from typing import Any, Final, cast
 
 import attrs
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_portfolio._methods._rates import wilson
 from crm_portfolio._wording import Reason
-from crm_portfolio.analysis._facts import made_by
+from crm_portfolio.analysis._facts import made_by, of_accounts
 from crm_portfolio.analysis._succession import SuccessionResult
 from crm_portfolio.results import Json, significant
 
@@ -41,11 +40,9 @@ class Past:
 
     @classmethod
     def of(cls, found: SuccessionResult, ids: pa.Array) -> Past:
-        frame = found.arrow
-        at = pc.index_in(ids, frame["account_id"].combine_chunks())
         tiers = cast("list[dict[str, Any]]", found.summary["tiers"])
         return cls(
-            tier=frame["tier"].combine_chunks().take(at),
+            tier=of_accounts(found, ids, "tier")["tier"],
             rates=found.leaving_rates,
             counts={each["tier"]: each["row_count"] for each in tiers},
             warnings=_borne_in_mind(found),

@@ -12,7 +12,7 @@ from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._risk import Levels, risen
 from crm_portfolio.analysis._dangers._danger import Danger, days_between, days_of
 from crm_portfolio.analysis._dangers._settings import RiskSettings
-from crm_portfolio.analysis._facts import RevenueFacts
+from crm_portfolio.analysis._facts import RevenueFacts, of_accounts
 from crm_portfolio.analysis._receivables import ReceivablesResult
 from crm_portfolio.portfolio import Portfolio
 
@@ -42,9 +42,10 @@ def payment_of(
     receivables: ReceivablesResult | None,
 ) -> Danger:
     """Days late by amount, as ``receivables`` tells them; unknown without it."""
-    frame = _TOLD.empty_table() if receivables is None else receivables.arrow
-    at = pc.index_in(facts.by_account.ids, frame["account_id"].combine_chunks())
-    told = {name: frame[name].combine_chunks().take(at) for name in _TOLD.names[1:]}
+    ids, names = facts.by_account.ids, _TOLD.names[1:]
+    told = {name: pa.nulls(len(ids), _TOLD.field(name).type) for name in names}
+    if receivables is not None:
+        told = of_accounts(receivables, ids, *names)
     level = _levels(told[_FORMS[settings.days_late_form]], settings)
     paid_late_on, unpaid_since_on = (
         told[name].to_numpy(zero_copy_only=False).astype("datetime64[D]")

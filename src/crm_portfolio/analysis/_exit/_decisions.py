@@ -262,7 +262,7 @@ def _differ(rows: pa.Table, newest: Groups) -> Flags:
 
 def _last_day(table: pa.Table, count: int) -> npt.NDArray[np.datetime64]:
     """By account the day of its newest row; before all days: it has none."""
-    last = np.full(count, _FIRST_DAY - 1)
+    last = np.full(count, _FIRST_DAY - np.timedelta64(1, "D"))
     np.maximum.at(last, table["place"].to_numpy(), _days(table, "decided_on"))
     return last
 

@@ -14,7 +14,7 @@ from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio.analysis._concentration import ConcentrationResult
 from crm_portfolio.analysis._exit._rules import MeasureRules
-from crm_portfolio.analysis._facts import of_same
+from crm_portfolio.analysis._facts import of_accounts, of_same
 from crm_portfolio.analysis._freed_capacity import FreedCapacityResult
 from crm_portfolio.analysis._profitability import ProfitabilityResult
 from crm_portfolio.analysis._receivables import ReceivablesResult
@@ -51,22 +51,22 @@ class Given:
 
     def numbers(self, name: str, column: str) -> Floats:
         """A column of a result, account by account; NaN where it is unknown."""
-        result: Result | None = getattr(self, name)
-        if result is None or column not in result.arrow.column_names:
-            return np.full(len(self.ids), np.nan)
-        return numbers_of(self._taken(result, column))
+        found = self._taken(name, column)
+        return np.full(len(self.ids), np.nan) if found is None else numbers_of(found)
 
     def texts(self, name: str, column: str) -> Objects:
         """The same of text; None where it is unknown."""
-        result: Result | None = getattr(self, name)
-        found = np.full(len(self.ids), None, dtype=object)
-        if result is not None and column in result.arrow.column_names:
-            found[:] = self._taken(result, column).to_pylist()
-        return found
+        found = self._taken(name, column)
+        if found is None:
+            return np.full(len(self.ids), None, dtype=object)
+        texts: Objects = found.to_numpy(zero_copy_only=False)
+        return texts
 
     def groups(self, name: str, column: str) -> Groups:
         """The same by number, those of one text alike; what is unknown is a group too."""
-        named = pa.array(self.texts(name, column), pa.string())
+        named = self._taken(name, column)
+        if named is None:
+            return np.zeros(len(self.ids), dtype=np.int64)
         found: Groups = (
             named.dictionary_encode(null_encoding="encode")
             .indices.cast(pa.int64())
@@ -74,17 +74,11 @@ class Given:
         )
         return found
 
-    def _taken(self, result: Result, column: str) -> pa.Array:
-        table = result.arrow
-        at = pc.index_in(self.ids, table["account_id"].combine_chunks())
-        return table[column].combine_chunks().take(at)
-
-    def growth(self) -> dict[str, float]:
-        """How likely each account is to move up a tier, where that is known."""
-        rates = self.numbers("succession", "up_rate")
-        known = np.flatnonzero(~np.isnan(rates))
-        ids = self.ids.take(pa.array(known)).to_pylist()
-        return dict(zip(ids, rates[known].tolist(), strict=True))
+    def _taken(self, name: str, column: str) -> pa.Array | None:
+        result: Result | None = getattr(self, name)
+        if result is None:
+            return None
+        return of_accounts(result, self.ids, column).get(column)
 
     def hour_value(self, rules: MeasureRules) -> tuple[float, str]:
         """What an hour brings elsewhere, and who says so; NaN where nobody does.

@@ -317,12 +317,13 @@ def _controversial(
 
 def _promised(portfolio: Portfolio, facts: RevenueFacts, given: Given) -> Said:
     """What could become of it; unknown where too little of that is known."""
-    if given.tiers is not None and "potential" in given.tiers.arrow.column_names:
+    if given.tiers is not None and given.tiers.columns("potential").num_columns:
         score = given.numbers("tiers", "potential_score")
         coverage = given.numbers("tiers", "potential_coverage")
         name = given.texts("tiers", "potential")
     else:
-        promise = Promise.of(portfolio, facts, Potential(), given.growth())
+        growth = given.numbers("succession", "up_rate")
+        promise = Promise.of(portfolio, facts, Potential(), growth)
         score, coverage = promise.score, promise.coverage
         name = np.array(promise.name.to_pylist(), dtype=object)
     held = np.where(name == _NO_POTENTIAL, np.nan, score)
@@ -335,10 +336,13 @@ class _Placed:
     def __init__(self, facts: RevenueFacts) -> None:
         self.ids = facts.by_account.ids
         self.told: Evidence = {}
+        self._at: tuple[pa.Table | None, Any] = None, None
 
     def of(self, scan: pa.Table, column: str, other: float = np.nan) -> Floats:
         """The column of these accounts, and what all others have."""
-        at = pc.index_in(self.ids, scan["account_id"].combine_chunks())
-        placed: Any = scan[column].combine_chunks().cast(pa.float64()).take(at)
+        if self._at[0] is not scan:
+            own = scan["account_id"].combine_chunks()
+            self._at = scan, pc.index_in(self.ids, own)
+        placed: Any = scan[column].combine_chunks().cast(pa.float64()).take(self._at[1])
         values: Floats = pc.fill_null(placed, other).to_numpy(zero_copy_only=False)
         return values

@@ -24,12 +24,13 @@ from crm_portfolio.analysis._facts._attached import (
 from crm_portfolio.analysis._facts._attempts import (
     after_losses,
     changes_of,
-    contacts,
+    contacts_of_sales,
     fields_told,
     newest,
     nights_after,
     opportunities_at,
     outbound_between,
+    outbound_of_sales,
     outbound_since,
     reopened,
     seconds_after_losses,
@@ -73,7 +74,13 @@ from crm_portfolio.analysis._facts._dangers import (
     won_renewals,
 )
 from crm_portfolio.analysis._facts._days import account_days
-from crm_portfolio.analysis._facts._echo import echo, echoed, made_by, of_same
+from crm_portfolio.analysis._facts._echo import (
+    echo,
+    echoed,
+    made_by,
+    of_accounts,
+    of_same,
+)
 from crm_portfolio.analysis._facts._enquired import answers_kept, enquired
 from crm_portfolio.analysis._facts._episodes import (
     attributed,
@@ -109,6 +116,7 @@ from crm_portfolio.analysis._facts._invoices import (
     late_spans,
     owed,
     payments,
+    placed_invoices,
     undated,
 )
 from crm_portfolio.analysis._facts._lines import (
@@ -128,6 +136,13 @@ from crm_portfolio.analysis._facts._months import (
     quarterly_revenue,
 )
 from crm_portfolio.analysis._facts._once import once_per_portfolio
+from crm_portfolio.analysis._facts._ordinals import (
+    coded,
+    let_go,
+    moved,
+    numbered,
+    touched,
+)
 from crm_portfolio.analysis._facts._paid import booked_until, paid_until
 from crm_portfolio.analysis._facts._places import at_share
 from crm_portfolio.analysis._facts._pursuits import (
@@ -189,6 +204,7 @@ from crm_portfolio.analysis._facts._workload import (
     hours_in,
     quarterly_workload,
 )
+from crm_portfolio.analysis._facts._written import holding, told_in_plans
 
 __all__ = [
     "CONCESSIONS",
@@ -232,13 +248,14 @@ __all__ = [
     "capacity_in",
     "changes_of",
     "closed",
+    "coded",
     "collected",
     "completed",
     "conceded",
     "concessions",
     "contacted",
-    "contacts",
     "contacts_of",
+    "contacts_of_sales",
     "contract_terms",
     "contracts",
     "costs_of_lines",
@@ -264,6 +281,7 @@ __all__ = [
     "from_above",
     "gap",
     "grossed",
+    "holding",
     "hours_in",
     "hours_spent",
     "inbound",
@@ -272,6 +290,7 @@ __all__ = [
     "last_opened",
     "late_spans",
     "lateness_at",
+    "let_go",
     "line_costs",
     "listed_lines",
     "lost_before",
@@ -279,8 +298,11 @@ __all__ = [
     "made_by",
     "midnight",
     "monthly_revenue",
+    "moved",
     "newest",
     "nights_after",
+    "numbered",
+    "of_accounts",
     "of_same",
     "offers",
     "once_per_portfolio",
@@ -293,6 +315,7 @@ __all__ = [
     "opportunities_at",
     "opted_out",
     "outbound_between",
+    "outbound_of_sales",
     "outbound_since",
     "owed",
     "paid_until",
@@ -302,6 +325,7 @@ __all__ = [
     "payments",
     "perhaps_twice",
     "placed",
+    "placed_invoices",
     "places",
     "previous",
     "prices_paid",
@@ -336,6 +360,8 @@ __all__ = [
     "spans_of_losses",
     "spent",
     "tallied",
+    "told_in_plans",
+    "touched",
     "touches_by_stage",
     "turns",
     "two_periods",

@@ -19,6 +19,7 @@ from crm_portfolio.analysis._facts._base import Base
 from crm_portfolio.analysis._facts._changes import field_changes, spans_of
 from crm_portfolio.analysis._facts._grid import Frame, Grid
 from crm_portfolio.analysis._facts._lines import collected
+from crm_portfolio.analysis._facts._ordinals import numbered
 from crm_portfolio.analysis._facts._standing import held_ones, signs_of, standing
 from crm_portfolio.analysis._facts._turns import (
     came_closed,
@@ -76,8 +77,10 @@ def as_known(
     grid: Grid,
 ) -> AsKnown:
     """The open, the entered and the closed opportunities, as known at each day."""
-    told = None if changes is None else kept(field_changes(changes, grid))
-    base = Base.of(opportunity, told, grid)
+    numbers = numbered(opportunity)
+    known = nw.from_native(numbers).lazy().select("opportunity_id", "ordinal")
+    told = None if changes is None else field_changes(changes, known, grid)
+    base = Base.of(numbers, told, grid)
     counts = _counts_of(base, told, grid)
     fields = None if told is None else _fields_of(told)
     spans = None if told is None else kept(spans_of(told, grid))
@@ -88,7 +91,7 @@ def as_known(
         for place, start in enumerate(grid.quiet)
         if earliest is not None and earliest <= start
     ]
-    signs = signs_of(activity, base, grid) if judged else None
+    signs = signs_of(activity, known, base, grid) if judged else None
     rows = standing(base, spans, signs, grid, fields=fields or ())
     alike = kept(rows.group_by("place", *_GROUPS, "due").agg(nw.col(*_SUMS).sum()))
     last = alike.filter(nw.col("place") == grid.count - 1)

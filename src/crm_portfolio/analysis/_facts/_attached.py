@@ -19,11 +19,13 @@ from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._facts._lines import (
     collected,
     completed,
+    found_at,
     placed,
     seconds_given,
 )
 from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
+from crm_portfolio.analysis._facts._sold import sold
 from crm_portfolio.portfolio import Period, Portfolio
 
 __all__ = [
@@ -177,22 +179,22 @@ def sales(portfolio: Portfolio, facts: RevenueFacts) -> Sales | None:
 
 @once_per_portfolio
 def costs_of_lines(portfolio: Portfolio, span: Period) -> pa.Table:
-    """`line_costs` of the portfolio."""
-    return line_costs(portfolio["revenue_line"], span, portfolio.minor_digits)
+    """`line_costs` of the portfolio; accounts are told by their places."""
+    return line_costs(sold(portfolio, "net_revenue").lines, span)
 
 
-def line_costs(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
-    """Cost of the period's lines; how many sell something, and how many say their cost."""
-    kinds = {"account_id": _TEXT, "booked_on": _DAY, "amount": _NUMBER, "cost": _NUMBER}
-    is_sold = nw.col("amount") > 0
-    cost = _minor(nw.col("cost"), digits)
+def line_costs(lines: Any, span: Period) -> pa.Table:
+    """Cost of the period's lines; how many sell something, and how many say their cost.
+
+    Args:
+        lines: Of what was `sold`.
+    """
+    is_sold, cost = nw.col("minor") > 0, nw.col("cost_minor")
     return _summed(
-        nw.from_native(completed(frame, kinds)).filter(
-            _in(span, "booked_on") & ~nw.col("amount").is_null()
-        ),
+        lines.filter(_in(span, "day") & ~nw.col("minor").is_null()),
         line_cost=cost.fill_null(0),
         sold=is_sold.cast(nw.Int64),
-        costed=(is_sold & ~nw.col("cost").is_null()).cast(nw.Int64),
+        costed=(is_sold & ~cost.is_null()).cast(nw.Int64),
     )
 
 
@@ -326,5 +328,5 @@ def _summed(lines: Any, **sums: Any) -> pa.Table:
 
 
 def _by_account(ids: pa.Array, found: pa.Table, names: Any) -> dict[str, Any]:
-    at = pc.index_in(ids, found["account_id"].combine_chunks())
+    at = found_at(found["account_id"], ids)
     return {name: placed(found[name], at) for name in names}

@@ -14,22 +14,26 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, kept, nw, same_kind
+from crm_portfolio._frames import NativeFrame, from_arrow, kept, nw, same_kind
 from crm_portfolio.analysis._facts._attached import midnight
 from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
 from crm_portfolio.analysis._facts._once import once_per_portfolio
+from crm_portfolio.analysis._facts._ordinals import numbered, touched
 from crm_portfolio.analysis._facts._pursuits import Contacts, held
 from crm_portfolio.portfolio import Period, Portfolio
 
 __all__ = [
+    "about",
     "after_losses",
     "changes_of",
     "contacts",
+    "contacts_of_sales",
     "fields_told",
     "newest",
     "nights_after",
     "opportunities_at",
     "outbound_between",
+    "outbound_of_sales",
     "outbound_since",
     "reopened",
     "seconds_after_losses",
@@ -48,21 +52,35 @@ def after_losses(portfolio: Portfolio, which: Contacts) -> pa.Table:
     """`contacts` of every opportunity that is lost by now."""
     zone, as_of = portfolio.calendar.time_zone, portfolio.as_of
     end = as_of + timedelta(days=1)
-    spans = spans_of_losses(portfolio["opportunity"], zone, until=end)
-    return contacts(portfolio["activity"], spans, which)
+    known = numbered(portfolio["opportunity"])
+    spans = spans_of_losses(known, zone, until=end, key="ordinal")
+    return contacts_of_sales(portfolio, spans, which)
 
 
-def spans_of_losses(frame: NativeFrame, zone: str, *, until: date) -> Any:
+def contacts_of_sales(portfolio: Portfolio, spans: Any, which: Contacts) -> pa.Table:
+    """`contacts` of opportunities that are told by their ``ordinal``, and what they are."""
+    found = contacts(_log(portfolio, which), spans, key="ordinal")
+    known = nw.from_native(numbered(portfolio["opportunity"])).lazy()
+    told = known.select(_ID, "ordinal").join(found, on="ordinal", how="inner")
+    return _in_order(collected(told), _SUMS)
+
+
+def spans_of_losses(
+    frame: NativeFrame, zone: str, *, until: date, key: str = _ID
+) -> Any:
     """Lost opportunities, to be joined: ``since_at`` is the midnight after the day."""
     lost = nw.from_native(frame).lazy().filter(nw.col("status") == "lost")
     dated = lost.filter(~nw.col("closed_on").is_null())
     counted = dated.select("closed_on", n=nw.lit(1, dtype=nw.Int64))
     days = collected(counted.group_by("closed_on").agg(nw.col("n").sum()))["closed_on"]
-    moments = pa.table({"closed_on": days, "since_at": nights_after(days, zone)})
-    joined = dated.select("opportunity_id", "closed_on").join(
+    # Beside it, not as a literal: pandas before 3 compares no moment of Arrow with its own.
+    ends = pa.array([midnight(until, zone)] * len(days), _MOMENT)
+    moments = pa.table(
+        {"closed_on": days, "since_at": nights_after(days, zone), "until_at": ends}
+    )
+    return dated.select(key, "closed_on").join(
         nw.from_native(same_kind(moments, frame)).lazy(), on="closed_on", how="inner"
     )
-    return joined.with_columns(until_at=nw.lit(midnight(until, zone)))
 
 
 def nights_after(days: pa.ChunkedArray | pa.Array, zone: str) -> pa.Array:
@@ -74,24 +92,27 @@ def nights_after(days: pa.ChunkedArray | pa.Array, zone: str) -> pa.Array:
     return pa.array(nights, _MOMENT).take(at)
 
 
-def contacts(frame: NativeFrame, spans: Any, which: Contacts) -> pa.Table:
+def contacts(log: Any, spans: Any, *, key: str = _ID) -> Any:
     """By loss: what was held after it, and which way; before it too, for comparison.
 
     ``attempts`` are ours, ``answers`` theirs; where both sides are present it is both.
+
+    Args:
+        log: Contacts, as `about` an opportunity tells them.
+        key: What tells an opportunity.
     """
     at, since = nw.col("occurred_at"), nw.col("since_at")
     ways = {
         "out_at": nw.when(nw.col("is_out")).then(at),
         "in_at": nw.when(nw.col("is_in")).then(at),
-        "seconds": _seconds(),
+        "seconds": nw.col("seconds"),
     }
     outs, ins = nw.col("out_at"), nw.col("in_at")
-    rows = _about(frame, which)
     after = (
-        rows.join(spans, on=_ID, how="inner")
+        log.join(spans, on=key, how="inner")
         .filter((at >= since) & (at < nw.col("until_at")))
-        .select(_ID, "since_at", **ways)
-        .group_by(_ID)
+        .select(key, "since_at", **ways)
+        .group_by(key)
         .agg(
             nw.col("since_at").max(),
             attempts=outs.count(),
@@ -105,35 +126,45 @@ def contacts(frame: NativeFrame, spans: Any, which: Contacts) -> pa.Table:
     # They are few, so that little is to be looked at before them.
     after = kept(after.filter((nw.col("attempts") > 0) | (nw.col("answers") > 0)))
     before = (
-        rows.join(after.select(_ID, "since_at"), on=_ID, how="inner")
+        log.join(after.select(key, "since_at"), on=key, how="inner")
         .filter(at < since)
-        .select(_ID, **ways)
-        .group_by(_ID)
+        .select(key, **ways)
+        .group_by(key)
         .agg(
             outs_before=outs.count(),
             ins_before=ins.count(),
             seconds_before=nw.col("seconds").sum(),
         )
     )
-    both = after.drop("since_at").join(before, on=_ID, how="left")
-    found = collected(both.with_columns(nw.col(*_BEFORE).fill_null(0)))
-    return _in_order(found, _SUMS)
+    both = after.drop("since_at").join(before, on=key, how="left")
+    return both.with_columns(nw.col(*_BEFORE).fill_null(0))
 
 
 def outbound_between(frame: NativeFrame, marks: pa.Table, which: Contacts) -> pa.Table:
     """How often we went to them after ``from_at`` and before ``to_at`` of each mark."""
     spans = nw.from_native(same_kind(marks, frame)).lazy()
+    return _in_order(collected(_outbound(about(frame, which), spans, _ID)), ("n",))
+
+
+def outbound_of_sales(
+    portfolio: Portfolio, marks: pa.Table, which: Contacts
+) -> pa.Table:
+    """`outbound_between` of opportunities that are told by their ``ordinal``."""
+    spans = nw.from_native(from_arrow(marks, portfolio.backend)).lazy()
+    found = collected(_outbound(_log(portfolio, which), spans, "ordinal"))
+    return _in_order(found, ("n",), key="ordinal")
+
+
+def _outbound(log: Any, spans: Any, key: str) -> Any:
     at = nw.col("occurred_at")
-    found = collected(
-        _about(frame, which)
-        .filter(nw.col("is_out"))
-        .join(spans, on="opportunity_id", how="inner")
+    return (
+        log.filter(nw.col("is_out"))
+        .join(spans, on=key, how="inner")
         .filter((at > nw.col("from_at")) & (at < nw.col("to_at")))
-        .select("opportunity_id", n=nw.lit(1, dtype=nw.Int64))
-        .group_by("opportunity_id")
+        .select(key, n=nw.lit(1, dtype=nw.Int64))
+        .group_by(key)
         .agg(nw.col("n").sum())
     )
-    return _in_order(found, ("n",))
 
 
 def outbound_since(portfolio: Portfolio, since: datetime, which: Contacts) -> pa.Table:
@@ -179,25 +210,26 @@ def reopened(portfolio: Portfolio) -> pa.Table:
     return found.sort_by("opportunity_id").combine_chunks()
 
 
-def opportunities_at(portfolio: Portfolio, ids: pa.Array) -> pa.Table:
-    """What these opportunities say of how they ended, in the order of the ids."""
-    wanted = same_kind(pa.table({"opportunity_id": ids}), portfolio["opportunity"])
+def opportunities_at(portfolio: Portfolio, ordinals: pa.Array) -> pa.Table:
+    """What these opportunities say of how they ended, in the order of the ordinals."""
+    wanted = from_arrow(pa.table({"ordinal": ordinals}), portfolio.backend)
     asked = nw.from_native(wanted).lazy()
-    found = collected(_sold(portfolio).join(asked, on="opportunity_id", how="inner"))
-    at = pc.index_in(ids, found["opportunity_id"].combine_chunks())
+    found = collected(_sold(portfolio).join(asked, on="ordinal", how="inner"))
+    at = pc.index_in(ordinals, found["ordinal"].combine_chunks())
     return found.take(at).combine_chunks()
 
 
 def _sold(portfolio: Portfolio) -> Any:
     kinds = dict.fromkeys(("account_id", "owner_id", "kind", "loss_reason"), _TEXT)
     kinds |= {"amount": _NUMBER, "original_amount": _NUMBER, "closed_on": _DAY}
-    frame = completed(portfolio["opportunity"], kinds)
-    return nw.from_native(frame).lazy().select("opportunity_id", "status", *kinds)
+    frame = completed(numbered(portfolio["opportunity"]), kinds)
+    return nw.from_native(frame).lazy().select(_ID, "ordinal", "status", *kinds)
 
 
 _REOPENED: Final = pa.schema(
     [
         *(("opportunity_id", _TEXT), ("since_at", _MOMENT), ("until_at", _MOMENT)),
+        ("ordinal", pa.int32()),
         *(("status", _TEXT), ("closed_on", _DAY), ("account_id", _TEXT)),
         *(
             ("owner_id", _TEXT),
@@ -306,12 +338,17 @@ def newest(
     return found.sort_by(key).combine_chunks()
 
 
-def _about(frame: NativeFrame, which: Contacts) -> Any:
+def about(frame: NativeFrame, which: Contacts) -> Any:
     """Contacts about an opportunity."""
     rows = held(completed(frame, {"minutes": _NUMBER}), which)
-    return rows.filter(~nw.col("opportunity_id").is_null()).select(
-        *("opportunity_id", "occurred_at", "is_out", "is_in", "minutes")
+    return rows.filter(~nw.col(_ID).is_null()).select(
+        *(_ID, "occurred_at", "is_out", "is_in"), seconds=_seconds()
     )
+
+
+def _log(portfolio: Portfolio, which: Contacts) -> Any:
+    """The same, told by ordinals."""
+    return touched(portfolio, which).filter(nw.col("is_out") | nw.col("is_in"))
 
 
 def _seconds() -> Any:

@@ -23,10 +23,11 @@ from crm_portfolio.analysis._facts._grid import (
     seconds_of_day,
 )
 from crm_portfolio.analysis._facts._lines import completed
+from crm_portfolio.analysis._facts._ordinals import coded
 
 __all__ = ["Base"]
 
-_ID: Final = "opportunity_id"
+_ID: Final = "ordinal"
 _TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
 _OPPORTUNITY: Final = {
     **dict.fromkeys(("pipeline", "stage", "owner_id", "currency"), _TEXT),
@@ -34,6 +35,7 @@ _OPPORTUNITY: Final = {
     **dict.fromkeys(("closed_on", "expected_close_on"), _DAY),
     "created_at": pa.timestamp("us", "UTC"),
 }
+_SAID: Final = ("status", "currency", "pipeline", "stage", "owner_id")
 _ALIKE: Final = ("born_at", "closed_at", "status", "turned", "days")
 _NOWHERE: Final = -1
 """The place of a moment that nobody knows."""
@@ -50,11 +52,13 @@ class Base:
     Attributes:
         told: Those that changes tell of; None: there are no changes.
         rest: All others.
+        kept_parts: Both without what their records say.
         alike: How many there are that are alike in when they were entered and closed.
     """
 
     told: Frame | None
     rest: Frame
+    kept_parts: tuple[Frame, ...]
     alike: Frame
 
     @classmethod
@@ -62,20 +66,46 @@ class Base:
         rows = nw.from_native(completed(frame, _OPPORTUNITY)).lazy()
         backend = backend_of(frame)
         created = nw.col("created_at")
+        said = _Said.of(rows)
         if told is None:
-            rest = kept(_placed(rows, created, grid, backend))
-            return cls(None, rest, kept(_alike([rest], grid, backend)))
+            rest = kept(_placed(said.rows, created, grid, backend))
+            others = said.beside(rest)
+            alike = kept(_alike([others], grid, backend))
+            return cls(None, others, (rest,), alike)
         its = kept(_of_changes(told))
         born = nw.coalesce(created, nw.col("seen"))
-        with_them = rows.join(its, on=_ID, how="inner")
-        own = kept(_placed(with_them, born, grid, backend, *_FROM_CHANGES))
-        others = rows.join(its.select(_ID), on=_ID, how="anti")
-        rest = kept(_placed(others, created, grid, backend))
-        return cls(own, rest, kept(_alike([own, rest], grid, backend)))
+        with_them = said.rows.join(its, on=_ID, how="inner")
+        changed = kept(_placed(with_them, born, grid, backend, *_FROM_CHANGES))
+        unchanged = said.rows.join(its.select(_ID), on=_ID, how="anti")
+        rest = kept(_placed(unchanged, created, grid, backend))
+        own, others = said.beside(changed), said.beside(rest)
+        alike = kept(_alike([own, others], grid, backend))
+        return cls(own, others, (changed, rest), alike)
 
     @property
     def parts(self) -> list[Frame]:
         return [self.rest] if self.told is None else [self.told, self.rest]
+
+
+@attrs.frozen(eq=False)
+class _Said:
+    """Opportunities with one number for what their records say in few words.
+
+    Attributes:
+        said: What each of the numbers says.
+    """
+
+    rows: Frame
+    said: Frame
+
+    @classmethod
+    def of(cls, rows: Frame) -> _Said:
+        is_open = nw.when(nw.col("status") == "open").then(1).otherwise(0)
+        told = rows.with_columns(is_open=is_open)
+        return cls(*coded(told, rows, _SAID, "says"))
+
+    def beside(self, kept_rows: Frame) -> Frame:
+        return kept_rows.join(self.said, on="says", how="inner").drop("says")
 
 
 def _of_changes(told: Frame) -> Frame:
@@ -100,12 +130,11 @@ def _placed(
     rows: Frame, born: Expr, grid: Grid, backend: Any, *from_changes: str
 ) -> Frame:
     closed_on = nw.col("closed_on")
-    has_day = (nw.col("status") != "open") & ~closed_on.is_null()
+    has_day = (nw.col("is_open") == 0) & ~closed_on.is_null()
     closed_at = nw.when(has_day).then(places(closed_on, grid.days))
     lacking = [name for name in _FROM_CHANGES if name not in from_changes]
     return rows.select(
-        *(_ID, "status", "closed_on", "currency"),
-        *("pipeline", "stage", "owner_id", "expected_close_on"),
+        *(_ID, "says", "closed_on", "expected_close_on"),
         *from_changes,
         **dict.fromkeys(lacking, nw.lit(0, dtype=nw.Int64)),
         amount=nw.coalesce(nw.col("original_amount"), nw.col("amount")),

@@ -6,7 +6,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio._frames import NativeFrame, kept, nw
 from crm_portfolio.analysis._facts._grid import (
     Expr,
     Frame,
@@ -15,11 +15,13 @@ from crm_portfolio.analysis._facts._grid import (
     status_of,
 )
 from crm_portfolio.analysis._facts._lines import completed
+from crm_portfolio.analysis._facts._ordinals import coded
 
 __all__ = ["FIELDS", "field_changes", "spans_of"]
 
 _TEXT = pa.string()
-_ID: Final = "opportunity_id"
+_ID: Final = "ordinal"
+_SAID: Final = ("field", "old", "new")
 _MOMENT: Final = (_ID, "field", "changed_at")
 FIELDS: Final = (
     *("stage", "pipeline", "owner_id", "expected_close_on"),
@@ -27,22 +29,31 @@ FIELDS: Final = (
 )
 
 
-def field_changes(frame: NativeFrame, grid: Grid) -> Frame:
-    """The changes we ask for, with what they mean and at which places they stand."""
-    rows = nw.from_native(completed(frame, {"old": _TEXT, "new": _TEXT})).lazy()
-    is_stage = nw.col("field") == "stage"
-    was, now = (
-        nw.when(is_stage).then(status_of(nw.col(name), grid)).otherwise(nw.lit(""))
-        for name in ("old", "new")
-    )
-    return rows.filter(nw.col("field").is_in(FIELDS)).select(
-        _ID,
-        *("field", "old", "new", "changed_at", "until_at"),
+def field_changes(frame: NativeFrame, known: Frame, grid: Grid) -> Frame:
+    """The changes we ask for, with what they mean and at which places they stand.
+
+    Args:
+        known: The ``ordinal`` of each opportunity, which tells it from here on.
+    """
+    kinds = {"old": _TEXT, "new": _TEXT}
+    rows = nw.from_native(completed(frame, kinds)).lazy()
+    rows = rows.filter(nw.col("field").is_in(FIELDS))
+    placed = rows.join(known, on="opportunity_id", how="inner").select(
+        *(_ID, "changed_at", "until_at", *_SAID),
         first=places(nw.col("changed_at"), grid.edges),
         end=places(nw.col("until_at"), grid.edges).fill_null(grid.count),
-        was=was,
-        now=now,
     )
+    # What is said is said of many: it is kept once, with what it means.
+    placed, moves = coded(placed, rows, _SAID, "move")
+    is_stage = nw.col("field") == "stage"
+    means = {
+        means: nw.when(is_stage)
+        .then(status_of(nw.col(name), grid))
+        .otherwise(nw.lit(""))
+        for means, name in (("was", "old"), ("now", "new"))
+    }
+    moves = kept(moves.with_columns(**means))
+    return kept(placed).join(moves, on="move", how="inner").drop("move")
 
 
 def spans_of(told: Frame, grid: Grid) -> Frame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from crm_portfolio._methods._working_hours import (
     WorkingTime,
     working_time,
 )
+from crm_portfolio.analysis._facts._lines import day_number
 
 __all__ = ["Clock", "seconds"]
 
@@ -39,7 +41,20 @@ def seconds(moment: Any, backend: Backend | None = None) -> Any:
     """
     if backend == "duckdb":
         return moment.dt.total_microseconds() // _MICROSECONDS
+    if backend == "pyspark":
+        return moment.cast(nw.Int64)
+    if backend == "ibis":
+        there = moment.dt.replace_time_zone(None)
+        return day_number(there, backend) * SECONDS_A_DAY + _in_day(there.dt)
     return (moment - nw.lit(_EPOCH)).dt.total_seconds().cast(nw.Int64)
+
+
+def _in_day(moment: Any) -> Any:
+    hours, minutes, whole = (
+        each.cast(nw.Int64)
+        for each in (moment.hour(), moment.minute(), moment.second())
+    )
+    return (hours * 60 + minutes) * 60 + whole
 
 
 @attrs.frozen(eq=False)
@@ -71,10 +86,14 @@ class Clock:
     ) -> Clock:
         """The clock from the first to the last day, both included."""
         first, last = max(first, _FIRST) - _ONE, last + 2 * _ONE
-        worked = working_time(
-            first, last, zone=zone, weekdays=weekdays, hours=hours, holidays=holidays
+        worked, local = _counted(
+            first,
+            last,
+            zone=zone,
+            weekdays=tuple(weekdays),
+            hours=hours,
+            holidays=frozenset(holidays),
         )
-        local = _midnights(first, last, ZoneInfo(zone))
         made = (_by_moment(worked, local), _by_day(worked.first, local))
         moments, days = (nw.from_native(from_arrow(t, backend)).lazy() for t in made)
         return cls(moments, days, len(worked.opens), ZoneInfo(zone))
@@ -105,6 +124,23 @@ class Clock:
             .with_columns(**found)
             .drop(helpers)
         )
+
+
+@lru_cache(maxsize=32)
+def _counted(
+    first: date,
+    last: date,
+    *,
+    zone: str,
+    weekdays: tuple[int, ...],
+    hours: tuple[float, float],
+    holidays: frozenset[date],
+) -> tuple[WorkingTime, Any]:
+    """The working time of these days and when each begins; the same years come often."""
+    worked = working_time(
+        first, last, zone=zone, weekdays=weekdays, hours=hours, holidays=holidays
+    )
+    return worked, _midnights(first, last, ZoneInfo(zone))
 
 
 def _midnights(first: date, last: date, clocks: ZoneInfo) -> Any:

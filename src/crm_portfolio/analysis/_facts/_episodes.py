@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._frames import kept, nw
 from crm_portfolio.analysis._facts._clock import Clock, seconds
-from crm_portfolio.analysis._facts._lines import collected, completed, one_of
+from crm_portfolio.analysis._facts._lines import collected, one_of
+from crm_portfolio.analysis._facts._ordinals import moved
 from crm_portfolio.analysis._facts._pursuits import ALWAYS, unknown
 from crm_portfolio.portfolio import Period, Portfolio
 
 __all__ = ["attributed", "last_opened", "lost_before", "turns"]
 
-_TEXT = pa.string()
-_ID = "opportunity_id"
+_ID = "ordinal"
 
 
 def turns(portfolio: Portfolio) -> Any | None:
@@ -30,17 +29,17 @@ def turns(portfolio: Portfolio) -> Any | None:
     """
     if "opportunity_change" not in portfolio:
         return None
-    kinds = {"old": _TEXT, "new": _TEXT}
-    changes = nw.from_native(completed(portfolio["opportunity_change"], kinds)).lazy()
     field, means = "status", ["lost"]
     if stages := _lost_stages(portfolio):
         field, means = "stage", stages
+    changes, moves = moved(portfolio, field)
     was, becomes = (one_of(nw.col(n).fill_null(""), means) for n in ("old", "new"))
-    told = changes.filter((nw.col("field") == field) & (was != becomes))
-    return told.select(
+    turned = moves.filter(was != becomes)
+    told = turned.select("move", is_loss=becomes.cast(nw.Int64))
+    return changes.join(told, on="move", how="inner").select(
         _ID,
+        "is_loss",
         at_s=seconds(nw.col("changed_at"), portfolio.backend),
-        is_loss=becomes.cast(nw.Int64),
     )
 
 
@@ -70,9 +69,8 @@ def lost_before(
 ) -> Any | None:
     """A row for each loss of the period that did not last: lost, then opened again.
 
-    Its id is that of the opportunity with ``#`` and the number of the loss. Neither its
-    amount nor its reason is known: what the record says is of its end. None where nothing
-    tells of changes.
+    ``number`` says which of its losses it is, from 1 on. Neither its amount nor its reason
+    is known: what the record says is of its end. None where nothing tells of changes.
 
     Args:
         turned: What `turns` tells.
@@ -97,11 +95,10 @@ def lost_before(
     told = clock.told(ended, "lost_s", day="lost_day")
     # They are few; the engine does not know before they are there.
     told = kept(told.filter(_within(span, nw.col("lost_day"))))
-    number = (nw.col("is_earlier").cast(nw.Int64) + 1).cast(nw.String)
     return (
         records.join(told, on=_ID, how="inner")
         .with_columns(
-            record_id=nw.concat_str([nw.col(_ID), number], separator="#"),
+            number=nw.col("is_earlier").cast(nw.Int64) + 1,
             starts_s=nw.col("from_s"),
             ends_s=lost + 1,
             closed_day=nw.col("lost_day"),
@@ -112,39 +109,44 @@ def lost_before(
     )
 
 
-def attributed(portfolio: Portfolio, rows: Any, found: Any | None) -> Any:
-    """The rows with ``owner_id`` as it was when nothing more happened.
+def attributed(portfolio: Portfolio, rows: Any, found: Any | None) -> Any | None:
+    """By ``record``, ``owner_then``: whose it was when nothing more happened.
 
     That is at the last activity, or where there is none when it was entered. Who took it
-    over later is not to be asked why.
+    over later is not to be asked why. Only of those that were handed over; None where
+    nothing tells of changes.
 
     Args:
+        rows: By their ``record``, with the ``ordinal`` of each.
         found: What `contacts_of` them adds up to; None where nobody notes activities.
     """
     if "opportunity_change" not in portfolio:
-        return rows
-    kinds = {"old": _TEXT, "new": _TEXT, "until_at": pa.timestamp("us", "UTC")}
-    changes = nw.from_native(completed(portfolio["opportunity_change"], kinds)).lazy()
-    passed = changes.filter(nw.col("field") == "owner_id").select(
-        _ID, "old", at_s=seconds(nw.col("changed_at"), portfolio.backend)
+        return None
+    changes, moves = moved(portfolio, "owner_id")
+    passed = changes.select(
+        _ID, "move", at_s=seconds(nw.col("changed_at"), portfolio.backend)
     )
-    own = passed.join(rows.select("record_id", _ID, "created_s"), on=_ID, how="inner")
+    # They are few; the engine does not know before they are there.
+    own = kept(
+        passed.join(rows.select("record", _ID, "created_s"), on=_ID, how="inner")
+    )
     quiet = nw.col("created_s")
     if found is not None:
-        own = own.join(found.select("record_id", "last_s"), on="record_id", how="left")
+        own = own.join(found.select("record", "last_s"), on="record", how="left")
         quiet = nw.coalesce(nw.col("last_s"), quiet)
     # Whose it was is what the first change after that moment says was there before.
-    after = kept(own.filter(nw.col("at_s") > quiet).select("record_id", "old", "at_s"))
-    first = after.group_by("record_id").agg(first_s=nw.col("at_s").min())
-    then = (
-        after.join(first, on="record_id", how="inner")
+    after = kept(
+        own.filter(nw.col("at_s") > quiet)
+        .join(moves.select("move", "old"), on="move", how="inner")
+        .select("record", "old", "at_s")
+    )
+    first = after.group_by("record").agg(first_s=nw.col("at_s").min())
+    return (
+        after.join(first, on="record", how="inner")
         .filter(nw.col("at_s") == nw.col("first_s"))
-        .group_by("record_id")
+        .group_by("record")
         .agg(owner_then=nw.col("old").min())
     )
-    owner = nw.coalesce(nw.col("owner_then"), nw.col("owner_id"))
-    joined = rows.join(then, on="record_id", how="left").with_columns(owner_id=owner)
-    return joined.drop("owner_then")
 
 
 def _both_ways(turned: Any) -> tuple[Any, Any]:

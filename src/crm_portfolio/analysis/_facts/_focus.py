@@ -10,17 +10,19 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_portfolio._frames import NativeFrame, nw, same_kind
 from crm_portfolio.analysis._facts._attached import moment_in
 from crm_portfolio.analysis._facts._lines import (
-    TABLE_OF,
     Measure,
     collected,
     completed,
     seconds_given,
 )
+from crm_portfolio.analysis._facts._sold import sold
 from crm_portfolio.portfolio import Period, Portfolio
 
 __all__ = [
@@ -38,7 +40,7 @@ __all__ = [
 NOWHERE: Final = -1
 """The place of what is in no line, no project, no sale or no step."""
 
-_TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
+_TEXT, _DAY = pa.string(), pa.date32()
 _MOMENT = pa.timestamp("us", "UTC")
 
 
@@ -51,11 +53,11 @@ def sold_products(portfolio: Portfolio, measure: Measure, span: Period) -> pa.Ta
     minor, cost = nw.col("minor"), nw.col("cost_minor")
     is_sold = (minor > 0).fill_null(value=False)
     is_costed = is_sold & ~cost.is_null()
+    of = sold(portfolio, measure)
     found = collected(
-        sold(portfolio, measure)
-        .filter(_in(span, "day"))
+        of.lines.filter(_in(span, "day"))
         .select(
-            "product_id",
+            "product",
             minor=minor.fill_null(0),
             lines=nw.lit(1, dtype=nw.Int64),
             known_lines=(~minor.is_null()).cast(nw.Int64),
@@ -63,10 +65,13 @@ def sold_products(portfolio: Portfolio, measure: Measure, span: Period) -> pa.Ta
             sold_minor=minor.fill_null(0) * is_sold.cast(nw.Int64),
             costed_minor=minor.fill_null(0) * is_costed.cast(nw.Int64),
         )
-        .group_by("product_id")
+        .group_by("product")
         .agg(nw.col(*_SOLD).sum())
-    )
-    return found.select(["product_id", *_SOLD]).sort_by("product_id")
+    ).sort_by("product")
+    # Products stand in the order of their ids, and what names none before them.
+    ids = pa.chunked_array([pa.array([""], _TEXT), *of.products["product_id"].chunks])
+    named = ids.take(pc.add(found["product"], 1))
+    return found.select(_SOLD).add_column(0, "product_id", named)
 
 
 _SOLD = ("minor", "lines", "known_lines", "cost", "sold_minor", "costed_minor")
@@ -77,19 +82,26 @@ def bought_lines(
 ) -> pa.Table:
     """By account and place of a line: whether it ever bought, and for how much of late.
 
-    In no order: these may be millions, and nothing that is made of them has any.
+    Accounts are told by their places too. In no order: these may be millions, and nothing that is made of them has any.
 
     Args:
         place_of: ``product_id`` and ``place``; products that are not in it do not count.
     """
-    minor = nw.col("minor")
+    of, minor = sold(portfolio, measure), nw.col("minor")
+    at = pc.index_in(of.products["product_id"], place_of["product_id"].combine_chunks())
+    in_lines = pa.table(
+        {
+            "product": np.arange(len(of.products), dtype=np.int32),
+            "place": place_of["place"].take(at),
+        }
+    ).drop_null()
     is_now = _in(span, "day").cast(nw.Int64)
     is_hidden = minor.is_null().cast(nw.Int64)
-    lines = sold(portfolio, measure).filter(nw.col("day") < span.end)
+    lines = of.lines.filter(nw.col("day") < span.end)
     by = ["account_id", "place"]
     sums = ("minor", "hidden", "minor_ever", "hidden_ever")
     found = collected(
-        _with(lines, place_of, "product_id", how="inner")
+        _with(lines, in_lines, "product", how="inner")
         .select(
             *by,
             minor=minor.fill_null(0) * is_now,
@@ -112,22 +124,25 @@ def young_revenue(
     Young is what first brought revenue less than so many months before the step's end.
     ``hidden`` counts lines without an amount. ``begins_on`` is the book's first day.
     """
-    lines = sold(portfolio, measure)
-    day, product = nw.col("day"), nw.col("product_id")
-    of_account = lines.group_by("account_id").agg(day.min().alias("came_on"))
-    of_product = lines.group_by("product_id").agg(day.min().alias("offered_on"))
+    of = sold(portfolio, measure)
+    day, offered = nw.col("day"), of.products["offered_on"]
+    came = of.lines.group_by("account_id").agg(came_on=day.min())
+    firsts = pa.table(
+        {"product": np.arange(len(offered), dtype=np.int32), "offered_on": offered}
+    )
     is_young = nw.lit(value=False)
     for step in steps:
         edge = step.months_before_end(months)
-        is_offer_young = (product != "") & (nw.col("offered_on") > edge)
+        is_offer_young = (nw.col("offered_on") > edge).fill_null(value=False)
         is_young = is_young | (
             _in(step, "day") & ((nw.col("came_on") > edge) | is_offer_young)
         )
     minor = nw.col("minor").fill_null(0)
+    inside = of.lines.filter(_in_any(steps, "day")).join(
+        came, on="account_id", how="left"
+    )
     found = collected(
-        lines.filter(_in_any(steps, "day"))
-        .join(of_account, on="account_id", how="left")
-        .join(of_product, on="product_id", how="left")
+        _with(inside, firsts, "product", how="left")
         .select(
             step=_step(steps, "day"),
             minor=minor,
@@ -280,35 +295,10 @@ def open_by_owner(portfolio: Portfolio, days: Sequence[date]) -> pa.Table:
     return found.select(["owner_id", "dated", *open_at]).sort_by("owner_id")
 
 
-def sold(portfolio: Portfolio, measure: Measure) -> Any:
-    """Revenue as account_id, product_id, day, minor and cost_minor, to be scanned."""
-    table = TABLE_OF[measure]
-    frame = portfolio[table]
-    day = "booked_on" if table == "revenue_line" else "closed_on"
-    kinds = {"account_id": _TEXT, "product_id": _TEXT, day: _DAY, "amount": _NUMBER}
-    lines = nw.from_native(completed(frame, kinds | {"cost": _NUMBER})).lazy()
-    if table == "opportunity":
-        lines = lines.filter(nw.col("status") == "won")
-    digits = portfolio.minor_digits
-    return lines.filter(
-        ~nw.col("account_id").is_null() & ~nw.col(day).is_null()
-    ).select(
-        nw.col("account_id"),
-        nw.col("product_id").fill_null(""),
-        nw.col(day).alias("day"),
-        minor=_minor("amount", digits),
-        cost_minor=_minor("cost", digits),
-    )
-
-
 def _with(lines: Any, table: pa.Table, key: str, *, how: Any) -> Any:
     """The lines with the columns of a small table of ours."""
     own: NativeFrame = same_kind(table, nw.to_native(lines))
     return lines.join(nw.from_native(own).lazy(), on=key, how=how)
-
-
-def _minor(column: str, digits: int) -> Any:
-    return (nw.col(column) * float(10**digits)).round(0).cast(nw.Int64)
 
 
 def _in(span: Period, column: str) -> Any:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, kept, nw
+from crm_portfolio._frames import NativeFrame, from_arrow, kept, nw
 from crm_portfolio.analysis._facts._bills import as_bills
 from crm_portfolio.analysis._facts._lines import collected, completed
+from crm_portfolio.portfolio import Portfolio
 
 __all__ = [
     "billed",
@@ -21,6 +23,7 @@ __all__ = [
     "late_spans",
     "owed",
     "payments",
+    "placed_invoices",
     "undated",
 ]
 
@@ -41,6 +44,29 @@ def bills(frame: NativeFrame, *, as_of: date, digits: int) -> Any:
             *("due_number", "last_number"),
         )
     )
+
+
+def placed_invoices(portfolio: Portfolio) -> NativeFrame:
+    """The invoices, with the places of accounts and payers instead of their ids.
+
+    Engines group whole numbers several times as fast, and they need not be looked up.
+    """
+    ids = portfolio.arrow("account")["account_id"]
+    rows = nw.from_native(portfolio["invoice"]).lazy()
+    for key in ("payer_id", "account_id"):
+        if key not in rows.collect_schema().names():
+            continue
+        named = {
+            f"named_{key}": ids,
+            f"placed_{key}": np.arange(len(ids), dtype=np.int32),
+        }
+        places = nw.from_native(from_arrow(pa.table(named), portfolio.backend)).lazy()
+        placed = rows.join(places, left_on=key, right_on=f"named_{key}", how="left")
+        rows = placed.with_columns(nw.col(f"placed_{key}").alias(key))
+        rows = rows.drop(f"placed_{key}")
+    if "payer_id" not in rows.collect_schema().names():
+        rows = rows.with_columns(payer_id=nw.col("account_id"))
+    return nw.to_native(rows)
 
 
 def payments(

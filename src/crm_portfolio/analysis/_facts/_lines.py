@@ -16,6 +16,7 @@ from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.schema import TableName
 
 __all__ = [
+    "NO_SPANS",
     "TABLE_OF",
     "Measure",
     "as_lines",
@@ -39,6 +40,8 @@ TABLE_OF: Mapping[Measure, TableName] = {
     "booked": "opportunity",
 }
 
+NO_SPANS: Final = ("pyspark", "ibis")
+"""Engines of which narwhals cannot ask how long a span of time is."""
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - beside days, which have no zone
 _LAST_DIGITS: Final = 1e-15
 _A_BIT: Final = 1e-9
@@ -96,8 +99,18 @@ def day_number(day: Any, backend: Backend | None = None) -> Any:
     """
     if backend == "duckdb":
         return day - nw.lit(_EPOCH.date())
+    if backend in NO_SPANS:
+        return _by_calendar(day)
     since = (day.cast(nw.Datetime("us")) - nw.lit(_EPOCH)).dt.total_seconds()
     return (since // 86_400).cast(nw.Int64)
+
+
+def _by_calendar(day: Any) -> Any:
+    """Where there are no spans of time: by the year, its leap days and the day in it."""
+    before = day.dt.year().cast(nw.Int64) - 1
+    leap_days = before // 4 - before // 100 + before // 400
+    in_year = day.dt.ordinal_day().cast(nw.Int64)
+    return (before * 365 + leap_days + in_year - _EPOCH.toordinal()).cast(nw.Int64)
 
 
 def nearest(values: Any) -> Any:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio.analysis._facts._clock import Clock, seconds
 from crm_portfolio.analysis._facts._lines import completed, day_number, one_of
+from crm_portfolio.analysis._facts._ordinals import moved, numbered
 from crm_portfolio.portfolio import Period, Portfolio
 
 __all__ = [
@@ -125,8 +126,8 @@ def ended(
 
 
 def recorded(portfolio: Portfolio, *, ids: Collection[str] | None = None) -> Any:
-    """What the records of all opportunities say, or of these."""
-    frame = portfolio["opportunity"]
+    """What the records of all opportunities say, or of these; ``ordinal`` tells each."""
+    frame = numbered(portfolio["opportunity"])
     tells_steps = "next_step" in nw.from_native(frame).collect_schema().names()
     rows = nw.from_native(completed(frame, RECORD)).lazy()
     day, step = nw.col("closed_on"), nw.col("next_step")
@@ -136,8 +137,7 @@ def recorded(portfolio: Portfolio, *, ids: Collection[str] | None = None) -> Any
     factor = float(10**portfolio.minor_digits)
     return rows.select(
         nw.col("opportunity_id").alias("record_id"),
-        nw.col("opportunity_id"),
-        nw.col("status"),
+        nw.col("opportunity_id", "ordinal", "status"),
         *(nw.col(n) for n in RECORD if n not in _RESHAPED),
         pipeline=nw.col("pipeline").fill_null(""),
         stage=nw.col("stage").fill_null(""),
@@ -168,20 +168,25 @@ def pursuits(
     return pursued(rows, contacts_of(rows, held, "opportunity_id"), clock)
 
 
-def contacts_of(rows: Any, held: Any, key: str) -> Any:
-    """By record: what these activities of it add up to between its start and its end."""
+def contacts_of(rows: Any, held: Any, key: str, *, by: str = "record_id") -> Any:
+    """By record: what these activities of it add up to between its start and its end.
+
+    Args:
+        key: What tells whose an activity is.
+        by: What tells a record.
+    """
     at = nw.col("at_s")
-    spans = rows.select("record_id", key, "starts_s", "ends_s")
+    spans = rows.select(*dict.fromkeys((by, key)), "starts_s", "ends_s")
     return (
         held.join(spans, on=key, how="inner")
         .filter((at >= nw.col("starts_s")) & (at < nw.col("ends_s")))
         .select(
-            "record_id",
+            by,
             "at_s",
             out_s=nw.when(nw.col("is_out")).then(at),
             in_s=nw.when(nw.col("is_in")).then(at),
         )
-        .group_by("record_id")
+        .group_by(by)
         .agg(
             touches=at.count(),
             out_count=nw.col("out_s").count(),
@@ -195,7 +200,9 @@ def contacts_of(rows: Any, held: Any, key: str) -> Any:
     )
 
 
-def pursued(rows: Any, found: Any | None, clock: Clock) -> Any:
+def pursued(
+    rows: Any, found: Any | None, clock: Clock, *, by: str = "record_id"
+) -> Any:
     """The rows with `contacts_of` them, and what follows from these.
 
     We first answered when the record says so, if that is between its start and its end,
@@ -205,6 +212,7 @@ def pursued(rows: Any, found: Any | None, clock: Clock) -> Any:
 
     Args:
         found: None where there is no table of activities: nothing is known of them then.
+        by: What tells a record.
     """
     if found is None:
         none = {name: whole("starts_s", 0) for name in _COUNTS}
@@ -212,7 +220,7 @@ def pursued(rows: Any, found: Any | None, clock: Clock) -> Any:
             **none, **{name: unknown("starts_s") for name in _MOMENTS}
         )
     else:
-        rows = rows.join(found, on="record_id", how="left").with_columns(
+        rows = rows.join(found, on=by, how="left").with_columns(
             *(nw.col(name).fill_null(0).cast(nw.Int64) for name in _COUNTS)
         )
     stamp, first_out = nw.col("responded_s"), nw.col("first_out_s")
@@ -288,11 +296,14 @@ def held(frame: NativeFrame, contacts: Contacts) -> Any:
 
 
 def reached(portfolio: Portfolio, rows: Any) -> Any | None:
-    """By record: the furthest open stage it was in, and whether an offer was made there.
+    """By ``record``: the furthest open stage it was in, and whether an offer was made there.
 
     ``offers`` is 1 or 0, and null where no stage says so. Without `opportunity_change`
     there is only the stage of the record itself, which mostly tells how it ended. None
     without `stage`.
+
+    Args:
+        rows: With the ``ordinal`` of each record.
     """
     if "stage" not in portfolio:
         return None
@@ -307,35 +318,20 @@ def reached(portfolio: Portfolio, rows: Any) -> Any | None:
             nw.col("is_proposal").cast(nw.Int64)
         ),
     )
-    rows = rows.select(*_PASSED, "opportunity_id", "starts_s", "ends_s")
-    parts = [rows.select(*_PASSED).join(told, on=["pipeline", "stage"], how="inner")]
+    passed = rows.select("record", "pipeline", "stage")
+    parts = [passed.join(told, on=["pipeline", "stage"], how="inner")]
     if "opportunity_change" in portfolio:
         parts.append(_earlier(portfolio, rows, told))
-    names = ("record_id", "position", "offers")
+    names = ("record", "position", "offers")
     both = nw.concat([each.select(*names) for each in parts], how="vertical")
-    return both.group_by("record_id").agg(nw.col("position", "offers").max())
-
-
-_PASSED: Final = ("record_id", "pipeline", "stage")
+    return both.group_by("record").agg(nw.col("position", "offers").max())
 
 
 def _earlier(portfolio: Portfolio, rows: Any, told: Any) -> Any:
     """The further of the stages before and after each change of a row while it ran."""
-    kinds = {"old": _TEXT, "new": _TEXT}
-    changes = nw.from_native(completed(portfolio["opportunity_change"], kinds)).lazy()
-    spans = rows.drop("stage")
-    at = nw.col("at_s")
-    own = (
-        changes.filter(nw.col("field") == "stage")
-        .select(
-            "opportunity_id",
-            "old",
-            "new",
-            at_s=seconds(nw.col("changed_at"), portfolio.backend),
-        )
-        .join(spans, on="opportunity_id", how="inner")
-        .filter((at >= nw.col("starts_s")) & (at < nw.col("ends_s")))
-    )
+    changes, moves = moved(portfolio, "stage")
+    # Of each pipeline: what a move there means.
+    means = moves.join(told.select("pipeline").unique("pipeline"), how="cross")
     for side in ("old", "new"):
         its = told.select(
             "pipeline",
@@ -343,12 +339,30 @@ def _earlier(portfolio: Portfolio, rows: Any, told: Any) -> Any:
             nw.col("position").alias(f"{side}_position"),
             nw.col("offers").alias(f"{side}_offers"),
         )
-        own = own.join(its, on=["pipeline", side], how="left")
-    own = own.select(
-        "record_id",
+        means = means.join(its, on=["pipeline", side], how="left")
+    means = means.select(
+        "pipeline",
+        "move",
         **{
             name: nw.max_horizontal(f"old_{name}", f"new_{name}")
             for name in ("position", "offers")
         },
     )
-    return own.filter(~nw.col("position").is_null())
+    at = nw.col("at_s")
+    return (
+        changes.select(
+            "ordinal", "move", at_s=seconds(nw.col("changed_at"), portfolio.backend)
+        )
+        .join(
+            rows.select("record", "ordinal", "pipeline", "starts_s", "ends_s"),
+            on="ordinal",
+            how="inner",
+        )
+        .filter((at >= nw.col("starts_s")) & (at < nw.col("ends_s")))
+        .join(
+            means.filter(~nw.col("position").is_null()),
+            on=["pipeline", "move"],
+            how="inner",
+        )
+        .select("record", "position", "offers")
+    )

@@ -136,26 +136,29 @@ def new_offers(frame: NativeFrame, span: Period, since: date) -> pa.Table:
         .select("product_id")
     )
     found = (
-        _bought(frame, span)
-        .join(sold, on="product_id", how="inner")
-        .group_by("account_id")
-        .agg(nw.col("products").sum())
+        _bought(frame, span, sold).group_by("account_id").agg(nw.col("products").sum())
     )
     return collected(found).sort_by("account_id")
 
 
-def _bought(frame: NativeFrame, span: Period) -> Any:
-    """Account and product, with ``products`` of 1, of what was sold in the period."""
+def _bought(frame: NativeFrame, span: Period, among: Any = None) -> Any:
+    """Account and product, with ``products`` of 1, of what was sold in the period.
+
+    Args:
+        among: A frame of the products that are meant; None: all.
+    """
     day = nw.col("booked_on")
+    lines = nw.from_native(completed(frame, {"product_id": _TEXT, "kind": _TEXT}))
+    lines = lines.filter(
+        ~nw.col("product_id").is_null()
+        & one_of(nw.col("kind").fill_null("invoice"), _SOLD)
+        & (day >= span.start)
+        & (day < span.end)
+    )
+    if among is not None:
+        lines = lines.join(among, on="product_id", how="inner")
     return (
-        nw.from_native(completed(frame, {"product_id": _TEXT, "kind": _TEXT}))
-        .filter(
-            ~nw.col("product_id").is_null()
-            & one_of(nw.col("kind").fill_null("invoice"), _SOLD)
-            & (day >= span.start)
-            & (day < span.end)
-        )
-        .select("account_id", "product_id", products=_ONE)
+        lines.select("account_id", "product_id", products=_ONE)
         .group_by("account_id", "product_id")
         .agg(nw.col("products").max())
     )

@@ -183,6 +183,9 @@ def _found(portfolio: Portfolio, span: Period, measure: Measure) -> RevenueFacts
             left.filter(pc.is_valid(left["day"])), account["account_id"], before
         )
         sums["lines_previous"] = sums["lines_previous"] + more
+    lines = revenue_lines(portfolio, measure, "")
+    if not _lacks_something(portfolio, measure):
+        lines = lines.head(0)
     assert span.start is not None
     book_begins: date = pc.min(found["first_on"]).as_py() or span.start
     return RevenueFacts(
@@ -195,9 +198,7 @@ def _found(portfolio: Portfolio, span: Period, measure: Measure) -> RevenueFacts
         ),
         has_previous=before is not None and book_begins < span.start,
         account=account,
-        rejected=_with_rateless(
-            _rejected(revenue_lines(portfolio, measure, ""), span), left, span
-        ),
+        rejected=_with_rateless(_rejected(lines, span), left, span),
         left_out=_left_out(portfolio, measure),
         digits=portfolio.minor_digits,
         currency=portfolio.currency,
@@ -302,6 +303,19 @@ def _left_out(portfolio: Portfolio, measure: Measure) -> tuple[Reason, ...]:
     if len(homeless):
         found.append(Reason("left_out_of_unknown_accounts", {"lines": len(homeless)}))
     return tuple(found)
+
+
+@once_per_portfolio
+def _lacks_something(portfolio: Portfolio, measure: Measure) -> bool:
+    """Whether any line of any period says no account, day or amount."""
+    names = ("account_id", "day", "minor")
+    lines = revenue_lines(portfolio, measure, "")
+    every = nw.lit(1, dtype=nw.Int64)
+    counts = lines.select(*names, every=every).select(
+        *(nw.col(name).count() for name in names), every=nw.col("every").count()
+    )
+    (found,) = collected(counts).to_pylist()
+    return any(found[name] < found["every"] for name in names)
 
 
 def _rejected(lines: Any, span: Period) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crm_portfolio._frames import nw
+from crm_portfolio._frames import LAZY, nw
 from crm_portfolio.analysis._facts._lines import collected
 from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.portfolio import Portfolio
@@ -14,7 +14,7 @@ __all__ = ["says"]
 @once_per_portfolio
 def says(portfolio: Portfolio, table: TableName, column: str) -> bool:
     """Whether any row of a table says something there."""
-    if portfolio.backend != "duckdb":
+    if portfolio.backend not in LAZY:
         held = portfolio.arrow(table)
         if column not in held.column_names:
             return False

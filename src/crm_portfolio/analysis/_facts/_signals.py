@@ -11,7 +11,6 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio._methods._cuts import Groups
@@ -26,6 +25,7 @@ from crm_portfolio.analysis._facts._lines import (
 )
 from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
+from crm_portfolio.analysis._facts._sold import NO_PRODUCT, sold
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.schema import TableName
 
@@ -38,7 +38,7 @@ Edges: TypeAlias = tuple[Any, ...]
 Days: TypeAlias = tuple[date, date, date]
 Scan: TypeAlias = Callable[[NativeFrame, Edges], pa.Table]
 
-_TEXT, _DAY = pa.string(), pa.date32()
+_TEXT = pa.string()
 
 
 @attrs.frozen(eq=False)
@@ -78,11 +78,12 @@ def _purchases_until(portfolio: Portfolio, measure: Measure, until: date) -> pa.
 
 def products(portfolio: Portfolio, facts: RevenueFacts, days: Days) -> Twice | None:
     """How many different products each bought; None where no line names one."""
-    table = TABLE_OF[facts.measure]
-    frame = portfolio[table]
+    frame = portfolio[TABLE_OF[facts.measure]]
     if "product_id" not in nw.from_native(frame).collect_schema().names():
         return None
-    return _placed(facts, product_counts(frame, table, days))
+    lines = sold(portfolio, facts.measure).lines
+    named = lines.filter(nw.col("product") != NO_PRODUCT)
+    return _placed(facts, product_counts(named, days))
 
 
 def inbound(portfolio: Portfolio, facts: RevenueFacts, days: Days) -> Twice | None:
@@ -117,16 +118,14 @@ def purchase_days(days: Any, end: date) -> pa.Table:
     )
 
 
-def product_counts(frame: NativeFrame, table: TableName, days: Days) -> pa.Table:
-    """By account: different products sold to it, in each of two spans."""
-    day = "booked_on" if table == "revenue_line" else "closed_on"
-    rows = _rows(frame, {"account_id": _TEXT, day: _DAY})
-    if table == "opportunity":
-        rows = rows.filter(nw.col("status") == "won")
-    sold = rows.filter(~nw.col("product_id").is_null()).select(
-        "account_id", "product_id", at=nw.col(day)
-    )
-    return _twice(sold, days, by=("account_id", "product_id"))
+def product_counts(lines: Any, days: Days) -> pa.Table:
+    """By account: different products sold to it, in each of two spans.
+
+    Args:
+        lines: Those that name a ``product``.
+    """
+    named = lines.select("account_id", "product", at=nw.col("day"))
+    return _twice(named, days, by=("account_id", "product"))
 
 
 def activities_in(frame: NativeFrame, edges: Edges) -> pa.Table:
@@ -170,5 +169,5 @@ def _twice(
 
 
 def _placed(facts: RevenueFacts, found: pa.Table) -> Twice:
-    at = pc.index_in(facts.by_account.ids, found["account_id"].combine_chunks())
+    at = found_at(found["account_id"], facts.by_account.ids)
     return placed(found["now"], at), placed(found["before"], at)

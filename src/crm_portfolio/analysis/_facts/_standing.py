@@ -27,21 +27,25 @@ from crm_portfolio.analysis._facts._lines import completed, nearest
 __all__ = ["held_ones", "signs_of", "standing"]
 
 _TEXT = pa.string()
-_ID: Final = "opportunity_id"
+_ID: Final = "ordinal"
 _NUMERAL: Final = r"^-?[0-9]+[.]?[0-9]*$|^-?[0-9]+[.]?[0-9]*[eE][+-]?[0-9]+$"
 _DUE: Final = "expected_close_on"
 _BITS: Final = 60
 """So many places have their bits in one number."""
 
 
-def signs_of(activity: NativeFrame, base: Base, grid: Grid) -> Frame:
+def signs_of(activity: NativeFrame, known: Frame, base: Base, grid: Grid) -> Frame:
     """At which places an activity is not too long ago: a bit of a number for each.
 
     Of those only that are so old, and open for so long, that they could be silent.
+
+    Args:
+        known: The ``ordinal`` of each opportunity.
     """
     open_until = _larger(nw.col("open_until"), nw.col("closed_at"))
     is_old = nw.col("quiet_from") < open_until
-    old = nw.concat([rows.filter(is_old).select(_ID) for rows in base.parts])
+    old = nw.concat([rows.filter(is_old).select(_ID) for rows in base.kept_parts])
+    old = known.join(old, on=_ID, how="semi")
     at = nw.col("at")
     # What was silent again by the first place asked about says nothing of any.
     rows = held_ones(activity).filter(
@@ -51,7 +55,7 @@ def signs_of(activity: NativeFrame, base: Base, grid: Grid) -> Frame:
         f"near_{place}": (at >= grid.quiet[place]) & (at < grid.edges[place])
         for place in range(1, grid.count)
     }
-    rows = rows.join(old, on=_ID, how="semi").select(_ID, **is_near)
+    rows = rows.join(old, on="opportunity_id", how="inner").select(_ID, **is_near)
     rows = rows.group_by(_ID).agg(nw.col(*is_near).any())
     signs = dict.fromkeys(_signs(grid), _whole(0))
     for place in range(1, grid.count):
@@ -61,10 +65,11 @@ def signs_of(activity: NativeFrame, base: Base, grid: Grid) -> Frame:
 
 
 def held_ones(activity: NativeFrame) -> Frame:
-    rows = nw.from_native(completed(activity, {_ID: _TEXT, "status": _TEXT})).lazy()
+    kinds = dict.fromkeys(("opportunity_id", "status"), _TEXT)
+    rows = nw.from_native(completed(activity, kinds)).lazy()
     took_place = nw.col("status").fill_null("held") == "held"
-    rows = rows.filter(took_place & ~nw.col(_ID).is_null())
-    return rows.select(_ID, at=nw.col("occurred_at"))
+    rows = rows.filter(took_place & ~nw.col("opportunity_id").is_null())
+    return rows.select("opportunity_id", at=nw.col("occurred_at"))
 
 
 def standing(

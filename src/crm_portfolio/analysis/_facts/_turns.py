@@ -19,7 +19,7 @@ from crm_portfolio.analysis._facts._grid import (
 
 __all__ = ["came_closed", "closings", "outcomes", "turns_of", "visits_of"]
 
-_ID = "opportunity_id"
+_ID = "ordinal"
 
 
 def turns_of(told: Frame) -> Frame:

@@ -155,7 +155,7 @@ def _sale_minutes(
 
 def rising(case: Case, freed: Freed, succession: SuccessionResult) -> Kind | None:
     """Rising accounts: another year's growth like the last, at their own hours for it."""
-    frame = succession.arrow
+    frame = succession.columns("account_id", "is_exploration")
     listed = pa.array(succession.rising, _TEXT)
     at, is_taken = _places(case, listed)
     listed, at = listed.filter(pa.array(~is_taken)), at[~is_taken]

@@ -72,7 +72,7 @@ class Rates:
         A currency that had none is taken at its own: what rates did to it is unknown.
         """
         minor: Amounts = rows["minor"].to_numpy()
-        codes = rows["currency"].combine_chunks()
+        codes = rows["currency"].combine_chunks().cast(pa.string())
         listed = pa.array(list(self.known), pa.string())
         at = pc.index_in(codes, listed)
         rates = pa.array(list(self.known.values()), pa.float64()).take(at)

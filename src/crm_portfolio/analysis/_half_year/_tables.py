@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._methods._bridge import BARS, MOVEMENTS
+from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._facts import Span
@@ -87,8 +88,7 @@ def _rate(given: Given, *, before: bool) -> pa.Array:
     gross = given.gross[before]
     part = -given.of_accounts(before=before).sum(axis=0)
     share = part / np.where(gross > 0, gross, 1)
-    told = [float(f"{each:.12g}") + 0.0 for each in share.tolist()]
-    return pa.array(told, pa.float64(), mask=gross <= 0)
+    return pa.array(twelve_digits(share), mask=gross <= 0)
 
 
 def bars_table(
@@ -129,7 +129,9 @@ def rejected_table(moves: Moves, span: Span) -> pa.Table:
     is_in = pc.and_(pc.greater_equal(days, start), pc.less(days, end))
     more = moves.left_out.filter(pc.fill_null(is_in, fill_value=False))
     more = more.filter(pc.invert(pc.is_in(more["record_id"], found["record_id"])))
-    rows = pa.concat_tables([found, more.cast(found.schema)]).sort_by("record_id")
+    # Of a column without a value, pandas does not say what would stand in it.
+    both = [found, more.select(found.column_names)]
+    rows = pa.concat_tables(both, promote_options="permissive").sort_by("record_id")
     return attrs.evolve(moves.facts, rejected=rows).rejected_table()
 
 

@@ -21,7 +21,7 @@ from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._rates import wilson
-from crm_portfolio.analysis._facts import RevenueFacts
+from crm_portfolio.analysis._facts import RevenueFacts, of_accounts
 from crm_portfolio.analysis._life._history import History
 from crm_portfolio.analysis._life._model import Model
 from crm_portfolio.analysis._life._settings import LifetimeValueSettings
@@ -132,9 +132,7 @@ def _made(portfolio: Portfolio, settings: LifetimeValueSettings) -> SuccessionRe
 
 
 def _tiers(facts: RevenueFacts, succession: SuccessionResult) -> pa.Array:
-    frame = succession.arrow
-    at = pc.index_in(facts.by_account.ids, frame["account_id"].combine_chunks())
-    return frame["tier"].combine_chunks().take(at)
+    return of_accounts(succession, facts.by_account.ids, "tier")["tier"]
 
 
 def _by_tier(tier: pa.Array, leaving: Mapping[str, float]) -> Floats:

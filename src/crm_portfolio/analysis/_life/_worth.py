@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
-from crm_portfolio.analysis._facts import RevenueFacts
+from crm_portfolio.analysis._facts import RevenueFacts, of_accounts
 from crm_portfolio.analysis._life._model import Model
 from crm_portfolio.analysis._life._settings import LifetimeValueSettings
 from crm_portfolio.analysis._life._steady import Steady
@@ -94,12 +94,9 @@ def _shares(
     count = len(facts.by_account.ids)
     share = np.full(count, np.nan if cost is None else 1 - cost)
     if profitability is not None:
-        frame = profitability.arrow
-        at = pc.index_in(facts.by_account.ids, frame["account_id"].combine_chunks())
-        own = [
-            _floats(frame[name].combine_chunks().take(at))
-            for name in ("avoidable_contribution", "net_revenue")
-        ]
+        names = ("avoidable_contribution", "net_revenue")
+        told = of_accounts(profitability, facts.by_account.ids, *names)
+        own = [_floats(told[name]) for name in names]
         is_known = ~np.isnan(own[0]) & (own[1] > 0)
         share[is_known] = own[0][is_known] / own[1][is_known]
     return None if cost is None and profitability is None else share

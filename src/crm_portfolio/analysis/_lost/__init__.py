@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crm_portfolio.analysis._lost._ends import let_go
 from crm_portfolio.analysis._lost._learning import Learning
 from crm_portfolio.analysis._lost._learnt import Learnt
 from crm_portfolio.analysis._lost._lessons import cautions
@@ -16,6 +17,7 @@ from crm_portfolio.analysis._lost._rules import (
 from crm_portfolio.analysis._lost._settings import LostOpportunitiesSettings
 from crm_portfolio.analysis._lost._summary import coverage, summary_of, warnings
 from crm_portfolio.analysis._lost._tables import (
+    assigned_table,
     class_table,
     record_table,
     rules_giving,
@@ -34,9 +36,11 @@ __all__ = [
     "LostOpportunitiesSettings",
     "Overrides",
     "Triage",
+    "assigned_table",
     "cautions",
     "class_table",
     "coverage",
+    "let_go",
     "of_class",
     "of_record",
     "record_table",

@@ -15,7 +15,7 @@ __all__ = ["doubles"]
 def doubles(
     rows: Any, portfolio: Portfolio, clock: Clock, settings: LostOpportunitiesSettings
 ) -> Any:
-    """By record, ``apart`` of 1: an account won another that was entered at about that time.
+    """By ``ordinal``, ``apart`` of 1: an account won another entered at about that time.
 
     And for about as much: who enters a sale twice gives the second entry up as lost, soon
     or late, so that its closing tells nothing. Amounts of nothing are no amounts.
@@ -25,38 +25,48 @@ def doubles(
     """
     near = max(settings.duplicate_days, 1)
     day, width = nw.col("created_day"), 2 * near
-    wins = recorded(portfolio).filter(
-        (nw.col("status") == "won")
-        & ~nw.col("account_id").is_null()
-        & ~nw.col("minor").is_null()
-        & ~nw.col("created_s").is_null()
+    wins = _entered(recorded(portfolio).filter(nw.col("status") == "won"), clock)
+    won = wins.select(
+        "account_id", won_minor="minor", won_day="created_day", cell=day // width
     )
-    dated_wins = clock.told(wins, "created_s", day="created_day")
-    won = nw.concat(
+    own = _entered(rows, clock).select(
+        *("ordinal", "account_id", "minor"),
+        own_day=day,
+        first_cell=(day - near) // width,
+        last_cell=(day + near) // width,
+    )
+    cell = nw.col("first_cell")
+    cells = nw.concat(
         [
-            dated_wins.select(
-                "account_id", cell=cell, won_day="created_day", won_minor="minor"
-            )
-            for cell in ((day - near) // width, (day - near) // width + 1)
+            own.with_columns(cell=cell).drop("first_cell", "last_cell"),
+            own.filter(nw.col("last_cell") > cell)
+            .with_columns(cell=nw.col("last_cell"))
+            .drop("first_cell", "last_cell"),
         ],
         how="vertical",
     )
-    own, other = nw.col("minor"), nw.col("won_minor")
-    larger = nw.when(own.abs() > other.abs()).then(own.abs()).otherwise(other.abs())
-    is_near = (own - other).abs() <= larger * settings.duplicate_share
+    minor, other = nw.col("minor"), nw.col("won_minor")
+    larger = nw.when(minor.abs() > other.abs()).then(minor.abs()).otherwise(other.abs())
+    is_near = (minor - other).abs() <= larger * settings.duplicate_share
     is_near &= larger > 0
     apart = (nw.col("own_day") - nw.col("won_day")).abs()
-    dated = rows.filter(
-        ~nw.col("account_id").is_null() & ~nw.col("created_s").is_null()
-    )
     return (
-        clock.told(dated, "created_s", day="created_day")
-        .select(
-            "record_id", "account_id", "minor", own_day="created_day", cell=day // width
-        )
-        .join(won, on=["account_id", "cell"], how="inner")
+        cells.join(won, on=["account_id", "cell"], how="inner")
         .filter(is_near & (apart <= settings.duplicate_days))
-        .select("record_id", apart=whole("own_day", 1))
-        .group_by("record_id")
+        .select("ordinal", apart=whole("own_day", 1))
+        .group_by("ordinal")
         .agg(nw.col("apart").max())
+    )
+
+
+def _entered(rows: Any, clock: Clock) -> Any:
+    """Those of which it is known whose they are, for how much, and since when."""
+    known = ~nw.any_horizontal(
+        *(nw.col(each).is_null() for each in ("account_id", "minor", "created_s")),
+        ignore_nulls=True,
+    )
+    return clock.told(
+        rows.filter(known).select("ordinal", "account_id", "minor", "created_s"),
+        "created_s",
+        day="created_day",
     )

@@ -13,7 +13,7 @@ from crm_portfolio.analysis._facts import (
     Clock,
     Contacts,
     attributed,
-    contacted,
+    coded,
     contacts_of,
     day_number,
     ended,
@@ -24,42 +24,45 @@ from crm_portfolio.analysis._facts import (
     pursued,
     reached,
     recorded,
+    seconds,
+    touched,
     touches_by_stage,
     turns,
     unknown,
 )
+from crm_portfolio.analysis._facts import let_go as let_go_of_ordinals
 from crm_portfolio.analysis._lost._doubles import doubles
 from crm_portfolio.analysis._lost._settings import LostOpportunitiesSettings
 from crm_portfolio.portfolio import Period, Portfolio
 
-__all__ = ["Ends", "contacts_in", "ends_of"]
+__all__ = ["NUMBERS", "Ends", "contacts_in", "ends_of", "let_go", "with_ordinal"]
 
 _HOUR: Final = 3600
 _FIRST, _EPOCH = date(1990, 1, 1), date(1970, 1, 1)
 _LOOKED_BACK: Final = timedelta(days=731)
 """So far another attempt looks back by default: who asks of less asks it too, mostly."""
-_TEXTS: Final = (
-    *("record", "record_id", "account_id", "owner_id", "kind", "source", "pipeline"),
-    *("stage", "loss_reason", "loss_reason_by", "competitor"),
+_SAID: Final = (
+    *("kind", "source", "pipeline", "stage"),
+    *("loss_reason", "loss_reason_by", "competitor", "owner_id"),
 )
-_LARGE: Final = (
-    "created_s",
-    "minor",
-    "response_s",
-    "answered_s",
-    "last_in_s",
-    "position",
-)
-_SMALL: Final = (
-    *("created_day", "closed_day", "touches", "out_count", "in_count", "last_day"),
-    *("silent_days", "offers", "refused_day", "has_next_step"),
-    *("is_overdue", "apart"),
+"""What a record says of a loss in one of few words; one number stands for all of it."""
+_KINDS: Final = {
+    **dict.fromkeys(("minor", "answered_s", "last_in_s"), nw.Int64),
+    **dict.fromkeys(("created_day", "closed_day", "last_day", "silent_days"), nw.Int32),
+    **dict.fromkeys(("touches", "out_count", "in_count", "response_s"), nw.Int32),
+    **dict.fromkeys(("position", "refused_day"), nw.Int32),
+    **dict.fromkeys(("offers", "has_next_step", "is_overdue", "apart"), nw.Int8),
+}
+_OF_LOSSES: Final = (
+    *("record", *_SAID, "minor", "created_s", "responded_s", "closed_day"),
+    *("starts_s", "ends_s", "has_next_step", "is_overdue", "refused_day"),
 )
 _OF_WINS: Final = (
-    *("record_id", "opportunity_id", "owner_id", "pipeline", "minor"),
+    *("ordinal", "owner_id", "pipeline", "minor"),
     *("closed_day", "starts_s", "ends_s"),
 )
-_SPAN: Final = ("record_id", "opportunity_id", "starts_s", "ends_s")
+NUMBERS: Final = 2**32
+"""More than there are opportunities."""
 
 
 @attrs.frozen(eq=False)
@@ -69,7 +72,10 @@ class Ends:
     Attributes:
         wins: What was won: whose, when, ``touches`` and the hours between two of them.
         losses: Each loss for itself, and what the rules ask of it; ``apart`` of 1 is
-            probably the same as one that was won.
+            probably the same as one that was won. ``record`` tells the opportunity, and
+            where it was opened again, which of its losses that is.
+        said: What their records ``say``, for each of these numbers.
+        owners: Whose those were that are of somebody else by now.
         left: How many activities the won ones had by the time they left each stage, by
             ``closed_day``; None without the tables that tell.
     """
@@ -78,36 +84,39 @@ class Ends:
     clock: Clock
     wins: Any
     losses: Any
+    said: Any
+    owners: Any | None
     left: Any | None
 
     @classmethod
     def of(
         cls, portfolio: Portfolio, span: Period, settings: LostOpportunitiesSettings
     ) -> Ends:
-        clock, which = _clock_of(portfolio, settings), contacts_in(settings)
-        turned = turns(portfolio)
+        clock, turned = _clock_of(portfolio, settings), turns(portfolio)
         if turned is not None:
             turned = kept(turned)
-        lost = kept(_lost(portfolio, span, clock, turned))
-        won = last_opened(turned, ended(portfolio, "won", span, clock))
-        won, found = kept(won.select(_OF_WINS)), None
-        if "activity" in portfolio:
-            spans = nw.concat([won.select(_SPAN), lost.select(_SPAN)], how="vertical")
-            log = contacted(portfolio, which, "opportunity_id")
-            found = kept(contacts_of(spans, log, "opportunity_id"))
-        left = touches_by_stage(portfolio, won, which)
+        log = _log_of(portfolio, contacts_in(settings))
+        wins, left = _won(portfolio, span, clock, turned, log)
+        lost, said = _lost(portfolio, span, clock, turned)
+        found = None
+        if log is not None:
+            found = kept(contacts_of(lost, log, "ordinal", by="record"))
+        owners = attributed(portfolio, lost, found)
+        twice = _twice(portfolio, span, clock, settings)
         return cls(
             span,
             clock,
-            wins=kept(_pursued_wins(won, found)),
-            losses=kept(_pursued_losses(portfolio, lost, found, clock, settings)),
-            left=None if left is None else kept(left),
+            wins=wins,
+            losses=kept(_judged(portfolio, lost, said, found, twice, clock=clock)),
+            said=said,
+            owners=None if owners is None else kept(owners),
+            left=left,
         )
 
     @property
     def closed(self) -> Any:
         """What was won and lost for good: for how much."""
-        last = self.losses.filter(nw.col("record") == "opportunity")
+        last = self.losses.filter(nw.col("record") < NUMBERS)
         both = [self.wins.select("minor"), last.select("minor")]
         return nw.concat(both, how="vertical")
 
@@ -140,6 +149,12 @@ def ends_of(
     if not known or not known[0].has(span):
         known[:] = [Ends.of(portfolio, _longer(portfolio, span), settings)]
     return known[0].within(span)
+
+
+def let_go(portfolio: Portfolio, settings: LostOpportunitiesSettings) -> None:
+    """Keep it no longer; who asks again has it made again."""
+    _kept_of(portfolio, *(tuple(each) for each in _asked(settings))).clear()
+    let_go_of_ordinals(portfolio)
 
 
 def _longer(portfolio: Portfolio, span: Period) -> Period:
@@ -184,54 +199,114 @@ def contacts_in(settings: LostOpportunitiesSettings) -> Contacts:
     return Contacts(settings.automatic_kinds, settings.two_way_kinds)
 
 
-def _lost(portfolio: Portfolio, span: Period, clock: Clock, turned: Any | None) -> Any:
-    """What was lost in the span, and each loss of it that did not last."""
-    rows = last_opened(turned, ended(portfolio, "lost", span, clock))
-    rows = rows.with_columns(record=nw.lit("opportunity")).drop("status")
-    before = lost_before(turned, recorded(portfolio), span, clock)
-    if before is None:
-        return rows
-    columns = rows.collect_schema().names()
-    before = before.with_columns(record=nw.lit("episode")).select(columns)
-    return nw.concat([rows, before], how="vertical")
-
-
-def _pursued_wins(won: Any, found: Any | None) -> Any:
-    if found is None:
-        return won.with_columns(touches=unknown("ends_s"), gap_hours=unknown("ends_s"))
-    told = found.select("record_id", "touches", gap_hours=gap() // _HOUR)
-    return won.join(told, on="record_id", how="left").with_columns(
-        touches=nw.col("touches").fill_null(0)
+def _log_of(portfolio: Portfolio, which: Contacts) -> Any | None:
+    """Contacts by opportunity; None where nobody notes any."""
+    if "activity" not in portfolio:
+        return None
+    is_contact = nw.col("is_out") | nw.col("is_in")
+    return (
+        touched(portfolio, which)
+        .filter(is_contact)
+        .select(
+            *("ordinal", "is_out", "is_in"),
+            at_s=seconds(nw.col("occurred_at"), portfolio.backend),
+        )
     )
 
 
-def _pursued_losses(
+def _won(
     portfolio: Portfolio,
-    lost: Any,
-    found: Any | None,
+    span: Period,
+    clock: Clock,
+    turned: Any | None,
+    log: Any | None,
+) -> tuple[Any, Any | None]:
+    """What was won in the span, and `touches_by_stage` of it."""
+    rows = last_opened(turned, ended(portfolio, "won", span, clock))
+    won = kept(rows.select(_OF_WINS))
+    left = touches_by_stage(portfolio, won, log)
+    return kept(_pursued_wins(won, log)), None if left is None else kept(left)
+
+
+def _lost(
+    portfolio: Portfolio, span: Period, clock: Clock, turned: Any | None
+) -> tuple[Any, Any]:
+    """What was lost in the span, and each loss of it that did not last; what they say."""
+    overdue, ordinal = (
+        nw.col("expected_close_on") < nw.col("closed_on"),
+        nw.col("ordinal"),
+    )
+    told = {
+        "record": ordinal.cast(nw.Int64),
+        "is_overdue": overdue.fill_null(value=False),
+        "refused_day": day_number(nw.col("refused_on"), portfolio.backend),
+    }
+    rows = last_opened(turned, ended(portfolio, "lost", span, clock))
+    rows = rows.with_columns(**told).select(_OF_LOSSES)
+    before = lost_before(turned, recorded(portfolio), span, clock)
+    if before is not None:
+        told["record"] += nw.col("number") * NUMBERS
+        before = before.with_columns(**told).select(_OF_LOSSES)
+        rows = nw.concat([rows, before], how="vertical")
+    rows, said = coded(rows, rows, _SAID, "says")
+    short = nw.col("closed_day", "refused_day").cast(nw.Int32)
+    return with_ordinal(kept(rows.with_columns(short))), said
+
+
+def with_ordinal(rows: Any) -> Any:
+    """The rows of records, with the ``ordinal`` of the opportunity of each."""
+    record = nw.col("record")
+    number = record - record // NUMBERS * NUMBERS
+    return rows.with_columns(ordinal=number.cast(nw.Int32))
+
+
+def _pursued_wins(won: Any, log: Any | None) -> Any:
+    rows = won.select("ordinal", "owner_id", "minor", "closed_day", "ends_s")
+    if log is None:
+        nobody = {name: unknown("ends_s") for name in ("touches", "gap_hours")}
+        return rows.with_columns(**nobody).drop("ordinal", "ends_s")
+    found = contacts_of(won, log, "ordinal", by="ordinal")
+    told = found.select("ordinal", "touches", gap_hours=gap() // _HOUR)
+    joined = rows.join(told, on="ordinal", how="left").drop("ordinal", "ends_s")
+    return joined.with_columns(
+        nw.col("closed_day", "gap_hours").cast(nw.Int32),
+        touches=nw.col("touches").fill_null(0).cast(nw.Int32),
+    )
+
+
+def _twice(
+    portfolio: Portfolio,
+    span: Period,
     clock: Clock,
     settings: LostOpportunitiesSettings,
 ) -> Any:
+    """By record: `doubles` of what was lost for good, whose record is its ordinal."""
+    rows = doubles(ended(portfolio, "lost", span, clock), portfolio, clock, settings)
+    return kept(rows.select("apart", record=nw.col("ordinal").cast(nw.Int64)))
+
+
+def _judged(
+    portfolio: Portfolio,
+    lost: Any,
+    said: Any,
+    found: Any | None,
+    twice: Any,
+    *,
+    clock: Clock,
+) -> Any:
     """What the rules ask of each, whichever period is looked at."""
-    rows = attributed(portfolio, lost, found)
-    rows = clock.told(rows, "created_s", day="created_day", worked="worked_created")
-    last = lost.filter(nw.col("record") == "opportunity")
-    twice = doubles(last, portfolio, clock, settings)
-    rows = rows.join(twice, on="record_id", how="left")
-    furthest = reached(portfolio, lost)
+    rows = clock.told(lost, "created_s", day="created_day", worked="worked_created")
+    rows = rows.join(twice, on="record", how="left")
+    where = lost.join(said.select("says", "pipeline", "stage"), on="says", how="inner")
+    furthest = reached(portfolio, where)
     if furthest is None:
         nobody = {name: unknown("starts_s") for name in ("position", "offers")}
         rows = rows.with_columns(**nobody)
     else:
-        rows = rows.join(furthest, on="record_id", how="left")
-    overdue = nw.col("expected_close_on") < nw.col("closed_on")
-    rows = pursued(rows, found, clock).with_columns(
-        apart=nw.col("apart").fill_null(0),
-        is_overdue=overdue.fill_null(value=False),
-        refused_day=day_number(nw.col("refused_on"), portfolio.backend),
+        rows = rows.join(furthest, on="record", how="left")
+    rows = pursued(rows, found, clock, by="record").with_columns(
+        apart=nw.col("apart").fill_null(0)
     )
     return rows.select(
-        *_TEXTS,
-        *(nw.col(name).cast(nw.Int64) for name in _LARGE),
-        *(nw.col(name).cast(nw.Int32) for name in _SMALL),
+        "record", "says", *(nw.col(name).cast(kind) for name, kind in _KINDS.items())
     )

@@ -143,7 +143,7 @@ class Learning:
     @cached_property
     def _records(self) -> pa.Table:
         """All that was judged, by each column that groups are made of, in one scan."""
-        rows = self.triage.labelled().filter(nw.col("apart") == 0)
+        rows = self.triage.labelled(named=True).filter(nw.col("apart") == 0)
         came, ended_on = nw.col("created_day"), nw.col("closed_day")
         is_asked = nw.col("record") == "enquiry"
         rows = with_segment(rows, self.triage.portfolio).with_columns(
@@ -189,7 +189,7 @@ class Learning:
             # By who has it now, as nobody says who had what was won.
             rows = ended(triage.portfolio, status, triage.span, triage.clock)
             if status == "lost":
-                rows = rows.join(self._lost().select("record_id"), on="record_id")
+                rows = rows.join(self._lost().select("ordinal"), on="ordinal")
             counts = tallied(with_segment(rows, triage.portfolio), _LOST_BY)
             is_hit = pa.array([status == "lost"] * len(counts), pa.bool_())
             found.append(counts.append_column("is_hit", is_hit))

@@ -54,6 +54,8 @@ class Overrides:
 
     def beside(self, rows: Any, backend: Backend) -> Any:
         """The rows with ``person``: the class a person gave it, or null."""
+        if not self.count:
+            return rows.with_columns(person=nw.lit(None, dtype=nw.String))
         told = self.table.select(["opportunity_id", "class"])
         told = told.rename_columns(["record_id", "person"]).cast(
             pa.schema({"record_id": pa.string(), "person": pa.string()})

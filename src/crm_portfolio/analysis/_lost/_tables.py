@@ -20,7 +20,14 @@ from crm_portfolio.analysis._lost._rules import (
     TIMINGS,
 )
 
-__all__ = ["class_table", "record_table", "rules_giving", "sale_table", "totals"]
+__all__ = [
+    "assigned_table",
+    "class_table",
+    "record_table",
+    "rules_giving",
+    "sale_table",
+    "totals",
+]
 
 _BY: Final = ("record", "rule", "missed", "apart", "is_imputed", "has_stage", "person")
 _SUMS: Final = ("n", "minor", "priced")
@@ -204,6 +211,20 @@ def record_table(labelled: Any, digits: int) -> pa.Table:
     )
 
 
+def assigned_table(labelled: Any) -> pa.Table:
+    """The class of each opportunity that was lost for good: a person's, else the rule's."""
+    last = labelled.filter(nw.col("record") == "opportunity")
+    names = ("record_id", "record", "rule", "apart", "person")
+    found = collected(last.select(*names)).sort_by("record_id").combine_chunks()
+    person = found["person"].combine_chunks().cast(pa.string())
+    return pa.table(
+        {
+            "opportunity_id": found["record_id"].cast(pa.string()),
+            "lost_class": pc.coalesce(person, _classes(found)),
+        }
+    )
+
+
 def sale_table(labelled: Any) -> pa.Table:
     """What was lost for good of these: only what another try asks, in no order."""
     last = labelled.filter(nw.col("record") == "opportunity")
@@ -216,18 +237,19 @@ def sale_table(labelled: Any) -> pa.Table:
             "closed_on": _day(found["closed_day"]),
             "refused_on": _day(found["refused_day"]),
             "minor": found["minor"],
+            "ordinal": found["ordinal"].cast(pa.int32()),
             **{names.get(n, n): found[n].cast(pa.string()) for n in _SAID},
         }
     )
 
 
 _SAID: Final = (
-    *("record_id", "record", "account_id", "person"),
+    *("record_id", "record", "account_id", "owner_now", "person"),
     *("loss_reason", "loss_reason_by", "competitor"),
 )
 _OF_SALES: Final = (
     *_SAID,
-    *("rule", "apart", "minor", "is_imputed", "closed_day", "refused_day"),
+    *("rule", "apart", "minor", "is_imputed", "closed_day", "refused_day", "ordinal"),
 )
 _PLAIN: Final = (
     *("record_id", "record", "account_id", "owner_id", "rule", "person", "kind"),

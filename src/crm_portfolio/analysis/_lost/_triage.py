@@ -20,10 +20,17 @@ from crm_portfolio.analysis._facts import (
     enquired,
     once_per_portfolio,
     one_of,
+    recorded,
     unknown,
     whole,
 )
-from crm_portfolio.analysis._lost._ends import Ends, contacts_in, ends_of
+from crm_portfolio.analysis._lost._ends import (
+    NUMBERS,
+    Ends,
+    contacts_in,
+    ends_of,
+    with_ordinal,
+)
 from crm_portfolio.analysis._lost._overrides import Overrides
 from crm_portfolio.analysis._lost._rules import (
     ENQUIRY_RULES,
@@ -45,12 +52,13 @@ __all__ = ["Triage"]
 _HOUR, _A_DAY = 3600, 24
 _MOST_LISTED: Final = 1000
 
+_NAMES: Final = ("record_id", "account_id", "ordinal", "owner_now")
 _TEXTS: Final = (
-    *("record_id", "account_id", "owner_id", "kind", "source", "pipeline", "stage"),
+    *("owner_id", "kind", "source", "pipeline", "stage"),
     *("loss_reason", "loss_reason_by", "competitor"),
 )
 _NUMBERS: Final = (
-    *("created_s", "created_day", "closed_day", "minor", "is_imputed", "touches"),
+    *("created_day", "closed_day", "minor", "is_imputed", "touches"),
     *("out_count", "in_count", "response_s", "last_day", "silent_days", "position"),
     *("offers", "has_next_step", "is_overdue", "refused_day"),
 )
@@ -61,7 +69,6 @@ class Triage:
     """All that the rules need, and the rows they are asked of, lazily.
 
     Attributes:
-        ends: What was won and lost in the period.
         won: How those were pursued that were won.
         limits: What the rules compare with.
         answers: Of the enquiries that tell: how many there are, and how many of them say
@@ -71,7 +78,6 @@ class Triage:
     portfolio: Portfolio
     settings: LostOpportunitiesSettings
     span: Period
-    ends: Ends
     won: Won
     limits: Limits
     answers: tuple[int, int] | None
@@ -92,27 +98,37 @@ class Triage:
         won = Won.of(ends.wins, ends.left, is_told="activity" in portfolio)
         limits = _limits(portfolio, settings, won, ends.closed)
         answers = answers_kept(portfolio, span) if "enquiry" in portfolio else None
-        return cls(portfolio, settings, span, ends, won, limits, answers, overrides)
+        return cls(portfolio, settings, span, won, limits, answers, overrides)
+
+    @property
+    def ends(self) -> Ends:
+        """What was won and lost in the period; made again, if it was let go of."""
+        return ends_of(self.portfolio, self.span, self.settings)
 
     @property
     def clock(self) -> Clock:
         return self.ends.clock
 
-    def labelled(self, ids: Collection[str] | None = None) -> Any:
+    def labelled(
+        self, ids: Collection[str] | None = None, *, named: bool = False
+    ) -> Any:
         """Every loss and every enquiry that became no opportunity, and its rule.
 
         ``record`` says what it is, ``episode`` a loss that did not last; ``rule`` is the
         first that holds, ``missed`` (1 or 0) whether any rule does that finds it missed,
         ``apart`` whether it is probably the same as one that was won, ``person`` the
-        class a person gave it.
+        class a person gave it, ``owner_now`` who has it today.
 
         Args:
             ids: Only these records.
+            named: Whether to tell which record each is, and of which account.
         """
-        parts = [self._judged(self._lost(ids), RULES, UNTAKEN)]
+        named = named or ids is not None
+        lost = self._lost(ids, named=named or self.overrides.count > 0)
+        parts = [self._judged(lost, RULES, UNTAKEN, named=named)]
         if "enquiry" in self.portfolio:
             asked = self._enquired(ids).with_columns(record=nw.lit("enquiry"))
-            parts.append(self._judged(asked, ENQUIRY_RULES, FINE))
+            parts.append(self._judged(asked, ENQUIRY_RULES, FINE, named=named))
         return nw.concat(parts, how="vertical") if len(parts) > 1 else parts[0]
 
     @property
@@ -140,7 +156,9 @@ class Triage:
         )
         return found.cast(pa.schema(kinds))
 
-    def _judged(self, rows: Any, rules: tuple[Rule, ...], otherwise: Any) -> Any:
+    def _judged(
+        self, rows: Any, rules: tuple[Rule, ...], otherwise: Any, *, named: bool
+    ) -> Any:
         told = rows.with_columns(
             rule=first_of(rules, self.limits, otherwise),
             missed=nw.when(is_missed(rules, self.limits)).then(1).otherwise(0),
@@ -148,6 +166,7 @@ class Triage:
         whole = ("missed", "apart", *_NUMBERS)
         return self.overrides.beside(told, self.portfolio.backend).select(
             "record",
+            *(_NAMES if named else ()),
             *_TEXTS,
             "rule",
             "person",
@@ -155,13 +174,41 @@ class Triage:
             nw.col("few_by_then").cast(nw.Float64),
         )
 
-    def losses(self, ids: Collection[str] | None = None) -> Any:
+    def losses(self, ids: Collection[str] | None = None, *, named: bool = False) -> Any:
         """What was lost in the period and how, by its record; each loss for itself."""
-        rows = self.ends.losses
+        rows = self.ends.losses.join(self.ends.said, on="says", how="inner")
+        rows = rows.with_columns(owner_now=nw.col("owner_id"))
+        if self.ends.owners is not None:
+            then = nw.coalesce(nw.col("owner_then"), nw.col("owner_id"))
+            rows = rows.join(self.ends.owners, on="record", how="left")
+            rows = rows.with_columns(owner_id=then).drop("owner_then")
+        number = nw.col("record") // NUMBERS
+        rows = with_ordinal(rows).with_columns(
+            nw.col("position").cast(nw.Int64),
+            number=number,
+            record=nw.when(number == 0)
+            .then(nw.lit("opportunity"))
+            .otherwise(nw.lit("episode")),
+        )
+        if ids is None and not named:
+            return rows
+        rows = rows.join(self._names(ids), on="ordinal", how="inner")
+        number, of_one = nw.col("number"), nw.col("opportunity_id")
+        of_several = nw.concat_str([of_one, number.cast(nw.String)], separator="#")
+        rows = rows.with_columns(
+            record_id=nw.when(number == 0).then(of_one).otherwise(of_several)
+        ).drop("opportunity_id")
         return rows if ids is None else rows.filter(one_of(nw.col("record_id"), ids))
 
-    def _lost(self, ids: Collection[str] | None) -> Any:
-        rows = self._measured(self._valued(self.losses(ids)))
+    def _names(self, ids: Collection[str] | None) -> Any:
+        """What opportunities are called, and whose they are; of all, or of these."""
+        if ids is not None:
+            ids = sorted({*ids, *(each.rpartition("#")[0] for each in ids)})
+        rows = recorded(self.portfolio, ids=ids)
+        return rows.select("ordinal", "opportunity_id", "account_id")
+
+    def _lost(self, ids: Collection[str] | None, *, named: bool) -> Any:
+        rows = self._measured(self._valued(self.losses(ids, named=named)))
         return self.with_capture(rows)
 
     def _enquired(self, ids: Collection[str] | None) -> Any:
@@ -182,6 +229,8 @@ class Triage:
         return rows.with_columns(
             **texts,
             is_captured=whole("starts_s", is_kept),
+            ordinal=unknown("starts_s").cast(nw.Int32),
+            owner_now=nw.col("owner_id"),
             **dict.fromkeys(
                 ("minor", "position", "offers", "few_by_then", "refused_day"),
                 unknown("starts_s"),
@@ -263,7 +312,7 @@ class Triage:
         )
 
 
-_OF_ENQUIRIES: Final = ("record_id", "account_id", "owner_id", "source")
+_OF_ENQUIRIES: Final = ("owner_id", "source")
 
 
 def _flag(condition: Any) -> Any:

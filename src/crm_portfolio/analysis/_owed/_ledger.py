@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_portfolio._frames import NativeFrame
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._late_interest import half_years
 from crm_portfolio._methods._ranking import Flags
@@ -24,6 +25,8 @@ from crm_portfolio.analysis._facts import (
     late_spans,
     owed,
     payments,
+    placed_invoices,
+    places,
     previous,
     undated,
 )
@@ -92,10 +95,10 @@ class Ledger:
     def of(
         cls, portfolio: Portfolio, settings: ReceivablesSettings, span: Period
     ) -> Ledger:
-        frame, digits = portfolio["invoice"], portfolio.minor_digits
+        frame, digits = placed_invoices(portfolio), portfolio.minor_digits
         as_of = portfolio.as_of
         ids = portfolio.arrow("account")["account_id"].combine_chunks()
-        issued, due = first_days(frame)
+        issued, due = first_days(portfolio["invoice"])
         begins = min(issued or as_of, as_of)
         assert span.start is not None
         start = max(span.start, min(begins, due or begins))
@@ -106,6 +109,7 @@ class Ledger:
         )
         spans = _from(spans, start)
         known: dict[str, Any] = {"start": start, "as_of": as_of, "digits": digits}
+        before = _before(portfolio, frame, ids, span, begins)
         frame = bills(frame, as_of=as_of, digits=digits)
         paid = payments(frame, **known)
         return cls(
@@ -113,7 +117,7 @@ class Ledger:
             **known,
             sales_start=since,
             **_paid(paid, ids),
-            before=_before(portfolio, ids, span, begins),
+            before=before,
             months=due_by_month(frame, **known),
             **_open(
                 owed(frame, as_of=as_of, digits=digits, edges=settings.ageing_days),
@@ -124,7 +128,7 @@ class Ledger:
             **_late(late_spans(frame, **known, spans=spans), ids, len(spans)),
             billed=billed(frame, as_of=as_of, digits=digits),
             **_counted(dated(frame, as_of=as_of, digits=digits), ids),
-            undated=undated(frame, as_of=as_of, digits=digits),
+            undated=_named(undated(frame, as_of=as_of, digits=digits), ids),
         )
 
     @property
@@ -142,10 +146,14 @@ def _from(days: Sequence[date], start: date) -> tuple[date, ...]:
 
 
 def _place(column: pa.ChunkedArray, ids: pa.Array) -> Groups:
-    found: Groups = pc.index_in(column.combine_chunks(), ids).to_numpy(
-        zero_copy_only=False
-    )
+    found: Groups = places(column, ids).to_numpy(zero_copy_only=False)
     return found.astype(np.int64)
+
+
+def _named(rows: pa.Table, ids: pa.Array) -> pa.Table:
+    """With the ids of accounts that are told by their places."""
+    at = rows.column_names.index("account_id")
+    return rows.set_column(at, "account_id", ids.take(rows["account_id"]))
 
 
 def _numbers(table: pa.Table, name: str) -> Groups:
@@ -183,13 +191,13 @@ def _paid(found: pa.Table, ids: pa.Array) -> dict[str, Any]:
 
 
 def _before(
-    portfolio: Portfolio, ids: pa.Array, span: Period, begins: date
+    portfolio: Portfolio, frame: NativeFrame, ids: pa.Array, span: Period, begins: date
 ) -> Sums | None:
     earlier = previous(span)
     if earlier is None or earlier.start is None or begins >= earlier.last_day:
         return None
     found = payments(
-        portfolio["invoice"],
+        frame,
         start=earlier.start,
         as_of=earlier.last_day,
         digits=portfolio.minor_digits,

@@ -29,6 +29,12 @@ _MARGINS: Final = {
     "account_margin": "profit_margin_account",
     "full_margin": "profit_margin_full",
 }
+# What else than the margin of the account the curve may be of.
+_CURVES: Final = {
+    "gross_margin": "label_curve_gross_margin",
+    "margin_after_service": "label_curve_margin_after_service",
+    "full_margin": "label_curve_full_margin",
+}
 _UNKNOWN: Final = {
     "delivery_cost": "profit_no_delivery",
     "cost_to_serve": "profit_no_service",
@@ -126,7 +132,7 @@ def warnings(
     if whale["unknown_count"]:
         told = {"n": whale["unknown_count"], "accounts": summary["account_count"]}
         yield Reason("profit_curve_partial", told)
-    if whale["account_count"] and whale["curve"] != "account_margin":
+    if whale["account_count"] and whale["curve"] in _CURVES:
         yield Reason("profit_curve_of", {"curve": whale["curve"]})
     if whale["account_count"] and whale["peak_ratio"] is None:
         yield Reason("profit_no_ratio")

@@ -14,7 +14,7 @@ from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._loss import scaled
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._whale import Whale, standings
-from crm_portfolio.analysis._facts import RevenueFacts, costs_of_lines
+from crm_portfolio.analysis._facts import RevenueFacts, costs_of_lines, found_at
 from crm_portfolio.analysis._facts._lines import placed
 from crm_portfolio.analysis._profit._served import Served
 from crm_portfolio.analysis._profit._settings import Curve, Key, ProfitabilitySettings
@@ -275,7 +275,7 @@ def _line_cost(
     is_costed = np.zeros(len(of.ids), dtype=bool)
     if facts.measure == "net_revenue":
         found = costs_of_lines(portfolio, facts.period)
-        at = pc.index_in(of.ids, found["account_id"].combine_chunks())
+        at = found_at(found["account_id"], of.ids)
         sums = {name: placed(found[name], at) for name in found.column_names[1:]}
         cost = sums["line_cost"]
         # A concession alone sells nothing, and need not say what it cost.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._digits import twelve_digits
@@ -41,9 +43,7 @@ def account_table(found: Statement, leak: Leak) -> pa.Table:
             "margin_after_service": found.money(found.after_service),
             "late_cost": found.money(found.late),
             "acquisition_cost": found.money(found.acquisition),
-            "acquisition_source": pa.array(
-                [each or None for each in found.won.source.tolist()], _TEXT
-            ),
+            "acquisition_source": _said(found.won.source),
             "account_margin": found.money(found.account),
             "margin_low": found.money(found.low),
             "margin_high": found.money(found.high),
@@ -53,9 +53,7 @@ def account_table(found: Statement, leak: Leak) -> pa.Table:
             "furthest_margin": pa.array(found.furthest.tolist(), _TEXT),
             "hours": _numbers(hours),
             "contribution_per_hour": _numbers(per_hour),
-            "channel": pa.array(
-                [each or None for each in found.won.channel.tolist()], _TEXT
-            ),
+            "channel": _said(found.won.channel),
             "is_new": pa.array(
                 found.won.is_new, mask=np.full(hours.size, not found.won.has_past)
             ),
@@ -86,6 +84,12 @@ def _leaks(leak: Leak) -> dict[str, Any]:
         ),
         "discounted_offer_share": _numbers(share),
     }
+
+
+def _said(texts: npt.NDArray[Any]) -> pa.Array:
+    """Null where it is empty: nobody says it."""
+    told = pa.array(texts, _TEXT)
+    return pc.if_else(pc.equal(told, ""), None, told)
 
 
 def _numbers(values: Floats) -> pa.Array:

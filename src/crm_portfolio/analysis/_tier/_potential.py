@@ -48,13 +48,15 @@ class Promise:
         portfolio: Portfolio,
         facts: RevenueFacts,
         settings: Potential,
-        growth: Mapping[str, float] | None,
+        growth: Mapping[str, float] | Floats | None,
     ) -> Promise:
         wallet = judged(portfolio, facts, settings.wallet_criterion)
         parts = {
             "size": _size(facts.account),
             "headroom": _headroom(facts, settings, wallet),
-            "growth": _growth(facts, growth or {}),
+            "growth": growth
+            if isinstance(growth, np.ndarray)
+            else _growth(facts, growth or {}),
             "engagement": formulas.percentiles(
                 came_in(portfolio, facts, days=settings.recent_days)
             ),

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._methods._cuts import Groups
-from crm_portfolio.analysis._facts import RevenueFacts
+from crm_portfolio.analysis._facts import RevenueFacts, of_accounts
 from crm_portfolio.analysis._tiers import TiersResult
 
 __all__ = ["Cells"]
@@ -40,9 +40,7 @@ class Cells:
     def among(cls, facts: RevenueFacts, tiers: TiersResult) -> Cells:
         of = facts.by_account
         who = np.flatnonzero(of.has_lines)
-        frame = tiers.arrow
-        at = pc.index_in(of.ids, frame["account_id"].combine_chunks())
-        tier = frame["tier"].combine_chunks().take(at).take(pa.array(who))
+        tier = of_accounts(tiers, of.ids, "tier")["tier"].take(pa.array(who))
         segment = pa.nulls(who.size, _TEXT)
         if "segment" in facts.account.column_names:
             segment = facts.account["segment"].combine_chunks().take(pa.array(who))

@@ -300,11 +300,9 @@ def _pairs(
 
     The amount is NaN where nothing was bought in the period, or for what is unknown.
     """
-    ids = facts.by_account.ids
-    row_of = np.full(len(ids), NOWHERE, dtype=np.int64)
+    row_of = np.full(len(facts.by_account.ids), NOWHERE, dtype=np.int64)
     row_of[cells.who] = np.arange(cells.who.size)
-    at = pc.index_in(found["account_id"], ids).to_numpy().astype(np.int64)
-    row = row_of[at]
+    row = row_of[found["account_id"].to_numpy()]
     column = np.searchsorted(chosen, found["place"].to_numpy())
     minor, hidden = found["minor"].to_numpy(), found["hidden"].to_numpy()
     amount = np.where((minor > 0) & (hidden == 0), facts.money(minor), np.nan)

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from crm_portfolio.connectors._mapping import Field, chosen, empty_as_null, extended
 from crm_portfolio.connectors.hubspot._converting import WON, Plan, shape, strings
 from crm_portfolio.connectors.hubspot._fields import (
-    COMPANY_PROPERTIES,
     ID,
     MERGED,
+    OUR_PROPERTIES,
     PRIMARY_COMPANY,
     SOURCES,
     Link,
@@ -226,13 +226,13 @@ def _must_be_a_number(
 def _absent_column(
     table: TableName, column: str, known: tuple[str, ...]
 ) -> FieldNotFoundError:
-    if table == "account" and column in COMPANY_PROPERTIES:
+    ours = OUR_PROPERTIES.get(table, {})  # type: ignore[arg-type]
+    if column in ours:
         hint = (
             "Run setup first (crm-portfolio setup hubspot --apply): it creates the "
             "property."
         )
-        name = COMPANY_PROPERTIES[column]
-        return FieldNotFoundError("hubspot", table, name, (), hint)
+        return FieldNotFoundError("hubspot", table, ours[column], (), hint)
     if column in TABLES[table].names:
         hint = "The column is not mapped, or this portal does not have its property."
         return FieldNotFoundError("hubspot", table, column, (), hint)

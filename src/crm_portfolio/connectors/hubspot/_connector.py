@@ -322,7 +322,7 @@ class HubSpot:
         from crm_portfolio.connectors.hubspot._writing import written
 
         wanted = list(changes)
-        ours = [field.column for field in schema.MANAGED]
+        ours = [field.column for field in schema.MANAGED[table]]
         for column in sorted({change.column for change in wanted}):
             if column not in ours:
                 raise SettingsError(f"{column!r} is not a field that we write")
@@ -342,7 +342,7 @@ class HubSpot:
         from crm_portfolio.connectors.hubspot._edits import edits
 
         kind = self._layouts(table)[0].only(sorted(columns)).source.kind
-        return edits(self._client, kind, ids, columns, since=since)
+        return edits(self._client, table, kind, ids, columns, since=since)
 
     def write_batch(self, count: int) -> int:  # noqa: ARG002 - it is always the same
         """A hundred: HubSpot reads and writes no more in one call."""
@@ -350,27 +350,32 @@ class HubSpot:
 
         return BATCH_WRITE_MAX
 
-    def write_forecast(self, count: int) -> Forecast:
+    def write_forecast(self, count: int, table: WritableTable = "account") -> Forecast:
         """The calls of reading again and writing; none is made to say so."""
         from crm_portfolio.connectors.hubspot._forecast import write_forecast
 
+        source = self._sources[table][0]
         return write_forecast(
             count,
             is_logged_in=self.calls > 0 or not isinstance(self._login, OAuthRefresh),
             is_introduced=self._portal.is_introduced,
-            is_described=self._portal.is_described("companies"),
+            is_described=self._portal.is_described(source.kind),
+            # A first slice is looked at in every column, that of the stage included.
+            are_stages_known=not source.place or self._portal.knows_stages(source.kind),
         )
 
     def provision(
         self, fields: Sequence[ManagedField], *, dry_run: bool
     ) -> Iterator[ProvisionStep]:
         """Create the properties that lack, in a group of their own."""
+        from crm_portfolio.connectors.hubspot._fields import OUR_PROPERTIES, SOURCES
         from crm_portfolio.connectors.hubspot._setup import provisioned
 
         try:
             yield from provisioned(self._client, fields, dry_run=dry_run)
         finally:
-            self._portal.forget("companies")
+            for table in OUR_PROPERTIES:
+                self._portal.forget(SOURCES[table][0].kind)
 
     def inspect(self) -> Iterator[Finding]:
         """What the set-up lacks, and what of it ends on a known day; only reads."""

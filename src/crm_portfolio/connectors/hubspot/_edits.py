@@ -1,4 +1,4 @@
-"""Which company properties were set since when, to what, and by whom?"""
+"""Which properties of ours were set since when, to what, and by whom?"""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors._mapping import edits_table
 from crm_portfolio.connectors.hubspot._client import Client
 from crm_portfolio.connectors.hubspot._columns import Record
-from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
+from crm_portfolio.connectors.hubspot._fields import OUR_PROPERTIES
 from crm_portfolio.connectors.hubspot._objects import batch_read
 from crm_portfolio.connectors.hubspot._refusals import unreadable
+from crm_portfolio.schema import WritableTable
 
 __all__ = ["edits"]
 
 
 def edits(
     client: Client,
+    table: WritableTable,
     kind: str,
     ids: Sequence[str],
     columns: Sequence[str],
@@ -33,7 +35,7 @@ def edits(
     Args:
         since: By our clock. Where the portal's is behind, it is the portal's that counts.
     """
-    names = {COMPANY_PROPERTIES[column]: column for column in columns}
+    names = {OUR_PROPERTIES[table][column]: column for column in columns}
     distinct = list(dict.fromkeys(ids))
     found = batch_read(client, kind, distinct, (), history=list(names))
     here = client.server_time
@@ -60,9 +62,9 @@ def _entries(
         try:
             at = datetime.fromisoformat(str(entry["timestamp"]))
         except (KeyError, TypeError, ValueError):
-            raise unreadable("reading the history of companies") from None
+            raise unreadable("reading the history of properties") from None
         if at.tzinfo is None:
-            raise unreadable("reading the history of companies")
+            raise unreadable("reading the history of properties")
         yield at, str(entry.get("value") or "") or None, _who(entry)
 
 

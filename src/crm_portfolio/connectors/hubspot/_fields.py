@@ -21,13 +21,13 @@ from crm_portfolio.connectors._mapping import (
     Field,
     empty_as_null,
 )
-from crm_portfolio.schema import HUMAN, MANAGED, TABLES, TableName
+from crm_portfolio.schema import HUMAN, MANAGED, TABLES, TableName, WritableTable
 
 __all__ = [
-    "COMPANY_PROPERTIES",
     "HOME_AMOUNT",
     "ID",
     "MERGED",
+    "OUR_PROPERTIES",
     "PRIMARY_COMPANY",
     "SOURCES",
     "Link",
@@ -88,8 +88,7 @@ class Once:
         return self.then((first, *arrays[1:]), time_zone)
 
 
-# In the CRM a managed or human field is called after its column.
-COMPANY_PROPERTIES: Final[MappingOf[str, str]] = {
+_OF_COMPANIES: Final[MappingOf[str, str]] = {
     "tier": "portfolio_tier",
     "tier_since_on": "portfolio_tier_since",
     "portfolio_rank": "portfolio_rank",
@@ -106,6 +105,24 @@ COMPANY_PROPERTIES: Final[MappingOf[str, str]] = {
     "tier_pinned_until_on": "portfolio_tier_pinned_until",
     "tier_pinned_by": "portfolio_tier_pinned_by",
 }
+_OF_DEALS: Final[MappingOf[str, str]] = {
+    "lost_class": "portfolio_lost_class",
+    "win_back_rank": "portfolio_win_back_rank",
+    "not_before_on": "portfolio_not_before",
+    "portfolio_stamp": "portfolio_stamp",
+}
+# In the CRM a managed or human field is called after its column.
+OUR_PROPERTIES: Final[MappingOf[WritableTable, MappingOf[str, str]]] = {
+    "account": _OF_COMPANIES,
+    "opportunity": _OF_DEALS,
+}
+
+
+def _ours(table: WritableTable) -> tuple[Field, ...]:
+    return tuple(
+        Field(field.column, (OUR_PROPERTIES[table][field.column],), field.type)
+        for field in (*MANAGED[table], *HUMAN[table])
+    )
 
 
 def _translated(array: pa.Array, words: MappingOf[str, str]) -> pa.Array:
@@ -232,10 +249,7 @@ _ACCOUNT: Final = (
     Field("last_activity_on", ("notes_last_contacted",), "day"),
     Field("activity_count", ("num_notes",), "integer"),
     Field("contact_count", ("num_associated_contacts",), "integer"),
-    *(
-        Field(field.column, (COMPANY_PROPERTIES[field.column],), field.type)
-        for field in (*MANAGED, *HUMAN)
-    ),
+    *_ours("account"),
 )
 # Its value in the portal's currency; the rate of a closed deal stands still.
 HOME_AMOUNT: Final = Field("home_amount", ("amount_in_home_currency",), "number")
@@ -261,6 +275,7 @@ _OPPORTUNITY: Final = (
     Field("contact_count", ("num_associated_contacts",), "integer"),
     Field("last_activity_on", ("notes_last_contacted",), "day"),
     Field("activity_count", ("num_notes",), "integer"),
+    *_ours("opportunity"),
 )
 
 

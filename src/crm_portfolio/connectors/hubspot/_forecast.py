@@ -121,13 +121,19 @@ def _more_pages(changed: int, layout: Layout, of: int) -> int:
 
 
 def write_forecast(
-    count: int, *, is_logged_in: bool, is_introduced: bool, is_described: bool
+    count: int,
+    *,
+    is_logged_in: bool,
+    is_introduced: bool,
+    is_described: bool,
+    are_stages_known: bool,
 ) -> Forecast:
     """The calls of reading so many records again, writing them, and their history."""
     steps = {
         "log-in": 0 if is_logged_in else 1,
         "identity": 0 if is_introduced else 1,
         "properties": 0 if is_described else 1,
+        "stages": 0 if are_stages_known else 1,
         "re-read": math.ceil(count / BATCH_READ_MAX),
         "write": math.ceil(count / BATCH_WRITE_MAX),
         "history": math.ceil(count / HISTORY_MAX),

@@ -7,19 +7,28 @@ from typing import Final
 
 from crm_portfolio.connectors.hubspot import _paths
 from crm_portfolio.connectors.hubspot._exports import EXPORT_SCOPE
-from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES, RecordSource
+from crm_portfolio.connectors.hubspot._fields import (
+    OUR_PROPERTIES,
+    SOURCES,
+    RecordSource,
+)
 from crm_portfolio.connectors.hubspot._login import AccessToken, Login
 from crm_portfolio.connectors.hubspot._metadata import SMALL, Portal
 from crm_portfolio.connectors.hubspot._settings import HubSpotSettings
-from crm_portfolio.connectors.hubspot._setup import shortcomings
+from crm_portfolio.connectors.hubspot._setup import property_of, shortcomings
 from crm_portfolio.errors import RightMissingError
 from crm_portfolio.protocols import Finding, FindingState
-from crm_portfolio.schema import HUMAN, MANAGED, ManagedField, TableName
+from crm_portfolio.schema import (
+    HUMAN,
+    MANAGED,
+    ManagedField,
+    TableName,
+    WritableTable,
+)
 
 __all__ = ["findings"]
 
 _SETUP: Final = "Run setup (crm-portfolio setup hubspot --apply): it creates it."
-_KIND: Final = "companies"
 
 
 def findings(
@@ -31,7 +40,8 @@ def findings(
     """One thing after the other; each kind of record costs two calls at most."""
     # Whoever has just mended something asks to see it.
     portal.refresh(anyway=True)
-    portal.forget(_KIND)
+    for own in OUR_PROPERTIES:
+        portal.forget(SOURCES[own][0].kind)
     yield from _dates(settings, login)
     is_all = settings.tables == "all"
     wanted = (*sources, *SMALL) if is_all else settings.named
@@ -44,12 +54,15 @@ def findings(
             yield from _table(portal, table, sources[table], lacking)
     if settings.exports != "never":
         yield _export(portal, settings)
-    yield from _managed(portal)
-    yield Finding(
-        f"scope {_paths.write_scope(_KIND)}",
-        "warning",
-        "Whether the login has it shows at the first write only.",
-    )
+    for own in OUR_PROPERTIES:
+        told = list(_managed(portal, own))
+        yield from told
+        if told:
+            yield Finding(
+                f"scope {_paths.write_scope(SOURCES[own][0].kind)}",
+                "warning",
+                "Whether the login has it shows at the first write only.",
+            )
 
 
 def _dates(settings: HubSpotSettings, login: Login) -> Iterator[Finding]:
@@ -98,7 +111,7 @@ def _table(
         yield Finding(what, "good")
         for field in source.fields:
             absent = [name for name in field.sources if name not in known]
-            is_ours = table == "account" and field.column in COMPANY_PROPERTIES
+            is_ours = field.column in OUR_PROPERTIES.get(table, ())  # type: ignore[arg-type]
             if not absent or absent[0].startswith("$") or is_ours:
                 continue
             state: FindingState = "missing" if field.is_required else "warning"
@@ -117,28 +130,34 @@ def _export(portal: Portal, settings: HubSpotSettings) -> Finding:
     return Finding(what, "warning", mend)
 
 
-def _managed(portal: Portal) -> Iterator[Finding]:
+def _managed(portal: Portal, table: WritableTable) -> Iterator[Finding]:
+    kind = SOURCES[table][0].kind
     try:
-        known = portal.definitions(_KIND)
+        known = portal.definitions(kind)
     except RightMissingError as error:
-        yield Finding("properties of companies", "missing", f"{error.message}.")
+        if table == "account":
+            yield Finding(f"properties of {kind}", "missing", f"{error.message}.")
         return
-    for field in (*MANAGED, *HUMAN):
-        name = COMPANY_PROPERTIES[field.column]
-        if name not in known and field.opt_in and not _is_begun(field, known):
+    for field in (*MANAGED[table], *HUMAN[table]):
+        name = property_of(field)
+        if not _is_due(field, known):
             continue
+        what = f"property {name}" + (" of deals" if table == "opportunity" else "")
         if name not in known:
-            yield Finding(f"property {name}", "missing", _SETUP)
+            yield Finding(what, "missing", _SETUP)
             continue
         steps = list(shortcomings(field, known[name]))
         for step in steps:
             mend = step.needs.partition(": ")[2].capitalize()
             yield Finding(step.what, "missing", f"{mend}.")
         if not steps:
-            yield Finding(f"property {name}", "good")
+            yield Finding(what, "good")
 
 
-def _is_begun(field: ManagedField, known: Collection[str]) -> bool:
-    """Whether the portal has any property of what this one is asked for with."""
-    together = (each for each in MANAGED if each.opt_in == field.opt_in)
-    return any(COMPANY_PROPERTIES[each.column] in known for each in together)
+def _is_due(field: ManagedField, known: Collection[str]) -> bool:
+    """Whether it must be there: always, or since something asked for with it is."""
+    if field.opt_in is None and field.table == "account":
+        return True
+    ours = MANAGED[field.table]
+    together = (each for each in ours if field.opt_in in (None, each.opt_in))
+    return any(property_of(each) in known for each in together)

@@ -89,6 +89,10 @@ class Portal:
         """Whether its properties are known already, and cost no call."""
         return f"{_PROPERTIES}{kind}" in self._known
 
+    def knows_stages(self, kind: str) -> bool:
+        """Whether its pipelines are known already, and cost no call."""
+        return f"{_STAGES}{kind}" in self._known
+
     @property
     def is_introduced(self) -> bool:
         """Whether it is known already who the portal is."""

@@ -23,6 +23,7 @@ RIGHTS: Final[tuple[Right, ...]] = (
         "writing back; to read only, leave it out",
         "writing",
     ),
+    Right("crm.objects.deals.write", "writing back on opportunities", "on_request"),
     Right(
         "settings.currencies.read",
         "`exchange_rate`, where the portal has several currencies",
@@ -55,5 +56,11 @@ RIGHTS: Final[tuple[Right, ...]] = (
         "crm.schemas.companies.write",
         "creating the group *Portfolio* and the properties in it",
         "setup",
+    ),
+    Right("crm.schemas.deals.read", "looking at what is there", "setup_on_request"),
+    Right(
+        "crm.schemas.deals.write",
+        "creating the same group and properties of deals",
+        "setup_on_request",
     ),
 )

@@ -14,7 +14,7 @@ import attrs
 
 from crm_portfolio.connectors.hubspot import _paths
 from crm_portfolio.connectors.hubspot._client import Client
-from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
+from crm_portfolio.connectors.hubspot._fields import OUR_PROPERTIES
 from crm_portfolio.connectors.hubspot._refusals import unreadable
 from crm_portfolio.protocols import Change, Outcome, Value
 
@@ -75,7 +75,7 @@ def _definition(entry: Mapping[str, Any]) -> Definition:
 
 def judged(change: Change, known: Definitions) -> Outcome | None:
     """The outcome of a change that HubSpot would refuse; None if it would take it."""
-    name = COMPANY_PROPERTIES[change.column]
+    name = OUR_PROPERTIES[change.table][change.column]
     definition = known.get(name)
     problem: tuple[str, str] | None
     if definition is None:

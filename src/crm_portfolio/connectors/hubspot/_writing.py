@@ -20,7 +20,7 @@ from crm_portfolio.connectors._retry import (
 )
 from crm_portfolio.connectors.hubspot import _paths
 from crm_portfolio.connectors.hubspot._client import Answer, Client
-from crm_portfolio.connectors.hubspot._fields import COMPANY_PROPERTIES
+from crm_portfolio.connectors.hubspot._fields import OUR_PROPERTIES
 from crm_portfolio.connectors.hubspot._refusals import RefusedRequestError, safe_code
 from crm_portfolio.connectors.hubspot._validation import Definitions, judged, wire
 from crm_portfolio.errors import ConnectorError, TransientError
@@ -214,7 +214,8 @@ class _Batch:
 
 
 def _wired(group: Group) -> dict[str, str]:
-    return {COMPANY_PROPERTIES[change.column]: wire(change.after) for change in group}
+    names = OUR_PROPERTIES[group[0].table]
+    return {names[change.column]: wire(change.after) for change in group}
 
 
 def _may_hold_others(answers: Sequence[Mapping[str, Any]], group: Group) -> bool:

@@ -16,7 +16,12 @@ from crm_portfolio.connectors.salesforce._columns import (
     layout,
     vendor_objects,
 )
-from crm_portfolio.connectors.salesforce._fields import COUNTED, CURRENCY, SObject
+from crm_portfolio.connectors.salesforce._fields import (
+    COUNTED,
+    CURRENCY,
+    OUR_FIELDS,
+    SObject,
+)
 from crm_portfolio.connectors.salesforce._loss_reason import found_field
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.errors import RightMissingError, SettingsError, did_you_mean
@@ -198,7 +203,8 @@ class Catalogue:
         return sobject in self._described
 
     def forget(self) -> None:
-        """Fields of accounts have been made: look again."""
+        """Fields of ours have been made: look again."""
         with self._lock:
             self._layouts.clear()
-            self._described.pop("Account", None)
+            for table in OUR_FIELDS:
+                self._described.pop(self.objects[table][0].name, None)

@@ -18,10 +18,10 @@ from crm_portfolio.connectors._mapping import (
     moments,
 )
 from crm_portfolio.connectors.salesforce._fields import (
-    ACCOUNT_FIELDS,
     COUNTED,
     IS_PERSON,
     OBJECTS,
+    OUR_FIELDS,
     SObject,
     person_account_fields,
 )
@@ -197,12 +197,13 @@ def _missing(
 def _absent_column(
     table: TableName, column: str, known: tuple[str, ...]
 ) -> FieldNotFoundError | SettingsError:
-    if table == "account" and column in ACCOUNT_FIELDS:
+    ours = OUR_FIELDS.get(table, {})  # type: ignore[arg-type]
+    if column in ours:
         hint = (
             "Run setup first (crm-portfolio setup salesforce --apply): it creates the "
             "field and grants this login the right to it."
         )
-        return FieldNotFoundError("salesforce", table, ACCOUNT_FIELDS[column], (), hint)
+        return FieldNotFoundError("salesforce", table, ours[column], (), hint)
     if column in TABLES[table].names:
         hint = "The column is not mapped, or this login does not see its field."
         return FieldNotFoundError("salesforce", table, column, (), hint)

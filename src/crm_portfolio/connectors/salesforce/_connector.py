@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from crm_portfolio import schema
+from crm_portfolio._managed import FIELDS
 from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors._mapping import in_canonical_form
 from crm_portfolio.connectors._retry import RetrySettings, once
 from crm_portfolio.connectors.salesforce._catalogue import Catalogue
 from crm_portfolio.connectors.salesforce._columns import Layout
-from crm_portfolio.connectors.salesforce._fields import (
-    ACCOUNT_FIELDS,
-    LEAST_DECIMALS,
-    fitted,
-    lacking_decimals,
-)
+from crm_portfolio.connectors.salesforce._fields import fitted
 from crm_portfolio.connectors.salesforce._login import Login, login_from
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.errors import RightMissingError, SettingsError
@@ -43,6 +38,7 @@ from crm_portfolio.schema import ManagedField, TableName
 
 if TYPE_CHECKING:
     from crm_portfolio.connectors.salesforce._edits import Edits
+    from crm_portfolio.connectors.salesforce._permitted import Permitted
     from crm_portfolio.connectors.salesforce._rest import Rest
     from crm_portfolio.connectors.salesforce._tables import Tables
     from crm_portfolio.protocols import (
@@ -110,7 +106,7 @@ class Salesforce:
         self._lock = RLock()
         self._opened: Tables | None = None
         self._known_org: Org | None = None
-        self._history: Edits | None = None
+        self._histories: dict[WritableTable, Edits] = {}
 
     def __repr__(self) -> str:
         way = type(self._login).__name__
@@ -131,13 +127,13 @@ class Salesforce:
     def _rest(self) -> Rest:
         return self._tables.rest
 
-    @property
-    def _edits(self) -> Edits:
+    def _edits(self, table: WritableTable) -> Edits:
         from crm_portfolio.connectors.salesforce._edits import Edits
 
         with self._lock:
-            self._history = self._history or Edits(self._rest)
-            return self._history
+            if table not in self._histories:
+                self._histories[table] = Edits(self._rest, table)
+            return self._histories[table]
 
     def org(self) -> Org:
         with self._lock:
@@ -302,7 +298,7 @@ class Salesforce:
         from crm_portfolio.connectors.salesforce._writing import written
 
         wanted = list(changes)
-        self._must_be_writable(table, {change.column for change in wanted})
+        self._permitted(table).must_be_writable({change.column for change in wanted})
         return written(
             self._rest,
             self._catalogue.objects[table][0].name,
@@ -315,13 +311,8 @@ class Salesforce:
         """With as many decimals as the org's field keeps; asks describe, once."""
         if not any(isinstance(value, float) for value in values):
             return list(values)
-        return fitted(column, values, self._described("account").get(column, {}))
-
-    def _described(self, table: WritableTable) -> Mapping[str, Mapping[str, object]]:
-        sobject = self._layout(table).sobject.name
-        described = self._catalogue.described(self._rest, sobject)
-        seen = {str(field["name"]): field for field in described}
-        return {one: seen.get(name, {}) for one, name in ACCOUNT_FIELDS.items()}
+        described = self._permitted(FIELDS[column].table).described()
+        return fitted(column, values, described.get(column, {}))
 
     def edits(
         self,
@@ -333,7 +324,7 @@ class Salesforce:
     ) -> pa.Table:
         """What people set, of the fields whose history the org tracks; mostly one call."""
         self._layout(table).only(sorted(columns))
-        return self._edits.since(ids, columns, since=since)
+        return self._edits(table).since(ids, columns, since=since)
 
     def write_batch(self, count: int) -> int:
         """Records to read again and write together: one read, or one job, of them."""
@@ -341,43 +332,24 @@ class Salesforce:
 
         return batch(self._settings, count)
 
-    def write_forecast(self, count: int) -> Forecast:
+    def write_forecast(self, count: int, table: WritableTable = "account") -> Forecast:
         """The calls of reading so many records again and writing them; makes none."""
         from crm_portfolio.connectors.salesforce._portions import steps
 
+        sobject = self._catalogue.objects[table][0].name
         known = {
             "log-in": int(not self.calls and self._login.is_renewable),
             "identity": 0 if self._known_org else 2,
-            "describe": int(not self._catalogue.is_described("Account")),
-            "user": int(not (self._history and self._history.knows_user)),
+            "describe": int(not self._catalogue.is_described(sobject)),
+            "user": int(not any(e.knows_user for e in self._histories.values())),
         }
         said = {**known, **steps(self._settings, count)}
         return Forecast({step: calls for step, calls in said.items() if calls})
 
-    def _must_be_writable(self, table: WritableTable, columns: set[str]) -> None:
-        ours = [field.column for field in schema.MANAGED]
-        for column in sorted(columns):
-            if column not in ours:
-                raise SettingsError(f"{column!r} is not a field that we write")
-        if not columns:
-            return
-        self._layout(table).only(sorted(columns))
-        described = self._described(table)
-        whole = self._catalogue.described(self._rest, "Account")
-        for column in sorted(columns):
-            field, name = described[column], f"Account.{ACCOUNT_FIELDS[column]}"
-            if too_few := lacking_decimals(column, field, least=LEAST_DECIMALS):
-                raise SettingsError(f"salesforce: {name} {too_few}")
-            if not any(each.get("updateable") for each in whole):
-                raise RightMissingError(
-                    self.name, "this login lacks the right 'Edit on Account'"
-                )
-            if not field.get("updateable"):
-                raise RightMissingError(
-                    self.name,
-                    f"this login lacks the right 'Edit on {name}' "
-                    "(setup grants it with the permission set Portfolio_Nightly)",
-                )
+    def _permitted(self, table: WritableTable) -> Permitted:
+        from crm_portfolio.connectors.salesforce._permitted import Permitted
+
+        return Permitted(self._catalogue, self._rest, table)
 
     def provision(
         self, fields: Sequence[ManagedField], *, dry_run: bool
@@ -386,7 +358,12 @@ class Salesforce:
         from crm_portfolio.connectors.salesforce._setup import provisioned
 
         self._catalogue.forget()
-        described = self._catalogue.described(self._rest, "Account")
+        described = {
+            table: self._catalogue.described(
+                self._rest, self._catalogue.objects[table][0].name
+            )
+            for table in dict.fromkeys(field.table for field in fields)
+        }
         try:
             yield from provisioned(self._rest, fields, described, dry_run=dry_run)
         finally:

@@ -29,15 +29,15 @@ from crm_portfolio.connectors.salesforce._converters import (
     task_status,
 )
 from crm_portfolio.protocols import Value
-from crm_portfolio.schema import HUMAN, MANAGED, TableName
+from crm_portfolio.schema import HUMAN, MANAGED, TableName, WritableTable
 
 __all__ = [
-    "ACCOUNT_FIELDS",
     "COUNTED",
     "CURRENCY",
     "IS_PERSON",
     "LEAST_DECIMALS",
     "OBJECTS",
+    "OUR_FIELDS",
     "SObject",
     "fitted",
     "lacking_decimals",
@@ -66,8 +66,7 @@ class SObject:
     with_archived: bool = False
 
 
-# In the CRM a managed or human field is called after its column.
-ACCOUNT_FIELDS: Final[MappingOf[str, str]] = {
+_OF_ACCOUNTS: Final[MappingOf[str, str]] = {
     "tier": "Portfolio_Tier__c",
     "tier_since_on": "Portfolio_Tier_Since__c",
     "portfolio_rank": "Portfolio_Rank__c",
@@ -84,10 +83,30 @@ ACCOUNT_FIELDS: Final[MappingOf[str, str]] = {
     "tier_pinned_until_on": "Portfolio_Tier_Pinned_Until__c",
     "tier_pinned_by": "Portfolio_Tier_Pinned_By__c",
 }
+_OF_OPPORTUNITIES: Final[MappingOf[str, str]] = {
+    "lost_class": "Portfolio_Lost_Class__c",
+    "win_back_rank": "Portfolio_Win_Back_Rank__c",
+    "not_before_on": "Portfolio_Not_Before__c",
+    "portfolio_stamp": "Portfolio_Stamp__c",
+}
+# In the CRM a managed or human field is called after its column.
+OUR_FIELDS: Final[MappingOf[WritableTable, MappingOf[str, str]]] = {
+    "account": _OF_ACCOUNTS,
+    "opportunity": _OF_OPPORTUNITIES,
+}
 _NUMBERS: Final = frozenset({"currency", "double", "percent"})
 # A share in hundredths of a percent still tells accounts apart; with less, most are 0.
 LEAST_DECIMALS: Final = 4
-_SCALES: Final = {field.column: field.scale for field in (*MANAGED, *HUMAN)}
+_SCALES: Final = {
+    field.column: field.scale for fields in MANAGED.values() for field in fields
+}
+
+
+def _ours(table: WritableTable) -> tuple[Field, ...]:
+    return tuple(
+        Field(field.column, (OUR_FIELDS[table][field.column],), field.type)
+        for field in (*MANAGED[table], *HUMAN[table])
+    )
 
 
 def decimals(described: MappingOf[str, object]) -> int | None:
@@ -150,10 +169,7 @@ _ACCOUNT: Final = (
     Field("employee_count", ("NumberOfEmployees",), "integer"),
     Field("created_on", ("CreatedDate",), "day"),
     Field("last_activity_on", ("LastActivityDate",), "day"),
-    *(
-        Field(field.column, (ACCOUNT_FIELDS[field.column],), field.type)
-        for field in (*MANAGED, *HUMAN)
-    ),
+    *_ours("account"),
 )
 _OPPORTUNITY: Final = (
     Field("opportunity_id", ("Id",), "id", is_required=True),
@@ -174,6 +190,7 @@ _OPPORTUNITY: Final = (
     Field("source", ("LeadSource",)),
     Field("next_step", ("NextStep",)),
     Field("last_activity_on", ("LastActivityDate",), "day"),
+    *_ours("opportunity"),
 )
 _STAGE: Final = (
     Field("pipeline", constant="default"),

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio.connectors._mapping import CONVERTERS, Field
 from crm_portfolio.connectors.salesforce._columns import Layout
+from crm_portfolio.connectors.salesforce._fields import OUR_FIELDS
 from crm_portfolio.connectors.salesforce._legs import (
     Step,
     versions,
@@ -150,7 +151,8 @@ class FieldChangesLeg:
             if len(field.sources) == 1 and field.sources[0] not in self.without:
                 source = field.sources[0]
                 is_key = source in ("Id", _BORN, "LastActivityDate", "CurrencyIsoCode")
-                if not is_key:
+                # What we write is no news of the opportunity.
+                if not is_key and field.column not in OUR_FIELDS["opportunity"]:
                     found[_in_history(source, self.layout.kinds)] = field
         return found
 

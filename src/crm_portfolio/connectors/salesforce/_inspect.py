@@ -8,8 +8,9 @@ from typing import Any, Final
 from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors.salesforce._catalogue import CHANGE, RATE
 from crm_portfolio.connectors.salesforce._fields import (
-    ACCOUNT_FIELDS,
     LEAST_DECIMALS,
+    OBJECTS,
+    OUR_FIELDS,
     lacking_decimals,
 )
 from crm_portfolio.connectors.salesforce._login import Login
@@ -25,7 +26,13 @@ from crm_portfolio.errors import (
     SettingsError,
 )
 from crm_portfolio.protocols import Finding, FindingState
-from crm_portfolio.schema import HUMAN, MANAGED, ManagedField, TableName
+from crm_portfolio.schema import (
+    HUMAN,
+    MANAGED,
+    ManagedField,
+    TableName,
+    WritableTable,
+)
 
 __all__ = ["findings"]
 
@@ -49,7 +56,8 @@ def findings(
         yield from _table(tables, table, "missing" if is_asked_for else "warning")
     yield from _in_sight(tables, settings)
     yield from _loss_reason(tables, settings)
-    yield from _managed(tables)
+    for own in OUR_FIELDS:
+        yield from _managed(tables, own)
     yield _identity(tables)
 
 
@@ -124,7 +132,7 @@ def _hidden(
         return
     for part in tables.catalogue.objects[table]:
         for field in part.fields:
-            is_ours = field.column in ACCOUNT_FIELDS and table == "account"
+            is_ours = field.column in OUR_FIELDS.get(table, ())  # type: ignore[arg-type]
             if field.column in columns or is_ours or field.column == "currency":
                 continue
             named = " and ".join(f"{part.name}.{source}" for source in field.sources)
@@ -156,8 +164,13 @@ def _in_sight(tables: Tables, settings: SalesforceSettings) -> Iterator[Finding]
                 f"View All on {name}, or the rest is missing from every number."
             )
             yield Finding(what, "warning", mend)
-        else:
+        elif _assumptions.RECORD_COUNT_IS_OF_ALL:
             yield Finding(what, "good")
+        else:
+            mend = (
+                "The org counts what this login sees: whether that is all is unknown."
+            )
+            yield Finding(what, "warning", mend)
 
 
 def _identity(tables: Tables) -> Finding:
@@ -198,25 +211,29 @@ def _loss_reason(tables: Tables, settings: SalesforceSettings) -> Iterator[Findi
         yield Finding("loss reason", "warning", mend)
 
 
-def _managed(tables: Tables) -> Iterator[Finding]:
+def _managed(tables: Tables, table: WritableTable) -> Iterator[Finding]:
     try:
-        described = tables.catalogue.described(tables.rest, "Account")
+        described = tables.catalogue.described(tables.rest, OBJECTS[table][0].name)
     except RightMissingError:
         return
     seen = {str(field["name"]): field for field in described}
-    for field in (*MANAGED, *HUMAN):
-        if not field.opt_in or _is_begun(field, seen):
-            yield from _field(field, seen.get(ACCOUNT_FIELDS[field.column]))
+    for field in (*MANAGED[table], *HUMAN[table]):
+        if _is_due(field, seen):
+            yield from _field(field, seen.get(OUR_FIELDS[table][field.column]))
 
 
-def _is_begun(field: ManagedField, seen: Collection[str]) -> bool:
-    """Whether the org has any field of what this one is asked for with."""
-    together = (each for each in MANAGED if each.opt_in == field.opt_in)
-    return any(ACCOUNT_FIELDS[each.column] in seen for each in together)
+def _is_due(field: ManagedField, seen: Collection[str]) -> bool:
+    """Whether it must be there: always, or since something asked for with it is."""
+    ours = MANAGED[field.table]
+    if field.opt_in is None and field.table == "account":
+        return True
+    together = (each for each in ours if field.opt_in in (None, each.opt_in))
+    return any(OUR_FIELDS[each.table][each.column] in seen for each in together)
 
 
 def _field(field: ManagedField, seen: Mapping[str, Any] | None) -> Iterator[Finding]:
-    what = f"field Account.{ACCOUNT_FIELDS[field.column]}"
+    sobject = OBJECTS[field.table][0].name
+    what = f"field {sobject}.{OUR_FIELDS[field.table][field.column]}"
     if seen is None:
         yield Finding(what, "missing", _SETUP)
         return

@@ -48,6 +48,7 @@ RIGHTS: Final[tuple[Right, ...]] = (
         "writing",
         is_told_by_doctor=True,
     ),
+    Right("Edit on Opportunity", "writing back on opportunities", "on_request"),
     Right("Read on Task", "`activity`", "table"),
     Right("Read on Event", "`activity`", "table"),
     Right("Read on Case", "`ticket`", "table"),
@@ -67,6 +68,7 @@ RIGHTS: Final[tuple[Right, ...]] = (
         "setup",
     ),
     Right(IDENTITY, "scope `openid` or `id`: knowing who this user is", "setup"),
+    Right("Read on Opportunity", "looking at what is there", "setup_on_request"),
 )
 
 

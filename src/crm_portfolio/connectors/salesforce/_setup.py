@@ -12,12 +12,12 @@ import attrs
 
 from crm_portfolio._managed import STAMP
 from crm_portfolio.connectors import _assumptions
-from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+from crm_portfolio.connectors.salesforce._fields import OBJECTS, OUR_FIELDS
 from crm_portfolio.connectors.salesforce._rest import Query, Record, Rest
 from crm_portfolio.connectors.salesforce._soql import listed, literal
 from crm_portfolio.errors import ConnectorError
 from crm_portfolio.protocols import ProvisionStep
-from crm_portfolio.schema import ManagedField
+from crm_portfolio.schema import ManagedField, WritableTable
 
 __all__ = ["provisioned"]
 
@@ -54,16 +54,16 @@ class _Grant:
 def provisioned(
     rest: Rest,
     fields: Sequence[ManagedField],
-    described: Sequence[Record],
+    described: Mapping[WritableTable, Sequence[Record]],
     *,
     dry_run: bool,
 ) -> Iterator[ProvisionStep]:
     """Each thing found, planned or done, in the order in which they build on each other.
 
     Args:
-        described: The account fields this login sees now.
+        described: By table the fields this login sees now.
     """
-    seen = {str(field["name"]): field for field in described}
+    seen = _by_full_name(described)
     wrong = [step for field in fields for step in _of_another_kind(field, seen)]
     if wrong and not dry_run:
         yield from wrong  # and nothing is made beside a field that will not do
@@ -83,9 +83,28 @@ def provisioned(
     yield from _grant_steps(rest, fields, found, dry_run=dry_run)
     yield _assignment_step(rest, found.get(_NIGHTLY, _NEW), dry_run=dry_run)
     if hidden:  # now that it is granted, it can be seen what was there
-        seen = {str(field["name"]): field for field in rest.describe("Account")}
+        anew = {each.table: rest.describe(_sobject(each.table)) for each in hidden}
+        seen = _by_full_name(anew)
         for field in hidden:
             yield from _shortcomings(field, seen)
+
+
+def _sobject(table: WritableTable) -> str:
+    return OBJECTS[table][0].name
+
+
+def _full_name(field: ManagedField) -> str:
+    return f"{_sobject(field.table)}.{OUR_FIELDS[field.table][field.column]}"
+
+
+def _by_full_name(
+    described: Mapping[WritableTable, Sequence[Record]],
+) -> dict[str, Record]:
+    return {
+        f"{_sobject(table)}.{field['name']}": field
+        for table, fields in described.items()
+        for field in fields
+    }
 
 
 def _field_steps(
@@ -96,8 +115,8 @@ def _field_steps(
     *,
     dry_run: bool,
 ) -> Iterator[ProvisionStep]:
-    name = ACCOUNT_FIELDS[field.column]
-    what = f"field Account.{name}"
+    name = _full_name(field)
+    what = f"field {name}"
     if name in seen:
         yield ProvisionStep(what, "present")
         yield from _shortcomings(field, seen)
@@ -112,7 +131,7 @@ def _field_steps(
 
 def _made_field(rest: Rest, field: ManagedField, what: str) -> Iterator[ProvisionStep]:
     """The field, and its history where the org takes it: that tells who edited what."""
-    name, metadata = f"Account.{ACCOUNT_FIELDS[field.column]}", _metadata(field)
+    name, metadata = _full_name(field), _metadata(field)
     is_traced = not field.is_human and field.column != STAMP
     try:
         try:
@@ -146,12 +165,12 @@ def _of_another_kind(
     field: ManagedField, seen: Mapping[str, Record]
 ) -> Iterator[ProvisionStep]:
     """What only an administrator can mend, because a field that exists is never altered."""
-    name = ACCOUNT_FIELDS[field.column]
+    name = _full_name(field)
     kind = seen.get(name, {}).get("type")
     if name in seen and kind not in _TYPES[field.type]:
         needs = "by hand: rename or delete the field, then run setup again"
         wanted = _metadata(field)["type"]
-        what = f"Account.{name} has type {kind}, not {wanted}"
+        what = f"{name} has type {kind}, not {wanted}"
         yield ProvisionStep(what, "planned", needs)
 
 
@@ -159,7 +178,7 @@ def _shortcomings(
     field: ManagedField, seen: Mapping[str, Record]
 ) -> Iterator[ProvisionStep]:
     yield from _of_another_kind(field, seen)
-    name = ACCOUNT_FIELDS[field.column]
+    name = _full_name(field)
     found = seen.get(name, {})
     if found.get("type") == "picklist":
         options = {
@@ -170,7 +189,7 @@ def _shortcomings(
         for choice in field.choices:
             if choice not in options:
                 needs = "by hand: add it to the field's values"
-                what = f"option {choice!r} of Account.{name}"
+                what = f"option {choice!r} of {name}"
                 yield ProvisionStep(what, "planned", needs)
 
 
@@ -206,7 +225,7 @@ def _new_set(rest: Rest, name: str) -> str:
 
 def _grants(fields: Iterable[ManagedField]) -> Iterator[_Grant]:
     for field in fields:
-        name = f"Account.{ACCOUNT_FIELDS[field.column]}"
+        name = _full_name(field)
         yield _Grant(_NIGHTLY, name, may_edit=not field.is_human)
         if field.is_human:
             yield _Grant(_PINNING, name, may_edit=True)
@@ -235,10 +254,11 @@ def _grant_steps(
 def _held_grants(rest: Rest, sets: Mapping[str, str]) -> dict[tuple[str, str], Record]:
     if not sets:
         return {}
+    objects = [_sobject(table) for table in OUR_FIELDS]
     query = Query(
         "FieldPermissions",
         ("Id", "ParentId", "Field", "PermissionsEdit"),
-        f"SobjectType = 'Account' AND ParentId IN {listed(sets.values())}",
+        f"SobjectType IN {listed(objects)} AND ParentId IN {listed(sets.values())}",
     )
     return {(str(r["ParentId"]), str(r["Field"])): r for r in _all(rest, query)}
 
@@ -248,7 +268,8 @@ def _give(rest: Rest, grant: _Grant, parent: str, current: Record | None) -> Non
     if current is not None:
         rest.change("FieldPermissions", str(current["Id"]), rights, needs=_SETS_RIGHT)
         return
-    place = {"ParentId": parent, "SobjectType": "Account", "Field": grant.field}
+    sobject = grant.field.partition(".")[0]
+    place = {"ParentId": parent, "SobjectType": sobject, "Field": grant.field}
     rest.create("FieldPermissions", {**place, **rights}, needs=_SETS_RIGHT)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from crm_portfolio.connectors import _assumptions
-from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+from crm_portfolio.connectors.salesforce._fields import OUR_FIELDS
 from crm_portfolio.connectors.salesforce._refusals import safe_code
 from crm_portfolio.protocols import Change, Outcome, OutcomeState
 
@@ -99,7 +99,8 @@ def refused(code: object, text: str = "", fields: Iterable[Any] = ()) -> Verdict
     known = safe_code(code)
     if known in _GONE:
         return Verdict("gone", known, "the record is deleted, merged or not here")
-    ours = sorted(set(ACCOUNT_FIELDS.values()).intersection(map(str, fields)))
+    known_names = {name for names in OUR_FIELDS.values() for name in names.values()}
+    ours = sorted(known_names.intersection(map(str, fields)))
     named = f" ({', '.join(ours)})" if ours else ""
     reason = _REASONS.get(known, "the CRM refuses it")
     is_locked = known == _LOCKED or (known == _TRIGGER and _LOCKED in text)

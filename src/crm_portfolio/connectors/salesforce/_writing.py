@@ -19,7 +19,7 @@ from crm_portfolio.connectors._retry import (
     RetrySettings,
     persistent,
 )
-from crm_portfolio.connectors.salesforce._fields import ACCOUNT_FIELDS
+from crm_portfolio.connectors.salesforce._fields import OUR_FIELDS
 from crm_portfolio.connectors.salesforce._ingest import Ingest, Sent, fits
 from crm_portfolio.connectors.salesforce._portions import COLLECTION_WRITE_MAX
 from crm_portfolio.connectors.salesforce._refusals import BulkRefusedError
@@ -193,7 +193,8 @@ def _is_locked(group: Group, verdicts: Mapping[str, Verdict]) -> bool:
 
 
 def _record(changes: Group) -> Record:
-    values = {ACCOUNT_FIELDS[change.column]: _wire(change.after) for change in changes}
+    names = OUR_FIELDS[changes[0].table]
+    values = {names[change.column]: _wire(change.after) for change in changes}
     return {"id": changes[0].record_id, **values}
 
 

@@ -19,7 +19,7 @@ from crm_portfolio.simulator.salesforce._refusal import Refusal, json_reply
 from crm_portfolio.simulator.salesforce._soql import parse
 from crm_portfolio.simulator.salesforce._statement import Statement
 
-__all__ = ["ROUTES", "compiled", "must_fit"]
+__all__ = ["ROUTES", "compiled", "must_fit", "only_own"]
 
 _PAGE: Final = 2000
 _SMALLEST_PAGE: Final = 200
@@ -34,12 +34,12 @@ def compiled(org: Org, statement: Statement, *, with_deleted: bool) -> Compiled:
         now=org.clock.now,
         zone=org.zone,
         assumptions=org.assumptions,
-        only_own=partial(_only_own, org),
+        only_own=partial(only_own, org),
     )
     return compile_query(statement, world, with_deleted=with_deleted)
 
 
-def _only_own(org: Org, entity: SObject) -> str | None:
+def only_own(org: Org, entity: SObject) -> str | None:
     """Vendor docs: who may not view all sees what he owns or is shared with him.
 
     Here nothing is shared.

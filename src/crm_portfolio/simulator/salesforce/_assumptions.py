@@ -45,6 +45,8 @@ class Assumptions:
         tracked_fields_max: Fields of one object whose history can be tracked; none in an
             org that tracks no history of the object.
         untrackable_code: Said when one more is to be tracked.
+        record_count: Does ``limits/recordCount`` count all records, or those that the
+            running user sees?
     """
 
     bulk_quotes_all: bool = True
@@ -68,3 +70,4 @@ class Assumptions:
     )
     tracked_fields_max: int = 20
     untrackable_code: str = "FIELD_INTEGRITY_EXCEPTION"
+    record_count: Literal["all", "seen"] = "all"

@@ -184,7 +184,8 @@ def _keep_past(
         if any(name in _SNAPSHOT for name in changed):
             shots.append(_shot(org, before, after))
         if before:
-            fields = (entity.fields[name] for name in changed if name in org.tracked)
+            named = (entity.fields[name] for name in changed)
+            fields = (f for f in named if f.is_tracked or f.name in org.tracked)
             about = {"OpportunityId": after["Id"]}
             told += [
                 {**about, **line}

@@ -14,7 +14,7 @@ from crm_portfolio.testing.contract._rows import latest
 
 __all__ = ["SetsUp"]
 
-_FIELDS = (*MANAGED, *HUMAN)
+_FIELDS = (*MANAGED["account"], *HUMAN["account"])
 
 
 class SetsUp(GivenCrm):

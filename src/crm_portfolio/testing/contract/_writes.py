@@ -9,7 +9,13 @@ import pyarrow as pa
 import pytest
 
 from crm_portfolio.errors import ConnectorError, FieldNotFoundError, SettingsError
-from crm_portfolio.protocols import Change, Connector, Outcome, Value
+from crm_portfolio.protocols import (
+    Change,
+    Connector,
+    Outcome,
+    Value,
+    WritableTable,
+)
 from crm_portfolio.schema import MANAGED, TABLES, ManagedField, arrow_type
 from crm_portfolio.testing.contract._given import GivenCrm, Opened, calls_of
 from crm_portfolio.testing.contract._pretend import Merging, Pretend
@@ -23,6 +29,7 @@ _SAMPLES: dict[str, tuple[Value, ...]] = {
     "dependence": ("major",),
     "risk_level": ("critical",),
     "decision": ("renegotiate",),
+    "lost_class": ("pursued_lost",),
     "integer": (1, 123_456),
     "share": (0.0, 0.123456, 1.0),
     "day": (date(2024, 2, 29),),
@@ -31,9 +38,16 @@ _SAMPLES: dict[str, tuple[Value, ...]] = {
 }
 
 
-def _has(crm: Connector, column: str) -> bool:
+def _first(crm: Connector, table: WritableTable) -> str:
+    for batch in crm.pull(table):
+        if batch.rows.num_rows:
+            return str(batch.rows[f"{table}_id"][0].as_py())
+    pytest.skip(f"the CRM has no record of {table}: give it some")
+
+
+def _has(crm: Connector, table: WritableTable, column: str) -> bool:
     try:
-        crm.read("account", [], [column])
+        crm.read(table, [], [column])
     except FieldNotFoundError:
         return False
     return True
@@ -73,22 +87,29 @@ class Writes(GivenCrm):
 
     # Writing
 
-    @pytest.mark.parametrize("field", MANAGED, ids=lambda field: field.column)
+    @pytest.mark.parametrize(
+        "field",
+        [field for fields in MANAGED.values() for field in fields],
+        ids=lambda field: f"{field.table}.{field.column}",
+    )
     def test_what_is_written_is_read_and_can_be_cleared(
         self, crm: Connector, ids: list[str], field: ManagedField
     ) -> None:
-        if field.opt_in and not _has(crm, field.column):
+        table = field.table
+        is_on_request = field.opt_in or table != "account"
+        if is_on_request and not _has(crm, table, field.column):
             pytest.skip(f"this connector has no {field.column}, which is on request")
+        record = ids[0] if table == "account" else _first(crm, table)
         before: Value = None
         for value in (*_SAMPLES.get(field.column, _SAMPLES[field.type]), None):
-            change = Change(ids[0], field.column, before, value)
-            (outcome,) = crm.write("account", [change])
+            change = Change(record, field.column, before, value, table)
+            (outcome,) = crm.write(table, [change])
             assert outcome.state == "written", outcome
-            found = crm.read("account", [ids[0]], [field.column])[field.column]
+            found = crm.read(table, [record], [field.column])[field.column]
             assert found.to_pylist() == [value], (
                 f"{field.column}: {value!r} was written and {found.to_pylist()} read"
             )
-            model = arrow_type(TABLES["account"][field.column])
+            model = arrow_type(TABLES[table][field.column])
             assert found.type == model, f"`read` gives {found.type}, not {model}"
             before = value
 

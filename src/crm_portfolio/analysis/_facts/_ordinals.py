@@ -1,0 +1,138 @@
+"""Which whole number tells each opportunity, where the long tables name it by its id?
+
+Engines join and group whole numbers several times as fast as ids, and keep them in a
+fraction of the room. So each long table looks its ids up once, and keeps what is asked of
+it by the ``ordinal`` of the opportunity; texts of which there are few are told by a number
+too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+from crm_portfolio._frames import NativeFrame, kept, nw
+from crm_portfolio._frames import numbered as with_numbers
+from crm_portfolio.analysis._facts._lines import (
+    completed,
+    one_of,
+    seconds_given,
+)
+from crm_portfolio.analysis._facts._once import once_per_portfolio
+from crm_portfolio.portfolio import Portfolio
+
+__all__ = ["coded", "let_go", "moved", "numbered", "touched", "uncoded"]
+
+_TEXT: Final = pa.string()
+_ID: Final = "opportunity_id"
+_UNSAID: Final = "\ue000"
+"""Stands for a text that is not there, as engines join nothing to nothing."""
+
+
+def numbered(frame: NativeFrame) -> NativeFrame:
+    """Opportunities with the ``ordinal`` of each."""
+    return with_numbers(frame, "ordinal", _ID)
+
+
+def let_go(portfolio: Portfolio) -> None:
+    """Keep nothing of it longer; who asks again has it made again."""
+    _kept_of(portfolio).clear()
+
+
+@once_per_portfolio
+def _kept_of(portfolio: Portfolio) -> dict[tuple[object, ...], Any]:
+    """A place for what is kept of it."""
+    del portfolio
+    return {}
+
+
+def touched(portfolio: Portfolio, contacts: Any) -> Any:
+    """`_touched` of activities that are such contacts or not, kept by the engine."""
+    automatic, two_way = (
+        tuple(each) for each in (contacts.automatic_kinds, contacts.two_way_kinds)
+    )
+    known, key = _kept_of(portfolio), ("activity", automatic, two_way)
+    if key not in known:
+        known[key] = kept(_touched(portfolio, automatic, two_way))
+    return known[key]
+
+
+def _touched(
+    portfolio: Portfolio, automatic: tuple[str, ...], two_way: tuple[str, ...]
+) -> Any:
+    """Activities that took place and are about an opportunity: of which, when, which way.
+
+    ``is_out`` is ours, ``is_in`` theirs; one that does not say which way it went is ours:
+    we noted it. Neither is one that a machine sent.
+    """
+    kinds = dict.fromkeys((_ID, "kind", "direction", "status"), _TEXT)
+    frame = completed(portfolio["activity"], kinds | {"minutes": pa.float64()})
+    kind = nw.col("kind").fill_null("")
+    is_contact, is_both = ~one_of(kind, automatic), one_of(kind, two_way)
+    is_in = nw.col("direction").fill_null("out") == "in"
+    took_place = nw.col("status").fill_null("held") == "held"
+    rows = nw.from_native(frame).lazy().filter(took_place & ~nw.col(_ID).is_null())
+    told = rows.select(
+        _ID,
+        "occurred_at",
+        is_out=is_contact & (is_both | ~is_in),
+        is_in=is_contact & (is_both | is_in),
+        seconds=seconds_given().fill_null(0).cast(nw.Int32),
+    )
+    return _by_ordinal(portfolio, told)
+
+
+def _by_ordinal(portfolio: Portfolio, rows: Any) -> Any:
+    known = nw.from_native(numbered(portfolio["opportunity"])).lazy()
+    joined = rows.join(known.select(_ID, "ordinal"), on=_ID, how="inner")
+    return joined.drop(_ID)
+
+
+def moved(portfolio: Portfolio, field: str) -> tuple[Any, Any]:
+    """The changes of a field, kept by the engine, and what each ``move`` of them says.
+
+    A move is from ``old`` to ``new``; there are few of them, where there are few stages.
+    """
+    known, key = _kept_of(portfolio), ("opportunity_change", field)
+    if key not in known:
+        rows, moves = _moved(portfolio, field)
+        known[key] = kept(rows), moves
+    found: tuple[Any, Any] = known[key]
+    return found
+
+
+def _moved(portfolio: Portfolio, field: str) -> tuple[Any, Any]:
+    kinds = {"old": _TEXT, "new": _TEXT, "until_at": pa.timestamp("us", "UTC")}
+    frame = completed(portfolio["opportunity_change"], kinds)
+    rows = nw.from_native(frame).lazy().filter(nw.col("field") == field)
+    told = rows.select(_ID, "changed_at", "until_at", "old", "new")
+    by_ordinal = _by_ordinal(portfolio, told)
+    return coded(by_ordinal, told, ("old", "new"), "move")
+
+
+def coded(rows: Any, source: Any, columns: Sequence[str], name: str) -> tuple[Any, Any]:
+    """The rows with one whole number in the place of these texts; what each one says.
+
+    Args:
+        source: Where the texts are, each of them at least once; cheap to look through.
+    """
+    said = [nw.col(each).fill_null(_UNSAID) for each in columns]
+    one = nw.lit(1, dtype=nw.Int32)
+    found = source.select(*said, n=one).group_by(*columns).agg(nw.col("n").max())
+    codes = kept(
+        kept(found)
+        .select(*columns)
+        .with_row_index(name, order_by=list(columns))
+        .with_columns(nw.col(name).cast(nw.Int32))
+    )
+    told = rows.with_columns(*said).join(codes, on=list(columns), how="inner")
+    return told.drop(*columns), uncoded(codes, columns)
+
+
+def uncoded(codes: Any, columns: Collection[str]) -> Any:
+    """What was not said is null again."""
+    is_said = {each: nw.col(each) != _UNSAID for each in columns}
+    texts = {each: nw.when(is_said[each]).then(nw.col(each)) for each in columns}
+    return kept(codes.with_columns(**texts))

@@ -1,0 +1,246 @@
+"""In how little room is a table held that is read again as it was?
+
+A book of a million accounts has about five hundred columns of results. Who an account is
+stands in each of them, and most of the rest are few words, whole numbers and cents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final, Protocol
+
+import attrs
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["Known", "Packed"]
+
+_LOOKED_AT: Final = 4096
+"""So many values tell whether few words stand in a column, or whole cents."""
+_SIZES: Final = (pa.int8(), pa.int16(), pa.int32())
+_CENTS: Final = 100.0
+
+
+@attrs.frozen(eq=False)
+class Known:
+    """The texts that stand in many results, held once for all of them.
+
+    Attributes:
+        ids: Of the accounts; no null, each once.
+        names: As many; None where accounts have none.
+    """
+
+    ids: pa.Array
+    names: pa.Array | None
+
+
+@attrs.frozen(eq=False)
+class Packed:
+    """A table that is unpacked when it is asked for: whole, or some of its columns."""
+
+    _columns: Mapping[str, _Column]
+    num_rows: int
+
+    @classmethod
+    def of(cls, table: pa.Table, known: Known) -> Packed:
+        columns: dict[str, _Column] = {}
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            array = column.combine_chunks()
+            kept = _named(name, array, known, columns.get("account_id"))
+            columns[name] = kept or _packed(array)
+        return cls(columns, table.num_rows)
+
+    @property
+    def column_names(self) -> list[str]:
+        return list(self._columns)
+
+    def table(self, names: Collection[str] | None = None) -> pa.Table:
+        """The table as it was, or only these of its columns, in their order."""
+        wanted = self._columns if names is None else names
+        if not wanted:  # a table without columns would forget its rows
+            return pa.table({"": pa.nulls(self.num_rows)}).select([])
+        return pa.table({name: self._columns[name].array() for name in wanted})
+
+
+class _Column(Protocol):
+    """One way to hold values."""
+
+    def array(self) -> Any:
+        """The values as they were."""
+
+
+@attrs.frozen(eq=False)
+class _AsIs:
+    _values: Any
+
+    def array(self) -> Any:
+        return self._values
+
+
+@attrs.frozen(eq=False)
+class _Nulls:
+    """Nothing is known of it."""
+
+    _kind: pa.DataType
+    _size: int
+
+    def array(self) -> Any:
+        return pa.nulls(self._size, self._kind)
+
+
+@attrs.frozen(eq=False)
+class _Placed:
+    """Texts, each by its place among those that occur."""
+
+    places: pa.Array
+    texts: pa.Array
+
+    def array(self) -> Any:
+        return self.texts.take(self.places)
+
+
+@attrs.frozen(eq=False)
+class _Narrow:
+    """Whole numbers or days that fit into fewer bytes."""
+
+    _values: pa.Array
+    _kind: pa.DataType
+
+    def array(self) -> Any:
+        wide = pa.int32() if pa.types.is_date32(self._kind) else pa.int64()
+        return self._values.cast(wide).cast(self._kind)
+
+
+@attrs.frozen(eq=False)
+class _Cents:
+    """Numbers of two decimal places at most, as whole hundredths."""
+
+    _values: pa.Array
+
+    def array(self) -> Any:
+        return pc.divide(self._values.cast(pa.float64()), _CENTS)
+
+
+@attrs.frozen(eq=False)
+class _Few:
+    """Mostly null, or mostly 0: only the others are held, and where they stand."""
+
+    _is_there: pa.Array
+    _values: _Column
+    _is_null_else: bool
+
+    def array(self) -> Any:
+        is_there = self._is_there.to_numpy(zero_copy_only=False)
+        places = pa.array(np.cumsum(is_there) - 1, mask=~is_there)
+        found = self._values.array().take(places)
+        return found if self._is_null_else else pc.fill_null(found, 0.0)
+
+
+@attrs.frozen(eq=False)
+class _Squeezed:
+    """Long texts that are alike, and seldom the same."""
+
+    _stream: pa.Buffer
+
+    @classmethod
+    def of(cls, array: Any) -> _Squeezed:
+        sink = pa.BufferOutputStream()
+        rows = pa.record_batch({"": array})
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(sink, rows.schema, options=options) as stream:
+            stream.write_batch(rows)
+        return cls(sink.getvalue())
+
+    def array(self) -> Any:
+        with pa.ipc.open_stream(self._stream) as stream:
+            return stream.read_all().column(0).combine_chunks()
+
+
+def _named(
+    name: str, array: Any, known: Known, account: _Column | None
+) -> _Column | None:
+    """Who an account is, by its place among those known; None if it is something else."""
+    if not isinstance(array, pa.StringArray):
+        return None
+    if name.endswith("_id"):
+        places = pc.index_in(array, known.ids)
+        is_of_one = places.null_count == array.null_count < len(array)
+        return _Placed(places, known.ids) if is_of_one else None
+    if (
+        name == "name"
+        and known.names is not None
+        and isinstance(account, _Placed)
+        and account.texts is known.ids
+        and known.names.take(account.places).equals(array)
+    ):
+        return _Placed(account.places, known.names)
+    return None
+
+
+def _packed(array: Any) -> _Column:
+    if isinstance(array, pa.ChunkedArray):  # too long for one array
+        return _AsIs(array)
+    if array.null_count == len(array):
+        return _Nulls(array.type, len(array))
+    if pa.types.is_float64(array.type):
+        return _of_numbers(array)
+    if pa.types.is_string(array.type):
+        return _of_texts(array)
+    if pa.types.is_int64(array.type) or pa.types.is_date32(array.type):
+        return _of_whole(array)
+    return _AsIs(array)
+
+
+def _of_texts(array: Any) -> _Column:
+    first = array.slice(0, _LOOKED_AT)
+    if len(pc.unique(first)) * 2 > len(first):
+        return _Squeezed.of(array)
+    found = array.dictionary_encode()
+    return _Placed(_narrowest(found.indices), found.dictionary)
+
+
+def _of_whole(array: Any) -> _Column:
+    is_day = pa.types.is_date32(array.type)
+    return _Narrow(_narrowest(array.cast(pa.int32()) if is_day else array), array.type)
+
+
+def _narrowest(array: Any) -> Any:
+    ends = pc.min_max(array).as_py()
+    least, most = ends["min"] or 0, ends["max"] or 0
+    for kind in _SIZES:
+        limits = np.iinfo(kind.to_pandas_dtype())
+        if limits.min <= least and most <= limits.max:
+            return array.cast(kind)
+    return array
+
+
+def _of_numbers(array: Any) -> _Column:
+    if array.null_count * 2 > len(array):
+        return _Few(array.is_valid(), _dense(array.drop_null()), is_null_else=True)
+    if not array.null_count:
+        # −0.0 is another number than 0.0, to the byte.
+        is_there = array.to_numpy().view(np.int64) != 0
+        if is_there.sum() * 2 < len(array):
+            mask = pa.array(is_there)
+            return _Few(mask, _dense(array.filter(mask)), is_null_else=False)
+    return _dense(array)
+
+
+def _dense(array: Any) -> _Column:
+    """As hundredths, if not a bit is lost by it."""
+    values = pc.fill_null(array, 0.0).to_numpy()
+    if not _is_cents(values[:_LOOKED_AT]) or not _is_cents(values):
+        return _AsIs(array)
+    cents = np.rint(values * _CENTS).astype(np.int32)
+    mask = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    return _Cents(_narrowest(pa.array(cents, mask=mask)))
+
+
+def _is_cents(values: Any) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        cents = np.rint(values * _CENTS)
+    if not (np.abs(cents) < np.iinfo(np.int32).max).all():
+        return False
+    back = cents.astype(np.int32) / _CENTS
+    return bool((back.view(np.int64) == values.view(np.int64)).all())

@@ -1,0 +1,83 @@
+"""Is a book that is too long for memory read by DuckDB, within what it may hold?"""
+
+from __future__ import annotations
+
+import json
+import stat
+import tempfile
+from collections.abc import Iterator
+from importlib import util
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from crm_portfolio import samples
+from crm_portfolio.cli import _large
+from crm_portfolio.cli._large import opened
+
+
+@pytest.fixture(scope="module")
+def firm(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("firm") / "book"
+    samples.firm().save(folder)
+    return folder
+
+
+def setting(name: str) -> str:
+    found = duckdb.default_connection().execute(f"SELECT current_setting('{name}')")
+    return str(found.fetchone()[0])
+
+
+@pytest.fixture(autouse=True)
+def spill(tmp_path, monkeypatch) -> Iterator[Path]:
+    """The folder for what is temporary; DuckDB's limit is as before when the test ends."""
+    was = setting("memory_limit")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield tmp_path
+    duckdb.default_connection().execute(f"SET memory_limit = '{was}'")
+
+
+def test_a_short_book_is_held_in_memory(firm):
+    was = setting("memory_limit")
+    assert opened(firm, None).backend == "pandas"
+    assert setting("memory_limit") == was
+
+
+def test_a_long_book_is_read_by_duckdb_which_holds_a_third_of_the_machines_memory(
+    firm, monkeypatch, spill
+):
+    monkeypatch.setattr(_large, "_LONG", 12)
+    assert opened(firm, None).backend == "duckdb"
+    duckdb.default_connection().execute("SET memory_limit = '33%'")
+    a_third = setting("memory_limit")
+    duckdb.default_connection().execute("SET memory_limit = '90%'")
+    opened(firm, None)
+    assert setting("memory_limit") == a_third
+    folders = [each for each in spill.iterdir() if each.name.startswith("crm-portf")]
+    assert folders
+    assert all(stat.S_IMODE(each.stat().st_mode) == 0o700 for each in folders)
+
+
+def test_a_long_book_without_duckdb_is_told_how_it_need_not_fit(
+    firm, monkeypatch, capsys
+):
+    monkeypatch.setattr(_large, "_LONG", 12)
+    monkeypatch.setattr(_large, "find_spec", lambda name: None)
+    assert util.find_spec("duckdb")
+    assert opened(firm, None).backend == "pandas"
+    assert "pip install 'crm-portfolio[duckdb]'" in capsys.readouterr().err
+
+
+def test_what_is_analysed_within_a_limit_says_the_same(shell, firm):
+    asked = ("analyse", firm, "tiers", "--output", "json")
+    usual, bounded = shell(*asked), shell(*asked, "--memory", "200MB")
+    assert bounded.exit_code == 0, bounded.stderr
+    assert json.loads(bounded.stdout) == json.loads(usual.stdout)
+    assert setting("memory_limit") == "190.7 MiB"
+
+
+def test_what_is_no_memory_is_refused_by_name(shell, firm):
+    refused = shell("analyse", firm, "tiers", "--memory", "plenty")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "'plenty' is no memory such as 2GB or 33%" in refused.stderr
