@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from threading import RLock
 from typing import TYPE_CHECKING, Final
@@ -16,12 +16,7 @@ from crm_portfolio.connectors.salesforce._columns import (
     layout,
     vendor_objects,
 )
-from crm_portfolio.connectors.salesforce._fields import (
-    COUNTED,
-    CURRENCY,
-    OUR_FIELDS,
-    SObject,
-)
+from crm_portfolio.connectors.salesforce._fields import COUNTED, CURRENCY, SObject
 from crm_portfolio.connectors.salesforce._loss_reason import found_field
 from crm_portfolio.connectors.salesforce._settings import SalesforceSettings
 from crm_portfolio.errors import RightMissingError, SettingsError, did_you_mean
@@ -202,9 +197,9 @@ class Catalogue:
     def is_described(self, sobject: str) -> bool:
         return sobject in self._described
 
-    def forget(self) -> None:
-        """Fields of ours have been made: look again."""
+    def forget(self, tables: Iterable[TableName]) -> None:
+        """Fields of these have been made: look again."""
         with self._lock:
             self._layouts.clear()
-            for table in OUR_FIELDS:
+            for table in tables:
                 self._described.pop(self.objects[table][0].name, None)

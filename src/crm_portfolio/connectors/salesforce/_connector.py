@@ -357,17 +357,18 @@ class Salesforce:
         """Create the fields that lack, and the permission sets that show them."""
         from crm_portfolio.connectors.salesforce._setup import provisioned
 
-        self._catalogue.forget()
+        tables = dict.fromkeys(field.table for field in fields)
+        self._catalogue.forget(tables)
         described = {
             table: self._catalogue.described(
                 self._rest, self._catalogue.objects[table][0].name
             )
-            for table in dict.fromkeys(field.table for field in fields)
+            for table in tables
         }
         try:
             yield from provisioned(self._rest, fields, described, dry_run=dry_run)
         finally:
-            self._catalogue.forget()
+            self._catalogue.forget(tables)
 
     def _layout(self, table: TableName) -> Layout:
         return self._catalogue.layouts(self._rest, table)[0]
