@@ -134,9 +134,8 @@ def side_by_side(
 ) -> Axes:
     """Two bars a group on one axis, the second hatched; what is unknown says so."""
     heights = [each for values in series.values() for each in values]
-    if None in heights and not any(
-        heights
-    ):  # bars without height beside question marks
+    # No bars at all, or bars without height beside question marks.
+    if not heights or (None in heights and not any(heights)):
         return say_instead(ax, words.nothing)
     width = 0.38
     for at, (name, values) in enumerate(series.items()):
