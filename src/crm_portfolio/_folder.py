@@ -141,7 +141,8 @@ class ParquetRows:
         joined = pa.concat_tables(self._waiting)
         for start in range(0, rows, _GROUP_ROWS):
             group = joined.slice(start, min(_GROUP_ROWS, rows - start))
-            self._writer.write_table(group, _GROUP_ROWS)
+            # In one piece: before 26 PyArrow begins a page with each of them.
+            self._writer.write_table(group.combine_chunks(), _GROUP_ROWS)
         self._waiting = [joined.slice(rows)]
         self._rows -= rows
 
