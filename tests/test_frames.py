@@ -19,6 +19,7 @@ from crm_portfolio._frames import (
     Backend,
     backend_of,
     from_arrow,
+    kept,
     nw,
     same_kind,
     to_arrow,
@@ -196,3 +197,34 @@ def test_null_columns_of_every_kind_are_added_where_the_frame_lies(
     assert table.select(TABLE.column_names).equals(TABLE)
     assert table.select(list(kinds)).schema.types == TABLE.schema.types
     assert all(table[name].null_count == 3 for name in kinds)
+
+
+def _kept_tables() -> list[tuple[str, ...]]:
+    found = duckdb.sql(
+        "SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'crm_')"
+    )
+    return found.fetchall()
+
+
+def test_what_is_kept_goes_with_who_holds_it() -> None:
+    before = _kept_tables()
+    held = kept(nw.from_native(from_arrow(TABLE, "duckdb")))
+    part = held.filter(nw.col("flag"))
+    assert len(_kept_tables()) == len(before) + 1
+    del held
+    assert to_arrow(part.to_native()).num_rows == 1
+    del part
+    assert _kept_tables() == before
+
+
+@pytest.mark.skipif(
+    duckdb.__version__ < "2", reason="before, any query took the result of the last"
+)
+def test_letting_go_takes_no_result_from_who_reads_it() -> None:
+    before, connection = _kept_tables(), duckdb.default_connection()
+    held = kept(nw.from_native(from_arrow(TABLE, "duckdb")))
+    connection.execute("SELECT * FROM range(5)")
+    del held
+    assert len(connection.fetchall()) == 5
+    kept(nw.from_native(from_arrow(TABLE, "duckdb")))
+    assert _kept_tables() == before

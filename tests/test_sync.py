@@ -22,10 +22,12 @@ from crm_portfolio._frames import to_arrow
 from crm_portfolio._sync import _READS, _Reader
 from crm_portfolio.analysis import Quantiles, Stability, TiersSettings
 from crm_portfolio.analysis._dangers import COMPONENTS
+from crm_portfolio.connectors._retry import RetrySettings
+from crm_portfolio.connectors.hubspot import HubSpotSettings
 from crm_portfolio.errors import LockHeldError, SettingsError, WrongOrgError
 from crm_portfolio.protocols import Connector, Metered, OfOrg
 from crm_portfolio.settings import SyncSettings
-from crm_portfolio.simulator import HubSpot, Salesforce
+from crm_portfolio.simulator import Fault, HubSpot, Salesforce
 from crm_portfolio.writeback import WriteSettings
 
 CLOSE = date(2026, 6, 30)
@@ -227,6 +229,28 @@ def test_a_run_says_all_that_monitoring_asks_for(settings):
     assert told["exit_code"] == 0
     assert told["plan_id"]
     assert told["refusals"] == []
+
+
+def test_calls_that_cannot_be_counted_beforehand_stop_no_night(settings, crm):
+    """It is only for who watches."""
+    name, pretend = crm
+    if name != "hubspot":
+        pytest.skip("Salesforce counts and reads by the same call")
+    pretend.fault(Fault(at_call=1, kind="unavailable", calls=None, route="search"))
+    hasty = HubSpotSettings(
+        retry=RetrySettings(attempts=1, first_wait_seconds=0), exports="never"
+    )
+    told = set()
+    run = sync(
+        settings,
+        as_of=CLOSE,
+        crm=connect(name, settings=hasty),
+        dry_run=True,
+        progress=lambda step, *_: told.add(step),
+    )
+    assert run.plan.changes
+    assert {step for step in told if "account" in step}
+    assert "calls" not in told
 
 
 def test_what_only_reads_cannot_write(crm):

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
+from secrets import token_hex
+from tempfile import gettempdir
 from typing import Any, Literal, TypeAlias
 
 import narwhals.stable.v2 as nw
@@ -30,7 +32,7 @@ __all__ = [
     "Backend",
     "NativeFrame",
     "backend_of",
-    "bounded",
+    "connected",
     "from_arrow",
     "from_parquet",
     "kept",
@@ -107,26 +109,25 @@ def from_parquet(files: Sequence[Path], backend: Backend) -> NativeFrame:
     return duckdb.default_connection().read_parquet([str(file) for file in files])
 
 
-def bounded(memory: str, spill: Path) -> None:
-    """Let DuckDB hold so much and lay the rest in a folder, from now on in this process.
-
-    Args:
-        memory: As DuckDB writes it: ``2GB``, or ``33%`` of what the machine has.
+def connected(database: Path | None) -> Any:
+    """A DuckDB connection of its own, to a file that it only reads, or to memory.
 
     Raises:
-        SettingsError: It is no amount of memory.
+        SettingsError: The file is no DuckDB database.
     """
     try:
         import duckdb
     except ImportError as error:
         raise MissingExtraError("duckdb", "duckdb") from error
-    connection = duckdb.default_connection()
+    # DuckDB would lay what memory does not hold into the folder one happens to be in.
+    spill = Path(gettempdir(), f"crm_portfolio_{token_hex(8)}")
+    how: dict[str, Any] = {"temp_directory": str(spill)}
+    if database is None:
+        return duckdb.connect(config=how)
     try:
-        connection.execute("SET memory_limit = $memory", {"memory": memory})
+        return duckdb.connect(str(database), read_only=True, config=how)
     except duckdb.Error as error:
-        raise SettingsError(f"{memory!r} is no memory such as 2GB or 33%") from error
-    with suppress(duckdb.Error):  # it has spilled before, and goes on where it did
-        connection.execute("SET temp_directory = $spill", {"spill": str(spill)})
+        raise SettingsError(f"{database} cannot be read as a DuckDB file") from error
 
 
 def kept(rows: Any) -> Any:
@@ -143,9 +144,21 @@ def kept(rows: Any) -> Any:
 
     connection, name = duckdb.default_connection(), f"crm_portfolio_kept_{next(_KEPT)}"
     native.query(f"{name}_of", f"CREATE TEMP TABLE {name} AS FROM {name}_of")
-    table = connection.table(name)
-    weakref.finalize(table, connection.execute, f"DROP TABLE IF EXISTS {name}")
+    holder = table = connection.table(name)
+    if duckdb.__version__ < "2":  # what is made of it holds what Arrow has, not it
+        holder = pa.table({"held": [0]})
+        table = connection.from_arrow(holder).cross(table).project("* EXCLUDE (held)")
+    weakref.finalize(holder, _drop, connection, name)
     return nw.from_native(table)
+
+
+def _drop(connection: Any, name: str) -> None:
+    """Whoever reads from the connection goes on reading: the next one drops it then."""
+    _OVER.add(name)
+    with suppress(Exception):
+        for each in tuple(_OVER):
+            connection.sql(f"DROP TABLE IF EXISTS {each}")
+            _OVER.discard(each)
 
 
 def row_count(frame: NativeFrame) -> int:
@@ -347,7 +360,7 @@ def _text(value: object) -> str:
     return str(value).encode(errors="backslashreplace").decode()
 
 
-_KEPT = itertools.count()
+_KEPT, _OVER = itertools.count(), set[str]()
 _DUCKDB_KINDS: Mapping[pa.DataType, str] = {
     pa.bool_(): "BOOLEAN",
     pa.date32(): "DATE",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,12 @@ from crm_portfolio._analyse import Findings, analyse, assigning
 from crm_portfolio._pull import forecast, metering, pull_into
 from crm_portfolio.archive import Archive, Journal, Lease
 from crm_portfolio.connectors import connect
-from crm_portfolio.errors import RefusedError, SettingsError, WrongOrgError
+from crm_portfolio.errors import (
+    ConnectorError,
+    RefusedError,
+    SettingsError,
+    WrongOrgError,
+)
 from crm_portfolio.portfolio import read_header
 from crm_portfolio.protocols import Connector, Metered, Org, Progress
 from crm_portfolio.settings import Settings
@@ -108,6 +114,7 @@ def sync(
     crm: Connector | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
+    foretell: bool = False,
     log: Event = _silent,
     stop: Callable[[], bool] = _never,
 ) -> Run:
@@ -121,8 +128,9 @@ def sync(
         as_of: The last day known, inclusive.
         crm: None: the one the settings name, with the log-in of the environment.
         dry_run: Stop after the plan; the CRM is reached by what cannot write.
-        progress: Told of every batch and analysis; with it, the calls are counted
-            beforehand, which takes a few more.
+        progress: Told of every batch and analysis.
+        foretell: Tell it, too, how many calls the pull will take; counting them takes a
+            few more.
         log: Told of every step.
         stop: Asked between two batches of writing; True ends the run there.
 
@@ -138,7 +146,7 @@ def sync(
         print(run.exit_code, run.plan.counts)
     """
     reached = crm if crm is not None else _connected(settings)
-    night = _Night(settings, as_of, reached, progress, log, stop)
+    night = _Night(settings, as_of, reached, progress, foretell, log, stop)
     return night.spent(dry_run=dry_run)
 
 
@@ -194,6 +202,7 @@ class _Night:
     as_of: date
     crm: Connector
     progress: Progress | None
+    foretell: bool
     log: Event
     stop: Callable[[], bool]
     reader: Any = attrs.field(init=False)
@@ -260,10 +269,14 @@ class _Night:
         return pulled.portfolio
 
     def _expected(self, folder: Path) -> int:
-        """The calls to come, for who watches; counting them takes some."""
-        if self.progress is None:
-            return 0
-        expected = forecast(self.reader, folder, since_last=True)
+        """The calls to come; counting them takes some.
+
+        0: nobody asked, or they cannot be counted, which is no reason to end the night.
+        """
+        expected = None
+        if self.foretell:
+            with suppress(ConnectorError):
+                expected = forecast(self.reader, folder, since_last=True)
         return expected.calls if expected else 0
 
     def _found(self, portfolio: Portfolio) -> Findings:

@@ -60,3 +60,64 @@ def test_a_dag_is_read_without_any_table_or_client() -> None:
     loaded = set(done.stdout.split())
     assert "crm_portfolio" in loaded
     assert loaded.isdisjoint(HEAVY)
+
+
+TOLERANCE = """
+from datetime import UTC, date, datetime
+from crm_portfolio.airflow._ending import must_be_tolerable
+from crm_portfolio.airflow._told import of_plan
+from crm_portfolio.archive import Entry, Journal
+from crm_portfolio.protocols import Change, Org
+from crm_portfolio.writeback import Header, Limits, Plan, PlannedChange, Policy
+from crm_portfolio.writeback._planned import Draft, PlannedRecord
+
+org, day = Org("hubspot", "1", False, "EUR", "UTC"), date(2026, 6, 30)
+at = datetime(2026, 6, 30, tzinfo=UTC)
+header = Header(org, day, at, "a", "b", "0.1.0", 4, Limits(), Policy())
+ids = {"account": range(4), "opportunity": range(100)}
+changes = [
+    Change(f"{n}", {"account": "tier", "opportunity": "lost_class"}[table], None, "A", table)
+    for table in ids
+    for n in ids[table]
+]
+plan = Plan.of(
+    header,
+    [
+        Draft(
+            PlannedRecord(c.record_id, None, (), None, (PlannedChange(c, True),), c.table),
+            {c.column: "A"},
+        )
+        for c in changes
+    ],
+)
+
+def ended(*failed, tolerated):
+    entries = tuple(Entry(c, "rejected") for c in changes if (c.table, c.record_id) in failed)
+    journal = Journal(
+        "r", org, day, "a", "b", 4, len(changes), entries, touched=(), interrupted=""
+    )
+    try:
+        return must_be_tolerable(journal, plan, tolerated)
+    except Exception as error:
+        return str(error).partition(". ")[2].partition(" failed")[0]
+"""
+
+
+def test_many_opportunities_do_not_cover_for_accounts_that_failed() -> None:
+    done = python(
+        f"{TOLERANCE}\n"
+        "told = of_plan(plan)\n"
+        "print(told['accounts'], told['opportunities'])\n"
+        "both = ('account', '1'), ('opportunity', '1')\n"
+        "print(ended(*both, tolerated=0.05))\n"
+        "print(ended(both[1], tolerated=0.05))\n"
+        "print(ended(*both, tolerated=1))\n"
+        "print(ended(*both, tolerated=2))"
+    )
+    assert done.stdout.splitlines() == [
+        "4 100",
+        "1 of 4 accounts and 1 of 100 opportunities",
+        "1",
+        "1 of 4 accounts and 1 of 100 opportunities",
+        "2",
+    ], done.stderr

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import attrs
+import pyarrow as pa
 import pytest
 
 from crm_portfolio import Calendar, Period, Portfolio, samples
@@ -11,6 +13,7 @@ from crm_portfolio.analysis import (
     LostOpportunitiesSettings,
     WinBackSettings,
     lost_opportunities,
+    win_back,
 )
 from crm_portfolio.analysis._lost._ends import ends_of
 
@@ -54,6 +57,28 @@ def test_a_period_says_the_same_alone_and_as_a_part_of_a_longer_one(drawn, backe
     assert part[1] == alone[1]
     assert part[2].equals(alone[2])
     assert 0 < part[2].num_rows < whole[2].num_rows
+
+
+@pytest.mark.parametrize("backend", ["pyarrow", "duckdb"])
+def test_numbers_beyond_belief_stop_nothing(drawn, backend):
+    """Milliseconds where minutes are asked for, and stages that stand at their hashes."""
+    tables = dict(drawn.tables)
+    for table, column, odd in (
+        ("activity", "minutes", lambda each: None if each is None else each * 6e7),
+        ("stage", "position", lambda each: each + 2**40),
+    ):
+        rows = tables[table]
+        at = rows.column_names.index(column)
+        values = pa.array(map(odd, rows[column].to_pylist()), rows[column].type)
+        tables[table] = rows.set_column(at, column, values)
+    strange = portfolio(attrs.evolve(drawn, tables=tables), backend)
+    plain = portfolio(drawn, backend)
+    assert told_of(strange) == told_of(plain)
+    assert win_back(strange).arrow.num_rows == win_back(plain).arrow.num_rows
+
+
+def told_of(book):
+    return lost_opportunities(book).summary["opportunities"]
 
 
 def test_a_period_in_one_that_is_kept_is_not_prepared_again(drawn):

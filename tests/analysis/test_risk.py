@@ -325,6 +325,17 @@ def test_what_a_running_contract_bills_elsewhen_is_no_erosion(
     assert ("nothing was billed" in result.explain("A")) == (expected is None)
 
 
+def test_what_contracts_in_a_row_bill_elsewhen_is_no_erosion():
+    lines = [line("A", date(2024, 7, 15), 3_000.0), line("B", date(2023, 1, 1))]
+    spans = [(date(2026, 1, 1), None), (date(2024, 7, 1), date(2025, 12, 31))]
+    agreed = [
+        {"contract_id": f"K{at}", "account_id": "A", "starts_on": start, "ends_on": end}
+        for at, (start, end) in enumerate(spans)
+    ]
+    row = row_of(risk(book(revenue_line=lines, contract=agreed)))
+    assert (row["erosion_level"], row["is_billed_elsewhen"]) == (None, True)
+
+
 @pytest.mark.parametrize("amounts", [(100.0, None), (None, 5.0)])
 def test_unknown_amounts_leave_erosion_unknown(booked, amounts):
     days = (date(2024, 7, 1), date(2025, 8, 1))

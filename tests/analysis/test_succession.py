@@ -19,6 +19,7 @@ from crm_portfolio.portfolio import Period, Portfolio
 AS_OF = date(2026, 6, 30)
 LAST, BEFORE = date(2026, 1, 15), date(2025, 1, 15)
 FOUNDED = date(2023, 1, 5)
+FOLLOWS, DAY = date(2025, 12, 1), timedelta(days=1)
 BANDS = Bands((1000, 100))
 AMOUNTS = (2000.0, 500.0, 50.0, None)  # of tier A, B, C by these bands, and of nobody
 COUNTS = [[16, 3, 0, 1], [2, 30, 6, 2], [0, 5, 80, 15]]
@@ -218,18 +219,25 @@ class TestTheMovesBetweenTiers:
         assert alone.summary["retention"]["net"] == 0
 
     @pytest.mark.parametrize(
-        ("ends_on", "tier"),
-        [(date(2028, 1, 1), "under_contract"), (date(2026, 1, 1), "lost")],
+        ("spans", "tier"),
+        [
+            ([(BEFORE, date(2028, 1, 1))], "under_contract"),
+            ([(BEFORE, date(2026, 1, 1))], "lost"),
+            ([(BEFORE, FOLLOWS - DAY), (FOLLOWS, None)], "under_contract"),
+            ([(FOLLOWS - DAY, None), (BEFORE, FOLLOWS)], "under_contract"),
+            ([(BEFORE, FOLLOWS - 2 * DAY), (FOLLOWS, None)], "lost"),
+        ],
     )
-    def test_an_account_that_paid_ahead_is_not_lost_while_its_contract_runs(
-        self, ends_on, tier
+    def test_an_account_that_paid_ahead_is_not_lost_while_it_is_under_contract(
+        self, spans, tier
     ):
+        starts, ends = zip(*spans, strict=True)
         agreed = pa.table(
             {
-                "contract_id": ["K"],
-                "account_id": ["A"],
-                "starts_on": [BEFORE],
-                "ends_on": [ends_on],
+                "contract_id": [f"K{at}" for at in range(len(spans))],
+                "account_id": ["A"] * len(spans),
+                "starts_on": starts,
+                "ends_on": ends,
             }
         )
         lines = [*founded("AB"), ("A", BEFORE, 500.0)]

@@ -68,6 +68,7 @@ def test_crms_and_sources(tmp_path: Path) -> None:
         "files",
         "hubspot",
         "salesforce",
+        "warehouse",
     ]
     assert offered("crm-portfolio doctor ", tmp_path) == ["hubspot", "salesforce"]
     assert offered("crm-portfolio plan book --crm h", tmp_path) == ["hubspot"]

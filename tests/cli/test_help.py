@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from laid_down import laid_down
 from typer.testing import CliRunner, Result
 
 from crm_portfolio import samples
@@ -121,6 +122,7 @@ def prepared(
     shutil.copytree(desk / "book", desk / "book-of-may")
     write_folder(desk / "folder", book.tables)
     write_folder(desk / "exports", book.tables)
+    laid_down("dlt-hubspot", desk / "replica")
     for name, text in {
         "portfolio.toml": SETTINGS,
         "orgs.toml": ORGS,

@@ -77,7 +77,17 @@ def test_what_is_analysed_within_a_limit_says_the_same(shell, firm):
     assert setting("memory_limit") == "190.7 MiB"
 
 
-def test_what_is_no_memory_is_refused_by_name(shell, firm):
-    refused = shell("analyse", firm, "tiers", "--memory", "plenty")
+@pytest.mark.parametrize("said", ["plenty", "-2GB", "none", "nan%", "0"])
+def test_what_is_no_memory_is_refused_by_name(shell, firm, said):
+    was = setting("memory_limit")
+    refused = shell("analyse", firm, "tiers", f"--memory={said}")
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert "'plenty' is no memory such as 2GB or 33%" in refused.stderr
+    assert f"'{said}' is no memory such as 2GB or 33%" in refused.stderr
+    assert setting("memory_limit") == was
+
+
+def test_too_little_memory_is_told_with_what_to_do(shell, firm, spill):
+    refused = shell("analyse", firm, "lost_opportunities", "--memory", "1MB")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "DuckDB may hold 1MB, which is too little for this book" in refused.stderr
+    assert str(spill) in refused.stderr

@@ -46,8 +46,8 @@ def test_without_a_log_in_every_way_to_give_one_is_listed(environment) -> None:
     ("name", "told"),
     [
         ("salesforse", "did you mean 'salesforce'"),
-        ("zoho", "there is files, hubspot, salesforce"),
-        ("", "there is files, hubspot, salesforce"),
+        ("zoho", "there is files, hubspot, salesforce, warehouse"),
+        ("", "there is files, hubspot, salesforce, warehouse"),
     ],
 )
 def test_an_unknown_source_is_told_the_known_ones(name: str, told: str) -> None:

@@ -23,7 +23,7 @@ from crm_portfolio.errors import (
 )
 from crm_portfolio.protocols import Change
 from crm_portfolio.results import Result
-from crm_portfolio.schema import arrow_type
+from crm_portfolio.schema import MANAGED, arrow_type
 from crm_portfolio.simulator import Fault, HubSpot, Salesforce
 from crm_portfolio.writeback import Plan, Policy, history, last_written, resend
 
@@ -198,6 +198,17 @@ def test_nothing_is_made_or_written_that_nobody_asked_for(bare: Org) -> None:
     assert not any("win_back" in each.lower() for each in asked)
 
 
+def test_a_stamp_that_lacks_alone_is_made_by_the_setup_that_is_named(bare: Org) -> None:
+    crm = connect(bare[0])
+    (field,) = [f for f in MANAGED["opportunity"] if f.column == "lost_class"]
+    list(crm.provision([field], dry_run=False))
+    wanted = said("opportunity", {ids_of(bare)[0]: {"lost_class": "no_decision"}})
+    with pytest.raises(FieldNotFoundError, match=r"also=\['lost_class'\]"):
+        made(bare, wanted)
+    setup(crm, also=["lost_class"], dry_run=False)
+    assert len(made(bare, wanted).changes) == 2
+
+
 def test_all_of_an_opportunity_is_written_stamped_and_quiet_the_night_after(
     org: Org, archive: Archive
 ) -> None:
@@ -274,6 +285,18 @@ def test_accounts_and_opportunities_go_in_one_plan_each_with_its_first_slice(
     assert archive.verify().exit_code == 0
     again = archive.journal(proposal.id)
     assert (again.counts, again.touched) == (journal.counts, journal.touched)
+
+
+def test_who_writes_two_tables_is_asked_who_that_is_once(
+    org: Org, archive: Archive
+) -> None:
+    crm = connect(org[0])
+    accounts = said("account", {one: {"tier": "A"} for one in ids_of(org, "account")})
+    proposal = made(org, accounts, losses(org), crm=crm)
+    calls, before = crm.calls, Counter(org[1].calls)
+    apply(proposal, crm, archive=archive)
+    assert (Counter(org[1].calls) - before)["GET oauth2/userinfo"] <= 1
+    assert crm.calls - calls <= proposal.call_estimate
 
 
 def test_a_run_is_taken_back_to_the_byte(org: Org, archive: Archive) -> None:
@@ -354,6 +377,24 @@ def test_how_many_were_compared_is_counted_by_field(org: Org, archive: Archive) 
     (refusal,) = made(org, gone, archive=archive, limits=Limits()).refusals
     assert (refusal.rule, refusal.column) == ("emptied", "win_back_rank")
     assert (refusal.count, refusal.limit, refusal.population) == (12, 10, 12)
+
+
+def test_values_are_lost_of_those_that_hold_one_however_many_are_compared(
+    org: Org, archive: Archive
+) -> None:
+    """Each lost opportunity is a candidate to win back, and few have a place."""
+    ids, crm = ids_of(org), connect(org[0])
+    few = {one: n for n, one in enumerate(ids[:4], 1)}
+    places = {one: {"win_back_rank": few.get(one)} for one in ids}
+    apply(made(org, said("opportunity", places)), crm, archive=archive)
+    gone = said("opportunity", {one: {"win_back_rank": None} for one in ids})
+    tight = Limits(min_changes=1)
+    for book in (None, pull(crm, as_of=AS_OF)):
+        tonight = made(org, gone, held=book, archive=archive, limits=tight)
+        assert Plan.from_bytes(tonight.to_bytes(), "plan") == tonight
+        (refusal,) = tonight.refusals
+        assert (refusal.rule, refusal.column) == ("emptied", "win_back_rank")
+        assert (refusal.count, refusal.limit, refusal.population) == (4, 1, 4)
 
 
 def test_fewer_opportunities_than_last_night_are_refused_by_field(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from crm_portfolio._frames import Backend
 from crm_portfolio._pull._into import Into, cursors_in
@@ -16,12 +18,14 @@ from crm_portfolio._pull._settings import PullSettings
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Calendar, Portfolio
 from crm_portfolio.protocols import (
+    Dated,
     Forecast,
     Metered,
     OfOrg,
     Progress,
     Shaped,
     Source,
+    StaleSourceWarning,
 )
 
 __all__ = ["PullSettings", "Pulled", "forecast", "metering", "pull", "pull_into"]
@@ -53,6 +57,8 @@ def pull(
         backend: The kind of frames the portfolio hands out.
         progress: Told of every batch.
     """
+    if said := _behind(source, as_of, calendar):
+        warnings.warn(said, StaleSourceWarning, stacklevel=2)
     if into is not None:
         return pull_into(
             source,
@@ -99,6 +105,7 @@ def pull_into(
     progress: Progress | None = None,
 ) -> Pulled:
     """`pull` into a folder, with all that there is to tell of it."""
+    behind = _behind(source, as_of, calendar)
     org, currency, calendar = _of_org(source, currency, calendar)
     return Into(
         source=source,
@@ -110,6 +117,7 @@ def pull_into(
         calendar=calendar,
         settings=settings,
         progress=progress,
+        notes=[behind] if behind else [],
     ).pull(since_last=since_last, backend=backend)
 
 
@@ -130,8 +138,11 @@ def metering(
     """The same for a pull: also how many of the expected calls were made.
 
     How many rows a table will have nobody knows beforehand; the calls were forecast.
+
+    Args:
+        expected: The calls; 0: none were forecast, and nothing is told of them.
     """
-    if progress is None or not isinstance(crm, Metered):
+    if progress is None or not expected or not isinstance(crm, Metered):
         yield progress
         return
     told, meter = progress, crm
@@ -153,6 +164,21 @@ def _of_org(
     org = source.org()
     chosen = calendar or Calendar(org.time_zone)
     return str(org), currency or org.currency, chosen
+
+
+def _behind(source: Source, as_of: date, calendar: Calendar | None) -> str:
+    """That a copy does not reach the day of the books; empty: it does, or none is kept."""
+    until = source.complete_until() if isinstance(source, Dated) else None
+    if until is None:
+        return ""
+    zone = (calendar or Calendar()).time_zone
+    day = until.astimezone(ZoneInfo(zone)).date()
+    if day >= as_of:
+        return ""
+    return (
+        f"The {source.name} was last brought up to date on {day}, and the books close on "
+        f"{as_of}: of the {(as_of - day).days} day(s) between it knows nothing."
+    )
 
 
 def _fingerprint(source: Source) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -14,11 +15,17 @@ from crm_portfolio.errors import CrmPortfolioError, LockHeldError, TransientErro
 
 if TYPE_CHECKING:
     from crm_portfolio.archive import Journal
+    from crm_portfolio.protocols import WritableTable
+    from crm_portfolio.writeback import Plan
 
 __all__ = ["guarded", "must_be_tolerable", "tolerance"]
 
 # What another try may mend: the CRM comes back, the other run ends.
 _PASSES: Final = (TransientError, LockHeldError)
+_RECORDS: Final[Mapping[WritableTable, str]] = {
+    "account": "accounts",
+    "opportunity": "opportunities",
+}
 _ASKS_FOR_TRACEBACK: Final = "CRM_PORTFOLIO_TRACEBACK"
 Told = TypeVar("Told")
 
@@ -68,12 +75,13 @@ def tolerance(max_failed: float) -> float:
     return max_failed
 
 
-def must_be_tolerable(journal: Journal, accounts: int, max_failed: float) -> int:
-    """How many accounts failed, if a task may pass over so many.
+def must_be_tolerable(journal: Journal, plan: Plan, max_failed: float) -> int:
+    """How many records failed, if a task may pass over so many.
 
     Args:
-        accounts: How many the plan touches.
-        max_failed: A whole number of accounts, or, as a fraction, a share of them.
+        plan: What the journal is of.
+        max_failed: A whole number of records, or, as a fraction, a share of those to
+            change in each table: many opportunities do not cover for the accounts.
 
     Raises:
         AirflowException: The run was cut off; another try goes on with it.
@@ -83,12 +91,21 @@ def must_be_tolerable(journal: Journal, accounts: int, max_failed: float) -> int
         raise AirflowException(
             f"{journal}. Another try of this task goes on from here."
         )
-    failed = {entry.change.record_id for entry in journal.failed}
+    refs = {(entry.change.table, entry.change.record_id) for entry in journal.failed}
+    failed = Counter(table for table, _ in refs)
+    planned = {table: len(plan.of_table(table)) for table in failed}
     is_share = isinstance(max_failed, float)
-    if len(failed) > (max_failed * accounts if is_share else max_failed):
-        raise AirflowFailException(
-            f"{journal}. {len(failed)} of {accounts} accounts failed, and max_failed is "
-            f"{max_failed}. `crm-portfolio history {journal.run_id} --archive FOLDER "
-            "--failed FILE` names them and says why."
+    is_too_much = len(refs) > max_failed
+    if is_share:
+        is_too_much = any(n > max_failed * planned[of] for of, n in failed.items())
+    if is_too_much:
+        told = " and ".join(
+            f"{failed[table]} of {planned[table]} {_RECORDS[table]}"
+            for table in sorted(failed)
         )
-    return len(failed)
+        raise AirflowFailException(
+            f"{journal}. {told} failed, and max_failed is {max_failed}. `crm-portfolio "
+            f"history {journal.run_id} --archive FOLDER --failed FILE` names them and "
+            "says why."
+        )
+    return len(refs)

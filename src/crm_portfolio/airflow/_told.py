@@ -22,7 +22,8 @@ def of_plan(plan: Plan) -> dict[str, Any]:
         "plan_id": plan.id,
         "org": str(plan.header.org),
         "as_of": plan.header.as_of.isoformat(),
-        "accounts": len(plan.records),
+        "accounts": len(plan.of_table("account")),
+        "opportunities": len(plan.of_table("opportunity")),
         "changes": len(plan.changes),
         "refusals": [refusal.rule for refusal in plan.refusals],
         "edited": len(plan.edited),
@@ -32,7 +33,7 @@ def of_plan(plan: Plan) -> dict[str, Any]:
 
 
 def of_journal(journal: Journal, failed: int) -> dict[str, Any]:
-    """What came of a plan: changes by their state, and how many accounts failed."""
+    """What came of a plan: changes by their state, and how many records failed."""
     counts = {str(state): n for state, n in journal.counts.items()}
     return {"run_id": journal.run_id, "counts": counts, "failed": failed}
 

@@ -153,8 +153,8 @@ class SyncOperator(_NightOperator):
     A plan beyond its limits is kept and not applied, and the task fails.
 
     Args:
-        max_failed: So many accounts may fail before the task does; a fraction such as
-            0.01 is a share of the accounts to change.
+        max_failed: So many records may fail before the task does; a fraction such as
+            0.01 is a share of those to change in each table.
     """
 
     def __init__(self, *, max_failed: float = 0, **kwargs: Any) -> None:
@@ -164,8 +164,7 @@ class SyncOperator(_NightOperator):
     def _done(self, context: Context) -> dict[str, Any]:
         run, told = self._spent(context)
         if run.journal is not None:
-            accounts = len(run.plan.records)
-            failed = must_be_tolerable(run.journal, accounts, self.max_failed)
+            failed = must_be_tolerable(run.journal, run.plan, self.max_failed)
             return told | _told.of_journal(run.journal, failed)
         if run.plan.refusals:
             why = " ".join(map(str, run.plan.refusals))
@@ -197,8 +196,8 @@ class ApplyOperator(_CrmOperator):
     Args:
         plan: The file that a `PlanOperator` returned as ``plan_file``.
         accept_changes: To go beyond the limits: exactly how many changes the plan holds.
-        max_failed: So many accounts may fail before the task does; a fraction such as
-            0.01 is a share of the accounts to change.
+        max_failed: So many records may fail before the task does; a fraction such as
+            0.01 is a share of those to change in each table.
     """
 
     template_fields: Sequence[str] = (
@@ -233,7 +232,7 @@ class ApplyOperator(_CrmOperator):
             accept_changes=_count(self.accept_changes),
             stop=self._stop,
         )
-        failed = must_be_tolerable(journal, len(proposal.records), self.max_failed)
+        failed = must_be_tolerable(journal, proposal, self.max_failed)
         told = _told.of_plan(proposal) | {"archive": settings.sync.archive}
         return told | _told.of_journal(journal, failed)
 

@@ -42,7 +42,7 @@ def sources(incomplete: str) -> list[str]:
 
 def crms(incomplete: str) -> list[str]:
     """What can be logged in to."""
-    return [name for name in sources(incomplete) if name != "files"]
+    return [name for name in sources(incomplete) if name not in ("files", "warehouse")]
 
 
 def nouns(incomplete: str) -> list[str]:

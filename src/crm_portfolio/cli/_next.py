@@ -30,6 +30,10 @@ def way_out(
     return next(ways)(error, command, given)
 
 
+# Sources without a log-in that could be looked through.
+_PLAIN = ("files", "warehouse")
+
+
 def _again(_error: Any, command: str, _given: Mapping[str, Any]) -> str:
     return f"Then the same again: {pasted(command)} …"
 
@@ -46,7 +50,7 @@ def _doctor(error: Any, command: str, given: Mapping[str, Any]) -> str:
     """The CRM said no; a folder of files has no doctor."""
     from crm_portfolio.connectors import REGISTRY
 
-    if error.source in REGISTRY and error.source != "files":
+    if error.source in REGISTRY and error.source not in _PLAIN:
         return f"To see all that lacks: {pasted('doctor', error.source)}"
     return _help(error, command, given)
 

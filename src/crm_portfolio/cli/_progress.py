@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from crm_portfolio.protocols import Progress
 
-__all__ = ["counting", "progress"]
+__all__ = ["counting", "is_watched", "progress"]
 
 _LINE_EVERY_SECONDS: Final = 10.0
 _ONE_PIECE: Final = 1  # of such a step no rate can be told
@@ -39,6 +39,11 @@ def progress() -> Iterator[Progress | None]:
     else:
         with _bars() as bars:
             yield _Drawn(bars)
+
+
+def is_watched() -> bool:
+    """Whether somebody looks on, or asked for more than usual."""
+    return sys.stderr.isatty() or is_loud("verbose")
 
 
 def counting(

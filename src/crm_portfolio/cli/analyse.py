@@ -9,7 +9,7 @@ import typer
 
 from crm_portfolio.cli import _complete
 from crm_portfolio.cli._compared import show_comparisons
-from crm_portfolio.cli._large import MemoryOption, opened
+from crm_portfolio.cli._large import MemoryOption, opened, within
 from crm_portfolio.cli._options import (
     OutputOption,
     PortfolioFolder,
@@ -89,7 +89,7 @@ def analyse(
     if output == "csv" and len(names or ()) != 1:
         raise typer.BadParameter("--output csv needs the name of one analysis")
     portfolio, asked = opened(folder, memory), tuple(names or ())
-    with progress() as tell:
+    with within(memory), progress() as tell:
         findings = analyse_portfolio(
             portfolio,
             chosen,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast, get_args
 
 import attrs
 import typer
@@ -21,6 +21,7 @@ from crm_portfolio.cli._options import (
 from crm_portfolio.cli._print import complain, counted, say, then
 from crm_portfolio.cli._progress import progress
 from crm_portfolio.connectors.files import Dialect
+from crm_portfolio.connectors.warehouse import LayoutName
 from crm_portfolio.errors import TransientError, did_you_mean
 
 if TYPE_CHECKING:
@@ -29,19 +30,25 @@ if TYPE_CHECKING:
 
 __all__ = ["pull"]
 
+_PLAIN: Final = ("files", "warehouse")
+
 
 def pull(
     source: Annotated[
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="salesforce, hubspot, or files.",
+            help="salesforce, hubspot, files, or warehouse.",
             autocompletion=_complete.sources,
         ),
     ],
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="FOLDER", help="With files: the folder to read."),
+        typer.Argument(
+            metavar="PLACE",
+            help="With files: the folder to read; with warehouse: the replica, a "
+            "DuckDB file or a folder of Parquet files.",
+        ),
     ] = None,
     *,
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write.")],
@@ -68,9 +75,16 @@ def pull(
         Dialect | None,
         typer.Option(help="With files: whose headers; without it, guessed and told."),
     ] = None,
+    layout: Annotated[
+        LayoutName | None,
+        typer.Option(
+            help="With warehouse: who laid the replica down; without it, as in the "
+            "settings."
+        ),
+    ] = None,
     settings: SettingsFile = None,
 ) -> None:
-    """Read a CRM, or exported files, into a folder. Nothing is written to the CRM.
+    """Read a CRM, its replica, or exported files into a folder; no CRM is written to.
 
     A pull that was cut off goes on where it stopped when it is run again.
 
@@ -79,15 +93,19 @@ def pull(
     crm-portfolio pull salesforce --to book --since-last
 
     crm-portfolio pull files exports/ --to exported --as-of 2026-06-30 --currency EUR
+
+    crm-portfolio pull warehouse replica/ --layout dlt-hubspot --to copy --currency EUR
     """
     from crm_portfolio._pull import metering, pull_into
 
     chosen = read_settings(settings)
     day = as_of_or_today(as_of)
-    crm = _source(source, folder, dialect, tables, chosen)
-    is_crm = source != "files"
+    crm = _source(source, folder, dialect or layout, tables, chosen)
+    is_crm = source not in _PLAIN
     if since_last and not is_crm:
-        raise typer.BadParameter("--since-last is for a CRM; files are read whole")
+        raise typer.BadParameter(
+            "--since-last is for a CRM; files are read whole, and so is a replica"
+        )
     if as_of is not None:
         must_have_begun(as_of, lambda: _zone(crm, chosen))
     with (
@@ -120,25 +138,29 @@ def pull(
 def _source(
     name: str,
     folder: Path | None,
-    dialect: Dialect | None,
+    form: Dialect | LayoutName | None,
     tables: str | None,
     chosen: Settings,
 ) -> Source:
     from crm_portfolio.connectors import connect
 
+    if form is not None and (form in get_args(LayoutName)) != (name == "warehouse"):
+        raise typer.BadParameter("--dialect is for files, and --layout for warehouse")
     if name == "files":
         if folder is None:
             raise typer.BadParameter("pull files needs the folder to read")
         if tables is not None:
             raise typer.BadParameter("--tables is for a CRM; files hold what they hold")
-        return _files(folder, dialect, chosen)
-    if folder is not None or dialect is not None:
+        return _files(folder, cast("Dialect | None", form), chosen)
+    settings: Any = chosen.of_connector(name)
+    if tables is not None:
+        settings = _with_tables(name, settings, tables)
+    if name == "warehouse":
+        return _replica(folder, cast("LayoutName | None", form), settings, chosen)
+    if folder is not None or form is not None:
         raise typer.BadParameter(
             f"only `pull files` takes a folder or a dialect, not {name}"
         )
-    settings = chosen.of_connector(name)
-    if tables is not None:
-        settings = _with_tables(name, settings, tables)
     crm: Source = connect(name, settings=settings)
     return crm
 
@@ -209,6 +231,28 @@ def _files(folder: Path, dialect: Dialect | None, settings: Settings) -> Source:
     source = Files(folder, dialect=dialect, settings=settings.files)
     say(str(source.proposal()))
     return source
+
+
+def _replica(
+    place: Path | None, layout: LayoutName | None, settings: Any, chosen: Settings
+) -> Source:
+    """The replica as a source; what is not said of it is as for the CRM that it is of."""
+    from crm_portfolio.connectors import connect
+    from crm_portfolio.connectors.warehouse import vendor_of
+
+    if place is None:
+        raise typer.BadParameter("pull warehouse needs the replica to read")
+    if layout is not None:
+        settings = attrs.evolve(settings, layout=layout)
+    if settings.layout is not None:
+        of_crm: Any = chosen.of_connector(vendor_of(settings.layout))
+        for name in ("fields", "loss_reason"):
+            if not getattr(settings, name):
+                settings = attrs.evolve(settings, **{name: getattr(of_crm, name)})
+    if chosen.calendar is not None and settings.time_zone == "UTC":
+        settings = attrs.evolve(settings, time_zone=chosen.calendar.time_zone)
+    replica: Source = connect("warehouse", place, settings=settings)
+    return replica
 
 
 def _tell_faults(faults: Mapping[tuple[str, str], int]) -> None:

@@ -17,7 +17,7 @@ import typer
 from crm_portfolio.cli import _complete
 from crm_portfolio.cli._options import must_have_begun, read_day
 from crm_portfolio.cli._print import complain, hush, listed, pasted, say, then
-from crm_portfolio.cli._progress import counting, progress
+from crm_portfolio.cli._progress import counting, is_watched, progress
 from crm_portfolio.cli._run import (
     TERMINATED,
     UNEXPECTED,
@@ -151,6 +151,7 @@ def _night(
                 as_of=night,
                 dry_run=dry_run,
                 progress=_counted(bar, settings) if log == "text" else None,
+                foretell=is_watched() and log == "text",
                 log=tell,
                 stop=stop,
             )

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from crm_portfolio.connectors.files import FilesSettings
     from crm_portfolio.connectors.hubspot import HubSpotSettings
     from crm_portfolio.connectors.salesforce import SalesforceSettings
+    from crm_portfolio.connectors.warehouse import (
+        LayoutName,
+        Warehouse,
+        WarehouseSettings,
+    )
     from crm_portfolio.protocols import Connector, Source
 
 __all__ = ["connect"]
@@ -28,6 +33,7 @@ REGISTRY: Mapping[str, str] = {
     "files": "crm_portfolio.connectors.files:Files",
     "hubspot": "crm_portfolio.connectors.hubspot:HubSpot",
     "salesforce": "crm_portfolio.connectors.salesforce:Salesforce",
+    "warehouse": "crm_portfolio.connectors.warehouse:Warehouse",
 }
 
 
@@ -55,26 +61,38 @@ def connect(
 ) -> Connector: ...
 @overload
 def connect(
+    name: Literal["warehouse"],
+    folder: object,
+    *,
+    layout: LayoutName | None = None,
+    settings: WarehouseSettings | None = None,
+) -> Warehouse: ...
+@overload
+def connect(
     name: str,
-    folder: str | Path | None = None,
+    folder: object | None = None,
     *,
     dialect: str | None = None,
+    layout: str | None = None,
     settings: Any = None,
     environment: Mapping[str, str] | None = None,
 ) -> Any: ...
 def connect(
     name: str,
-    folder: str | Path | None = None,
+    folder: object | None = None,
     *,
     dialect: str | None = None,
+    layout: str | None = None,
     settings: Any = None,
     environment: Mapping[str, str] | None = None,
 ) -> Any:
-    """The CRM or folder of that name; the log-in comes from the environment.
+    """The CRM, folder or replica of that name; the log-in comes from the environment.
 
     Args:
-        folder: Where the files are, for ``files``.
+        folder: Where the files are, for ``files``; for ``warehouse`` the replica: a
+            DuckDB file, a folder of Parquet files, or a DuckDB or Ibis connection.
         dialect: Whose headers the files have; None: guessed, and the guess is shown.
+        layout: Who laid the replica down, such as ``fivetran-salesforce``.
         settings: The source's own settings class.
         environment: Where the log-in is looked for instead of the process's own, for
             whoever reaches several orgs.
@@ -88,6 +106,7 @@ def connect(
         for key, value in (
             ("folder", folder),
             ("dialect", dialect),
+            ("layout", layout),
             ("settings", settings),
             ("environment", environment),
         )

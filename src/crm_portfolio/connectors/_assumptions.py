@@ -30,6 +30,7 @@ __all__ = [
     "RATE_IS_FOREIGN_PER_CORPORATE",
     "RATE_KEYS",
     "RECORD_COUNT_IS_OF_ALL",
+    "REPLICA_LATE_SECONDS",
     "REQUEST_ID_HEADERS",
     "SALESFORCE_LATE_COMMIT_SECONDS",
     "SEARCH_LAG_SECONDS",
@@ -170,3 +171,6 @@ TICKET_PROPERTIES: Final = {
     "priority": "hs_ticket_priority",
     "first_response_at": "first_agent_reply_date",
 }
+
+# By how much a loader may lay a row down with a stamp older than the newest that is there.
+REPLICA_LATE_SECONDS: Final = 3_600

@@ -10,6 +10,7 @@ from crm_portfolio.protocols._abilities import (
     Batching,
     Careful,
     Connector,
+    Dated,
     Describing,
     Fitting,
     Inspectable,
@@ -20,6 +21,7 @@ from crm_portfolio.protocols._abilities import (
     Rereading,
     Shaped,
     Source,
+    StaleSourceWarning,
     Tracing,
 )
 from crm_portfolio.protocols._exchanged import (
@@ -49,6 +51,7 @@ __all__ = [
     "Change",
     "Connector",
     "Cursor",
+    "Dated",
     "Describing",
     "Finding",
     "FindingState",
@@ -68,6 +71,7 @@ __all__ = [
     "Rereading",
     "Shaped",
     "Source",
+    "StaleSourceWarning",
     "Tracing",
     "Value",
     "VendorField",

@@ -29,6 +29,7 @@ __all__ = [
     "Batching",
     "Careful",
     "Connector",
+    "Dated",
     "Describing",
     "Fitting",
     "Inspectable",
@@ -39,6 +40,7 @@ __all__ = [
     "Rereading",
     "Shaped",
     "Source",
+    "StaleSourceWarning",
     "Tracing",
 ]
 
@@ -117,6 +119,19 @@ class Shaped(Protocol):
 
     def fingerprint(self) -> str:
         """Differs where a mapping or another setting does; no secret is in it."""
+        ...
+
+
+class StaleSourceWarning(UserWarning):
+    """A copy of a CRM does not reach the day at which the books are closed."""
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """Is a copy that somebody else keeps, and can say how far it reaches."""
+
+    def complete_until(self) -> datetime | None:
+        """When it was last brought up to date; None: it does not say."""
         ...
 
 

@@ -17,6 +17,7 @@ from crm_portfolio._wording import Lang
 from crm_portfolio.connectors.files import FilesSettings
 from crm_portfolio.connectors.hubspot import HubSpotSettings
 from crm_portfolio.connectors.salesforce import SalesforceSettings
+from crm_portfolio.connectors.warehouse import WarehouseSettings
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Calendar, Period
 from crm_portfolio.settings._faults import Fault, read_all
@@ -28,7 +29,9 @@ from crm_portfolio.settings._structure import by_layer, converter, without
 
 __all__ = ["LAYERS", "Settings", "read_file"]
 
-ConnectorSettings: TypeAlias = SalesforceSettings | HubSpotSettings | FilesSettings
+ConnectorSettings: TypeAlias = (
+    SalesforceSettings | HubSpotSettings | FilesSettings | WarehouseSettings
+)
 
 
 def _is_a_currency(_: object, __: object, value: str | None) -> None:
@@ -97,6 +100,7 @@ class Settings:
     salesforce: SalesforceSettings = attrs.Factory(SalesforceSettings)
     hubspot: HubSpotSettings = attrs.Factory(HubSpotSettings)
     files: FilesSettings = attrs.Factory(FilesSettings)
+    warehouse: WarehouseSettings = attrs.Factory(WarehouseSettings)
     _origins: Mapping[str, Origin] = attrs.field(factory=dict, eq=False, repr=False)
 
     @classmethod

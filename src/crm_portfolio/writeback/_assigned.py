@@ -178,6 +178,16 @@ class Wanted:
             found |= dict.fromkeys(rows.column_names[1:], count)
         return found
 
+    def filled(self, held: pa.Table) -> dict[str, int]:
+        """By column: how many of these records hold a value in it now."""
+        found: dict[str, int] = {}
+        for _, rows in self.parts:
+            ids = rows[self.key].combine_chunks()
+            there = held.filter(pc.is_in(held[self.key], value_set=ids))
+            for column in rows.column_names[1:]:
+                found[column] = len(there) - there[column].null_count
+        return found
+
     def values(self, ids: pa.Array | None = None) -> Mapping[str, Mapping[str, Value]]:
         """By record, then by column; null clears the field.
 

@@ -132,6 +132,7 @@ def plan(
         call_estimate=calls_to_apply(crm, limits, counts),
         others={table: each.now.population for table, each in others.items()},
         compared=compared,
+        filled={c: n for each in others.values() for c, n in each.now.filled.items()},
         compared_before={
             c: memory.compared[c] for c in compared.keys() & memory.compared
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Current:
         values: What is wanted of these.
         population: Records that were compared.
         by_column: The same, for each column that is wanted.
+        filled: Of these, how many hold a value in it; of accounts it is not counted.
         missing: Records that it lacks.
     """
 
@@ -44,6 +46,7 @@ class Current:
     values: Mapping[str, Mapping[str, Value]]
     population: int
     by_column: Mapping[str, int]
+    filled: Mapping[str, int]
     missing: Sequence[str]
 
 
@@ -63,7 +66,9 @@ def current(wanted: Wanted, crm: Readable, held: Portfolio | None) -> Current:
         )
         missing = sorted(values.keys() - rows.keys())
         compared = wanted.compared(pa.array(rows, pa.string()))
-        return Current(rows, values, len(values) - len(missing), compared, missing)
+        count = len(values) - len(missing)
+        filled = {} if table == "account" else _filled(rows, values)
+        return Current(rows, values, count, compared, filled, missing)
     told = _held(wanted, held, crm.name)
     keys = told[wanted.key].combine_chunks()
     missing = wanted.ids.filter(pc.invert(pc.is_in(wanted.ids, value_set=keys)))
@@ -74,8 +79,20 @@ def current(wanted: Wanted, crm: Readable, held: Portfolio | None) -> Current:
         values=wanted.values(ids),
         population=len(wanted.ids) - len(missing),
         by_column=wanted.compared(keys),
+        filled=wanted.filled(told),
         missing=sorted(missing.to_pylist()),
     )
+
+
+def _filled(
+    rows: Mapping[str, Row], values: Mapping[str, Mapping[str, Value]]
+) -> Mapping[str, int]:
+    """By column: how many of the records of which something is wanted in it hold a value."""
+    found = Counter[str]()
+    for record_id in values.keys() & rows.keys():
+        row = rows[record_id]
+        found.update({c: row[c] is not None for c in values[record_id]})
+    return dict(sorted(found.items()))
 
 
 def _held(wanted: Wanted, held: Portfolio, source: str) -> pa.Table:

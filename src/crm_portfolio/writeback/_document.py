@@ -55,7 +55,7 @@ FORMAT: Final = "crm-portfolio plan"
 VERSION: Final = 3
 _EMPTIED: Final = 2
 _OTHERS: Final = 3
-_SINCE_OTHERS: Final = frozenset({"others", "compared", "compared_before"})
+_SINCE_OTHERS: Final = frozenset({"others", "compared", "filled", "compared_before"})
 _VERSIONS: Final = (1, 2, VERSION)
 _AGAIN: Final = "Make a new plan."
 # How the line of a record begins, and what stands around its table and its id.

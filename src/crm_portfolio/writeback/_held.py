@@ -85,12 +85,14 @@ def require(
     ]
     if lacking:
         more = f" {len(lacking) - 1} more are missing." if lacking[1:] else ""
-        names = dict.fromkeys(str(FIELDS[c].opt_in) for c in lacking if c in OPT_IN)
+        # The stamp of a table of which all is on request comes with any of it.
+        chosen = (c for c in COLUMNS[table] if c in OPT_IN and c in asked)
+        names = dict.fromkeys(str(FIELDS[c].opt_in) for c in chosen)
         also = f", also={list(names)}" if names else ""
-        chosen = ' with that in "also" under [write]' if names else ""
+        stated = ' with that in "also" under [write]' if names else ""
         hint = (
             f"{more} Create our fields with setup(crm{also}, dry_run=False), on the command "
-            f"line `crm-portfolio setup {source} --apply`{chosen}, under an "
+            f"line `crm-portfolio setup {source} --apply`{stated}, under an "
             "administrator's login; then pull again."
         )
         raise FieldNotFoundError(source, table, lacking[0], (), hint.strip())

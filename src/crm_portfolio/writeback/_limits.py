@@ -105,8 +105,8 @@ class Limits:
         max_two_tier_jumps: Accounts whose tier may move by two tiers or more at once;
             None: one in fifty, and at least ``min_changes``.
         max_emptied: Accounts on which one field may lose its value; of the risk level and
-            of who rises, ``unknown`` is none. Opportunities may up to ``max_share``: they
-            are opened again, or are past another try.
+            of who rises, ``unknown`` is none. Of the opportunities that hold one, up to
+            ``max_share`` may: they are opened again, or are past another try.
         max_unknown_share: Share of the accounts for which the results may not know the
             value of a field; the risk level, and who rises, are free.
         max_shrunk_share: By how much fewer accounts there may be than last night.
@@ -149,7 +149,7 @@ class Limits:
         return allowed if self.max_changes is None else min(allowed, self.max_changes)
 
     def emptied_of(self, column: str, population: int) -> int:
-        """The records, of so many, on which this field may lose its value."""
+        """The records, of so many that hold one, on which this field may lose its value."""
         if column not in _LAPSING:
             return self.max_emptied
         share = self.max_share_by_field.get(column, self.max_share)
@@ -339,12 +339,14 @@ def refused_changes(
     tiers: Sequence[str],
     limits: Limits,
     accepted: Mapping[str, int],
+    filled: Mapping[str, int] | None = None,
 ) -> Iterator[Refusal]:
     """The limits, per field, that these changes exceed; first fills are left out.
 
     Args:
         population: The records of the table of a field that were compared.
         accepted: Per field how many changes are allowed whatever the limits say.
+        filled: How many of these hold a value in a field that may lapse.
     """
     changed, emptied = Counter[str](), Counter[str]()
     jumped = 0
@@ -354,13 +356,14 @@ def refused_changes(
             emptied[change.column] += _is_lost(change)
             jumped += change.column == "tier" and _is_jump(change, tiers)
     for column, count in sorted(changed.items()):
-        compared = population(column)
-        counted: tuple[tuple[Any, int, int], ...] = (
-            ("changed", count, limits.changes_of(column, compared)),
-            ("jumped", jumped * (column == "tier"), limits.jumps_of(compared)),
-            ("emptied", emptied[column], limits.emptied_of(column, compared)),
+        of = population(column)
+        had = (filled or {}).get(column, of)
+        counted: tuple[tuple[Any, int, int, int], ...] = (
+            ("changed", count, limits.changes_of(column, of), of),
+            ("jumped", jumped * (column == "tier"), limits.jumps_of(of), of),
+            ("emptied", emptied[column], limits.emptied_of(column, had), had),
         )
-        for rule, found, limit in counted:
+        for rule, found, limit, compared in counted:
             allowed = max(limit, accepted.get(column, 0))
             if found > allowed:
                 yield Refusal(rule, column, found, allowed, compared)

@@ -135,6 +135,7 @@ class Plan:
         changes = refused_changes(
             (c.change for c in self.changes if not c.is_first_fill),
             population=header.population_of,
+            filled=header.filled,
             tiers=header.tiers,
             limits=header.limits,
             accepted=header.accepted,

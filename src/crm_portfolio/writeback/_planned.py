@@ -158,8 +158,9 @@ class Header:
         population: Accounts that were compared.
         others: Records of other tables that were compared.
         compared: The same, for each column of these tables.
-        compared_before: The same in the last run that wrote the column, where the archive
-            knows one.
+        filled: Of these, how many held a value in each of these columns.
+        compared_before: How many were compared in the last run that wrote the column,
+            where the archive knows one.
         undoes: The run this plan takes back, or nothing.
         resends: The run whose failures this plan sends again, or nothing.
         accepted: Changes per field that no limit refuses: those of the run to undo.
@@ -193,6 +194,7 @@ class Header:
     call_estimate: int = 0
     others: Mapping[WritableTable, int] = attrs.field(factory=dict, hash=False)
     compared: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    filled: Mapping[str, int] = attrs.field(factory=dict, hash=False)
     compared_before: Mapping[str, int] = attrs.field(factory=dict, hash=False)
 
     def population_of(self, column: str) -> int:

@@ -86,6 +86,13 @@ def test_the_scope_of_exports_is_named_where_they_are_wanted(
     assert (told[what].state if state else told.get(what)) == state
 
 
+def test_deals_are_not_looked_at_where_nobody_asked_for_them(ready, connected) -> None:
+    crm = connected(ready, tables=("account",))
+    before = ready.calls["GET properties/{kind}"]
+    assert not any("deals" in what for what in found(crm))
+    assert ready.calls["GET properties/{kind}"] - before == 1
+
+
 def test_whether_a_login_may_write_is_not_known_and_said_so(ready, connected) -> None:
     (told,) = [
         f for w, f in found(connected(ready)).items() if w.endswith("companies.write")

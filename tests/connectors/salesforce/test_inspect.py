@@ -57,6 +57,15 @@ def test_of_all_tables_one_that_cannot_be_read_is_a_warning(
     assert "Read on Case" in mend
 
 
+def test_opportunities_are_not_looked_at_where_nobody_asked_for_them(
+    org, crm, connected
+) -> None:
+    before = org.calls["GET sobjects/{object}/describe"]
+    told = found(connected(org, tables=("account",), loss_reason="Lost_Because__c"))
+    assert not any("Opportunity" in what for what in told)
+    assert org.calls["GET sobjects/{object}/describe"] - before == 1
+
+
 def test_a_hidden_field_is_named(org, crm, connected) -> None:
     org.hide_field("Opportunity", "NextStep")
     what = "column opportunity.next_step: Opportunity.NextStep"

@@ -58,11 +58,12 @@ def bought_again(days: Any, since: pa.Table, *, until: date) -> pa.Table:
 
 @attrs.frozen(eq=False)
 class Agreed:
-    """From when to when each contract runs, by the places of the accounts.
+    """From when to when accounts are under contract, by their places.
+
+    Contracts that overlap, or follow on the next day, are one span.
 
     Attributes:
         count: How many accounts there are.
-        ends_on: NaT where it goes on unless someone ends it.
     """
 
     count: int
@@ -80,24 +81,48 @@ class Agreed:
         ends = nw.when(~nw.col("goes_on")).then(nw.col("ends_on"))
         rows = collected(known.select("account_id", "starts_on", ends_on=ends))
         place = places(rows["account_id"], ids)
-        days = (
+        starts, last = (
             rows.filter(place.is_valid())[name].to_numpy().astype("datetime64[D]")
             for name in ("starts_on", "ends_on")
         )
-        return cls(len(ids), place.drop_null().to_numpy().astype(np.int64), *days)
+        last = np.where(np.isnat(last), _FOR_GOOD, last)
+        account = place.drop_null().to_numpy().astype(np.int64)
+        return cls(len(ids), *_spans(account, starts, last))
 
     def throughout(self, first: date, last: date) -> Flags:
-        """Who has one from the first day, or before, to the last one, or beyond.
+        """Who is under contract from the first day, or before, to the last, or beyond.
 
         What such an account pays may have come before these days, or come after them.
         """
-        # Where it goes on there is no end, and to be earlier than last is false of NaT.
-        is_so = (self.starts_on <= np.datetime64(first, "D")) & ~(
-            self.ends_on < np.datetime64(last, "D")
+        is_so = (self.starts_on <= np.datetime64(first, "D")) & (
+            self.ends_on >= np.datetime64(last, "D")
         )
         found = np.zeros(self.count, dtype=bool)
         found[self.account[is_so]] = True
         return found
+
+
+_FOR_GOOD: Final = np.datetime64(date.max, "D")
+_BEYOND: Final = 2**22
+"""More days than there are between the first and the last one."""
+
+
+def _spans(
+    account: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.datetime64],
+    ends: npt.NDArray[np.datetime64],
+) -> tuple[Any, Any, Any]:
+    """The days from which, and to which, each account is under one contract or another."""
+    order = np.lexsort((starts, account))
+    account, starts, ends = account[order], starts[order], ends[order]
+    # Accounts rise, so that all days of one come before any of the next.
+    base = account * _BEYOND
+    until = np.maximum.accumulate(base + ends.astype(np.int64))
+    is_first, is_last = (np.ones(account.size, dtype=bool) for _ in range(2))
+    is_first[1:] = (base + starts.astype(np.int64))[1:] > until[:-1] + 1
+    is_last[:-1] = is_first[1:]
+    last = (until - base)[is_last].astype("datetime64[D]")
+    return account[is_first], starts[is_first], last
 
 
 def contracts(

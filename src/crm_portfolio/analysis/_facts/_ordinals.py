@@ -79,7 +79,7 @@ def _touched(
         "occurred_at",
         is_out=is_contact & (is_both | ~is_in),
         is_in=is_contact & (is_both | is_in),
-        seconds=seconds_given().fill_null(0).cast(nw.Int32),
+        seconds=seconds_given().fill_null(0),
     )
     return _by_ordinal(portfolio, told)
 

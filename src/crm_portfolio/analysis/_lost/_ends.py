@@ -47,10 +47,10 @@ _SAID: Final = (
 )
 """What a record says of a loss in one of few words; one number stands for all of it."""
 _KINDS: Final = {
-    **dict.fromkeys(("minor", "answered_s", "last_in_s"), nw.Int64),
+    **dict.fromkeys(("minor", "answered_s", "last_in_s", "position"), nw.Int64),
     **dict.fromkeys(("created_day", "closed_day", "last_day", "silent_days"), nw.Int32),
     **dict.fromkeys(("touches", "out_count", "in_count", "response_s"), nw.Int32),
-    **dict.fromkeys(("position", "refused_day"), nw.Int32),
+    "refused_day": nw.Int32,
     **dict.fromkeys(("offers", "has_next_step", "is_overdue", "apart"), nw.Int8),
 }
 _OF_LOSSES: Final = (

@@ -55,7 +55,9 @@ def findings(
     if settings.exports != "never":
         yield _export(portal, settings)
     for own in OUR_PROPERTIES:
-        told = list(_managed(portal, own))
+        # Who does not pull a table writes nothing in it: accounts are always written.
+        is_of_use = own == "account" or own in wanted
+        told = list(_managed(portal, own)) if is_of_use else []
         yield from told
         if told:
             yield Finding(

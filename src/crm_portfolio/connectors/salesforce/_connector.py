@@ -131,9 +131,12 @@ class Salesforce:
         from crm_portfolio.connectors.salesforce._edits import Edits
 
         with self._lock:
-            if table not in self._histories:
-                self._histories[table] = Edits(self._rest, table)
-            return self._histories[table]
+            kept = self._histories
+            if table not in kept:
+                told = next((e for e in kept.values() if e.knows_user), None)
+                user = told.user if told else None
+                kept[table] = Edits(self._rest, table, user, knows_user=bool(told))
+            return kept[table]
 
     def org(self) -> Org:
         with self._lock:

@@ -51,13 +51,16 @@ def findings(
 ) -> Iterator[Finding]:
     """One thing after the other; each object is described or counted, a call each."""
     yield from _dates(settings, login)
-    for table in _asked_for(tables, settings):
+    wanted = _asked_for(tables, settings)
+    for table in wanted:
         is_asked_for = settings.tables != "all" or table == "account"
         yield from _table(tables, table, "missing" if is_asked_for else "warning")
     yield from _in_sight(tables, settings)
     yield from _loss_reason(tables, settings)
     for own in OUR_FIELDS:
-        yield from _managed(tables, own)
+        # Who does not pull a table writes nothing in it: accounts are always written.
+        if own == "account" or own in wanted:
+            yield from _managed(tables, own)
     yield _identity(tables)
 
 

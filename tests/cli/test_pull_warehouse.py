@@ -1,0 +1,75 @@
+"""Does `pull warehouse` bring a replica into a folder of ours, as the settings say?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from laid_down import COUNT, laid_down
+
+from crm_portfolio._frames import to_arrow
+from crm_portfolio.portfolio import Portfolio
+
+AS_OF = ("--as-of", "2026-06-30", "--currency", "EUR")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return laid_down("fivetran-salesforce", tmp_path / "replica")
+
+
+def test_a_replica_becomes_a_folder_with_the_fields_of_its_crm(
+    shell, folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "portfolio.toml"
+    file.write_text(
+        "[warehouse]\nlayout = 'fivetran-salesforce'\n"
+        "[salesforce.fields.account]\nsegment = 'Own_Class__c'\n",
+        encoding="utf-8",
+    )
+    checked = shell("settings", "check", file)
+    assert checked.exit_code == 0, checked.stdout + checked.stderr
+    done = shell(
+        "pull",
+        "warehouse",
+        folder,
+        "--to",
+        tmp_path / "book",
+        "--settings",
+        file,
+        *AS_OF,
+    )
+    assert done.exit_code == 0, done.stderr
+    accounts = to_arrow(Portfolio.load(tmp_path / "book")["account"])
+    assert accounts["segment"].to_pylist() == ["gold"] * COUNT
+
+
+def test_a_replica_that_ends_before_the_books_close_is_told(
+    shell, folder: Path, tmp_path: Path
+) -> None:
+    done = shell(
+        "pull", "warehouse", folder, "--layout", "fivetran-salesforce",
+        "--to", tmp_path / "book", "--as-of", "2026-07-02", "--currency", "EUR",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert "last brought up to date on 2026-06-30" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["warehouse", "."], "say the layout of the replica"),
+        (["warehouse"], "needs the replica to read"),
+        (["warehouse", ".", "--dialect", "tables"], "--layout for warehouse"),
+        (["files", ".", "--layout", "dlt-hubspot"], "--layout for warehouse"),
+        (["warehouse", ".", "--since-last"], "and so is a replica"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    shell, given: list[str], told: str, folder: Path, tmp_path: Path
+) -> None:
+    where = [str(folder) if each == "." else each for each in given]
+    extra = ["--layout", "fivetran-salesforce"] if "--since-last" in given else []
+    done = shell("pull", *where, *extra, "--to", tmp_path / "book", *AS_OF)
+    assert done.exit_code == 2
+    assert told in " ".join(done.stderr.replace("│", " ").split())
