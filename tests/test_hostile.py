@@ -18,13 +18,12 @@ import pytest
 from typer.testing import CliRunner
 
 from crm_portfolio import Portfolio, analyse, analysis, report, samples
-from crm_portfolio._managed import FIELDS
 from crm_portfolio.archive import Entry
 from crm_portfolio.archive._failed import read_mended, save_failed
 from crm_portfolio.cli import app
 from crm_portfolio.protocols import Change, Org, Quota
 from crm_portfolio.results import Result
-from crm_portfolio.schema import arrow_type
+from crm_portfolio.schema import HUMAN, MANAGED, arrow_type
 from crm_portfolio.writeback import Plan, plan
 
 HOSTILE = {
@@ -101,9 +100,8 @@ def firm(names: tuple[str, ...]) -> Portfolio:
     """Accounts of these names, the first with the most revenue."""
     ids = [f"A{place:02}" for place in range(COUNT)]
     nothing = {
-        column: pa.nulls(COUNT, arrow_type(field))
-        for column, field in FIELDS.items()
-        if field.table == "account"
+        field.column: pa.nulls(COUNT, arrow_type(field))
+        for field in (*MANAGED["account"], *HUMAN["account"])
     }
     line = pa.table(
         {
@@ -265,7 +263,7 @@ def in_the_file_to_mend(_portfolio: Portfolio, folder: Path) -> None:
     rows = list(csv.reader(io.StringIO(file.read_text("utf-8"), newline="")))
     assert len(rows) == 1 + COUNT
     assert not [cell for row in rows for cell in row if FORMULA.match(cell)]
-    kept = {line.account_id: line.after for line in read_mended(file)}
+    kept = {line.record_id: line.after for line in read_mended(file)}
     assert kept["A00"] == NAMES[0]
 
 

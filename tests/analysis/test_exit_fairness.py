@@ -99,7 +99,7 @@ def test_a_warning_names_the_group_in_words():
     told = [each for each in result.warnings if each.code == "exit_unfair"]
     (mine,) = [each for each in told if each.values["group"] == "niche"]
     assert "accounts of segment niche" in sentence(mine)
-    assert "clients du segment niche" in sentence(mine, "fr")
+    assert "comptes du segment niche" in sentence(mine, "fr")
     assert "4 times as often" in sentence(mine)
     old = Reason("exit_unfair_age", {"n": 12, "group": "under_1", "ratio": 2.5})
     assert "depuis moins d'un an" in sentence(old, "fr")

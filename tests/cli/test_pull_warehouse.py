@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from laid_down import COUNT, laid_down
+from laid_down import COUNT, laid_down, replicated
 
 from crm_portfolio._frames import to_arrow
 from crm_portfolio.portfolio import Portfolio
@@ -53,6 +53,24 @@ def test_a_replica_that_ends_before_the_books_close_is_told(
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
     assert "last brought up to date on 2026-06-30" in done.stderr
+
+
+def test_what_is_found_in_a_replica_is_planned_with_the_crm(
+    shell, ready, tmp_path: Path
+) -> None:
+    folder = replicated(ready, "salesforce", "dlt-salesforce", tmp_path)
+    pulled = shell(
+        "pull", "warehouse", folder, "--layout", "dlt-salesforce",
+        "--to", tmp_path / "book", *AS_OF,
+    )  # fmt: skip
+    assert pulled.exit_code == 0, pulled.stderr
+    plan = tmp_path / "plan.jsonl"
+    planned = shell("plan", tmp_path / "book", "--crm", "salesforce", "-o", plan)
+    assert planned.exit_code == 0, planned.stderr
+    applied = shell("apply", plan, "--archive", tmp_path / "runs")
+    assert applied.exit_code == 0, applied.stderr
+    accounts = ready.snapshot()["Account"].values()
+    assert {account["Portfolio_Tier__c"] for account in accounts} >= {"A", "B"}
 
 
 @pytest.mark.parametrize(

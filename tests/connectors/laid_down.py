@@ -6,6 +6,7 @@ projects have them: were the layouts wrong, these would not be found.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,20 @@ CLOSE = date(2026, 3, 31)
 CREATED = datetime(2025, 12, 31, 23, 30)
 SYNCED = datetime(2026, 6, 30, 6)
 LONG_AGO = SYNCED - timedelta(days=40)
+TONIGHT = datetime(2026, 6, 30, 23)
+
+# Of which tables of a pretend CRM a loader makes which of its own.
+REPLICATED = {
+    "fivetran-salesforce": ("account", "opportunity"),
+    "dlt-salesforce": ("account", "opportunity"),
+    "fivetran-hubspot": ("company", "deal"),
+    "dlt-hubspot": ("companies", "deals"),
+}
+KINDS = {"salesforce": ("Account", "Opportunity"), "hubspot": ("companies", "deals")}
+KEYS = {"company": "id", "deal": "deal_id", "companies": "id", "deals": "id"}
+MOMENTS = {"createdate", "closedate"}
+NUMBERS = {"amount", "annualrevenue", "numberofemployees", "hs_deal_stage_probability"}
+FLAGS = {"hs_is_closed_won", "hs_is_closed_lost"}
 
 Columns = dict[str, Any]
 
@@ -301,3 +316,44 @@ def laid_down(layout: str, folder: Path, **changed: pa.Table) -> Path:
             folder.mkdir(exist_ok=True, parents=True)
             pq.write_table(table, folder / f"{name}.parquet")
     return folder
+
+
+def replicated(pretend: Any, vendor: str, layout: str, folder: Path) -> Path:
+    """What a loader would have made of what the pretend CRM holds."""
+    held, folder = pretend.snapshot(), folder / layout
+    folder.mkdir(parents=True)
+    for kind, table in zip(KINDS[vendor], REPLICATED[layout], strict=True):
+        records = list(held[kind].values())
+        names = list(dict.fromkeys(name for record in records for name in record))
+        columns = {
+            column_of(name, table, layout): values(
+                [one.get(name) for one in records], name
+            )
+            for name in names
+        }
+        if layout.startswith("fivetran"):
+            columns["_fivetran_synced"] = pa.array([TONIGHT] * len(records))
+        else:
+            seconds = TONIGHT.replace(tzinfo=UTC).timestamp()
+            columns["_dlt_load_id"] = pa.array([f"{seconds:.4f}"] * len(records))
+        pq.write_table(pa.table(columns), folder / f"{table}.parquet")
+    return folder
+
+
+def column_of(name: str, table: str, layout: str) -> str:
+    if layout.endswith("salesforce"):
+        return re.sub("_+", "_", re.sub("(?<=[a-z])(?=[A-Z])", "_", name)).lower()
+    if name == "hs_object_id":
+        return KEYS[table]
+    if name == "hubspot_owner_id" and table == "deal":
+        return "owner_id"
+    return f"property_{name}" if layout.startswith("fivetran") else name
+
+
+def values(said: list[Any], name: str) -> pa.Array:
+    array = pa.array(said)
+    if name in NUMBERS and pa.types.is_string(array.type):
+        return array.cast(pa.float64())
+    if name in FLAGS:
+        return array.cast(pa.bool_())
+    return array.cast(pa.timestamp("us", "UTC")) if name in MOMENTS else array

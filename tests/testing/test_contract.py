@@ -160,8 +160,8 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "writes_fields_that_are_not_ours": Fault(
         Writes,
-        'for field in (*MANAGED["account"], *HUMAN["account"])}',
-        'for field in (*MANAGED["account"], *HUMAN["account"])} | {"name": "name"}',
+        "for field in FIELDS}",
+        'for field in FIELDS} | {"name": "name"}',
         ("test_only_managed_fields_are_written",),
     ),
     "never_clears_a_field": Fault(

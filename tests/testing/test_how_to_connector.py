@@ -30,7 +30,9 @@ def test_the_connector_of_the_page_keeps_the_contract(
     assert found is not None
     assert int(found[1]) > 70
     reasons = re.findall(r"SKIPPED \[\d+\] .*?\.py:\d+: (.*)", done.stdout)
-    assert set(reasons) <= {
+    # Of what is written on request it need not have a field.
+    others = {each for each in reasons if not each.endswith("which is on request")}
+    assert others <= {
         "this connector does not inspect its set-up",
         "this connector does not say in what portions it is written",
     }

@@ -462,7 +462,7 @@ class Story(RuleBasedStateMachine):
 
     def is_theirs(self, record_id: str, row: Mapping[str, Value]) -> bool:
         """Whether it can be seen that a person was here, from the archive if need be."""
-        if is_bare("account", row):
+        if is_bare(row):
             return self.left.get(record_id, False) is True
         if row[STAMP] is None:
             return True
@@ -527,7 +527,7 @@ class Story(RuleBasedStateMachine):
             rows = self.stage.rows(self.stage.snapshot())
             edited = {record_id for record_id, _ in self.theirs}
             for record_id in edited & {self.ids[n] for n in values}:
-                is_emptied = is_bare("account", rows[record_id])
+                is_emptied = is_bare(rows[record_id])
                 is_left = set(values[self.ids.index(record_id)].values()) <= {None}
                 assert record_id in reported or (is_emptied and is_left)
                 self.seen["emptied and reported"] += is_emptied and not is_left

@@ -301,6 +301,8 @@ def test_the_stamp_tells_whether_ours_arrived(
 
 
 def test_what_was_refused_is_not_taken_for_written_because_it_stands_there() -> None:
-    standing = Standing(entries={("a", "tier"): Entry(TIER, "rejected", "NO")})
+    standing = Standing(
+        entries={("account", "a", "tier"): Entry(TIER, "rejected", "NO")}
+    )
     assert list(seen([TIER], {"a": {"tier": "A"}}, standing)) == []
     assert list(seen([TIER], {}, standing)) == []

@@ -103,7 +103,8 @@ def plan(
     proposal = make_plan(
         findings.values(),
         open_crm(crm, chosen),
-        held=portfolio,
+        # What is of no org, such as a replica, may not be what the CRM holds now.
+        held=portfolio if portfolio.org else None,
         limits=chosen.limits,
         policy=chosen.policy,
         also=chosen.write.also,

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pytest
 from laid_down import AMOUNTS, COUNT, NAMES, ids, laid_down, states
 
-from crm_portfolio.connectors.warehouse import Warehouse, WarehouseSettings
+from crm_portfolio.connectors.warehouse import LayoutName, Warehouse, WarehouseSettings
 from crm_portfolio.schema import TableName
 from crm_portfolio.testing import SourceContract
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    return {
+        name: laid_down(name, tmp_path_factory.mktemp(name))
+        for name in get_args(LayoutName)
+    }
 
 
 class ReplicaContract(SourceContract):
     layout: str
 
-    @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return laid_down(self.layout, tmp_path_factory.mktemp("replica"))
-
     @pytest.fixture
-    def opened(self, folder: Path) -> Callable[[], Warehouse]:
+    def opened(self, folders: Mapping[str, Path]) -> Callable[[], Warehouse]:
+        folder = folders[self.layout]
         small = WarehouseSettings(layout=self.layout, batch_rows=4)
         return lambda: Warehouse(folder, settings=small)
 

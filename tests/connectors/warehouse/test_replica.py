@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from laid_down import COUNT, LONG_AGO, SYNCED, ids, laid_down, replica
 
@@ -132,6 +133,18 @@ def test_it_tells_the_same_wherever_it_lies(
     )
 
 
+def test_a_column_that_came_later_is_unknown_of_the_rows_before(tmp_path: Path) -> None:
+    accounts = replica("dlt-salesforce")["account"]
+    folder = laid_down("dlt-salesforce", tmp_path)
+    later = changed(accounts.slice(6), own_rating_c=["high"] * (COUNT - 5))
+    pq.write_table(later, folder / "account" / "loaded=2026" / "1.parquet")
+    settings = WarehouseSettings(
+        layout="dlt-salesforce", fields={"account": {"segment": "Own_Rating__c"}}
+    )
+    told = rows_of(Warehouse(folder, settings=settings), "account")
+    assert [row["segment"] for row in told] == [None] * 6 + ["high"] * 5
+
+
 def test_the_schema_with_such_tables_is_found_and_of_two_one_is_to_be_named() -> None:
     layout = "fivetran-salesforce"
     connection = in_duckdb(replica(layout), schema="crm")
@@ -219,6 +232,40 @@ def test_a_deal_is_of_its_primary_company_or_its_only_one_and_of_none_if_nobody_
     accounts = ids("hubspot", "account")
     told = rows_of(of("fivetran-hubspot"), "opportunity")
     assert [row["account_id"] for row in told[:4]] == [*accounts[:2], None, accounts[3]]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.decimal128(38, 0), pa.float64()])
+def test_ids_are_those_of_the_crm_whatever_the_loader_made_of_them(
+    kind: pa.DataType,
+) -> None:
+    laid = replica("fivetran-hubspot")
+    for table, column in (("deal", "deal_id"), ("company", "id")):
+        place = laid[table].column_names.index(column)
+        values = laid[table][column].cast(kind)
+        laid[table] = laid[table].set_column(place, column, values)
+    source = of("fivetran-hubspot", laid, batch_rows=4)
+    accounts = [row["account_id"] for row in rows_of(source, "account")]
+    assert accounts == ids("hubspot", "account")[:COUNT]
+    told = list(source.pull("opportunity"))
+    ours = [row for batch in told for row in batch.rows.to_pylist()]
+    assert [row["opportunity_id"] for row in ours] == ids("hubspot", "opportunity")[
+        :COUNT
+    ]
+    assert [row["account_id"] for row in ours] == [
+        row["account_id"] for row in rows_of(of("fivetran-hubspot"), "opportunity")
+    ]
+    rest = source.pull("opportunity", resume=told[0].cursor)
+    assert [row for batch in rest for row in batch.rows.to_pylist()] == ours[4:]
+
+
+def test_what_a_deal_says_of_itself_counts_before_its_stage() -> None:
+    deals = replica("fivetran-hubspot")["deal"]
+    won = [True, None, False, *[None] * (COUNT - 2)]
+    source = of(
+        "fivetran-hubspot", {"deal": changed(deals, property_hs_is_closed_won=won)}
+    )
+    told = rows_of(source, "opportunity")
+    assert [row["status"] for row in told[:3]] == ["won", "won", "lost"]
 
 
 def test_stages_are_told_by_name_and_what_they_make_of_a_deal(layout: str) -> None:
@@ -469,9 +516,15 @@ def test_a_value_of_another_kind_is_told_without_the_value() -> None:
     assert "Secret" not in str(told.value)
 
 
-def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
+def test_settings_that_name_nothing_known_are_refused() -> None:
     with pytest.raises(SettingsError, match="layout is one of fivetran-salesforce, "):
         WarehouseSettings(layout="stitch-salesforce")  # type: ignore[arg-type]
+    with pytest.raises(
+        SettingsError, match="no table 'acount'; did you mean 'account'"
+    ):
+        WarehouseSettings(tables=("acount",))
+    with pytest.raises(SettingsError, match="a list of tables, or 'all'"):
+        WarehouseSettings(tables="account")
 
 
 # How far it reaches

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from laid_down import KINDS, replicated
 
 from crm_portfolio import Archive, analysis, apply, connect, plan, pull, samples, setup
 from crm_portfolio._frames import to_arrow
@@ -20,21 +19,9 @@ from crm_portfolio.simulator import HubSpot, Salesforce
 
 AS_OF = date(2026, 6, 30)
 CRMS = {"salesforce": Salesforce, "hubspot": HubSpot}
-SYNCED = datetime(2026, 6, 30, 23)
 TIERS = TiersSettings(
     method=Quantiles(4), stability=Stability(replay_from=date(2025, 6, 30))
 )
-TABLES = {
-    "fivetran-salesforce": ("account", "opportunity"),
-    "dlt-salesforce": ("account", "opportunity"),
-    "fivetran-hubspot": ("company", "deal"),
-    "dlt-hubspot": ("companies", "deals"),
-}
-KINDS = {"salesforce": ("Account", "Opportunity"), "hubspot": ("companies", "deals")}
-KEYS = {"company": "id", "deal": "deal_id", "companies": "id", "deals": "id"}
-MOMENTS = {"createdate", "closedate"}
-NUMBERS = {"amount", "annualrevenue", "numberofemployees", "hs_deal_stage_probability"}
-FLAGS = {"hs_is_closed_won", "hs_is_closed_lost"}
 OURS = ("account_id", "name", "owner_id", "segment", "country", "domain", "created_on")
 THEIRS = ("opportunity_id", "account_id", "name", "owner_id", "status", "amount")
 THEIRS += ("created_at", "closed_on", "expected_close_on", "probability")
@@ -55,47 +42,6 @@ def crm(org: tuple[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[str, Any
         monkeypatch.setenv(variable, value)
     setup(connect(name), dry_run=False)
     return name, pretend, connect(name)
-
-
-def replicated(pretend: Any, vendor: str, layout: str, folder: Path) -> Path:
-    """What a loader would have made of what the pretend CRM holds."""
-    held, folder = pretend.snapshot(), folder / layout
-    folder.mkdir(parents=True)
-    for kind, table in zip(KINDS[vendor], TABLES[layout], strict=True):
-        records = list(held[kind].values())
-        names = list(dict.fromkeys(name for record in records for name in record))
-        columns = {
-            column_of(name, table, layout): values(
-                [one.get(name) for one in records], name
-            )
-            for name in names
-        }
-        if layout.startswith("fivetran"):
-            columns["_fivetran_synced"] = pa.array([SYNCED] * len(records))
-        else:
-            seconds = SYNCED.replace(tzinfo=UTC).timestamp()
-            columns["_dlt_load_id"] = pa.array([f"{seconds:.4f}"] * len(records))
-        pq.write_table(pa.table(columns), folder / f"{table}.parquet")
-    return folder
-
-
-def column_of(name: str, table: str, layout: str) -> str:
-    if layout.endswith("salesforce"):
-        return re.sub("_+", "_", re.sub("(?<=[a-z])(?=[A-Z])", "_", name)).lower()
-    if name == "hs_object_id":
-        return KEYS[table]
-    if name == "hubspot_owner_id" and table == "deal":
-        return "owner_id"
-    return f"property_{name}" if layout.startswith("fivetran") else name
-
-
-def values(said: list[Any], name: str) -> pa.Array:
-    array = pa.array(said)
-    if name in NUMBERS and pa.types.is_string(array.type):
-        return array.cast(pa.float64())
-    if name in FLAGS:
-        return array.cast(pa.bool_())
-    return array.cast(pa.timestamp("us", "UTC")) if name in MOMENTS else array
 
 
 def wanted(proposal: Any) -> list[tuple[Any, ...]]:
