@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,10 @@ def spark() -> Iterator[Any]:
     builder = SparkSession.builder.master("local[2]")
     for name, value in SPARK.items():
         builder = builder.config(name, value)
+    interrupted = signal.getsignal(signal.SIGINT)
     session = builder.getOrCreate()
+    # Spark takes Ctrl-C for itself, and would keep it from the tests that come after.
+    signal.signal(signal.SIGINT, interrupted)
     session.sparkContext.setLogLevel("ERROR")
     yield session
     session.stop()
