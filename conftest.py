@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sybil import Sybil
@@ -27,4 +28,11 @@ pages = Sybil(
 docstrings = Sybil(
     parsers=[DocTestParser()], path="src", patterns=["*.py"], fixtures=["in_a_folder"]
 )
-pytest_collect_file = (pages + docstrings).pytest()
+_collected = (pages + docstrings).pytest()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
+    """Every page, and of our sources those with an example: most have none."""
+    if file_path.suffix == ".py" and b">>>" not in file_path.read_bytes():
+        return None
+    return _collected(file_path, parent)

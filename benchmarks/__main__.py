@@ -1,4 +1,7 @@
-"""All of it in one table: python -m benchmarks [GROUP …] [--records N]."""
+"""All of it in one table: python -m benchmarks [GROUP …] [--records N].
+
+``python -m benchmarks table [ROW …]`` holds what is done with large books against its goals.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from benchmarks import _table
 from benchmarks._analyses import measured_in_turn
 from benchmarks._draws import DRAWS, at_risk_and_floor
 from benchmarks._stage import Measured, measured, quickest, served
@@ -247,7 +251,8 @@ GROUPS: Final[dict[str, Callable[[int], Iterator[Row]]]] = {
 
 def main() -> None:
     reader = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    reader.add_argument("groups", nargs="*", choices=[*GROUPS, []], help="none: all")
+    known = [*dict.fromkeys(["table", *GROUPS, *_table.ROWS])]
+    reader.add_argument("groups", nargs="*", choices=[*known, []], help="none: all")
     reader.add_argument("--records", type=int, default=1_000_000)
     reader.add_argument(
         "--folder",
@@ -255,11 +260,20 @@ def main() -> None:
         help="a book of so many records, drawn there if it is not",
     )
     asked = reader.parse_args()
+    if asked.groups[:1] == ["table"]:
+        print(_table.HEAD, flush=True)
+        for line in _table.lines(asked.records, asked.groups[1:], asked.folder):
+            print(_table.shown(line), flush=True)
+    else:
+        _grouped(asked.groups, asked.records, asked.folder)
+
+
+def _grouped(names: list[str], records: int, folder: Path | None) -> None:
     groups = {**GROUPS}
-    groups["book"] = partial(book, folder=asked.folder)
+    groups["book"] = partial(book, folder=folder)
     print(f"{'what':<52}{'ours':>12}{'other':>12}{'ratio':>8}  goal")
-    for group in asked.groups or GROUPS:
-        for row in groups[group](asked.records):
+    for group in names or GROUPS:
+        for row in groups[group](records):
             mark = "met" if row.is_met else "MISSED"
             print(
                 f"{row.what:<52}{row.ours:>12}{row.other:>12}{row.ratio:>8.2f}  "

@@ -14,7 +14,13 @@ import polars as pl
 
 from benchmarks._firm import AS_OF
 
-__all__ = ["HOURS", "pandas_frames", "polars_book", "polars_frames"]
+__all__ = [
+    "HOURS",
+    "pandas_concentration_and_tiers",
+    "pandas_frames",
+    "polars_book",
+    "polars_frames",
+]
 
 HOURS: Final = 100_000
 _BEFORE, _START, _END = date(2024, 7, 1), date(2025, 7, 1), date(2026, 7, 1)
@@ -326,9 +332,14 @@ def _allocation(tiers: pl.DataFrame) -> pl.DataFrame:
 
 def pandas_frames(account: Any, revenue_line: Any) -> tuple[Any, ...]:
     """The plain way: a column for each question, merges, and groupby with transform."""
+    concentration, tiers = pandas_concentration_and_tiers(account, revenue_line)
+    return concentration, tiers, _pandas_allocation(tiers)
+
+
+def pandas_concentration_and_tiers(account: Any, revenue_line: Any) -> tuple[Any, Any]:
+    """The first two of them."""
     facts = _pandas_facts(account, revenue_line)
-    tiers = _pandas_tiers(facts)
-    return _pandas_concentration(facts), tiers, _pandas_allocation(tiers)
+    return _pandas_concentration(facts), _pandas_tiers(facts)
 
 
 def _pandas_facts(account: Any, revenue_line: Any) -> Any:

@@ -13,15 +13,16 @@ import pyarrow as pa
 __all__ = ["by_hand"]
 
 
-def by_hand(connection: Any) -> pa.Table:
+def by_hand(connection: Any, zone: str = "Europe/Paris") -> pa.Table:
     """The ten classes, how many are in each, and their amount in minor units.
 
     Args:
         connection: With the tables by their names.
+        zone: Where the days of the book begin.
     """
     for statement in (_CALENDAR, _RECORDS, _CONTACTS, _MEASURES, _BY_STAGE):
-        connection.execute(statement)
-    return connection.sql(_TRIAGE).to_arrow_table()
+        connection.execute(statement.replace("Europe/Paris", zone))
+    return connection.sql(_TRIAGE.replace("Europe/Paris", zone)).to_arrow_table()
 
 
 # Working seconds before each local day, nine to five from Monday to Friday.

@@ -18,6 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks._stage import Measured
+from benchmarks._triage_by_hand import by_hand as triaged
+from benchmarks._whole_book import ZONE
 
 __all__ = ["REDUCTIONS", "analysed", "reduced_in_turn", "scanned_by_hand"]
 
@@ -43,7 +45,7 @@ def analysed(folder: Path) -> tuple[Measured, Mapping[str, Measured]]:
 
 
 def scanned_by_hand(folder: Path) -> Measured:
-    """One scan of every column of the long tables, and each reduction by hand."""
+    """One scan of every column of the long tables, each reduction by hand, and triage."""
     return Measured(**_told("floor", "by_hand", folder)["measured"])
 
 
@@ -134,12 +136,13 @@ def _after(book: Any) -> Any:
 _LATE: Final = """
 SELECT payer_id, sum(weight)::BIGINT, sum(weight * greatest(days, 0))::BIGINT,
   sum(weight * days)::BIGINT, sum(CASE WHEN days > 0 THEN weight END)::BIGINT, count(*),
-  count(*) FILTER (days > 0), sum(days)::BIGINT, sum(greatest(days, 0))::BIGINT,
+  count(*) FILTER (WHERE days > 0), sum(days)::BIGINT, sum(greatest(days, 0))::BIGINT,
   max(greatest(days, 0)), max(CASE WHEN days > 0 AND is_paid THEN paid_on END),
   min(CASE WHEN NOT is_paid THEN due_on END) FROM (
   SELECT account_id AS payer_id, is_disputed, due_on, paid_on, is_paid,
     CASE WHEN is_paid THEN net ELSE least(coalesce(still, net), net) END AS weight,
-    coalesce(CASE WHEN is_paid THEN paid_on END, DATE '2026-06-30') - due_on AS days
+    date_diff('day', due_on, coalesce(CASE WHEN is_paid THEN paid_on END,
+      DATE '2026-06-30')) AS days
   FROM (SELECT *, coalesce(paid_on <= DATE '2026-06-30', false) AS is_paid,
     round(amount * 100)::BIGINT AS net, round(open_amount * 100)::BIGINT AS still
     FROM invoice WHERE amount > 0 AND issued_on <= DATE '2026-06-30'))
@@ -150,7 +153,7 @@ _AFTER: Final = """
 WITH lost AS (SELECT opportunity_id, closed_on,
     timezone('Europe/Berlin', (closed_on + 1)::TIMESTAMP) AS since
     FROM opportunity WHERE status = 'lost' AND closed_on IS NOT NULL)
-SELECT opportunity_id, count(*) FILTER (is_out), count(*) FILTER (is_in) FROM (
+SELECT opportunity_id, count(*) FILTER (WHERE is_out), count(*) FILTER (WHERE is_in) FROM (
   SELECT opportunity_id, kind = 'meeting' OR coalesce(direction, 'out') <> 'in' AS is_out,
     kind = 'meeting' OR direction = 'in' AS is_in
   FROM activity JOIN lost USING (opportunity_id)
@@ -161,9 +164,9 @@ GROUP BY opportunity_id"""
 REDUCTIONS: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
     "revenue by account": (
         _revenue,
-        """SELECT account_id, coalesce(sum(minor) FILTER (booked_on >= '2025-07-01'), 0),
-        count(*) FILTER (booked_on >= '2025-07-01'),
-        coalesce(sum(minor) FILTER (booked_on >= '2024-07-01'
+        """SELECT account_id, coalesce(sum(minor) FILTER (WHERE booked_on >= '2025-07-01'), 0),
+        count(*) FILTER (WHERE booked_on >= '2025-07-01'),
+        coalesce(sum(minor) FILTER (WHERE booked_on >= '2024-07-01'
           AND booked_on < '2025-07-01'), 0), count(DISTINCT date_trunc('month', booked_on)),
         min(booked_on)
         FROM (SELECT *, round(amount * 100)::BIGINT AS minor FROM revenue_line)
@@ -178,8 +181,8 @@ REDUCTIONS: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
     "lateness of payers": (_paid, _LATE),
     "inbound activities": (
         _inbound,
-        """SELECT account_id, count(*) FILTER (occurred_at >= '2025-07-01 00:00:00+00'),
-        count(*) FILTER (occurred_at < '2025-07-01 00:00:00+00') FROM activity
+        """SELECT account_id, count(*) FILTER (WHERE occurred_at >= '2025-07-01 00:00:00+00'),
+        count(*) FILTER (WHERE occurred_at < '2025-07-01 00:00:00+00') FROM activity
         WHERE direction = 'in' AND coalesce(status, 'held') = 'held'
         AND account_id IS NOT NULL AND occurred_at >= '2024-07-01 00:00:00+00'
         AND occurred_at < '2026-07-01 00:00:00+00' GROUP BY account_id""",
@@ -188,7 +191,7 @@ REDUCTIONS: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
         _opened,
         "SELECT coalesce(owner_id, ''), "
         + ", ".join(
-            f"count(*) FILTER (created_at < timezone('Europe/Berlin', "
+            f"count(*) FILTER (WHERE created_at < timezone('Europe/Berlin', "
             f"TIMESTAMP '2026-{month:02}-01') AND (closed_on IS NULL "
             f"OR closed_on >= '2026-{month:02}-01'))"
             for month in range(1, 7)
@@ -275,6 +278,7 @@ def _floor(folder: Path) -> dict[str, Any]:
             connection.sql(f"SELECT {largest} FROM {table}").to_arrow_table()
         for _, by_hand in REDUCTIONS.values():
             connection.sql(by_hand).to_arrow_table()
+        triaged(connection, ZONE)
 
     return {"measured": _timed(run)[0]}
 

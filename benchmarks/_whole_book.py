@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-__all__ = ["AS_OF", "drawn"]
+__all__ = ["AS_OF", "ZONE", "drawn", "named", "shared"]
 
 AS_OF: Final = date(2026, 6, 30)
 ZONE: Final = "Europe/Berlin"
@@ -56,6 +56,11 @@ def drawn(folder: Path, accounts: int) -> Path:
     return book
 
 
+def shared() -> tuple[str, ...]:
+    """What a book has once, however many parts it was made of."""
+    return (*_ONCE, "faults", "balance")
+
+
 def _done(parts: Path, at: int) -> Path:
     """What stands beside a part that is whole."""
     return parts / f"{at:03}.whole"
@@ -81,8 +86,8 @@ def _part(folder: Path, at: int, accounts: int) -> None:
     for name, table in [(name, book.arrow(name)) for name in book.tables] + [
         *told.items()
     ]:
-        named = table if name in told else _named(table, f"{at:03}-")
-        pq.write_table(named, folder / f"{name}-{at:03}.parquet")
+        own = table if name in told else named(table, f"{at:03}-")
+        pq.write_table(own, folder / f"{name}-{at:03}.parquet")
     _done(folder, at).touch()
 
 
@@ -92,7 +97,7 @@ def _joined(folder: Path, parts: int) -> None:
     draft = Draft(folder / "book")
     first = sorted((folder / "parts").glob("*-000.parquet"))
     for name in (each.name.removesuffix("-000.parquet") for each in first):
-        count = 1 if name in (*_ONCE, "faults", "balance") else parts
+        count = 1 if name in shared() else parts
         files = [folder / "parts" / f"{name}-{at:03}.parquet" for at in range(count)]
         rows = draft.opened(name, pq.read_schema(files[0]).remove_metadata())
         for file in files:
@@ -106,7 +111,7 @@ def _joined(folder: Path, parts: int) -> None:
     shutil.rmtree(folder / "parts")
 
 
-def _named(table: pa.Table, prefix: str) -> pa.Table:
+def named(table: pa.Table, prefix: str) -> pa.Table:
     """With ids that no other part has; owners and products are those of all."""
     for at, name in enumerate(table.column_names):
         if name.endswith("_id") and name not in _SHARED:

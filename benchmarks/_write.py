@@ -157,7 +157,7 @@ class _Bare:
     def keep_plan(self, *_: object) -> None:
         pass
 
-    def segments(self, _: str) -> tuple[()]:
+    def outline(self, *_: object) -> tuple[()]:
         return ()
 
     def append(self, _run: str, kind: Any, content: Any, *, after: Any) -> Any:

@@ -483,7 +483,7 @@ def cut_header(folder: Path) -> None:
 
 
 def newer(folder: Path) -> None:
-    reseal(folder, version=2)
+    reseal(folder, version=3)
 
 
 def other_format(folder: Path) -> None:

@@ -6,6 +6,7 @@ import inspect
 from datetime import date, timedelta
 
 import attrs
+import duckdb
 import pytest
 
 from crm_portfolio import (
@@ -13,12 +14,14 @@ from crm_portfolio import (
     Limits,
     Portfolio,
     Settings,
+    _sync,
+    analyse,
     connect,
     samples,
     setup,
     sync,
 )
-from crm_portfolio._frames import to_arrow
+from crm_portfolio._frames import backend_of, to_arrow
 from crm_portfolio._sync import _READS, _Reader
 from crm_portfolio.analysis import Quantiles, Stability, TiersSettings
 from crm_portfolio.analysis._dangers import COMPONENTS
@@ -214,6 +217,19 @@ def test_the_steps_are_told_in_their_order(settings):
     facts = dict(told)
     assert facts["planned"]["changes"] == sum(facts["applied"]["counts"].values())
     assert facts["ended"]["exit_code"] == 0
+
+
+def test_a_long_book_is_read_where_it_lies_and_says_the_same(settings, monkeypatch):
+    monkeypatch.setattr(_sync, "LONG", 12)
+    connection = duckdb.default_connection()
+    try:
+        run = sync(settings, as_of=CLOSE, dry_run=True)
+    finally:
+        connection.execute("RESET memory_limit")
+    held = analyse(Portfolio.load(settings.sync.folder), settings, only=("tiers",))
+    assert backend_of(run.findings["tiers"].frame) == "duckdb"
+    assert run.findings["tiers"].to_dict() == held["tiers"].to_dict()
+    assert run.plan.changes
 
 
 def test_a_connector_that_is_handed_in_is_used(settings, crm):

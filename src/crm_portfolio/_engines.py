@@ -10,14 +10,17 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from crm_portfolio.errors import MissingExtraError, SettingsError
 
-__all__ = ["ENGINES", "Engine"]
+__all__ = ["ENGINES", "Engine", "literal", "reaching"]
 
 
 class Engine(Protocol):
@@ -25,7 +28,9 @@ class Engine(Protocol):
 
     def from_arrow(self, table: pa.Table) -> Any: ...
 
-    def from_parquet(self, files: Sequence[Path]) -> Any: ...
+    def from_parquet(self, files: Sequence[Path | str], client: Any) -> Any:
+        """Files of this machine, or of a store that the client reaches."""
+        ...
 
     def to_arrow(self, frame: Any) -> pa.Table: ...
 
@@ -46,14 +51,26 @@ class _Spark:
     def from_arrow(self, table: pa.Table) -> Any:
         return self._session().createDataFrame(table)
 
-    def from_parquet(self, files: Sequence[Path]) -> Any:
+    def from_parquet(self, files: Sequence[Path | str], client: Any) -> Any:
         # Spark would run a job to look for the columns.
         columns = (
             f"`{each.name}` {_SPARK_KINDS[each.type]}"
-            for each in pq.read_schema(files[0])
+            for each in _schema(files[0], client)
         )
         reader = self._session().read.schema(", ".join(columns))
-        return reader.parquet(*map(_local, files))
+        if client is None:
+            return reader.parquet(*(_literally(Path(file)) for file in files))
+        try:
+            return reader.parquet(*map(str, files))
+        except Exception as error:
+            if not any(each in str(error) for each in _NO_CLIENT):
+                raise
+            scheme = str(files[0]).partition("://")[0]
+            raise SettingsError(
+                f"this Spark has no client for {scheme}://: start it with the package "
+                "that has one, as org.apache.hadoop:hadoop-aws for s3a://, and name the "
+                "place as it does; or read the folder with duckdb or polars_lazy"
+            ) from error
 
     def to_arrow(self, frame: Any) -> pa.Table:
         return frame.toArrow()
@@ -99,8 +116,23 @@ class _Ibis:
     def from_arrow(self, table: pa.Table) -> Any:
         return _installed("ibis", "ibis").memtable(table)
 
-    def from_parquet(self, files: Sequence[Path]) -> Any:
-        return _installed("ibis", "ibis").read_parquet([str(file) for file in files])
+    def from_parquet(self, files: Sequence[Path | str], client: Any) -> Any:
+        ibis, names = _installed("ibis", "ibis"), [literal(file) for file in files]
+        if client is None:
+            return ibis.read_parquet(names, **_NO_HIVE)
+        backend = ibis.get_backend()
+        if backend.name != "duckdb":
+            raise SettingsError(
+                f"Ibis on {backend.name} cannot be told how a store is reached: set "
+                "ibis.options.default_backend to DuckDB, which can"
+            )
+        reaching(backend.con, client)
+        # Its own way would fetch an extension of DuckDB's, which need not be to be had.
+        listed = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+        rows = f"FROM read_parquet([{listed}], hive_partitioning = false)"
+        view = f"crm_portfolio_{token_hex(8)}"
+        backend.con.execute(f"CREATE TEMP VIEW {view} AS {rows}")
+        return backend.table(view)
 
     def to_arrow(self, frame: Any) -> pa.Table:
         return frame.to_pyarrow()
@@ -124,8 +156,16 @@ class _LazyPolars:
     def from_arrow(self, table: pa.Table) -> Any:
         return _installed("polars", "polars").from_arrow(table).lazy()
 
-    def from_parquet(self, files: Sequence[Path]) -> Any:
-        return _installed("polars", "polars").scan_parquet(list(files))
+    def from_parquet(self, files: Sequence[Path | str], client: Any) -> Any:
+        polars = _installed("polars", "polars")
+        if client is None:
+            return polars.scan_parquet(list(files), glob=False, **_NO_HIVE)
+        dataset = _installed("pyarrow.dataset", "polars").dataset(
+            [str(client._strip_protocol(file)) for file in files],  # noqa: SLF001
+            filesystem=PyFileSystem(FSSpecHandler(client)),
+            format="parquet",
+        )
+        return polars.scan_pyarrow_dataset(dataset)
 
     def to_arrow(self, frame: Any) -> pa.Table:
         return frame.collect().to_arrow()
@@ -143,9 +183,42 @@ class _LazyPolars:
         return frame.with_columns(**none)
 
 
+def reaching(connection: Any, client: Any) -> None:
+    """Let a connection of DuckDB's read what a client of a store reaches.
+
+    A file system that somebody else registered for such addresses stays: they know why.
+    """
+    given = client.protocol
+    protocols = {given} if isinstance(given, str) else {*given}
+    ours = _REACHED.setdefault(connection, {})
+    for each in protocols.intersection(connection.list_filesystems()):
+        if ours.get(each, client) is client:
+            return
+        connection.unregister_filesystem(each)
+    connection.register_filesystem(client)
+    ours.update(dict.fromkeys(protocols, client))
+
+
+def literal(file: Path | str) -> str:
+    """What DuckDB takes for this file and no other, whatever its folder is called."""
+    return "".join(f"[{each}]" if each in "*?[" else each for each in str(file))
+
+
+def _schema(file: Path | str, client: Any) -> pa.Schema:
+    if client is None:
+        return pq.read_schema(file)
+    with client.open(file, "rb") as opened:
+        return pq.read_schema(opened)
+
+
 def _local(path: Path) -> str:
     """A path of this machine's, whatever Spark takes paths for where it runs."""
     return f"file://{path}"
+
+
+def _literally(path: Path) -> str:
+    """The same, of a file that is read: Spark would look for others by such a name."""
+    return "".join(f"\\{each}" if each in "*?[]{}" else each for each in _local(path))
 
 
 class _EarlyDays:
@@ -178,6 +251,11 @@ def _installed(name: str, extra: str) -> Any:
         raise MissingExtraError(extra, name.partition(".")[0]) from error
 
 
+# The columns of a table are all in its files; what their folders say is for people.
+_NO_HIVE: Final = {"hive_partitioning": False}
+_NO_CLIENT: Final = ("UnsupportedFileSystemException", "ClassNotFoundException")
+_REACHED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+"""By connection of DuckDB's, the clients that it was given here."""
 _ONE_FILE: Final = "rows.parquet"
 _MOMENTS: Final = "spark.sql.parquet.outputTimestampType"
 _UTC: Final = frozenset({"UTC", "Etc/UTC", "Z", "+00:00", "GMT"})

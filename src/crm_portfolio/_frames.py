@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from tempfile import gettempdir
@@ -22,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from crm_portfolio._engines import ENGINES
+from crm_portfolio._engines import ENGINES, literal, reaching
 from crm_portfolio.errors import MissingExtraError, SettingsError
 
 __all__ = [
@@ -98,15 +99,31 @@ def from_arrow(table: pa.Table, backend: Backend) -> NativeFrame:
     return _MAKERS[backend](table)
 
 
-def from_parquet(files: Sequence[Path], backend: Backend) -> NativeFrame:
-    """Parquet files as one lazy frame, which reads what it needs of them, when it does."""
+def from_parquet(
+    files: Sequence[Path | str],
+    backend: Backend,
+    *,
+    client: Any = None,
+    lengths: Sequence[int] = (),
+) -> NativeFrame:
+    """Parquet files as one lazy frame, which reads what it needs of them, when it does.
+
+    Args:
+        files: Alike; of this machine, or of a store.
+        backend: One that is lazy.
+        client: A file system of fsspec's that reaches them; None: they are of this machine.
+        lengths: How many rows each of them has, if somebody knows.
+    """
     if backend in ENGINES:
-        return ENGINES[backend].from_parquet(files)
-    try:
-        import duckdb
-    except ImportError as error:
-        raise MissingExtraError("duckdb", "duckdb") from error
-    return duckdb.default_connection().read_parquet([str(file) for file in files])
+        return ENGINES[backend].from_parquet(files, client)
+    connection = _duckdb().default_connection()
+    if client is not None:
+        reaching(connection, client)
+    names = [literal(file) for file in files]
+    frame = connection.read_parquet(names, hive_partitioning=False)
+    if len(files) > 1 and len(lengths) == len(files):
+        _FIRST_ROWS[frame] = (0, *itertools.accumulate(lengths))[:-1]
+    return frame
 
 
 def connected(database: Path | None) -> Any:
@@ -115,10 +132,7 @@ def connected(database: Path | None) -> Any:
     Raises:
         SettingsError: The file is no DuckDB database.
     """
-    try:
-        import duckdb
-    except ImportError as error:
-        raise MissingExtraError("duckdb", "duckdb") from error
+    duckdb = _duckdb()
     # DuckDB would lay what memory does not hold into the folder one happens to be in.
     spill = Path(gettempdir(), f"crm_portfolio_{token_hex(8)}")
     how: dict[str, Any] = {"temp_directory": str(spill)}
@@ -207,8 +221,11 @@ def _row_number(relation: NativeFrame) -> str:
     """Where each row stands in its file; else where it comes, one thread after another."""
     import duckdb
 
-    # Of a second file it would be no whole number of this kind, which DuckDB says.
+    # A second file that nobody counted has no such number, which DuckDB says.
     in_file = f"file_row_number + file_index * {2**31}"
+    if relation in _FIRST_ROWS:
+        firsts = ", ".join(map(str, _FIRST_ROWS[relation]))
+        in_file = f"file_row_number + list_extract([{firsts}], file_index::BIGINT + 1)"
     try:
         relation.project(in_file)
     except duckdb.BinderException:
@@ -296,11 +313,15 @@ def _to_polars(table: pa.Table) -> NativeFrame:
 
 
 def _to_duckdb(table: pa.Table) -> NativeFrame:
+    duckdb = _duckdb()
+    return duckdb.default_connection().from_arrow(table)
+
+
+def _duckdb() -> Any:
     try:
-        import duckdb
+        return import_module("duckdb")
     except ImportError as error:
         raise MissingExtraError("duckdb", "duckdb") from error
-    return duckdb.default_connection().from_arrow(table)
 
 
 def _from_duckdb(frame: NativeFrame) -> pa.Table:
@@ -361,6 +382,8 @@ def _text(value: object) -> str:
 
 
 _KEPT, _OVER = itertools.count(), set[str]()
+# The number of the first row of each file, by the relation that reads them.
+_FIRST_ROWS = weakref.WeakKeyDictionary[Any, tuple[int, ...]]()
 _DUCKDB_KINDS: Mapping[pa.DataType, str] = {
     pa.bool_(): "BOOLEAN",
     pa.date32(): "DATE",

@@ -6,20 +6,26 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 __all__ = [
+    "Content",
     "canonical_json",
     "digest",
     "digest_of",
+    "digest_of_all",
+    "in_parts",
     "now",
     "sync_folder",
     "write_atomically",
     "write_once",
 ]
+
+Content = bytes | Iterable[bytes]
+"""What a file is to hold, in one piece or in several."""
 
 
 def now() -> datetime:
@@ -27,7 +33,7 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the one place that may
 
 
-def write_atomically(path: Path, content: bytes, *, private: bool = False) -> None:
+def write_atomically(path: Path, content: Content, *, private: bool = False) -> None:
     """Write a file whole or not at all, and have it on disk on return.
 
     A private file can be read by its owner only.
@@ -36,7 +42,7 @@ def write_atomically(path: Path, content: bytes, *, private: bool = False) -> No
         temporary.replace(path)
 
 
-def write_once(path: Path, content: bytes, *, private: bool = False) -> None:
+def write_once(path: Path, content: Content, *, private: bool = False) -> None:
     """Write a file whole where there is none: of two writers, one gets the name.
 
     Raises:
@@ -54,7 +60,7 @@ def write_once(path: Path, content: bytes, *, private: bool = False) -> None:
 
 
 @contextmanager
-def _beside(path: Path, content: bytes, *, private: bool) -> Iterator[Path]:
+def _beside(path: Path, content: Content, *, private: bool) -> Iterator[Path]:
     """The content on disk under another name, until it has its own."""
     # The temporary name is as unguessable as it is short, so that two writers of one
     # path never share it and a long name of ours still fits the file system.
@@ -63,7 +69,7 @@ def _beside(path: Path, content: bytes, *, private: bool) -> Iterator[Path]:
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines(in_parts(content))
             file.flush()
             os.fsync(file.fileno())
         yield temporary
@@ -114,6 +120,19 @@ def _plain(value: object) -> object:
 def digest(content: bytes | memoryview) -> str:
     """The SHA-256 of the content, as hexadecimal text."""
     return hashlib.sha256(content).hexdigest()
+
+
+def in_parts(content: Content) -> Iterable[bytes]:
+    """The content in pieces, of which there may be one."""
+    return (content,) if isinstance(content, bytes) else content
+
+
+def digest_of_all(parts: Iterable[bytes]) -> str:
+    """The SHA-256 of content that comes in pieces, of which one at a time is in memory."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()
 
 
 def digest_of(path: Path) -> str:

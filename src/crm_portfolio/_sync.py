@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
 from crm_portfolio._analyse import Findings, analyse, assigning
+from crm_portfolio._analyse._large import LONG, in_engine, longest
 from crm_portfolio._pull import forecast, metering, pull_into
 from crm_portfolio.archive import Archive, Journal, Lease
 from crm_portfolio.connectors import connect
@@ -266,7 +268,13 @@ class _Night:
             )
         rows = {str(name): n for name, n in pulled.portfolio.row_counts.items()}
         self.log("pulled", {"rows": rows, "notes": len(pulled.notes)})
-        return pulled.portfolio
+        return self._lightened(pulled.portfolio)
+
+    def _lightened(self, portfolio: Portfolio) -> Portfolio:
+        """A long book need not be held, where there is an engine for it."""
+        if longest(portfolio) < LONG or find_spec("duckdb") is None:
+            return portfolio
+        return in_engine(portfolio)
 
     def _expected(self, folder: Path) -> int:
         """The calls to come; counting them takes some.

@@ -1,7 +1,7 @@
 """Does any analysis take a step for each account, or each two of them?
 
 Nothing is timed. Steps of Python are counted, and the run is held to so much memory and
-CPU that 200,000 times 200,000 of anything would end it.
+CPU that 100,000 times 100,000 of anything would end it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pytest
 from crm_portfolio._analyse._book import NOUNS
 
 FEW: Final = 2_000
-MANY: Final = 200_000
-PEAK: Final = 3 * 2**30  # a byte for each two of them would be 37
+MANY: Final = 100_000
+PEAK: Final = 3 * 2**30  # a byte for each two of them would be 9 * 2**30
 STEPS: Final = (MANY - FEW) // 4
 """Fewer than a line of Python for each account: some are run for thousands at once."""
 SOUGHT: Final = ("revenue_at_risk", "lifetime_value")

@@ -365,6 +365,16 @@ def test_what_was_open_is_what_one_finds_one_by_one(kind, seed):
     )
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_looked_at_a_share_at_a_time_they_are_the_same(kind):
+    tables = frames(world(1))
+    made = {name: KINDS[kind](table) for name, table in tables.items()}
+    asked = made["opportunity"], made["changes"], made["activity"], grid()
+    whole, shared = as_known(*asked), as_known(*asked, together=20)
+    assert len(tables["opportunity"]) > 3 * 20
+    assert (shared.open, shared.due) == (whole.open, whole.due)
+
+
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_entered_and_closed_is_what_one_finds_one_by_one(kind, seed):

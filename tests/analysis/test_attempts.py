@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from crm_portfolio._frames import from_arrow, nw
+from crm_portfolio import _frames
+from crm_portfolio._frames import from_arrow, from_parquet, kept, numbered, nw
 from crm_portfolio.analysis import _facts
 from crm_portfolio.analysis._facts import _attempts
 from crm_portfolio.portfolio import Calendar, Period, Portfolio
@@ -145,6 +149,56 @@ def test_contacts_after_a_loss_are_those_one_counts_by_hand(engine):
     expected = by_hand(sold, done)
     assert len(expected) > 10
     assert found == expected
+
+
+def test_contacts_meet_their_own_losses_and_not_each_night_before_them(
+    tmp_path, monkeypatch
+):
+    """Of a large book that would be as many as all contacts by all days of losses.
+
+    What is kept of contacts is short in memory, and opportunities lie in a file: from
+    there DuckDB would take the few nights first.
+    """
+    count, first = 40_000, date(2025, 1, 1)
+    ordinal = np.arange(count)
+    sold = pa.table(
+        {
+            "opportunity_id": pa.array([f"O{at:05}" for at in ordinal]),
+            "status": pa.array(np.where(ordinal % 5, "won", "lost")),
+            "closed_on": pa.array(
+                [first + timedelta(days=int(at % 430)) for at in ordinal]
+            ),
+        }
+    )
+    pq.write_table(sold, tmp_path / "sold.parquet")
+    there = numbered(
+        from_parquet([tmp_path / "sold.parquet"], "duckdb"), "ordinal", "id"
+    )
+    at = np.datetime64("2025-06-01", "us") + (ordinal % 9_000).astype("timedelta64[h]")
+    done = pa.table(
+        {
+            "ordinal": pa.array(ordinal, pa.int32()),
+            "occurred_at": pa.array(at, pa.timestamp("us")).cast(MOMENT),
+            "is_out": pa.array(ordinal % 3 == 0),
+            "is_in": pa.array(ordinal % 3 == 1),
+            "seconds": pa.array(ordinal * 0),
+        }
+    )
+    log = kept(nw.from_native(from_arrow(done, "duckdb")).lazy())
+    log = log.filter(nw.col("is_out") | nw.col("is_in"))
+    plans: list[str] = []
+
+    def planned(frame, real=_frames.backend_of):
+        if hasattr(frame, "explain"):
+            plans.append(frame.explain())
+        return real(frame)
+
+    monkeypatch.setattr(_frames, "backend_of", planned)
+    spans = _attempts.spans_of_losses(there, ZONE, until=AS_OF, key="ordinal")
+    found = _facts.collected(_attempts.contacts(log, spans, key="ordinal"))
+    assert found.num_rows > 100
+    joins = re.findall(r"\w+[ _]join\b", " ".join(plans), re.IGNORECASE)
+    assert {each.replace("_", " ").title() for each in joins} == {"Hash Join"}
 
 
 def test_the_evening_of_the_day_of_the_loss_is_before_it(engine):

@@ -123,7 +123,7 @@ def test_sales_are_the_records_that_were_lost_for_good(drawn):
     result = lost_opportunities(book, LostOpportunitiesSettings(period=LONG))
     asked = ("pursued_lost", "missed_neglected")
 
-    sales = result.sales_arrow(*asked).sort_by("record_id")
+    sales = result.losses.sales(*asked).sort_by("record_id")
     now = {row["opportunity_id"]: row["owner_id"] for row in opportunities(book)}
     asked_of = sales.select(["record_id", "owner_now"]).to_pylist()
     assert all(now[row["record_id"]] == row["owner_now"] for row in asked_of)

@@ -378,6 +378,16 @@ class TestAmounts:
         assert "lost_amounts_imputed" in [each.code for each in result.warnings]
         assert result.coverage == pytest.approx(17 / 18)
 
+    @pytest.mark.parametrize("one", [0.0, 7.0])
+    def test_amounts_that_a_crm_empties_at_a_loss_are_told_to_be_unknown(self, one):
+        book = ten()
+        lost = [row for row in book.opportunities if row["status"] == "lost"]
+        for row in lost:
+            row["amount"] = 0.0
+        lost[0]["amount"] = one
+        codes = [each.code for each in lost_opportunities(book.portfolio()).warnings]
+        assert ("lost_amounts_zero" in codes) == (one == 0.0)
+
     def test_where_no_amount_is_known_none_is_made_up(self):
         book = ten()
         for row in book.opportunities:

@@ -10,7 +10,8 @@ import pytest
 
 from crm_portfolio import analysis, samples
 from crm_portfolio.analysis import _facts
-from crm_portfolio.analysis._facts._once import once_per_portfolio
+from crm_portfolio.analysis._facts._once import forget, once_per_portfolio
+from crm_portfolio.analysis._facts._sold_lines import let_go_of_lines
 from crm_portfolio.portfolio import Period, Portfolio
 
 
@@ -37,6 +38,30 @@ def test_few_answers_stay_and_the_oldest_goes_first():
     found = [once(portfolio, "account", more=more) for more in range(6)]
     assert once(portfolio, "account", more=5) is found[5]
     assert once(portfolio, "account", more=0) is not found[0]
+
+
+def test_what_is_forgotten_of_one_portfolio_is_found_again_and_of_no_other():
+    once, one, other = once_per_portfolio(counted), samples.firm(), samples.firm()
+    first, kept = once(one, "account"), once(other, "account")
+    forget(one, once)
+    forget(one, once)
+    assert once(one, "account") == first
+    assert once(one, "account") is not first
+    assert once(other, "account") is kept
+
+
+def test_lines_that_are_let_go_are_told_the_same_when_they_are_asked_for_again():
+    book = samples.firm(backend="duckdb")
+    facts = _facts.revenue_facts(
+        book, Period.last_months(12), None, needed_by="this test"
+    )
+    days = _facts.account_days(book, "net_revenue")
+    minor = _facts.monthly_revenue(book, facts).minor
+    let_go_of_lines(book)
+    again = _facts.monthly_revenue(book, facts).minor
+    assert again is not minor
+    assert again.sum() == minor.sum()
+    assert _facts.account_days(book, "net_revenue") is not days
 
 
 def test_an_error_is_no_answer():

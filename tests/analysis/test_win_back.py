@@ -1346,3 +1346,15 @@ def test_the_order_of_the_rows_changes_nothing():
     ]
     frames = [to_arrow(each.frame) for each in results]
     assert frames[0].equals(frames[1])
+
+
+@pytest.mark.parametrize("backend", ["duckdb", "polars_lazy"])
+def test_the_file_that_a_sale_lies_in_changes_no_rank(tmp_path, backend):
+    days = [LOST_ON - timedelta(days=40 * (at % 3)) for at in range(12)]
+    sold = [lost(f"O{at:02}", on=day) for at, day in enumerate(days)]
+    mine = book(sold)
+    mine.save(tmp_path, partitioned={"opportunity": "closed_on"})
+    other = Portfolio.load(tmp_path, backend=backend)
+    results = [judged(each).to_dict() for each in (mine, other)]
+    assert [row["rank"] for row in results[0]["frame"]] == list(range(1, 13))
+    assert results[0] == results[1]

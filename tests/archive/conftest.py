@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shelves import BEGIN, BUCKET, Between, S3Server, Shelf, environment
+from shelves import BEGIN, Between, S3Server, Shelf, environment
 
 from crm_portfolio.archive import Archive, Segment
 
@@ -39,20 +39,6 @@ def write(
 
 def a_run(archive: Archive, run: str = RUN) -> None:
     write(archive, *WHOLE, run=run)
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with S3Server.started(tmp_path_factory.mktemp("s3")) as server:
-        yield server
-
-
-@pytest.fixture
-def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An address in the bucket that nobody else has, and the login to it."""
-    for name, value in environment(s3_server.port).items():
-        monkeypatch.setenv(name, value)
-    return f"s3://{BUCKET}/{secrets.token_hex(6)}"
 
 
 @pytest.fixture

@@ -209,7 +209,7 @@ def test_a_journal_of_several_begins_has_the_words_of_the_last() -> None:
     assert found.counts == {"not_sent": 1, "unknown": 2}
 
 
-def test_what_it_touched_is_sorted_by_account_and_column() -> None:
+def test_what_it_tells_is_sorted_by_account_and_column() -> None:
     found = journal(
         BEGUN,
         intent(SINCE),
@@ -219,7 +219,7 @@ def test_what_it_touched_is_sorted_by_account_and_column() -> None:
         ENDED,
     )
     assert found.touched == (TIER_A, TIER_B, SINCE_B)
-    assert [entry.key for entry in found.entries] == [KEY_SINCE, KEY_B, KEY_A]
+    assert [entry.key for entry in found.entries] == [KEY_A, KEY_B, KEY_SINCE]
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shelves import BEGIN
 
 from crm_portfolio.archive import Archive
+from crm_portfolio.archive._disk import Disk
 from crm_portfolio.errors import DamagedFileError, SettingsError
 from crm_portfolio.protocols import Org
 
@@ -36,6 +39,57 @@ def whole(
     for run in RUNS:
         short_run(archive, run)
     return archive.folder
+
+
+@attrs.frozen
+class AtWork(Disk):
+    """A folder in which a run goes on before each look at it."""
+
+    go_on: Callable[[], object]
+
+    def read(self, file: str) -> bytes:
+        self.go_on()
+        return super().read(file)
+
+    def parts(self, file: str) -> Iterator[bytes]:
+        self.go_on()
+        return super().parts(file)
+
+    def files(self) -> list[str]:
+        self.go_on()
+        return super().files()
+
+
+def run_on(archive: Archive, rounds: int) -> Iterator[int]:
+    """The segments of a run, a few at a time, and its end."""
+    archive.keep_plan("ffff", b"the plan")
+    last = archive.append("ffff", "begin", BEGIN, after=None)
+    yield 0
+    for done in range(1, rounds):
+        sent = {"send": [[f"{done}", "tier", None, "A"]], "left": []}
+        intent = archive.append("ffff", "intent", sent, after=last)
+        told = {"intent": intent.number, "results": [["written", ""]]}
+        last = archive.append("ffff", "outcome", told, after=intent)
+        yield done
+    archive.append("ffff", "end", {"interrupted": ""}, after=last)
+    yield rounds
+
+
+def test_a_run_that_is_at_work_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    for rounds in range(1, 9):
+        writing = Archive(tmp_path / f"{rounds}")
+        steps = run_on(writing, rounds)
+        next(steps)
+        folder, reading = writing.folder, Archive(writing.folder)
+        place = AtWork(folder, folder, partial(next, steps, None))
+        object.__setattr__(reading, "root", place)
+        for _ in range(rounds):
+            assert (reading.verify("ffff").damaged, reading.verify().damaged) == (
+                (),
+                (),
+            )
+            assert reading.journal("ffff").change_count == BEGIN["change_count"]
+        assert next(steps, None) is None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ import duckdb
 import pytest
 
 from crm_portfolio import samples
+from crm_portfolio._analyse import _large as large
 from crm_portfolio.cli import _large
 from crm_portfolio.cli._large import opened
+from crm_portfolio.portfolio import Portfolio
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def test_a_short_book_is_held_in_memory(firm):
 def test_a_long_book_is_read_by_duckdb_which_holds_a_third_of_the_machines_memory(
     firm, monkeypatch, spill
 ):
-    monkeypatch.setattr(_large, "_LONG", 12)
+    monkeypatch.setattr(large, "LONG", 12)
     assert opened(firm, None).backend == "duckdb"
     duckdb.default_connection().execute("SET memory_limit = '33%'")
     a_third = setting("memory_limit")
@@ -62,7 +65,7 @@ def test_a_long_book_is_read_by_duckdb_which_holds_a_third_of_the_machines_memor
 def test_a_long_book_without_duckdb_is_told_how_it_need_not_fit(
     firm, monkeypatch, capsys
 ):
-    monkeypatch.setattr(_large, "_LONG", 12)
+    monkeypatch.setattr(large, "LONG", 12)
     monkeypatch.setattr(_large, "find_spec", lambda name: None)
     assert util.find_spec("duckdb")
     assert opened(firm, None).backend == "pandas"
@@ -91,3 +94,59 @@ def test_too_little_memory_is_told_with_what_to_do(shell, firm, spill):
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "DuckDB may hold 1MB, which is too little for this book" in refused.stderr
     assert str(spill) in refused.stderr
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory) -> Path:
+    """What is quickly analysed."""
+    whole = samples.firm(backend="pyarrow")
+    tables = {name: whole[name] for name in ("account", "revenue_line")}
+    folder = tmp_path_factory.mktemp("ledger") / "book"
+    Portfolio.from_frames(as_of=whole.as_of, currency="EUR", **tables).save(folder)
+    return folder
+
+
+def test_every_command_that_opens_a_book_says_the_same_of_a_long_one(
+    shell, ledger, monkeypatch, tmp_path
+):
+    """The page of the report is the same to the byte."""
+    page = tmp_path / "page.html"
+    asked = (
+        ("report", ledger, "-o", page, "--against", ledger),
+        ("explain", "A03", "--folder", ledger, "--output", "json"),
+        ("backtest", ledger, "--days", "2025-12-31", "--output", "json"),
+    )
+    bound = large._bound
+    bounds: list[str] = []
+    monkeypatch.setattr(
+        large, "_bound", lambda memory: (bounds.append(memory), bound(memory))
+    )
+    told = {}
+    for limit in (1_000_000, 12):
+        monkeypatch.setattr(large, "LONG", limit)
+        ran = [shell(*each) for each in asked]
+        assert [each.exit_code for each in ran] == [0, 0, 0]
+        told[limit] = page.read_bytes(), [each.stdout for each in ran]
+    assert bounds == ["33%"] * 4  # the report opens two
+    assert told[12] == told[1_000_000]
+
+
+def test_a_book_in_a_store_is_named_by_its_address(shell, firm):
+    named = firm.as_uri()
+    asked = ("analyse", firm, "tiers", "--output", "json")
+    there = shell("analyse", named, "tiers", "--output", "json")
+    assert there.exit_code == 0, there.stderr
+    assert there.stdout == shell(*asked).stdout
+
+
+def test_the_plan_of_a_long_book_is_the_same(shell, folder, monkeypatch, tmp_path):
+    changes = []
+    for limit in (1_000_000, 12):
+        monkeypatch.setattr(large, "LONG", limit)
+        plan = tmp_path / f"{limit}.jsonl"
+        asked = ("plan", folder, "--crm", "salesforce", "-o", plan)
+        ran = shell(*asked, "--output", "csv")
+        assert ran.exit_code == 0, ran.stderr
+        changes.append(re.sub(r"v1:\w+:", "", ran.stdout))  # the plan's own id
+    assert changes[0] == changes[1]
+    assert changes[0].count("\n") > 10

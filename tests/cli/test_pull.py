@@ -298,9 +298,14 @@ def test_ctrl_c_leaves_a_folder_that_can_be_ended(
 
     monkeypatch.setattr(crm._server, "_answer", held)
     someone = threading.Thread(target=press)
-    someone.start()
-    result = shell(*command)
-    someone.join()
+    # Tests that are run in the background may have inherited that Ctrl-C is ignored.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        someone.start()
+        result = shell(*command)
+        someone.join()
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     assert result.exit_code == 130
     assert "it goes on where it stopped" in result.stderr
     assert shell(*command).exit_code == 0

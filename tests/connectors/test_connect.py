@@ -66,7 +66,7 @@ def test_a_source_of_another_package_is_found_by_its_entry_point(
     environment, tmp_path: Path
 ) -> None:
     theirs = EntryPoint("ledger", "argparse:Namespace", connectors.GROUP)
-    environment.setattr(connectors, "entry_points", lambda group: [theirs])
+    environment.setattr("importlib.metadata.entry_points", lambda group: [theirs])
     with pytest.raises(SettingsError, match="did you mean 'ledger'"):
         connect("leger")
     assert vars(connect("ledger", tmp_path)) == {"folder": tmp_path}

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from crm_portfolio._engines import ENGINES
+from crm_portfolio._engines import ENGINES, reaching
 from crm_portfolio._frames import (
     backend_of,
     from_arrow,
@@ -21,6 +22,7 @@ from crm_portfolio._frames import (
     to_parquet,
     with_nulls,
 )
+from crm_portfolio.errors import SettingsError
 
 TABLE = pa.table(
     {
@@ -96,3 +98,62 @@ def test_a_day_before_the_year_1000_can_be_asked_for(engine):
     rows = nw.from_native(from_arrow(TABLE, engine))
     found = rows.filter(nw.col("day") >= date.min)
     assert in_order(nw.to_native(found)).num_rows == 2
+
+
+def test_files_in_folders_of_years_are_one_table_of_their_own_columns(engine, tmp_path):
+    files = []
+    for year, rows in (("2024", TABLE.slice(0, 1)), ("2023", TABLE.slice(1))):
+        place = tmp_path / f"day_year={year}"
+        place.mkdir()
+        pq.write_table(rows, place / "part-00000.parquet")
+        files.append(place / "part-00000.parquet")
+    assert in_order(from_parquet(files, engine)).equals(in_order(TABLE))
+
+
+@pytest.mark.parametrize("name", ["book [1]", "b*k", "b?k", "{a,book}"])
+def test_a_folder_that_is_called_like_a_pattern_is_read_and_no_other(
+    engine, tmp_path, name
+):
+    for each in ("book 1", "book", "bok", "a", name):
+        place = tmp_path / each
+        place.mkdir()
+        pq.write_table(TABLE.slice(0, 3 if each == name else 1), place / "rows.parquet")
+    files = [tmp_path / name / "rows.parquet"]
+    assert in_order(from_parquet(files, engine)).equals(in_order(TABLE))
+
+
+def test_a_spark_that_knows_no_such_store_says_what_it_needs(spark):
+    import fsspec
+
+    client = fsspec.filesystem("memory")
+    pq.write_table(TABLE, "engines/rows.parquet", filesystem=client)
+    with pytest.raises(SettingsError, match=r"no client for memory://.*duckdb"):
+        from_parquet(["memory://engines/rows.parquet"], "pyspark", client=client)
+
+
+def test_an_ibis_on_another_engine_says_what_to_set(monkeypatch):
+    import ibis
+
+    class Elsewhere:
+        name = "elsewhere"
+
+    monkeypatch.setattr(ibis, "get_backend", Elsewhere)
+    with pytest.raises(SettingsError, match=r"Ibis on elsewhere.*default_backend"):
+        from_parquet(["memory://engines/rows.parquet"], "ibis", client=object())
+
+
+def test_a_file_system_that_somebody_gave_duckdb_stays():
+    import duckdb
+    import fsspec
+
+    theirs, ours = (
+        fsspec.filesystem("memory", skip_instance_cache=True) for _ in range(2)
+    )
+    with duckdb.connect() as connection:
+        connection.register_filesystem(theirs)
+        reaching(connection, ours)
+        connection.unregister_filesystem("memory")
+        reaching(connection, ours)
+        reaching(connection, ours)
+        reaching(connection, theirs)  # the newer one of two of ours
+        assert connection.list_filesystems() == ["memory"]

@@ -105,7 +105,7 @@ def test_what_nobody_named_a_folder_for_goes_with_the_portfolio(file):
         **PLAIN, account=ACCOUNT, activity=from_parquet([file], "duckdb")
     )
     assert made.backend == "duckdb"
-    place = made._tables.file("activity").parent
+    place = made._tables._place.path
     assert place.is_dir()
     del made
     gc.collect()

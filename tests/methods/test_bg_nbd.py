@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -214,3 +215,33 @@ def test_where_nobody_came_back_nothing_is_fitted(x):
 
 def test_who_was_only_just_met_fits_nothing():
     assert fitted(Streams.of([1.0], [0.0], [0.0])) is None
+
+
+def test_of_many_clients_the_best_for_all_is_found_and_not_that_of_a_few(monkeypatch):
+    monkeypatch.setattr(_bg_nbd, "_MANY", 3_000)
+    monkeypatch.setattr(_bg_nbd, "_FEW", 500)
+    streams = Streams.of(*drawn(6_000, BgNbd(0.8, 9.0, 0.9, 3.0)))
+    assert streams.x.size > 3_000
+    of_few = fitted(streams.few(500))
+    model = fitted(streams)
+    assert model is not None
+    assert of_few is not None
+    assert abs(of_few.r - model.r) > 0.002 * model.r
+    best = log_likelihood(model, streams)
+    for name in ("r", "alpha", "a", "b"):
+        for factor in (0.998, 1.002):
+            aside = attrs.evolve(model, **{name: getattr(model, name) * factor})
+            assert log_likelihood(aside, streams) < best, (name, factor)
+
+
+@pytest.mark.parametrize("most", [10, 2**62])
+def test_equal_clients_are_put_together_and_no_others(monkeypatch, most):
+    """However few different values one whole number can hold."""
+    monkeypatch.setattr(_bg_nbd, "_MOST_KEYS", most)
+    rows = np.random.default_rng(3).integers(0, 4, (200, 3)).astype(np.float64)
+    streams = Streams.of(*rows.T)
+    found = np.column_stack([streams.x, streams.tx, streams.T])
+    expected, counts = np.unique(rows, axis=0, return_counts=True)
+    assert (found == expected).all()
+    assert (streams.weight == counts).all()
+    assert (found[streams.place] == rows).all()

@@ -123,7 +123,7 @@ def test_no_table_is_read_before_it_is_asked_for(
     read: list[object] = []
     reader = pq.read_table
     monkeypatch.setattr(
-        pq, "read_table", lambda file: read.append(file) or reader(file)
+        pq, "read_table", lambda file, **how: read.append(file) or reader(file, **how)
     )
     book = pull(ledger, as_of=AS_OF, into=tmp_path / "book")
     assert "opportunity 11" in repr(book)

@@ -29,6 +29,7 @@ def test_none_of_the_2473_lost_is_judged_and_it_says_why(result) -> None:
     assert sum(row["count"] for row in told.values()) == 2_473
     codes = {warning.code: warning.values for warning in result.warnings}
     assert codes["lost_no_activities"] == {"n": 2_473}
+    assert codes["lost_amounts_zero"] == {"n": 2_473}  # as each of them tells 0
     records = result.records_arrow("data_insufficient")
     assert records.num_rows == 2_473
     assert set(records["rule"].to_pylist()) == {"no_activities"}

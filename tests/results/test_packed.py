@@ -55,7 +55,7 @@ def test_every_kind_of_column_comes_back_as_it_was(data):
         )
     }
     table = pa.table(columns)
-    back = Packed.of(table, KNOWN).table()
+    back = Packed.of(table, Known(IDS[:20], NAMES[:20])).table()
     assert back.schema == table.schema
     assert bits(back) == bits(table)
 
@@ -94,8 +94,29 @@ def test_who_an_account_is_stands_once_for_all_results():
     assert packed.table().equals(table)
 
 
-def test_an_id_nobody_knows_is_held_as_it_is():
-    table = pa.table({"account_id": ["000-A0000001", "elsewhere", None]})
+@pytest.mark.parametrize("at", [0, 900])
+def test_an_id_nobody_knows_is_held_as_it_is(at):
+    ids = IDS[:1_000].to_pylist()
+    ids[at : at + 2] = "elsewhere", None
+    table = pa.table({"account_id": ids})
+    assert Packed.of(table, KNOWN).table().equals(table)
+
+
+@pytest.mark.parametrize("known", [KNOWN, Known(IDS[:9], None)], ids=["all", "few"])
+def test_the_rows_of_accounts_are_those_in_which_they_stand(known):
+    order = np.random.default_rng(2).permutation(5_000)[:4_000]
+    packed = Packed.of(pa.table({"account_id": IDS.take(pa.array(order))}), known)
+    rows = packed.rows_of(IDS).to_pylist()
+    assert [rows[at] for at in order] == [*range(4_000)]
+    assert rows.count(None) == 1_000
+
+
+def test_accounts_in_their_own_order_are_told_without_looking_any_up(monkeypatch):
+    monkeypatch.delattr("pyarrow.compute.index_in")
+    packed = Packed.of(pa.table({"account_id": IDS.filter(IDS.is_valid())}), KNOWN)
+    assert packed._columns["account_id"].texts is IDS
+    owners = pa.array([f"owner {at}" for at in range(5_000)])
+    table = pa.table({"owner_id": owners})
     assert Packed.of(table, KNOWN).table().equals(table)
 
 

@@ -85,7 +85,7 @@ WORDS = {
 
 MORE = os.environ.get("CRM_PORTFOLIO_EXAMPLES")
 TALES = settings(
-    max_examples=int(MORE or 12),
+    max_examples=int(MORE or 8),
     stateful_step_count=25,
     derandomize=MORE is None,
     deadline=None,

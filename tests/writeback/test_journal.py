@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from crm_portfolio.archive import Archive, Entry
+from crm_portfolio.archive import Archive, Entry, Journal, Spool
 from crm_portfolio.protocols import Change
 from crm_portfolio.writeback import Plan
 from crm_portfolio.writeback._journal import Recorder
+from crm_portfolio.writeback._planned import Edited
 
 
 @pytest.fixture
@@ -115,6 +117,45 @@ def test_a_run_is_over_when_it_came_to_its_end(
     again = Recorder.begin(archive, proposal)
     assert again.is_over is is_over
     assert len(archive.segments(proposal.id)) == (2 if is_over else 3)
+
+
+def test_a_plan_and_its_journal_go_to_another_process(
+    archive: Archive, proposal: Plan
+) -> None:
+    recorder = Recorder.begin(archive, proposal)
+    sent = changes(proposal, "a")
+    recorder.settle(recorder.intend("account", sent, []), told("rejected", sent))
+    journal = recorder.journal
+    there, back = pickle.loads(pickle.dumps((proposal, journal)))
+    assert (there, back) == (proposal, journal)
+    assert (there.counts, back.counts) == (proposal.counts, journal.counts)
+    assert (list(back.failed), back.exit_code) == (list(journal.failed), 5)
+    assert undo_of(back) == undo_of(journal)
+
+
+def test_that_people_edited_many_records_is_kept_in_one_pass_over_the_plan(
+    archive: Archive, plan_of: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number:03}" for number in range(300)]
+    edited = [Edited(one, ("tier",), ("tier",)) for one in ("0", *names, "9")]
+    rows = {one: ({"tier": "B"}, {"tier": "A"}) for one in names[:-1]}
+    proposal, read = plan_of(rows, edited=edited), list[int]()
+    lines = Spool.lines
+
+    def counted(spool: Spool, start: int, stop: int) -> Iterator[bytes]:
+        read.append(stop - start)
+        return lines(spool, start, stop)
+
+    monkeypatch.setattr(Spool, "lines", counted)
+    kept = Recorder.begin(archive, proposal).journal.edited
+    assert kept == {("account", one): ("tier",) for one in names[:-1]}
+    assert sum(read) < 10 * len(proposal.records)
+    assert len(read) < 30
+
+
+def undo_of(journal: Journal) -> list[object]:
+    """What `undo` and `explain` ask a journal for."""
+    return [*journal.keys_touched(), *journal.known("account", "a", "b")]
 
 
 def test_what_moved_beside_the_first_slice_is_kept_without_its_values(

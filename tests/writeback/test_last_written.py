@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
@@ -17,6 +19,7 @@ from crm_portfolio.protocols import Value
 from crm_portfolio.writeback import Header, Plan, last_values, last_written, plan, undo
 from crm_portfolio.writeback._held import read_rows
 from crm_portfolio.writeback._journal import Recorder
+from crm_portfolio.writeback._last_written import LastValues
 
 Wanted = Callable[..., Any]
 # Nothing settles by itself here.
@@ -26,6 +29,10 @@ apply = partial(writeback.apply, sleep=lambda _seconds: None)
 @pytest.fixture(scope="module")
 def account_count() -> int:
     return 6
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir())
 
 
 def test_each_field_is_explained_by_the_run_that_wrote_it_last(
@@ -105,6 +112,26 @@ class TestLastValues:
             ids[5]: {}
         }
 
+    @pytest.mark.skipif(os.name == "nt", reason="Windows lists no open files")
+    def test_of_however_many_runs_no_file_stays_open_between_two_parts(
+        self, archive: Archive, plan_of: Callable[..., Plan], header: Header
+    ) -> None:
+        names = [f"{number:03}" for number in range(400)]
+        for rank in range(1, 13):
+            held = {"portfolio_rank": rank, STAMP: "v1:of-others:" + "0" * 16}
+            proposal = plan_of({one: (held, {"portfolio_rank": 0}) for one in names})
+            recorder = Recorder.begin(archive, proposal)
+            changes = [planned.change for planned in proposal.changes]
+            told = [Entry(change, "written") for change in changes]
+            recorder.settle(recorder.intend("account", changes, []), told)
+            recorder.end("")
+        row = {**dict.fromkeys(FIELDS), "portfolio_rank": 9}
+        left, before = LastValues(archive, header.org, "account"), open_files()
+        for one in ("001", "002", "398"):
+            assert left.of({one: row})[one]["portfolio_rank"] == 0
+            # Two that all runs share: records named, and what came of their changes.
+            assert open_files() <= before + 2
+
     def test_a_plan_that_was_altered_is_not_passed_over(
         self, crm: Salesforce, archive: Archive, ids: list[str], wanted: Wanted
     ) -> None:
@@ -144,9 +171,9 @@ class TestLastValues:
         read: list[str] = []
 
         class Counted(Archive):
-            def plan(self, run_id: str) -> bytes:
+            def plan_parts(self, run_id: str) -> Iterator[bytes]:
                 read.append(run_id)
-                return super().plan(run_id)
+                return super().plan_parts(run_id)
 
         apply(plan([wanted({ids[1]: {"tier": "A"}})], crm), crm, archive=archive)
         for rank in (1, 2, 3):

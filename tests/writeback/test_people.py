@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
@@ -527,13 +527,13 @@ class TestAnEmptiedAccount:
         read: list[str] = []
 
         class Counted(Archive):
-            def journal(self, run_id: str) -> Journal:
+            def journal(self, run_id: str, **beside: Any) -> Journal:
                 read.append(run_id)
-                return super().journal(run_id)
+                return super().journal(run_id, **beside)
 
-            def plan(self, run_id: str) -> bytes:
+            def plan_parts(self, run_id: str) -> Iterator[bytes]:
                 read.append("plan")
-                return super().plan(run_id)
+                return super().plan_parts(run_id)
 
         def asked(values: dict[str, dict[str, Value]]) -> list[str]:
             read.clear()

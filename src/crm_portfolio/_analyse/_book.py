@@ -10,7 +10,10 @@ import attrs
 import pyarrow.compute as pc
 
 from crm_portfolio import analysis
+from crm_portfolio.analysis._facts import let_go as let_go_of_ordinals
+from crm_portfolio.analysis._facts._sold_lines import let_go_of_lines
 from crm_portfolio.analysis._lost import let_go
+from crm_portfolio.analysis._win_back import win_back_by
 from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Result
@@ -28,6 +31,7 @@ NOUNS: Final = (
 """The analyses, in the order in which they are told."""
 
 _FIRST: Final = ("lost_opportunities", "win_back", "pipeline")
+_OF_LINES: Final = ("opportunity", "revenue_line", "activity")
 _LONG: Final = 1_000_000
 """So many opportunities that what is kept of each takes more room than all results."""
 
@@ -158,8 +162,7 @@ class Book:
         # What was lost is judged by one set of rules, as far back as it may be tried again.
         reach = own.reach(self.portfolio.as_of)
         rules = attrs.evolve(self.settings.lost_opportunities, period=reach)
-        lost = analysis.lost_opportunities(self.portfolio, rules)
-        return analysis.win_back(self.portfolio, own, lost=lost)
+        return win_back_by(self.portfolio, own, rules)
 
     @_held
     def focus(self) -> analysis.FocusResult:
@@ -198,9 +201,19 @@ class Book:
 
         Single records of a shorter book are soon asked for, and then found at once.
         """
-        needed = {"lost_opportunities", "win_back"}.intersection(still)
-        if not needed and self.portfolio.row_counts.get("opportunity", 0) >= _LONG:
+        # Nothing but what was found of them is asked for by the last one.
+        if (
+            not set(NOUNS[:-1]).intersection(still)
+            and max(self.portfolio.row_counts.get(name, 0) for name in _OF_LINES)
+            >= _LONG
+        ):
+            let_go_of_lines(self.portfolio)
+        if self.portfolio.row_counts.get("opportunity", 0) < _LONG:
+            return
+        if not {"lost_opportunities", "win_back"}.intersection(still):
             let_go(self.portfolio, self.settings.lost_opportunities)
+        if not set(_FIRST).intersection(still):
+            let_go_of_ordinals(self.portfolio)
 
     @cached_property
     def _known(self) -> Known:

@@ -34,6 +34,9 @@ _DIGITS: Final = 8
 _MOST_TERMS: Final = 200_000
 _BLOCK: Final = 500
 _MOST_REGULAR: Final = 200.0
+_MOST_KEYS: Final = 2**62
+_MANY, _FEW = 100_000, 20_000  # streams; clients among whom the optimum is sought first
+_AT_ONCE: Final = 16_384  # so many stay in the nearest memory of the machine
 _Gradient: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -72,16 +75,30 @@ class Streams:
     @classmethod
     def of(cls, x: Any, tx: Any, age: Any) -> Streams:
         """Sorted, so that the order of the clients changes no bit of a sum."""
-        rows = np.column_stack([np.asarray(each, np.float64) for each in (x, tx, age)])
-        order = np.lexsort(rows.T[::-1])
-        ordered = rows[order]
-        is_new = np.ones(len(rows), dtype=bool)
-        is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-        place = np.empty(len(rows), dtype=np.int64)
-        place[order] = np.cumsum(is_new) - 1
-        weight = np.bincount(place, minlength=int(is_new.sum())).astype(np.float64)
-        of_x, of_tx, of_age = ordered[is_new].T
-        return cls(of_x, of_tx, of_age, weight, place)
+        rows = [np.asarray(each, np.float64) for each in (x, tx, age)]
+        # One whole number for all three sorts much more quickly than three columns.
+        key, most = np.zeros(rows[0].size, np.int64), 1
+        for values in rows:
+            distinct, at = np.unique(values, return_inverse=True)
+            if most * distinct.size > _MOST_KEYS:
+                key = np.unique(key, return_inverse=True)[1]
+                most = int(key.max()) + 1
+            key, most = key * distinct.size + at, most * distinct.size
+        _, first, place, weight = np.unique(
+            key, return_index=True, return_inverse=True, return_counts=True
+        )
+        of_x, of_tx, of_age = (values[first] for values in rows)
+        return cls(of_x, of_tx, of_age, weight.astype(np.float64), place)
+
+    def few(self, count: int) -> Streams:
+        """Of about so many clients, as far from each other as can be in their order."""
+        until = np.cumsum(self.weight)
+        step = max(1.0, until[-1] / count)
+        at = np.searchsorted(until, np.arange(step / 2, until[-1], step))
+        chosen, weight = np.unique(at, return_counts=True)
+        x, tx, age = (each[chosen] for each in (self.x, self.tx, self.T))
+        own = np.arange(chosen.size)
+        return Streams(x, tx, age, weight.astype(np.float64), own)
 
 
 def log_likelihood(model: BgNbd, streams: Streams) -> float:
@@ -91,18 +108,35 @@ def log_likelihood(model: BgNbd, streams: Streams) -> float:
 
 def fitted(streams: Streams) -> BgNbd | None:
     """By maximum likelihood, to eight digits; None where the optimum is not found."""
-    from scipy.optimize import minimize
-
     if not (streams.x > 0).any() or streams.T.max() <= 0:
         return None
     scale = float(streams.T.max())
     scaled = attrs.evolve(streams, tx=streams.tx / scale, T=streams.T / scale)
-    likelihood = _Likelihood(scaled)
-    count = streams.weight.sum()
+    lost, found = _Lost(scaled), None
+    if streams.x.size > _MANY:
+        # The best for few of them is near; what is not, is searched for among all.
+        found = _polished(_searched(_Lost(scaled.few(_FEW))), lost)
+    if found is None or not _is_best(*found):
+        found = _polished(_searched(lost), lost)
+    if not _is_best(*found):
+        return None
+    r, alpha, a, b = np.exp(found[0])
+    return BgNbd(*(float(f"{each:.{_DIGITS}g}") for each in (r, alpha * scale, a, b)))
 
-    def lost(logs: Floats) -> tuple[float, _Gradient]:
-        value, slope = likelihood.at(BgNbd(*np.exp(logs)))
-        return -value / count, -slope * np.exp(logs) / count
+
+class _Lost:
+    """Minus the mean log-likelihood and its slope, by the logs of the parameters."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._likelihood, self._count = _Likelihood(streams), streams.weight.sum()
+
+    def __call__(self, logs: Floats) -> tuple[float, _Gradient]:
+        value, slope = self._likelihood.at(BgNbd(*np.exp(logs)))
+        return -value / self._count, -slope * np.exp(logs) / self._count
+
+
+def _searched(lost: _Lost) -> Floats:
+    from scipy.optimize import minimize
 
     found = None
     for start in _STARTS:
@@ -117,20 +151,21 @@ def fitted(streams: Streams) -> BgNbd | None:
         if found is None or tried.fun < found.fun - 1e-9:
             found = tried
     assert found is not None
-    logs, slope = _polished(found.x, lost)
+    logs: Floats = found.x
+    return logs
+
+
+def _is_best(logs: Floats, slope: _Gradient) -> bool:
     # At a bound of r or alpha there is no law of the rates: all buy as by clockwork.
     has_law = np.abs(logs[:2]).max() < _BOUND - 1e-6
-    if not has_law or not np.abs(slope).max() <= 1e-4:
-        return None
-    r, alpha, a, b = np.exp(logs)
-    return BgNbd(*(float(f"{each:.{_DIGITS}g}") for each in (r, alpha * scale, a, b)))
+    return bool(has_law and np.abs(slope).max() <= 1e-4)
 
 
 # The second is where hardly anyone leaves.
 _STARTS: Final = ((0.5, 0.5, 0.5, 1.0), (1.0, 0.2, 0.1, 5.0))
 
 
-def _polished(logs: Floats, lost: Any) -> tuple[Floats, _Gradient]:
+def _polished(logs: Floats, lost: _Lost) -> tuple[Floats, _Gradient]:
     """A few steps of Newton's, as long as each lessens the slope and stays in bounds."""
     slope: _Gradient = lost(logs)[1]
     step = 1e-5
@@ -158,9 +193,17 @@ class _Likelihood:
     def __init__(self, streams: Streams) -> None:
         self._x, at = np.unique(streams.x, return_inverse=True)
         self._clients = np.bincount(at, weights=streams.weight)
-        self._streams, self._is_repeat = streams, streams.x > 0
-        self._ages, self._age = np.unique(streams.T, return_inverse=True)
-        self._lasts, self._last = np.unique(streams.tx, return_inverse=True)
+        self._ages, age = np.unique(streams.T, return_inverse=True)
+        self._lasts, last = np.unique(streams.tx, return_inverse=True)
+        self._of_age, self._times_of_age = (
+            np.bincount(age, each, self._ages.size)
+            for each in (streams.weight, streams.weight * streams.x)
+        )
+        own = np.flatnonzero(streams.x > 0)
+        self._parts = [
+            _Part(streams.x[each], streams.weight[each], age[each], last[each])
+            for each in np.split(own, range(_AT_ONCE, own.size, _AT_ONCE))
+        ]
 
     def at(self, model: BgNbd) -> tuple[float, _Gradient]:
         value, slope = self._of_counts(model)
@@ -185,26 +228,57 @@ class _Likelihood:
         return float((n * each).sum()), np.array([(n * s).sum() for s in slopes])
 
     def _of_ages(self, model: BgNbd) -> tuple[float, _Gradient]:
-        """ln(e^A3 + e^A4), the second only of those who came back."""
-        of, r, alpha, a, b = self._streams, model.r, model.alpha, model.a, model.b
-        times, weight = r + of.x, of.weight
-        log_age = np.log(alpha + self._ages)[self._age]
-        log_last = np.log(alpha + self._lasts)[self._last]
-        stays = -times * log_age
-        after = np.where(self._is_repeat, b + of.x - 1, 1.0)
-        leaves = np.log(a) - np.log(after) - times * log_last
-        leaves = np.where(self._is_repeat, leaves, -np.inf)
-        each = np.logaddexp(stays, leaves)
-        gone = np.exp(leaves - each)
-        there = 1 - gone
-        slopes = (
-            -there * log_age - gone * log_last,
-            -times * (there / (alpha + of.T) + gone / (alpha + of.tx)),
-            gone / a,
-            -gone / after,
+        """ln(e^A3 + e^A4): A3 of all, by age, and ln(1 + e^(A4 - A3)) where there is A4."""
+        of_ages, of_lasts = (
+            _Waits(np.log(model.alpha + each), 1 / (model.alpha + each))
+            for each in (self._ages, self._lasts)
         )
-        sums = np.array([(weight * slope).sum() for slope in slopes])
-        return float((weight * each).sum()), sums
+        times = model.r * self._of_age + self._times_of_age
+        value = -float((times * of_ages.logs).sum())
+        slope = np.zeros(4)
+        slope[0] = -(self._of_age * of_ages.logs).sum()
+        slope[1] = -(times * of_ages.inverse).sum()
+        for part in self._parts:
+            of_part, its_slope = part.left(model, of_ages, of_lasts)
+            value, slope = value + of_part, slope + its_slope
+        return value, slope
+
+
+@attrs.frozen(eq=False)
+class _Waits:
+    """ln(alpha + t) and 1/(alpha + t), by distinct t."""
+
+    logs: Floats
+    inverse: Floats
+
+
+@attrs.frozen(eq=False)
+class _Part:
+    """Some of those who came back: ``age`` and ``last`` are places among the distinct."""
+
+    x: Floats
+    weight: Floats
+    age: npt.NDArray[np.int64]
+    last: npt.NDArray[np.int64]
+
+    def left(
+        self, model: BgNbd, of_ages: _Waits, of_lasts: _Waits
+    ) -> tuple[float, _Gradient]:
+        """That they may have left after the last purchase: ln(1 + e^(A4 - A3))."""
+        after, times = model.b + self.x - 1, model.r + self.x
+        waits = of_ages.logs[self.age] - of_lasts.logs[self.last]
+        odds = times * waits - np.log(after) + np.log(model.a)
+        less = np.exp(-np.abs(odds))
+        value = (self.weight * (np.maximum(odds, 0) + np.log1p(less))).sum()
+        gone = self.weight * np.where(odds > 0, 1.0, less) / (1 + less)
+        bend = of_ages.inverse[self.age] - of_lasts.inverse[self.last]
+        slopes = (
+            (gone * waits).sum(),
+            (gone * times * bend).sum(),
+            gone.sum() / model.a,
+            -(gone / after).sum(),
+        )
+        return float(value), np.array(slopes)
 
 
 def is_alive(model: BgNbd, x: Floats, tx: Floats, age: Floats) -> Floats:
@@ -261,11 +335,11 @@ def _summed(model: BgNbd, x: Floats, kept: Floats) -> Floats:
     B = b + x, and P = Π (B + j)/(C + j) for j from 1 to n − 1 with C = B + a − 1; at
     a = 1 they are Σ B/(B + j).
     """
-    from scipy.special import gammaln, xlogy
-    from scipy.stats import nbinom
-
     if not x.size:
         return np.zeros(0)
+    from scipy.special import gammaln, xlogy
+    from scipy.stats import nbinom  # takes a second to import, and is seldom needed
+
     more, b, times = model.a - 1, (model.b + x)[:, None], (model.r + x)[:, None]
     most = int(nbinom.isf(1e-13, model.r + x, kept).max()) + 2
     n = np.arange(1, min(most, _MOST_TERMS) + 1)[None, :]

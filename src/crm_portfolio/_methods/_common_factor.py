@@ -6,7 +6,9 @@ Z common to all and e its own. Sheet 4.5.
 
 from __future__ import annotations
 
-from typing import Final
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -19,6 +21,7 @@ __all__ = ["drawn_losses", "odds_given", "one_leaves"]
 _MOST: Final = 1_000_000_000
 """Clients times draws that are drawn singly: some nanoseconds each."""
 _AT_ONCE: Final = 200_000  # so many stay in the nearest memory of the machine
+_WAITING: Final = 4  # of these may wait to be weighed
 _SERVES: Final = 8  # draws of one value of the factor
 _REACH: Final = 9.0  # of the factor, in standard deviations
 _BENDS: Final = 128  # that a curve over the factor may have
@@ -85,13 +88,24 @@ def _one_by_one(
     losses = np.zeros((factor.size, _SERVES))
     rows = max(1, _AT_ONCE // max(1, amounts.size * _SERVES))
     serves = min(_SERVES, max(1, _AT_ONCE // max(1, amounts.size)))
-    for start in range(0, factor.size, rows):
-        given = _given(edges, factor[start : start + rows], rho)[:, None, :]
-        for first in range(0, _SERVES, serves):
-            draws = losses[start : start + rows, first : first + serves]
-            shape = (*draws.shape, amounts.size)
-            is_lost = generator.random(shape, dtype=np.float32) < given
-            draws[:] = is_lost.astype(np.float64) @ weights
+
+    def lose(draws: Floats, chances: Any, given: Any) -> None:
+        draws[:] = (chances < given).astype(np.float64) @ weights
+
+    with ThreadPoolExecutor(1) as other:
+        # One thread draws the next chances while another weighs the last ones.
+        weighed: deque[Future[None]] = deque()
+        for start in range(0, factor.size, rows):
+            given = _given(edges, factor[start : start + rows], rho)[:, None, :]
+            for first in range(0, _SERVES, serves):
+                draws = losses[start : start + rows, first : first + serves]
+                shape = (*draws.shape, amounts.size)
+                chances = generator.random(shape, dtype=np.float32)
+                weighed.append(other.submit(lose, draws, chances, given))
+                if len(weighed) > _WAITING:
+                    weighed.popleft().result()
+        for each in weighed:
+            each.result()
     return losses.ravel().astype(np.int64)
 
 
@@ -111,11 +125,12 @@ def _together(
     )
 
     def moments(places: Floats) -> Floats:
-        found = np.zeros((places.size, 2))
-        for at, place in enumerate(_REACH * places):  # a row may have all clients
+        def told(place: float) -> tuple[float, float]:  # a row may have all clients
             given = _given(edges, np.array([place]), rho)[0]
-            found[at] = given @ sums, (given * (1 - given)) @ squares
-        return found
+            return given @ sums, (given * (1 - given)) @ squares
+
+        with ThreadPoolExecutor(2) as pool:
+            return np.array([*pool.map(told, _REACH * places)])
 
     curve: Floats = chebyshev.chebinterpolate(moments, _BENDS)  # type: ignore[arg-type]
     mean, variance = chebyshev.chebval(factor / _REACH, curve)

@@ -8,9 +8,11 @@ that no order of adding and no block of accounts changes a count. Rules: sheet 8
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
@@ -63,9 +65,17 @@ def below_shares(utilities: Floats, weightings: Floats, level: float) -> Floats:
     counts = np.where(is_under & ~is_over, draws, 0)
     torn = np.flatnonzero(is_under & is_over)
     size = max(1, _CELLS_AT_ONCE // max(draws, 1))
-    for at in range(0, torn.size, size):
-        rows = torn[at : at + size]
-        counts[rows] = np.count_nonzero(apart[rows] @ columns < 0, axis=1)
+
+    def counted(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        under: npt.NDArray[np.int64] = np.count_nonzero(
+            apart[rows] @ columns < 0, axis=1
+        )
+        return under
+
+    some = [torn[at : at + size] for at in range(0, torn.size, size)]
+    with ThreadPoolExecutor(2) as pool:
+        for rows, count in zip(some, pool.map(counted, some), strict=True):
+            counts[rows] = count
     shares: Floats = np.where(weighs.any(axis=1), counts / max(draws, 1), np.nan)
     return shares
 

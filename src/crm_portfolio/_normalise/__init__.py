@@ -28,6 +28,7 @@ from crm_portfolio._normalise._money import (
     currencies_in,
     only_currency,
 )
+from crm_portfolio._normalise._opportunities import Opportunities
 from crm_portfolio._normalise._reading import typed_rows
 from crm_portfolio._normalise._runs import Disk, Memory, Room
 from crm_portfolio._normalise._sorting import (
@@ -36,16 +37,18 @@ from crm_portfolio._normalise._sorting import (
     in_order,
     merged,
 )
-from crm_portfolio._normalise._streams import Stream
+from crm_portfolio._normalise._streams import Beside, Stream
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.schema import FAULTS, TABLES, TableName, faults_of, read_rows
 
 __all__ = [
     "BALANCE_SCHEMA",
+    "Beside",
     "Disk",
     "Memory",
     "Normalised",
     "Opener",
+    "Opportunities",
     "Ordered",
     "Room",
     "Sorter",

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 import pyarrow as pa
+import pyarrow.compute as pc
 
-__all__ = ["Stream"]
+__all__ = ["Beside", "Stream"]
 
 
 @attrs.frozen(eq=False)
@@ -32,3 +33,32 @@ class Stream:
             yield table if names is None else table.select(list(names))
 
         return cls(tuple(table.column_names), walk)
+
+
+class Beside:
+    """Rows that are walked beside others, both in the order of one id."""
+
+    def __init__(self, tables: Iterator[pa.Table], key: str) -> None:
+        self._tables = tables
+        self._key = key
+        self._waiting = [next(tables)]
+
+    def up_to(self, last: str) -> pa.Table:
+        """Those that come next, up to and with this id."""
+        while self._reaches() <= last:
+            table = next(self._tables, None)
+            if table is None:
+                break
+            self._waiting.append(table)
+        rows = pa.concat_tables(self._waiting)
+        count = pc.sum(pc.less_equal(rows[self._key], last)).as_py() or 0
+        self._waiting = [rows.slice(count)]
+        return rows.slice(0, count)
+
+    def rest(self) -> pa.Table:
+        """All that are left."""
+        return pa.concat_tables([*self._waiting, *self._tables])
+
+    def _reaches(self) -> str:
+        rows = self._waiting[-1]
+        return str(rows[self._key][-1]) if len(rows) else ""

@@ -152,7 +152,7 @@ def exit_review(
     )
     order = gravest_first(found)
     return ExitReviewResult(
-        table=account_table(found).take(pa.array(order)),
+        table=account_table(found, order),
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary_of(found),

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import NativeFrame, from_arrow, nw
+from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._wording import Lang, Reason, sentence
-from crm_portfolio.analysis._facts import echoed, holding, told_in_plans
+from crm_portfolio.analysis._facts import holding, told_in_plans
 from crm_portfolio.analysis._lost import (
     CLASSES,
-    DUPLICATE,
     Learning,
     Learnt,
+    Losses,
     LostOpportunitiesSettings,
-    Overrides,
-    Triage,
     assigned_table,
     cautions,
     class_table,
     coverage,
     of_class,
     of_record,
-    record_table,
-    rules_giving,
-    sale_table,
     summary_of,
     totals,
     warnings,
 )
-from crm_portfolio.errors import MissingTableError, SettingsError, did_you_mean
+from crm_portfolio.errors import MissingTableError, SettingsError
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Comparison, Result, Row, significant
 
@@ -70,7 +65,8 @@ def lost_opportunities(
     """
     if "opportunity" not in portfolio:
         raise MissingTableError("opportunity", "lost_opportunities")
-    triage = Triage.of(portfolio, settings, Overrides.of(overrides))
+    losses = Losses.of(portfolio, settings, overrides)
+    triage = losses.triage
     found = totals(triage.labelled())
     learning = Learning(triage)
     summary = summary_of(triage, found) | {"reasons": learning.reasons.summary()}
@@ -79,13 +75,11 @@ def lost_opportunities(
         rejected=triage.undated(),
         backend=portfolio.backend,
         summary=summary,
-        params=echoed(
-            portfolio, triage.span, settings, measure="lost", population="lost"
-        ),
+        params=dict(losses.params),
         coverage=significant(coverage(found)),
         warnings=(*cautions(learning), *warnings(triage, summary)),
         learning=learning,
-        triage=triage,
+        losses=losses,
     )
 
 
@@ -107,12 +101,12 @@ class LostOpportunitiesResult(Learnt):
     summed: ClassVar[dict[str, int]] = {"amount": 10_000}
     rows: ClassVar[str] = "classes"
 
-    _triage: Triage
+    _losses: Losses
 
     @property
-    def overridden(self) -> tuple[str, ...]:
-        """The ids to which a person gave a class."""
-        return tuple(self._triage.overrides.table["opportunity_id"].to_pylist())
+    def losses(self) -> Losses:
+        """What was judged, before it is added up."""
+        return self._losses
 
     def records(self, *classes: str, ids: Collection[str] | None = None) -> NativeFrame:
         """The lost opportunities and enquiries of these classes, by id; all without one.
@@ -127,36 +121,13 @@ class LostOpportunitiesResult(Learnt):
         self, *classes: str, ids: Collection[str] | None = None
     ) -> pa.Table:
         """`records` as an Arrow table."""
-        rows = self._judged(classes, ids)
-        table = record_table(rows, self._triage.portfolio.minor_digits)
-        wanted = pa.array(classes or (*CLASSES, DUPLICATE))
-        return table.filter(pc.is_in(table["class"], wanted))
-
-    def sales_arrow(
-        self, *classes: str, ids: Collection[str] | None = None
-    ) -> pa.Table:
-        """Of those of the `records` that were lost for good, what another try asks."""
-        table = sale_table(self._judged(classes, ids))
-        wanted = pa.array(classes or (*CLASSES, DUPLICATE))
-        return table.filter(pc.is_in(table["class"], wanted))
-
-    def _judged(self, classes: Collection[str], ids: Collection[str] | None) -> Any:
-        """The rows whose rule may give one of these classes, lazily."""
-        known = (*CLASSES, DUPLICATE)
-        for name in classes:
-            if name not in known:
-                near = did_you_mean(name, known)
-                raise SettingsError(f"there is no class {name!r}{near}")
-        rows = self._triage.labelled(ids, named=True)
-        if not classes or DUPLICATE in classes:
-            return rows
-        wanted = nw.col("rule").is_in(list(rules_giving(classes)))
-        return rows.filter(wanted & (nw.col("apart") == 0))
+        return self._losses.records(*classes, ids=ids)
 
     def assignments(self) -> pa.Table:
         """The class of each opportunity lost in the period; empty where none is any more."""
-        found = assigned_table(self._triage.labelled(named=True))
-        ended = holding(self._triage.portfolio, "lost_class", but_lost=True)
+        triage = self._losses.triage
+        found = assigned_table(triage.labelled(named=True))
+        ended = holding(triage.portfolio, "lost_class", but_lost=True)
         nothing = pa.nulls(ended.num_rows, pa.string())
         over = ended.set_column(1, "lost_class", nothing)
         return pa.concat_tables([found, over])

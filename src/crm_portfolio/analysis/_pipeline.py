@@ -30,7 +30,7 @@ from crm_portfolio.analysis._ahead import (
     stage_table,
     warnings,
 )
-from crm_portfolio.analysis._facts import Grid, as_known
+from crm_portfolio.analysis._facts import Grid, as_known, changed, noted
 from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, Result, Row, significant
@@ -69,7 +69,12 @@ def pipeline(
     grid, months = grid_of(portfolio, settings, stages)
     changes = _table(portfolio, "opportunity_change")
     known = as_known(
-        portfolio["opportunity"], changes, _table(portfolio, "activity"), grid
+        portfolio["opportunity"],
+        changes,
+        _table(portfolio, "activity"),
+        grid,
+        changed=None if changes is None else changed(portfolio),
+        log=noted(portfolio),
     )
     series = Series.of(known, grid, settings, stages)
     has_history = changes is not None

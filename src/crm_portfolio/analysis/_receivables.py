@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._frames import NativeFrame, from_arrow, rows_at
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import days_asked, echoed
 from crm_portfolio.analysis._owed import (
@@ -89,7 +89,7 @@ def receivables(
     summary = summary_of(book, settings, frame, months, costs=costs, claim=claim)
     money = {"currency": portfolio.currency}
     return ReceivablesResult(
-        table=frame.take(order),
+        table=rows_at(frame, order),
         rejected=_rejected(book),
         backend=portfolio.backend,
         summary=summary,

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._frames import NativeFrame, from_arrow, rows_at
+from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._risk import LEVELS, UNKNOWN, Levels, worst
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._dangers import (
@@ -142,7 +143,7 @@ def risk(
     own = odds_columns(leaving, history)
     table = _table(facts, level, dangers, written(dangers, settings), own)
     return RiskResult(
-        table=table.take(order),
+        table=rows_at(table, order),
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary_of(facts, level, dangers)
@@ -158,7 +159,7 @@ def risk(
             *warnings(portfolio, facts, dangers),
             *odds_warnings(leaving, history, settings),
         ),
-        told=pa.table(told(dangers)).take(order),
+        told=rows_at(pa.table(told(dangers)), order),
         reliability=reliability_table(leaving),
     )
 
@@ -167,13 +168,13 @@ def _tier(facts: RevenueFacts, tiers: TiersResult) -> pa.Array:
     return of_accounts(tiers, facts.by_account.ids, "tier")["tier"]
 
 
-def _order(facts: RevenueFacts, level: Levels, dangers: Sequence[Danger]) -> pa.Array:
+def _order(facts: RevenueFacts, level: Levels, dangers: Sequence[Danger]) -> Groups:
     """The gravest first, then who has more such dangers, then the larger account."""
     of = facts.by_account
     many = sum((each.level == level).astype(np.int64) for each in dangers)
     many = np.where(level == UNKNOWN, 0, many)
     size = np.maximum(of.revenue, of.revenue_previous)
-    return pa.array(np.lexsort((-size, -many, -level.astype(np.int64))))
+    return np.lexsort((-size, -many, -level.astype(np.int64)))
 
 
 def _named(level: Levels) -> pa.Array:

@@ -43,11 +43,8 @@ from crm_portfolio.analysis._facts import (
     revenue_facts,
     told_in_plans,
 )
-from crm_portfolio.analysis._lost_opportunities import (
-    LostOpportunitiesResult,
-    LostOpportunitiesSettings,
-)
-from crm_portfolio.analysis._lost_opportunities import lost_opportunities as lost_of
+from crm_portfolio.analysis._lost import Losses, LostOpportunitiesSettings
+from crm_portfolio.analysis._lost_opportunities import LostOpportunitiesResult
 from crm_portfolio.errors import MissingTableError, SettingsError
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Result, Row, significant
@@ -55,7 +52,7 @@ from crm_portfolio.results import Result, Row, significant
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["WinBackResult", "WinBackSettings", "win_back"]
+__all__ = ["WinBackResult", "WinBackSettings", "win_back", "win_back_by"]
 
 _USUAL = WinBackSettings()
 _SHOWN = 12
@@ -98,9 +95,29 @@ def win_back(
             "overrides are of the triage: give them to lost_opportunities, or leave out"
             " lost"
         )
-    if lost is None:
-        rules = LostOpportunitiesSettings(period=settings.reach(portfolio.as_of))
-        lost = lost_of(portfolio, rules, overrides=overrides)
+    if lost is not None:
+        return _of(portfolio, settings, lost.losses, news=news)
+    rules = LostOpportunitiesSettings(period=settings.reach(portfolio.as_of))
+    losses = Losses.of(portfolio, rules, overrides)
+    return _of(portfolio, settings, losses, news=news)
+
+
+def win_back_by(
+    portfolio: Portfolio, settings: WinBackSettings, rules: LostOpportunitiesSettings
+) -> WinBackResult:
+    """`win_back` of what was lost by these rules, without telling of that itself."""
+    if "opportunity" not in portfolio:
+        raise MissingTableError("opportunity", "win_back")
+    return _of(portfolio, settings, Losses.of(portfolio, rules, None), news=None)
+
+
+def _of(
+    portfolio: Portfolio,
+    settings: WinBackSettings,
+    lost: Losses,
+    *,
+    news: NativeFrame | None,
+) -> WinBackResult:
     facts = revenue_facts(
         portfolio, settings.period, settings.measure, needed_by="win_back"
     )
@@ -130,24 +147,18 @@ def win_back(
     )
 
 
-def _contacts(lost: LostOpportunitiesResult) -> Contacts:
+def _contacts(lost: Losses) -> Contacts:
     """The same contacts as before the loss."""
-    settings = lost.params["settings"]
-    assert isinstance(settings, Mapping)
-    kinds: list[list[str]] = []
-    for name in ("automatic_kinds", "two_way_kinds"):
-        told = settings[name]
-        assert isinstance(told, Sequence)
-        kinds.append([str(each) for each in told])
-    return Contacts(*kinds)
+    own = lost.triage.settings
+    return Contacts([*own.automatic_kinds], [*own.two_way_kinds])
 
 
-def _records(lost: LostOpportunitiesResult, settings: WinBackSettings) -> pa.Table:
+def _records(lost: Losses, settings: WinBackSettings) -> pa.Table:
     """Those of the classes by the rules, and those a person gave another class."""
-    by_rule = lost.sales_arrow(*settings.classes)
+    by_rule = lost.sales(*settings.classes)
     if not lost.overridden:
         return by_rule
-    told = lost.sales_arrow(ids=lost.overridden)
+    told = lost.sales(ids=lost.overridden)
     others = pc.is_in(by_rule["record_id"], value_set=pa.array(lost.overridden))
     return pa.concat_tables([by_rule.filter(pc.invert(others)), told])
 

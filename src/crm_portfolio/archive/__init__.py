@@ -11,21 +11,16 @@ from __future__ import annotations
 
 from crm_portfolio.archive._address import address_of, is_address
 from crm_portfolio.archive._archive import Archive
+from crm_portfolio.archive._entries import ChangeState, Entry, Key, Ref, key_of
 from crm_portfolio.archive._failed import PERMANENT, Mended, read_mended
 from crm_portfolio.archive._file import read_file, write_file
 from crm_portfolio.archive._index import IndexedRun
-from crm_portfolio.archive._journal import (
-    CANARY,
-    ChangeState,
-    Entry,
-    Journal,
-    Key,
-    Ref,
-    Standing,
-    key_of,
-)
+from crm_portfolio.archive._journal import CANARY, Journal
 from crm_portfolio.archive._lease import Lease
+from crm_portfolio.archive._read_again import ReadAgain
 from crm_portfolio.archive._segments import Segment, SegmentKind
+from crm_portfolio.archive._spool import Lines, Spool
+from crm_portfolio.archive._standing import Standing
 from crm_portfolio.archive._verify import Verification, VerifiedRun
 
 __all__ = [
@@ -38,10 +33,13 @@ __all__ = [
     "Journal",
     "Key",
     "Lease",
+    "Lines",
     "Mended",
+    "ReadAgain",
     "Ref",
     "Segment",
     "SegmentKind",
+    "Spool",
     "Standing",
     "Verification",
     "VerifiedRun",

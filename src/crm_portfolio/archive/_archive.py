@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path, PurePath
@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from crm_portfolio import _storage
+from crm_portfolio._storage import Content
 from crm_portfolio.archive._address import Address, address_of
 from crm_portfolio.archive._chain import INDEXED, add_to_chain, line_of, read_run
 from crm_portfolio.archive._index import (
@@ -36,6 +37,7 @@ from crm_portfolio.archive._segments import (
     name_of,
     sealed,
 )
+from crm_portfolio.archive._standing import Standing
 from crm_portfolio.archive._usable import usable
 from crm_portfolio.archive._verify import Verification, verified
 from crm_portfolio.errors import (
@@ -124,20 +126,40 @@ class Archive:
         with usable(self.root):
             return is_id and (self.root / "runs" / run_id).exists()
 
-    def journal(self, run_id: str) -> Journal:
+    def journal(self, run_id: str, *, standing: Standing | None = None) -> Journal:
         """The journal of a run, every segment of it verified.
+
+        Args:
+            standing: Untold so far; where what came of the changes is put aside.
 
         Raises:
             DamagedFileError: A segment was changed, dropped or swapped; it names the
                 first.
             SettingsError: There is no such run.
         """
-        segments = self.segments(run_id)
+        standing = standing or Standing()
+        segments = self.outline(run_id, standing.hear)
         if not segments:
             if run_id in self.runs():
                 raise DamagedFileError(run_id, "this run is missing", RESTORE)
             raise self._unknown(run_id)
-        return Journal.of(run_id, segments)
+        standing.give_up()
+        begun = [segment for segment in segments if segment.kind == "begin"]
+        return Journal.after(run_id, begun[-1], segments[-1], standing)
+
+    def outline(
+        self, run_id: str, each: Callable[[Segment], object]
+    ) -> tuple[Segment, ...]:
+        """The segments of a run without what they say of single changes.
+
+        Args:
+            each: Told of each segment, whole, as it is read.
+
+        Raises:
+            DamagedFileError: As `journal`; what was told until then is worth nothing.
+        """
+        with usable(self.root):
+            return read_run(self._run(run_id), run_id, each).segments
 
     def segments(self, run_id: str) -> tuple[Segment, ...]:
         """The verified segments of a run, in order; none if it never began."""
@@ -173,24 +195,37 @@ class Archive:
             DamagedFileError: It was taken away, alone or with its run.
             SettingsError: There is no such run.
         """
+        return b"".join(self.plan_parts(run_id))
+
+    def plan_parts(self, run_id: str) -> Iterator[bytes]:
+        """The same in pieces: a large one need not be in memory.
+
+        Raises:
+            DamagedFileError: It was taken away, alone or with its run.
+            SettingsError: There is no such run.
+        """
         folder = self._run(run_id)
         with usable(self.root), suppress(FileNotFoundError):
-            return folder.read(PLAN)
+            return _usable_parts(self.root, folder.parts(PLAN))
         if not self.holds(run_id) and run_id not in self.runs():
             raise self._unknown(run_id)
         raise DamagedFileError(f"{run_id}/{PLAN}", "this plan is missing", RESTORE)
 
-    def keep_plan(self, run_id: str, content: bytes) -> None:
-        """Store the plan of a run; the same plan may come again, another may not."""
+    def keep_plan(self, run_id: str, content: Content) -> None:
+        """Store the plan of a run; the same plan may come again, another may not.
+
+        Args:
+            content: If in pieces, they can be asked for as often as need be.
+        """
         folder = self._run(run_id)
         with usable(self.root):
             try:
-                known = folder.read(PLAN)
+                known = _storage.digest_of_all(folder.parts(PLAN))
             except FileNotFoundError:
                 folder.make()
                 folder.create(PLAN, content)
                 return
-        if known != content:
+        if known != _storage.digest_of_all(_storage.in_parts(content)):
             raise RefusedError(
                 f"the archive holds another plan under the id {run_id}; nothing was "
                 "written. Make a new plan."
@@ -238,7 +273,9 @@ class Archive:
             DamagedFileError: The run, or the index, was altered.
         """
         number = after.number + 1 if after else 1
-        previous = after.digest if after else _storage.digest(self.plan(run_id))
+        previous = (
+            after.digest if after else _storage.digest_of_all(self.plan_parts(run_id))
+        )
         segment, raw = sealed(run_id, number, kind, content, previous)
         folder = self._run(run_id)
         with usable(self.root):
@@ -257,7 +294,7 @@ class Archive:
 
     def _mend(self, folder: Place) -> None:
         """List what a run that was killed had written and not listed yet."""
-        run_id, chain = folder.name, read_run(folder, folder.name)
+        run_id, chain = folder.name, read_run(folder, folder.name, lambda _: None)
         if not chain.segments:
             return
         last = chain.segments[-1]
@@ -318,3 +355,8 @@ class Archive:
         if not _RUN_ID.fullmatch(run_id):
             raise SettingsError(f"{run_id!r} is no id of a run")
         return self.root / "runs" / run_id
+
+
+def _usable_parts(root: Place, parts: Iterator[bytes]) -> Iterator[bytes]:
+    with usable(root):
+        yield from parts

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import attrs
@@ -51,7 +51,7 @@ class Chain:
     """A run as its folder tells it.
 
     Attributes:
-        segments: All of them, verified.
+        segments: All of them, verified; what stood in the larger ones may be left out.
         listed: How many of them the chain lists.
         listings: The lines of the index that the chain names: number and digest.
         awaited: Whether the last listed segment still lacks its line of the index.
@@ -81,29 +81,56 @@ def _read(folder: Place, file: str) -> bytes:
         return b""
 
 
-def read_run(folder: Place, run_id: str) -> Chain:
+def read_run(
+    folder: Place, run_id: str, each: Callable[[Segment], object] | None = None
+) -> Chain:
     """The segments of a run, if each is what was written and none is missing.
+
+    Args:
+        each: Told of every segment as it is read, before the whole is known to be sound;
+            then the chain keeps nothing of what a segment says of single changes.
 
     Raises:
         DamagedFileError: It names the first that was changed, dropped or swapped.
     """
+    # A run may be at work: what is listed after the names were asked for is there, too.
+    names = segment_files(folder)
     lines, cut = split(_read(folder, CHAIN))
-    digests = [digest for kind, _, digest in _told(lines, folder) if kind == "segment"]
-    segments = tuple(_read_segments(folder, run_id, digests))
+    told = list(_told(lines, folder))
+    places = [place for place, (kind, *_) in enumerate(told) if kind == "segment"]
+    digests = [told[place][2] for place in places]
+    found = _read_segments(folder, run_id, names, digests)
+    segments = tuple(found if each is None else _told_to(each, found))
     if len(digests) > len(segments):
-        missing = f"{folder.name}/{name_of(len(segments) + 1)}"
-        raise DamagedFileError(missing, "this segment is missing", RESTORE)
+        _must_be_there(folder, range(len(segments) + 1, len(digests) + 1))
+        lines, cut = lines[: places[len(segments)]], b""
     return _compared(folder, run_id, segments, lines, cut)
 
 
+def _must_be_there(folder: Place, numbers: Iterable[int]) -> None:
+    there = set(segment_files(folder))
+    lacking = (name_of(n) for n in numbers if name_of(n) not in there)
+    missing = next(lacking, None)
+    if missing is not None:
+        name = f"{folder.name}/{missing}"
+        raise DamagedFileError(name, "this segment is missing", RESTORE)
+
+
+def _told_to(
+    each: Callable[[Segment], object], segments: Iterator[Segment]
+) -> Iterator[Segment]:
+    for segment in segments:
+        each(segment)
+        yield segment.outlined()
+
+
 def _read_segments(
-    folder: Place, run_id: str, digests: Sequence[str]
+    folder: Place, run_id: str, names: Sequence[str], digests: Sequence[str]
 ) -> Iterator[Segment]:
     try:
-        previous = _storage.digest(folder.read(PLAN))
+        previous = _storage.digest_of_all(folder.parts(PLAN))
     except FileNotFoundError:
         previous = None
-    names = segment_files(folder)
     contents = folder.read_all(names)
     for number, (name, raw) in enumerate(zip(names, contents, strict=True), 1):
         known = digests[number - 1] if number <= len(digests) else None

@@ -9,17 +9,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 import attrs
 
 from crm_portfolio import _storage
+from crm_portfolio._storage import Content
 from crm_portfolio.archive._lines import append_line, last_line, open_private
 from crm_portfolio.archive._os_lock import OsLock, take_os_lock, waited_for
 from crm_portfolio.archive._place import LineAfter
 from crm_portfolio.errors import SettingsError
 
 __all__ = ["Disk"]
+
+_PIECE: Final = 1 << 20
 
 
 @attrs.frozen
@@ -54,16 +57,20 @@ class Disk:
     def read(self, file: str) -> bytes:
         return (self.path / file).read_bytes()
 
+    def parts(self, file: str) -> Iterator[bytes]:
+        (self.path / file).stat()  # it is opened when it is read
+        return _in_pieces(self.path / file)
+
     def read_all(self, files: Sequence[str]) -> Iterator[bytes]:
         return map(self.read, files)
 
     def holds(self, file: str) -> bool:
         return (self.path / file).is_file()
 
-    def create(self, file: str, content: bytes) -> None:
+    def create(self, file: str, content: Content) -> None:
         _storage.write_once(self.path / file, content, private=True)
 
-    def replace(self, file: str, content: bytes) -> None:
+    def replace(self, file: str, content: Content) -> None:
         _storage.write_atomically(self.path / file, content, private=True)
 
     def extend(self, file: str, line_after: LineAfter) -> bytes:
@@ -98,3 +105,9 @@ class Disk:
             "folder that this user may read and write, with room on its disk; then do the "
             "same again."
         )
+
+
+def _in_pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece

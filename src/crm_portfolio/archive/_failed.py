@@ -21,7 +21,7 @@ from crm_portfolio.errors import SettingsError
 from crm_portfolio.protocols import WritableTable
 
 if TYPE_CHECKING:
-    from crm_portfolio.archive._journal import Entry
+    from crm_portfolio.archive._entries import Entry
 
 __all__ = ["PERMANENT", "Mended", "read_mended", "save_failed"]
 

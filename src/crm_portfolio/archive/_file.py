@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from crm_portfolio import _storage
+from crm_portfolio._storage import Content
 from crm_portfolio.archive._address import Address, address_of
+from crm_portfolio.archive._disk import Disk
 from crm_portfolio.archive._place import Place
 from crm_portfolio.archive._places import place_of
 from crm_portfolio.archive._usable import usable
@@ -14,8 +17,8 @@ from crm_portfolio.errors import SettingsError
 __all__ = ["read_file", "write_file"]
 
 
-def write_file(at: str | PurePath, content: bytes) -> None:
-    """Put a file whole where this leads.
+def write_file(at: str | PurePath, content: Content) -> None:
+    """Put a file whole where this leads; what comes in pieces is never whole in memory.
 
     Raises:
         OSError: The folder of this machine refuses it.
@@ -31,8 +34,8 @@ def write_file(at: str | PurePath, content: bytes) -> None:
         place.replace(name, content)
 
 
-def read_file(at: str | PurePath) -> bytes:
-    """The file to which this leads.
+def read_file(at: str | PurePath) -> Iterator[bytes]:
+    """The file to which this leads, in pieces.
 
     Raises:
         FileNotFoundError: There is none.
@@ -41,15 +44,20 @@ def read_file(at: str | PurePath) -> bytes:
     """
     where = address_of(at)
     if isinstance(where, Path):
-        return where.read_bytes()
+        return Disk(where.parent, where.parent).parts(where.name)
+    return _streamed(where)
+
+
+def _streamed(where: Address) -> Iterator[bytes]:
     place, name = _split(where)
     missing = None
     with usable(place):
         try:
-            return place.read(name)
+            yield from place.parts(name)
         except FileNotFoundError as error:
             missing = error
-    raise missing
+    if missing is not None:
+        raise missing
 
 
 def _split(address: Address) -> tuple[Place, str]:

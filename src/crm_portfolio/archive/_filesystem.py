@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, Self
 
 import attrs
 
+from crm_portfolio._storage import Content, in_parts
 from crm_portfolio.archive._address import OBJECT_STORES, UNLOCKED, Address
 from crm_portfolio.archive._lines import split
 from crm_portfolio.archive._place import LineAfter
@@ -24,6 +25,7 @@ from crm_portfolio.errors import CrmPortfolioError, SettingsError
 
 __all__ = ["Filesystem"]
 
+_PIECE: Final = 1 << 20
 _HERE: Final = threading.RLock()
 # These take a file whole; elsewhere it gets its name when it is complete.
 _WHOLE: Final = OBJECT_STORES | {"memory"}
@@ -83,6 +85,22 @@ class Filesystem:
         with _at_the_files():
             return bytes(self._files.cat_file(self._key(file)))
 
+    def parts(self, file: str) -> Iterator[bytes]:
+        if not self.holds(file):
+            raise FileNotFoundError(errno.ENOENT, "there is no such file")
+        return self._streamed(file)
+
+    def _streamed(self, file: str) -> Iterator[bytes]:
+        with _at_the_files():
+            opened = self._files.open(self._key(file), "rb")
+        with opened:
+            while True:
+                with _at_the_files():
+                    piece = bytes(opened.read(_PIECE))
+                if not piece:
+                    return
+                yield piece
+
     def read_all(self, files: Sequence[str]) -> Iterator[bytes]:
         return map(self.read, files)
 
@@ -94,20 +112,22 @@ class Filesystem:
         except FileNotFoundError:
             return False
 
-    def create(self, file: str, content: bytes) -> None:
+    def create(self, file: str, content: Content) -> None:
         with _at_the_files():
             if self.holds(file):
                 raise FileExistsError(errno.EEXIST, "another one was quicker")
             self.replace(file, content)
 
-    def replace(self, file: str, content: bytes) -> None:
+    def replace(self, file: str, content: Content) -> None:
         with _at_the_files():
             if self._is_whole:
-                self._files.pipe_file(self._key(file), content)
+                whole = b"".join(in_parts(content))
+                self._files.pipe_file(self._key(file), whole)
                 return
             temporary = self._key(f".{secrets.token_hex(8)}.tmp")
             try:
-                self._files.pipe_file(temporary, content)
+                with self._files.open(temporary, "wb") as opened:
+                    opened.writelines(in_parts(content))
                 self._files.mv(temporary, self._key(file))
             except BaseException:
                 with suppress(Exception):

@@ -9,6 +9,7 @@ alike.
 from __future__ import annotations
 
 import errno
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import attrs
 
+from crm_portfolio._storage import Content, in_parts
 from crm_portfolio.archive._address import Address
 from crm_portfolio.archive._lines import split
 from crm_portfolio.archive._place import LineAfter
@@ -37,6 +39,8 @@ _UNMINDED: Final = (
     "Use a store that minds If-None-Match and If-Match"
 )
 _READERS: Final = 8
+# What is put in one request, and under a condition; more goes in so large pieces.
+_PIECE: Final = 8 * 1024 * 1024
 _ATTEMPTS: Final = 20
 _RETRY: Final[Any] = {
     "max_retries": 5,
@@ -126,12 +130,20 @@ class Objects:
     def read(self, file: str) -> bytes:
         return self._get(file)[0]
 
+    def parts(self, file: str) -> Iterator[bytes]:
+        import obstore
+
+        with translated():
+            found = obstore.get(self._store, self._key(file))
+        return _streamed(found)
+
     def read_all(self, files: Sequence[str]) -> Iterator[bytes]:
         if len(files) <= 1:
             yield from map(self.read, files)
             return
         with ThreadPoolExecutor(_READERS) as readers:
-            yield from readers.map(self.read, files)
+            for first in range(0, len(files), _READERS):  # more would wait in memory
+                yield from readers.map(self.read, files[first : first + _READERS])
 
     def holds(self, file: str) -> bool:
         import obstore
@@ -143,14 +155,40 @@ class Objects:
             return False
         return True
 
-    def create(self, file: str, content: bytes) -> None:
-        self._put(file, content, "create")
+    def create(self, file: str, content: Content) -> None:
+        first, others = _begun(content)
+        if others is None:
+            self._put(file, first, "create")
+            return
+        # What is put in pieces takes no condition.
+        if self.holds(file):
+            raise FileExistsError(errno.EEXIST, "another one was quicker")
+        self._put_in_pieces(file, first, others)
 
-    def replace(self, file: str, content: bytes) -> None:
+    def replace(self, file: str, content: Content) -> None:
         import obstore
 
+        first, others = _begun(content)
+        if others is not None:
+            self._put_in_pieces(file, first, others)
+            return
         with translated():
-            obstore.put(self._store, self._key(file), content, use_multipart=False)
+            obstore.put(self._store, self._key(file), first, use_multipart=False)
+
+    def _put_in_pieces(self, file: str, first: bytes, others: Iterator[bytes]) -> None:
+        """It is there whole, when the last piece is, or not at all."""
+        import obstore
+
+        pieces = itertools.chain((first,), others)
+        with translated():
+            obstore.put(
+                self._store,
+                self._key(file),
+                pieces,
+                use_multipart=True,
+                chunk_size=_PIECE,
+                max_concurrency=1,
+            )
 
     def extend(self, file: str, line_after: LineAfter) -> bytes:
         key = self._key(file)
@@ -248,6 +286,29 @@ class Objects:
             return _version(
                 obstore.put(self._store, self._key(file), content, mode=mode)
             )
+
+
+def _begun(content: Content) -> tuple[bytes, Iterator[bytes] | None]:
+    """All of it, if it is little; else its beginning, and the pieces behind that."""
+    if isinstance(content, bytes):
+        return content, None
+    pieces, first, size = iter(in_parts(content)), list[bytes](), 0
+    for piece in pieces:
+        first.append(piece)
+        size += len(piece)
+        if size > _PIECE:
+            return b"".join(first), pieces
+    return b"".join(first), None
+
+
+def _streamed(found: Any) -> Iterator[bytes]:
+    pieces = iter(found.stream(min_chunk_size=1 << 20))
+    while True:
+        with translated():
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield bytes(piece)
 
 
 def _last_parts(paths: Iterator[str] | Sequence[str]) -> list[str]:

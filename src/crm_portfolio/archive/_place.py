@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol, Self
 
+from crm_portfolio._storage import Content
 from crm_portfolio.archive._os_lock import OsLock
 from crm_portfolio.errors import CrmPortfolioError
 
@@ -50,19 +51,25 @@ class Place(Protocol):
     def read(self, file: str) -> bytes:
         """A file; `FileNotFoundError` where there is none."""
 
+    def parts(self, file: str) -> Iterator[bytes]:
+        """The same in pieces, a few of which are in memory; the first is asked for now."""
+
     def read_all(self, files: Sequence[str]) -> Iterator[bytes]:
         """These files in this order, more than one at a time where that is quicker."""
 
     def holds(self, file: str) -> bool: ...
 
-    def create(self, file: str, content: bytes) -> None:
+    def create(self, file: str, content: Content) -> None:
         """Put a file where there is none, whole or not at all, to stay on return.
+
+        Content in pieces is put in pieces where the place can; then nobody else may be
+        putting the same file.
 
         Raises:
             FileExistsError: There is one, and it stays as it is.
         """
 
-    def replace(self, file: str, content: bytes) -> None:
+    def replace(self, file: str, content: Content) -> None:
         """Put a file whole, whatever was there."""
 
     def extend(self, file: str, line_after: LineAfter) -> bytes:

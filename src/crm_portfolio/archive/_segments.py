@@ -47,6 +47,11 @@ class Segment:
     at: str = attrs.field(default="", eq=False)
     version: int = attrs.field(default=VERSION, eq=False)
 
+    def outlined(self) -> Segment:
+        """The same without what it says of single changes: a run has many of those."""
+        is_long = self.kind in ("intent", "outcome", "check")
+        return attrs.evolve(self, content={}) if is_long else self
+
 
 def name_of(number: int) -> str:
     """The file name of the segment with this number."""
@@ -73,8 +78,9 @@ def sealed(
         "previous": previous,
         "content": content,
     }
-    digest = _storage.digest(_storage.canonical_json(body))
-    return Segment(number, kind, content, digest, at), _bytes(body, digest)
+    told = _storage.canonical_json(body)
+    digest = _storage.digest(told)
+    return Segment(number, kind, content, digest, at), _with(digest, told, VERSION)
 
 
 def read_segment(
@@ -120,11 +126,16 @@ def _unsealed(raw: bytes, name: str) -> tuple[dict[str, Any], str]:
             "Upgrade crm-portfolio.",
         )
     digest = str(body.pop("sha256", ""))
-    is_whole = digest == _storage.digest(_storage.canonical_json(body))
-    if not is_whole or raw != _bytes(body, digest):
+    told = _storage.canonical_json(body)
+    version = body.get("version")
+    if digest != _storage.digest(told) or raw != _with(digest, told, version):
         raise DamagedFileError(name, "this segment was changed", RESTORE)
     return body, digest
 
 
-def _bytes(body: Json, digest: str) -> bytes:
-    return _storage.canonical_json({**body, "sha256": digest}) + b"\n"
+def _with(digest: str, told: bytes, version: object) -> bytes:
+    """The bytes of a segment's file; what it tells is long, and put into JSON once."""
+    # The version is what comes last, and the digest right before it.
+    last = _storage.canonical_json({"version": version})[1:]
+    sha = _storage.canonical_json({"sha256": digest})[1:-1]
+    return told.removesuffix(last) + sha + b"," + last + b"\n"

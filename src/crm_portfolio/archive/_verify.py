@@ -92,16 +92,19 @@ def verified(folder: Place, run_id: str | None) -> Verification:
     runs = folder / "runs"
     names = dict.fromkeys([*told, *runs.folders()])
     judged: list[VerifiedRun] = []
-    missing: list[DamagedFileError] = []
+    chains: list[Chain] = []
     for name in names if run_id is None else names.keys() & {run_id}:
         chain = _read(runs / name, told[name])
         if isinstance(chain, VerifiedRun):
             judged.append(chain)
             continue
         judged.append(_judged(name, chain))
-        missing += _not_in(listings, chain)
-    if damage is None and missing:
-        damage = min(missing, key=_line_number)
+        chains.append(chain)
+    if damage is None:
+        # A run that was at work may have been listed since.
+        since, _ = read_index(folder)
+        missing = [fault for chain in chains for fault in _not_in(since, chain)]
+        damage = min(missing, key=_line_number, default=None)
     if damage:
         judged.insert(0, _damaged("", "", 0, damage))
     quiet_nights = sum(listing.kind == "quiet" for listing in listings)
@@ -112,7 +115,7 @@ def _read(folder: Place, told: Sequence[Listing]) -> Chain | VerifiedRun:
     """The run in this folder, or the first fault in it."""
     at = told[0].at if told else ""
     try:
-        chain = read_run(folder, folder.name)
+        chain = read_run(folder, folder.name, lambda _: None)
     except DamagedFileError as error:
         return _damaged(folder.name, at, 0, error)
     fault = _fault(folder, chain, told)

@@ -62,7 +62,11 @@ OutputOption = Annotated[
     Output, typer.Option(help="How the data is written to stdout.")
 ]
 PortfolioFolder = Annotated[
-    Path, typer.Argument(metavar="FOLDER", help="A folder that `pull` wrote.")
+    str,
+    typer.Argument(
+        metavar="FOLDER",
+        help="A folder that `pull` wrote, or where it lies in a store.",
+    ),
 ]
 CrmName = Annotated[
     str | None,

@@ -99,7 +99,9 @@ def analyse(
     if names and not findings:
         raise SettingsError(findings.explain_lacking(lang=chosen.language))
     if against is not None:
-        before = analyse_portfolio(portfolio, read_settings(against), only=asked)
+        with within(memory):
+            other = read_settings(against)
+            before = analyse_portfolio(portfolio, other, only=asked)
         show_comparisons(
             {
                 name: result.compared_with(before[name])

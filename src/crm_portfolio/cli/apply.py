@@ -25,10 +25,9 @@ from crm_portfolio.cli._print import (
 )
 from crm_portfolio.cli._progress import progress
 from crm_portfolio.cli._run import Stopping
+from crm_portfolio.cli.plan import as_texts
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from crm_portfolio.archive import Entry, Journal
 
 __all__ = ["apply"]
@@ -82,7 +81,7 @@ def apply(
     if output == "json":
         show_json(_facts(journal))
     elif output == "csv":
-        show_csv(_entries(journal))
+        show_csv(as_texts(_COLUMNS, map(_row, journal.entries)))
     else:
         typer.echo(str(journal))
         failed = [_row(entry) for entry in journal.failed[:_FAILED_SHOWN]]
@@ -107,15 +106,6 @@ def _row(entry: Entry) -> tuple[object, ...]:
     change = entry.change
     where = (change.table, change.record_id, change.column, change.after)
     return *where, entry.state, entry.found, entry.code, entry.field
-
-
-def _entries(journal: Journal) -> pa.Table:
-    import pyarrow as pa
-
-    rows = [_row(entry) for entry in journal.entries]
-    columns = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
-    texts = ([None if v is None else str(v) for v in column] for column in columns)
-    return pa.table(dict(zip(_COLUMNS, texts, strict=True)))
 
 
 def _facts(journal: Journal) -> dict[str, object]:

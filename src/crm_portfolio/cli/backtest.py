@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from crm_portfolio.cli._large import MemoryOption, opened, within
 from crm_portfolio.cli._options import (
     OutputOption,
     PortfolioFolder,
@@ -83,6 +84,7 @@ def backtest(
     ] = 0.5,
     output: OutputOption = "table",
     settings: SettingsFile = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Replay past days, and hold what was said against what came of it.
 
@@ -91,12 +93,11 @@ def backtest(
     crm-portfolio backtest book --every year --from 2024-01-01 --to 2024-12-31
     """
     from crm_portfolio._backtest import backtest as look_back
-    from crm_portfolio.portfolio import Portfolio
 
     chosen = read_settings(settings)
     asked = _days(days, every, first, last)
-    portfolio = Portfolio.load(folder)
-    with progress() as tell:
+    portfolio = opened(folder, memory)
+    with within(memory), progress() as tell:
         found = look_back(
             portfolio,
             chosen,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from crm_portfolio._inert import inert
+from crm_portfolio.cli._large import MemoryOption, opened, within
 from crm_portfolio.cli._options import LangOption, SettingsFile, read_settings
 from crm_portfolio.cli._print import show_json, then
 
 if TYPE_CHECKING:
     from crm_portfolio._wording import Lang
+    from crm_portfolio.portfolio import Portfolio
     from crm_portfolio.settings import Settings
 
 __all__ = ["explain"]
@@ -24,7 +25,7 @@ def explain(
     ],
     *,
     folder: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--folder", metavar="FOLDER", help="Computed now, from what `pull` wrote."
         ),
@@ -40,6 +41,7 @@ def explain(
         Literal["table", "json"], typer.Option(help="Sentences, or codes and values.")
     ] = "table",
     settings: SettingsFile = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Say why an account has its rank, dependence and tier: now, or as last written.
 
@@ -50,7 +52,9 @@ def explain(
     chosen = read_settings(settings)
     language = lang or chosen.language
     if folder is not None and archive is None:
-        _computed_now(account, folder, chosen, language, output)
+        with within(memory):
+            portfolio = opened(folder, memory)
+            _computed_now(account, portfolio, chosen, language, output)
     elif archive is not None and folder is None:
         _as_last_written(account, archive, language, output)
     else:
@@ -62,12 +66,11 @@ def explain(
 
 
 def _computed_now(
-    account: str, folder: Path, settings: Settings, lang: Lang, output: str
+    account: str, portfolio: Portfolio, settings: Settings, lang: Lang, output: str
 ) -> None:
     from crm_portfolio._analyse import analyse
-    from crm_portfolio.portfolio import Portfolio
 
-    every = analyse(Portfolio.load(folder), settings)
+    every = analyse(portfolio, settings)
     findings = {name: each for name, each in every.items() if each.key == "account_id"}
     if output == "json":
         reasons = {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import attrs
 import typer
 
 from crm_portfolio._storage import write_atomically
 from crm_portfolio.cli import _complete
+from crm_portfolio.cli._large import MemoryOption, opened, within
 from crm_portfolio.cli._options import (
     OutputOption,
     PlanFile,
@@ -32,9 +35,13 @@ from crm_portfolio.cli._progress import counting, progress
 from crm_portfolio.errors import SettingsError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from crm_portfolio.writeback import Plan
 
-__all__ = ["plan", "show_plan", "tell_next"]
+__all__ = ["as_texts", "plan", "show_plan", "tell_next"]
+
+_ROWS_AT_ONCE: Final = 10_000
 
 
 def plan(
@@ -75,6 +82,7 @@ def plan(
     ] = False,
     output: OutputOption = "table",
     settings: SettingsFile = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Compare the analyses with the CRM and write the difference into a file.
 
@@ -85,7 +93,6 @@ def plan(
     """
     from crm_portfolio._analyse import analyse, assigning
     from crm_portfolio.archive import Archive
-    from crm_portfolio.portfolio import Portfolio
     from crm_portfolio.writeback import plan as make_plan
 
     if names and not (markdown or html):
@@ -94,9 +101,9 @@ def plan(
             param_hint="--names",
         )
     chosen = read_settings(settings)
-    portfolio = Portfolio.load(folder)
+    portfolio = opened(folder, memory)
     must_have_begun(portfolio.as_of, lambda: portfolio.calendar.time_zone)
-    with progress() as tell:
+    with within(memory), progress() as tell:
         only = assigning(chosen.write.also)
         counted = counting(tell, "analyses", only)
         findings = analyse(portfolio, chosen, only=only, progress=counted)
@@ -156,13 +163,23 @@ def show_plan(proposal: Plan, output: Output) -> None:
     elif output == "json":
         show_json(_facts(proposal))
     else:
-        import pyarrow as pa
-
-        changes = [planned.change for planned in proposal.changes]
         columns = ("table", "record_id", "column", "before", "after")
-        show_csv(
-            pa.table({c: [_text(getattr(x, c)) for x in changes] for c in columns})
-        )
+        changes = (planned.change for planned in proposal.changes)
+        show_csv(as_texts(columns, ([getattr(x, c) for c in columns] for x in changes)))
+
+
+def as_texts(columns: Sequence[str], rows: Iterator[Sequence[object]]) -> pa.Table:
+    """These rows as a table of texts, made of a few of them at a time."""
+    import pyarrow as pa
+
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    batches = []
+    while part := list(islice(rows, _ROWS_AT_ONCE)):
+        texts = [
+            [_text(value) for value in values] for values in zip(*part, strict=True)
+        ]
+        batches.append(pa.record_batch(texts, schema=schema))
+    return pa.Table.from_batches(batches, schema)
 
 
 def _text(value: object) -> str | None:

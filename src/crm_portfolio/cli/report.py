@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from crm_portfolio.cli._large import MemoryOption, opened, within
 from crm_portfolio.cli._options import (
     LangOption,
     PortfolioFolder,
@@ -32,13 +33,14 @@ def report(
     ],
     lang: LangOption = None,
     against: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="OLDER_FOLDER",
             help="The same book on an earlier day: the page tells what moved since.",
         ),
     ] = None,
     settings: SettingsFile = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Write one page that answers what a director asks, with every account and why.
 
@@ -54,7 +56,6 @@ def report(
     crm-portfolio report book -o page.html --against book-of-may
     """
     from crm_portfolio._report import report as make
-    from crm_portfolio.portfolio import Portfolio
 
     if out.suffix.lower() not in _ENDINGS:
         raise SettingsError(
@@ -62,9 +63,9 @@ def report(
             + did_you_mean(out.suffix, _ENDINGS)
         )
     chosen = read_settings(settings)
-    portfolio = Portfolio.load(folder)
-    older = None if against is None else Portfolio.load(against)
-    with progress() as tell:
+    portfolio = opened(folder, memory)
+    older = None if against is None else opened(against, memory)
+    with within(memory), progress() as tell:
         count = counting(tell, "analyses", VIEWS)
         made = make(portfolio, chosen, against=older, lang=lang, progress=count)
     made.save(out)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -120,6 +119,8 @@ def connect(
 
 
 def _registered(name: str) -> Any:
+    from importlib.metadata import EntryPoint, entry_points
+
     if name in REGISTRY:
         return EntryPoint(name, REGISTRY[name], GROUP).load()
     others = {entry.name: entry for entry in entry_points(group=GROUP)}

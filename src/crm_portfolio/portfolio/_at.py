@@ -18,14 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._normalise import (
-    Normalised,
+    Beside,
+    Opportunities,
     Stream,
     is_after,
     is_later,
-    normalise,
 )
 from crm_portfolio.portfolio._outcome import Outcome, meanings, outcome
-from crm_portfolio.portfolio._rebuilt import SAID, Past, pasts
+from crm_portfolio.portfolio._rebuilt import SAID, Past, pasts, unreadable
 from crm_portfolio.portfolio._saved import pieces
 from crm_portfolio.schema import (
     OPPORTUNITY,
@@ -38,29 +38,12 @@ from crm_portfolio.schema import (
     join_faults,
 )
 
-__all__ = ["known_at", "left_out_by"]
+__all__ = ["Then", "left_out_by"]
 
 # Which of these go is for the normaliser to say: an account that came later stays where a
 # row names it, and a rate that came later still tells that its currency has rates.
 _NOT_CUT: Final = frozenset({"account", "exchange_rate"})
 _OF_LATER_DAYS: Final = ("after_as_of", "reopened_after_as_of")
-
-
-def known_at(
-    tables: Mapping[TableName, pa.Table], *, day: date, currency: str, time_zone: str
-) -> Normalised:
-    """The tables as they were known then; the faults tell what nobody can know."""
-    then = _Then(tables, day, time_zone)
-    clean = normalise(
-        {name: then.stream(name) for name in tables},
-        as_of=day,
-        currency=currency,
-        time_zone=time_zone,
-    )
-    # What came later is no fault of that day.
-    is_news = pc.is_in(clean.faults["fault"], value_set=pa.array(_OF_LATER_DAYS))
-    found = clean.faults.filter(pc.invert(is_news))
-    return attrs.evolve(clean, faults=join_faults([found, *then.unknown()]))
 
 
 def left_out_by(faults: pa.Table, day: date) -> pa.Table:
@@ -91,26 +74,74 @@ def _was_left_out(spec: Table, row: str | None, day: date) -> bool:
 
 
 @attrs.frozen(eq=False, slots=False)
-class _Then:
-    """The tables as they were known at the end of a day, some rows at a time."""
+class Then:
+    """The tables as they were known at the end of a day, some rows at a time.
+
+    Attributes:
+        changes: Those of the opportunities at hand.
+        tracked: The columns whose changes somebody kept by that day.
+    """
 
     tables: Mapping[TableName, pa.Table]
     day: date
     time_zone: str
+    changes: pa.Table | None = attrs.field(default=None, kw_only=True)
+    tracked: frozenset[str] = attrs.field(kw_only=True)
+    _unreadable: dict[str, dict[str, None]] = attrs.field(factory=dict, kw_only=True)
 
-    def stream(self, name: TableName) -> Stream:
+    @tracked.default
+    def _tracked(self) -> frozenset[str]:
+        if "opportunity_change" not in self.tables:
+            return frozenset()
+        found: set[str] = set()
+        for rows in pieces(self.tables, "opportunity_change"):
+            is_known = pc.invert(self._is_after(rows["changed_at"]))
+            found.update(pc.unique(rows["field"].filter(is_known)).to_pylist())
+        return frozenset(SAID if name == "amount" else name for name in found)
+
+    def streams(self) -> dict[TableName, Stream]:
+        """For the normaliser, which says what of them stays."""
+        return {name: self._stream(name) for name in self.tables}
+
+    def faults(self, found: pa.Table) -> pa.Table:
+        """What the normaliser found, and what nobody can know of that day."""
+        # What came later is no fault of that day.
+        is_news = pc.is_in(found["fault"], value_set=pa.array(_OF_LATER_DAYS))
+        return join_faults([found.filter(pc.invert(is_news)), *self._unknown()])
+
+    def _stream(self, name: TableName) -> Stream:
         spec = TABLES[name]
 
         def walk(names: Sequence[str] | None) -> Iterator[pa.Table]:
-            for rows in pieces(self.tables, name):
-                shown = self._shown(spec, rows)
+            for then, rows in self._at_hand(name):
+                shown = then.shown(spec, rows)
+                then.note()
                 yield shown if names is None else shown.select(list(names))
 
-        columns = self._shown(spec, self._shape(name)).column_names
+        columns = self.shown(spec, self._shape(name)).column_names
         return Stream(tuple(columns), walk, is_ordered=bool(spec.key))
 
-    def unknown(self) -> Iterator[pa.Table]:
-        """What cannot be said of that day."""
+    def _at_hand(self, name: TableName) -> Iterator[tuple[Then, pa.Table]]:
+        """Rows of a table; opportunities with their changes, which are in their order."""
+        if name != "opportunity" or "opportunity_change" not in self.tables:
+            yield from ((self, rows) for rows in pieces(self.tables, name))
+            return
+        changes = Beside(pieces(self.tables, "opportunity_change"), "opportunity_id")
+        found = pieces(self.tables, name)
+        rows = next(found)
+        for following in found:
+            last = rows["opportunity_id"][-1].as_py() if len(rows) else ""
+            yield attrs.evolve(self, changes=changes.up_to(last)), rows
+            rows = following
+        yield attrs.evolve(self, changes=changes.rest()), rows
+
+    def note(self) -> None:
+        """Past values that cannot be read, each once."""
+        for name, past in self._pasts.items() if self.changes is not None else ():
+            texts = past.faults["value"].to_pylist()
+            self._unreadable.setdefault(name, {}).update(dict.fromkeys(texts))
+
+    def _unknown(self) -> Iterator[pa.Table]:
         for name in self.tables:
             spec, names = TABLES[name], self._shape(name).column_names
             for column in spec.columns:
@@ -119,17 +150,20 @@ class _Then:
             dated = spec.born or spec.begins
             if dated is not None and dated not in names:
                 yield faults_of(name, dated, "not_dated")
-        yield from (past.faults for past in self._pasts.values())
+        if "opportunity" not in self.tables:  # nobody came by with them
+            attrs.evolve(self, changes=self._whole("opportunity_change")).note()
+        for told, texts in sorted(self._unreadable.items()):
+            yield unreadable(told, list(texts))
 
     def _is_unknown(self, column: Column) -> bool:
         if column.when == "from_changes":
-            return not self._pasts[_told_as(column)].is_tracked
+            return _told_as(column) not in self.tracked
         return column.when == "now_only" and not column.is_derived
 
     def _shape(self, name: TableName) -> pa.Table:
         return next(pieces(self.tables, name)).slice(0, 0)
 
-    def _shown(self, spec: Table, rows: pa.Table) -> pa.Table:
+    def shown(self, spec: Table, rows: pa.Table) -> pa.Table:
         rows = rows.filter(pc.invert(self._came_later(spec, rows)))
         if spec.name == "opportunity" and "status" in rows.column_names:
             rows = self._as_staged(rows)
@@ -209,7 +243,8 @@ class _Then:
 
     def _said_later(self, dated: Column, values: pa.Array) -> pa.Array:
         if dated.refers_to == "opportunity":
-            return pc.invert(pc.is_in(values, value_set=self._opportunities))
+            is_lacking = pa.array(self._opportunities.lacking(values))
+            return pc.or_(is_lacking, values.is_null())
         return self._is_after(pa.chunked_array([values])).combine_chunks()
 
     def _past(self, column: Column, rows: pa.Table, now: pa.Array) -> pa.Array:
@@ -240,17 +275,17 @@ class _Then:
             for column in OPPORTUNITY.columns
             if column.when == "from_changes" or _may_be_corrected(column)
         }
-        return pasts(self._changes, sorted(columns), self.day, self.time_zone)
+        found = pasts(self.changes, sorted(columns), self.day, self.time_zone)
+        return {
+            name: attrs.evolve(past, is_tracked=name in self.tracked)
+            for name, past in found.items()
+        }
 
     @cached_property
     def _outcome(self) -> Outcome:
         """What the stages tell of who was in play."""
         means = meanings(self._whole("stage"))
-        return outcome(self._changes, means, self.day, self.time_zone)
-
-    @cached_property
-    def _changes(self) -> pa.Table | None:
-        return self._whole("opportunity_change")
+        return outcome(self.changes, means, self.day, self.time_zone)
 
     def _whole(self, name: TableName) -> pa.Table | None:
         if name not in self.tables:
@@ -258,16 +293,15 @@ class _Then:
         return pa.concat_tables(pieces(self.tables, name))
 
     @cached_property
-    def _opportunities(self) -> pa.Array:
+    def _opportunities(self) -> Opportunities:
         """Those that were there."""
-        there = [pa.array([], pa.string())]
+        there = Opportunities()
+        there.are_wanted = True
         if "opportunity" in self.tables:
             for rows in pieces(self.tables, "opportunity"):
                 stays = pc.invert(self._came_later(OPPORTUNITY, rows))
-                there.append(
-                    _one(rows, "opportunity_id").filter(stays.combine_chunks())
-                )
-        return pa.concat_arrays(there)
+                there.add(rows["opportunity_id"].filter(stays))
+        return there
 
 
 def _may_be_corrected(column: Column) -> bool:

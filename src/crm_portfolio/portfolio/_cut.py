@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
+import attrs
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._methods._upwards import least_above
+from crm_portfolio._normalise import Opportunities, Stream
 from crm_portfolio.errors import SettingsError, did_you_mean
+from crm_portfolio.portfolio._saved import pieces
 from crm_portfolio.schema import TABLES, Table, TableName
 
 __all__ = ["cut"]
@@ -19,28 +23,70 @@ _MANY = 20_000  # ids among which looking for a near one would take long
 
 def cut(
     tables: Mapping[TableName, pa.Table], account_ids: pa.Array
-) -> dict[TableName, pa.Table]:
+) -> dict[TableName, Stream]:
     """Rows of these accounts; tables that know no accounts whole.
 
     A row that names no account goes, unless it belongs to an opportunity that stays. An
     opt-out or a refusal of a parent that goes stays with what it owned.
     """
-    _all_known(tables["account"]["account_id"], account_ids)
-    tables = {**tables, "account": _with_parents_words(tables, account_ids)}
-    opportunities = _opportunities(tables, account_ids)
+    account = tables["account"]
+    _all_known(account["account_id"], account_ids)
+    account = _with_parents_words(account, _refusals(tables), account_ids)
+    own = account.filter(_is_in(account, "account_id", account_ids))
+    stays = _Stays(tables, account_ids)
     return {
-        name: table.filter(_stays(table, TABLES[name], account_ids, opportunities))
-        if {"account_id", "opportunity_id"} & set(TABLES[name].names)
-        else table
-        for name, table in tables.items()
+        name: Stream.of(own) if name == "account" else stays.stream(name)
+        for name in tables
     }
 
 
+@attrs.frozen(eq=False, slots=False)
+class _Stays:
+    """What stays of long tables, some rows at a time."""
+
+    tables: Mapping[TableName, pa.Table]
+    account_ids: pa.Array
+
+    def stream(self, name: TableName) -> Stream:
+        spec = TABLES[name]
+        knows_accounts = {"account_id", "opportunity_id"} & set(spec.names)
+
+        def walk(names: Sequence[str] | None) -> Iterator[pa.Table]:
+            for rows in pieces(self.tables, name):
+                own = rows.filter(self._of(spec, rows)) if knows_accounts else rows
+                yield own if names is None else own.select(list(names))
+
+        columns = next(pieces(self.tables, name)).column_names
+        return Stream(tuple(columns), walk, is_ordered=bool(spec.key))
+
+    def _of(self, spec: Table, rows: pa.Table) -> pa.ChunkedArray:
+        stays = _is_in(rows, "account_id", self.account_ids)
+        if spec.name == "opportunity" or "opportunity_id" not in rows.column_names:
+            return stays
+        ids = rows["opportunity_id"]
+        is_lacking = pa.array(self._opportunities.lacking(ids))
+        by_opportunity = pc.and_(ids.is_valid(), pc.invert(is_lacking))
+        if "account_id" in rows.column_names:
+            by_opportunity = pc.and_(by_opportunity, rows["account_id"].is_null())
+        return pc.or_(stays, by_opportunity)
+
+    @cached_property
+    def _opportunities(self) -> Opportunities:
+        found = Opportunities()
+        found.are_wanted = True
+        if "opportunity" in self.tables:
+            for rows in pieces(self.tables, "opportunity"):
+                if "account_id" in rows.column_names:
+                    own = _is_in(rows, "account_id", self.account_ids)
+                    found.add(rows["opportunity_id"].filter(own))
+        return found
+
+
 def _with_parents_words(
-    tables: Mapping[TableName, pa.Table], account_ids: pa.Array
+    account: pa.Table, refusals: pa.Table | None, account_ids: pa.Array
 ) -> pa.Table:
     """The accounts; those that lose their parent keep what those above them said."""
-    account = tables["account"].combine_chunks()
+    account = account.combine_chunks()
     if "parent_id" not in account.column_names:
         return account
     parent = account["parent_id"].combine_chunks()
@@ -48,7 +94,23 @@ def _with_parents_words(
     stays = pc.is_in(parent, value_set=account_ids)
     goes = pc.and_(pc.is_valid(parent), pc.invert(stays))
     account = _opted_out(account, above, goes)
-    return _refused(account, tables.get("opportunity"), above, goes)
+    return _refused(account, refusals, above, goes)
+
+
+def _refusals(tables: Mapping[TableName, pa.Table]) -> pa.Table | None:
+    """The last day on which each account refused something, where anybody says so."""
+    found = []
+    for rows in pieces(tables, "opportunity") if "opportunity" in tables else ():
+        if not {"account_id", "refused_on"} <= {*rows.column_names}:
+            return None
+        found.append(_last(rows, "refused_on"))
+    return _last(pa.concat_tables(found), "refused_on") if found else None
+
+
+def _last(rows: pa.Table, name: str) -> pa.Table:
+    last = rows.group_by("account_id").aggregate([(name, "max")])
+    named = {"account_id": last["account_id"], name: last[f"{name}_max"]}
+    return pa.table(named)
 
 
 def _opted_out(account: pa.Table, above: pa.Array, goes: pa.Array) -> pa.Table:
@@ -61,19 +123,16 @@ def _opted_out(account: pa.Table, above: pa.Array, goes: pa.Array) -> pa.Table:
 
 
 def _refused(
-    account: pa.Table, opportunity: pa.Table | None, above: pa.Array, goes: pa.Array
+    account: pa.Table, refusals: pa.Table | None, above: pa.Array, goes: pa.Array
 ) -> pa.Table:
     """The last refusal of all that own them: the opportunities that tell it go too."""
     own = pa.nulls(len(account), pa.date32())
     if "refused_on" in account.column_names:
         own = account["refused_on"].combine_chunks()
     days = own
-    if opportunity is not None and {"account_id", "refused_on"} <= {
-        *opportunity.column_names
-    }:
-        last = opportunity.group_by("account_id").aggregate([("refused_on", "max")])
-        ids = last["account_id"].combine_chunks()
-        told = last["refused_on_max"].combine_chunks()
+    if refusals is not None:
+        ids = refusals["account_id"].combine_chunks()
+        told = refusals["refused_on"].combine_chunks()
         days = pc.max_element_wise(
             own, told.take(pc.index_in(account["account_id"].combine_chunks(), ids))
         )
@@ -106,28 +165,6 @@ def _all_known(known: pa.ChunkedArray, account_ids: pa.Array) -> None:
         raise SettingsError(
             f"{len(missing)} account id(s) are not in this portfolio, as {first!r}{near}"
         )
-
-
-def _opportunities(
-    tables: Mapping[TableName, pa.Table], account_ids: pa.Array
-) -> pa.Array:
-    table = tables.get("opportunity")
-    if table is None or "account_id" not in table.column_names:
-        return pa.array([], pa.string())
-    mine = table.filter(pc.is_in(table["account_id"], value_set=account_ids))
-    return mine["opportunity_id"].combine_chunks()
-
-
-def _stays(
-    table: pa.Table, spec: Table, account_ids: pa.Array, opportunities: pa.Array
-) -> pa.ChunkedArray:
-    stays = _is_in(table, "account_id", account_ids)
-    if spec.name == "opportunity" or "opportunity_id" not in table.column_names:
-        return stays
-    by_opportunity = _is_in(table, "opportunity_id", opportunities)
-    if "account_id" in table.column_names:
-        by_opportunity = pc.and_(by_opportunity, table["account_id"].is_null())
-    return pc.or_(stays, by_opportunity)
 
 
 def _is_in(table: pa.Table, column: str, ids: pa.Array) -> pa.ChunkedArray:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from tempfile import SpooledTemporaryFile
 from typing import Final
 
 import attrs
@@ -18,6 +19,9 @@ from crm_portfolio._storage import canonical_json, digest
 __all__ = ["Column", "columns_of", "content_id"]
 
 _AT_ONCE: Final = 4
+_HELD: Final = 1 << 23
+"""Bytes of a column that are held; those of a longer one wait on disk."""
+_SOME: Final = 1 << 20
 
 
 @attrs.frozen(eq=False)
@@ -69,13 +73,19 @@ def _column_digest(column: Column) -> str:
     if not column.length:
         return hasher.hexdigest()
     is_text = pa.types.is_string(column.kind)
-    is_valid, fixed = [], []
-    for values in column.values():
-        is_valid.append(values.is_valid().to_numpy(zero_copy_only=False))
-        fixed.append(_lengths(values) if is_text else _fixed_bytes(values))
-    hasher.update(np.packbits(np.concatenate(is_valid)).data)
-    for each in fixed:
-        hasher.update(each)
+    is_valid = np.empty(0, np.bool_)
+    with SpooledTemporaryFile(_HELD) as fixed:
+        for values in column.values():
+            known = values.is_valid().to_numpy(zero_copy_only=False)
+            is_valid = np.concatenate([is_valid, known])
+            whole = len(is_valid) // 8 * 8
+            hasher.update(np.packbits(is_valid[:whole]).data)
+            is_valid = is_valid[whole:]
+            fixed.write(_lengths(values) if is_text else _fixed_bytes(values))
+        hasher.update(np.packbits(is_valid).data)
+        fixed.seek(0)
+        while some := fixed.read(_SOME):
+            hasher.update(some)
     if is_text:  # read again: of many rows the texts would fill the memory
         for values in column.values():
             hasher.update(_text_bytes(values.fill_null("")))

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import attrs
 import pyarrow as pa
@@ -29,11 +30,13 @@ from crm_portfolio._frames import (
 )
 from crm_portfolio._normalise import Disk, Stream, Told, normalise_streams
 from crm_portfolio.errors import SettingsError
-from crm_portfolio.portfolio._header import SOURCE, Header
-from crm_portfolio.portfolio._saved import Draft
+from crm_portfolio.portfolio._draft import Draft
+from crm_portfolio.portfolio._header import SOURCE, Header, read_header
+from crm_portfolio.portfolio._place import Folder
+from crm_portfolio.portfolio._saved import SavedTables
 from crm_portfolio.schema import TableName
 
-__all__ = ["SHORT", "held", "is_long", "laid", "place_for", "taken_up"]
+__all__ = ["SHORT", "anew", "held", "is_long", "laid", "place_for", "taken_up"]
 
 SHORT: Final = 250_000
 """So many rows of a lazy frame are taken into memory, and no more."""
@@ -80,13 +83,31 @@ def place_for(frames: Mapping[str, NativeFrame]) -> Path:
     if far:
         raise SettingsError(
             f"{', '.join(far)}: this Spark works on other machines, which do not see a "
-            "temporary folder of this one: name one that all of them see, with into="
+            "temporary folder of this one: name one that all of them see, with into=; "
+            "for a part of a book that is in a folder, load it with another backend"
         )
     return Path(tempfile.mkdtemp(prefix="crm-portfolio-"))
 
 
+def anew(
+    raw: Mapping[Any, NativeFrame | Stream], header: Header, place: Path
+) -> tuple[SavedTables, SavedTables]:
+    """The tables of these, and what is told of them, in a folder that goes with them."""
+    try:
+        laid(raw, header, place, header.currency)
+        tables, told = SavedTables.both(Folder(place), read_header(place))
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    weakref.finalize(tables, shutil.rmtree, place, ignore_errors=True)
+    return tables, told
+
+
 def laid(
-    frames: Mapping[str, NativeFrame], header: Header, folder: Path, given: str | None
+    frames: Mapping[Any, NativeFrame | Stream],
+    header: Header,
+    folder: Path,
+    given: str | None,
 ) -> Told:
     """Make the folder the portfolio of these frames, lazy ones and others.
 
@@ -119,8 +140,10 @@ def laid(
     return told
 
 
-def _stream(frame: NativeFrame, place: Path) -> Stream:
+def _stream(frame: NativeFrame | Stream, place: Path) -> Stream:
     """The rows as they were at one moment: an engine may give others the next time."""
+    if isinstance(frame, Stream):
+        return frame
     if backend_of(frame) not in LAZY:
         return Stream.of(to_arrow(frame))
     place.mkdir(parents=True)

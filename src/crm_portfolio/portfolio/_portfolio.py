@@ -7,8 +7,9 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import attrs
 import pyarrow as pa
@@ -19,18 +20,27 @@ from crm_portfolio._frames import (
     NativeFrame,
     backend_of,
     from_arrow,
-    from_parquet,
 )
-from crm_portfolio._normalise import Normalised, normalise
+from crm_portfolio._normalise import Stream, normalise
 from crm_portfolio.errors import MissingTableError, SettingsError, did_you_mean
-from crm_portfolio.portfolio._at import known_at, left_out_by
+from crm_portfolio.portfolio._at import Then, left_out_by
 from crm_portfolio.portfolio._cut import cut
+from crm_portfolio.portfolio._draft import Draft, must_be_days
 from crm_portfolio.portfolio._header import Header, read_header
 from crm_portfolio.portfolio._identity import content_id
-from crm_portfolio.portfolio._laid import held, is_long, laid, place_for, taken_up
+from crm_portfolio.portfolio._laid import (
+    SHORT,
+    anew,
+    held,
+    is_long,
+    laid,
+    place_for,
+    taken_up,
+)
 from crm_portfolio.portfolio._merge import merged_balance, merged_faults
 from crm_portfolio.portfolio._period import Calendar
-from crm_portfolio.portfolio._saved import Draft, SavedTables, columns
+from crm_portfolio.portfolio._place import folder_of, place_of
+from crm_portfolio.portfolio._saved import SavedTables, columns, pieces, stream
 from crm_portfolio.schema import TABLES, TableName, join_faults, minor_digits
 
 __all__ = ["Portfolio"]
@@ -199,7 +209,7 @@ class Portfolio:
         """
         held = self._tables
         if self.backend in LAZY and isinstance(held, SavedTables) and name in held:
-            return from_parquet([held.file(name)], self.backend)
+            return held.lazy(name, self.backend)
         return from_arrow(self.arrow(name), self.backend)
 
     def arrow(self, name: TableName) -> pa.Table:
@@ -224,10 +234,10 @@ class Portfolio:
         those above it did, and last refused something (``refused_on``) when they did.
         """
         ids = pa.array(list(dict.fromkeys(account_ids)), pa.string())
-        clean = self._again(cut(self._tables, ids))
-        faults = merged_faults(self._faults, clean.faults, replaced=())
-        told = {"faults": faults, "balance": clean.balance}
-        return attrs.evolve(self, tables=clean.tables, told=told)
+        tables, new = self._again(cut(self._tables, ids))
+        faults = merged_faults(self._faults, new["faults"], replaced=())
+        told = {"faults": faults, "balance": new["balance"]}
+        return attrs.evolve(self, tables=tables, told=told)
 
     def at(self, day: date) -> Portfolio:
         """What was known at the end of an earlier day, and nothing that came later.
@@ -263,42 +273,78 @@ class Portfolio:
             )
         if day == self.as_of:
             return self
-        clean = known_at(
-            self._tables,
-            day=day,
-            currency=self.currency,
-            time_zone=self.calendar.time_zone,
+        then = Then(self._tables, day, self.calendar.time_zone)
+        tables, new = self._again(then.streams(), day)
+        faults = join_faults(
+            [left_out_by(self._faults, day), then.faults(new["faults"])]
         )
-        faults = join_faults([left_out_by(self._faults, day), clean.faults])
-        told = {"faults": faults, "balance": clean.balance}
-        return attrs.evolve(self, as_of=day, tables=clean.tables, told=told)
+        told = {"faults": faults, "balance": new["balance"]}
+        return attrs.evolve(self, as_of=day, tables=tables, told=told)
 
     def with_tables(self, **frames: NativeFrame) -> Portfolio:
         """The same portfolio with these tables added or replaced."""
-        raw = taken_up(frames)
-        clean = self._again({**self._tables, **raw})
-        faults = merged_faults(self._faults, clean.faults, replaced=raw)
-        balance = merged_balance(self._told["balance"], clean.balance, replaced=raw)
+        raw = frames if self._is_long else taken_up(frames)
+        own = {name: stream(self._tables, name) for name in self if name not in raw}
+        tables, new = self._again({**own, **raw})
+        faults = merged_faults(self._faults, new["faults"], replaced=raw)
+        balance = merged_balance(self._told["balance"], new["balance"], replaced=raw)
         told = {"faults": faults, "balance": balance}
-        return attrs.evolve(self, tables=clean.tables, told=told)
+        return attrs.evolve(self, tables=tables, told=told)
 
-    def _again(self, tables: Mapping[TableName, pa.Table]) -> Normalised:
-        return normalise(
-            tables,
-            as_of=self.as_of,
-            currency=self.currency,
-            time_zone=self.calendar.time_zone,
-        )
+    def _again(
+        self, raw: Mapping[Any, NativeFrame | Stream], as_of: date | None = None
+    ) -> tuple[Mapping[TableName, pa.Table], Mapping[str, pa.Table]]:
+        """Clean tables of these, and what was told of them; long ones in a folder."""
+        day, zone = as_of or self.as_of, self.calendar.time_zone
+        if self._is_long:
+            place = place_for({"account": self["account"]})
+            tables, told = anew(raw, attrs.evolve(self._header, as_of=day), place)
+            return cast("Mapping[TableName, pa.Table]", tables), dict(told)
+        clean = normalise(raw, as_of=day, currency=self.currency, time_zone=zone)
+        return clean.tables, {"faults": clean.faults, "balance": clean.balance}
 
-    def save(self, folder: Path | str) -> None:
+    @property
+    def _is_long(self) -> bool:
+        """Whether its tables stay where they are, and one of them is not short."""
+        is_lazy = self.backend in LAZY and isinstance(self._tables, SavedTables)
+        return is_lazy and max(self.row_counts.values(), default=0) > SHORT
+
+    def save(
+        self,
+        folder: Path | str,
+        *,
+        partitioned: Mapping[TableName, str] | None = None,
+    ) -> None:
         """Write it to a folder: ``portfolio.json`` and one Parquet file for each table.
 
         A portfolio that is there already stays readable until this one is whole.
+
+        Args:
+            folder: Of this machine; what is to lie in a store is copied there whole.
+            partitioned: Tables to write as a folder with a file for each year of a column,
+                as ``{"activity": "occurred_at"}``: who asks for some years reads no others.
+
+        Example:
+            >>> import tempfile
+            >>> from crm_portfolio import Portfolio, samples
+            >>> with tempfile.TemporaryDirectory() as place:
+            ...     samples.firm().save(place, partitioned={"revenue_line": "booked_on"})
+            ...     files = sorted(Path(place).glob("revenue_line/*/*.parquet"))
+            ...     Portfolio.load(place).id == samples.firm().id, files[0].parent.name
+            (True, 'booked_on_year=2024')
         """
-        draft = Draft(Path(folder))
+        must_be_days(partitioned or {})
+        draft = Draft(folder_of(folder), partitioned)
         try:
-            for name, table in (*self._tables.items(), *self._told.items()):
-                draft.opened(name, table.schema).write(table)
+            for name in self._tables:
+                rows = pieces(self._tables, name)
+                first = next(rows)
+                writer = draft.opened(name, first.schema)
+                for table in chain([first], rows):
+                    writer.write(table)
+                list(writer.close())  # each year of it is a file, and rows that wait
+            for told, table in self._told.items():
+                draft.opened(told, table.schema).write(table)
             draft.publish(attrs.evolve(self._header, id=self.id))
         finally:
             draft.discard()
@@ -307,10 +353,20 @@ class Portfolio:
     def load(cls, folder: Path | str, *, backend: Backend = "pandas") -> Portfolio:
         """A folder that ``save`` or ``pull`` wrote; each table is read when asked for.
 
+        Args:
+            folder: Of this machine, or where it was copied to in a store, as
+                ``s3://bucket/book``; the login is in the environment.
+            backend: The kind of frames to hand out. One that is lazy reads of a table what
+                it needs, when it does; the others read it whole.
+
         Raises:
-            DamagedFileError: A file was cut or altered, now or before it is read.
+            DamagedFileError: A file was cut or altered, now or before it is read. A file
+                in a store is known by its length alone, and is not read for it.
+            MissingExtraError: It is in a store, and the extra for stores is not installed.
+            RightMissingError: The store refuses the login.
+            TransientError: The store does not answer.
         """
-        place = Path(folder).absolute()
+        place = place_of(folder)
         header = read_header(place)
         tables, told = SavedTables.both(place, header)
         tables.check()

@@ -6,7 +6,7 @@ says what stood before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Final
 
@@ -28,7 +28,7 @@ from crm_portfolio.schema import (
     OPPORTUNITY_CHANGE as CHANGE,
 )
 
-__all__ = ["SAID", "Past", "pasts"]
+__all__ = ["SAID", "Past", "pasts", "unreadable"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -161,6 +161,11 @@ def _typed(name: str, texts: pa.Array, time_zone: str) -> tuple[pa.Array, pa.Tab
         return values, fault_table()
     hidden = pc.if_else(pa.array(bad), pa.scalar(None, values.type), values)
     shown = pc.unique(texts.filter(pa.array(bad)))
-    rows, field = [None] * len(shown), "amount" if name == SAID else name
+    return hidden, unreadable(name, shown)
+
+
+def unreadable(name: str, texts: Sequence[str] | pa.Array) -> pa.Table:
+    """That these are no past values of the column."""
+    rows, field = [None] * len(texts), "amount" if name == SAID else name
     code, table = "unreadable_change", "opportunity_change"
-    return hidden, faults_of(table, field, code, rows=rows, values=shown)
+    return faults_of(table, field, code, rows=rows, values=pa.array(texts, pa.string()))

@@ -6,7 +6,9 @@ stands in each of them, and most of the rest are few words, whole numbers and ce
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
 import attrs
@@ -18,6 +20,10 @@ __all__ = ["Known", "Packed"]
 
 _LOOKED_AT: Final = 4096
 """So many values tell whether few words stand in a column, or whole cents."""
+_ASKED: Final = 8
+"""So many ids tell whether a column names anything but accounts."""
+_SHORT: Final = 16
+"""A table of so many times fewer rows than there are accounts takes little room anyway."""
 _SIZES: Final = (pa.int8(), pa.int16(), pa.int32())
 _CENTS: Final = 100.0
 
@@ -27,12 +33,34 @@ class Known:
     """The texts that stand in many results, held once for all of them.
 
     Attributes:
-        ids: Of the accounts; no null, each once.
+        ids: Of the accounts; no null, each once, sorted.
         names: As many; None where accounts have none.
     """
 
     ids: pa.Array
     names: pa.Array | None
+
+    def places(self, ids: pa.Array) -> pa.Array | None:
+        """Where each of them stands; None if one is of no account, or none says who.
+
+        None of a few, too: to look up any takes as long as to look up all.
+        """
+        if len(ids) * _SHORT < len(self.ids):
+            return None
+        if ids.equals(self.ids):
+            return pa.array(np.arange(len(ids), dtype=np.int32)) if len(ids) else None
+        # Most columns of ids tell of no account.
+        first = ids.slice(0, _ASKED).drop_null().to_pylist()
+        if not all(map(self._has, first)):
+            return None
+        found = pc.index_in(ids, self.ids)
+        return found if found.null_count == ids.null_count < len(ids) else None
+
+    def _has(self, account_id: str) -> bool:
+        at = bisect_left(
+            range(len(self.ids)), account_id, key=lambda place: self.ids[place].as_py()
+        )
+        return at < len(self.ids) and self.ids[at].as_py() == account_id
 
 
 @attrs.frozen(eq=False)
@@ -44,12 +72,21 @@ class Packed:
 
     @classmethod
     def of(cls, table: pa.Table, known: Known) -> Packed:
-        columns: dict[str, _Column] = {}
-        for name, column in zip(table.column_names, table.columns, strict=True):
-            array = column.combine_chunks()
-            kept = _named(name, array, known, columns.get("account_id"))
-            columns[name] = kept or _packed(array)
-        return cls(columns, table.num_rows)
+        names = table.column_names
+        arrays = [column.combine_chunks() for column in table.columns]
+        account = None
+        if "account_id" in names:
+            whose = arrays[names.index("account_id")]
+            account = _named("account_id", whose, known, None)
+
+        def kept(name: str, array: Any) -> _Column:
+            if name == "account_id" and account is not None:
+                return account
+            return _named(name, array, known, account) or _packed(array)
+
+        with ThreadPoolExecutor(2) as pool:
+            columns = list(pool.map(kept, names, arrays))
+        return cls(dict(zip(names, columns, strict=True)), table.num_rows)
 
     @property
     def column_names(self) -> list[str]:
@@ -61,6 +98,16 @@ class Packed:
         if not wanted:  # a table without columns would forget its rows
             return pa.table({"": pa.nulls(self.num_rows)}).select([])
         return pa.table({name: self._columns[name].array() for name in wanted})
+
+    def rows_of(self, account_ids: pa.Array) -> pa.Array:
+        """In which row each of these accounts stands; null where in none."""
+        own = self._columns["account_id"]
+        if not isinstance(own, _Placed) or not own.texts.equals(account_ids):
+            return pc.index_in(account_ids, own.array())
+        rows = np.full(len(account_ids), -1, dtype=np.int64)
+        is_there = own.places.is_valid().to_numpy(zero_copy_only=False)
+        rows[own.places.drop_null().to_numpy()] = np.flatnonzero(is_there)
+        return pa.array(rows, mask=rows < 0)
 
 
 class _Column(Protocol):
@@ -164,9 +211,8 @@ def _named(
     if not isinstance(array, pa.StringArray):
         return None
     if name.endswith("_id"):
-        places = pc.index_in(array, known.ids)
-        is_of_one = places.null_count == array.null_count < len(array)
-        return _Placed(places, known.ids) if is_of_one else None
+        places = known.places(array)
+        return None if places is None else _Placed(places, known.ids)
     if (
         name == "name"
         and known.names is not None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import attrs
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crm_portfolio import _html
 from crm_portfolio._frames import Backend, NativeFrame, from_arrow
@@ -117,6 +118,14 @@ class Result(ABC):
             there = [name for name in names if name in self._table.column_names]
             return self._table.select(there)
         return packed.table([name for name in names if name in packed.column_names])
+
+    def rows_of(self, account_ids: pa.Array) -> pa.Array:
+        """In which row of the frame each of these accounts stands; null where in none."""
+        packed = self._packed_tables.get("_table")
+        if packed is None or "_table" in vars(self):
+            own = self._table["account_id"].combine_chunks()
+            return pc.index_in(account_ids, own)
+        return packed.rows_of(account_ids)
 
     def _packed(self, known: Known) -> Self:
         """The same in as little room as it takes; a table is unpacked when it is asked for.

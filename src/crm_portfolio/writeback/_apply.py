@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Final
@@ -23,8 +23,9 @@ from crm_portfolio.errors import (
 from crm_portfolio.protocols import Connector, Org, Progress, WritableTable
 from crm_portfolio.writeback._canary import first_slice, moved
 from crm_portfolio.writeback._journal import Recorder
+from crm_portfolio.writeback._limits import Limits
+from crm_portfolio.writeback._owed import Owed
 from crm_portfolio.writeback._plan import Plan
-from crm_portfolio.writeback._planned import PlannedRecord
 from crm_portfolio.writeback._portions import canary_size
 from crm_portfolio.writeback._sending import Sending, Sleep, Stop, StoppedError
 
@@ -127,36 +128,40 @@ def _run(plan: Plan, sending: Sending, recorder: Recorder) -> None:
 
 def _send(plan: Plan, sending: Sending, recorder: Recorder) -> None:
     """The first slice of every table goes before the rest of any."""
-    tables = dict.fromkeys(record.table for record in plan.records)
-    for table in tables:
+    owed = {
+        table: Owed.of(table, plan.of_table(table, is_bare=True), recorder.standing)
+        for table in sorted(plan.tally.records)
+    }
+    for table, records in owed.items():
+        if not recorder.standing.unexpected and not recorder.is_judged(table):
+            _send_first(plan.header.limits, table, records, sending, recorder)
+    for records in owed.values():
         if not recorder.standing.unexpected:
-            _send_first(plan, table, sending, recorder)
-    for table in tables:
-        if not recorder.standing.unexpected:
-            sending.send(_owed(plan.of_table(table), recorder))
-
-
-def _owed(records: Iterable[PlannedRecord], recorder: Recorder) -> list[PlannedRecord]:
-    """What has no state yet; what may have arrived is looked for before all else."""
-    owed = [record for record in records if recorder.owes(record)]
-    return sorted(owed, key=lambda record: not recorder.is_half_done(record))
+            sending.send(records)
 
 
 def _send_first(
-    plan: Plan, table: WritableTable, sending: Sending, recorder: Recorder
+    limits: Limits,
+    table: WritableTable,
+    owed: Owed,
+    sending: Sending,
+    recorder: Recorder,
 ) -> None:
-    limits, records = plan.header.limits, plan.of_table(table)
-    owed = _owed(records, recorder)
-    half_done = sum(map(recorder.is_half_done, owed))
-    size = canary_size(limits, len(records))
-    rest: tuple[PlannedRecord, ...] = tuple(owed)
-    while size and rest and not recorder.is_judged(table):
-        first, others = first_slice(rest[half_done:], size)
-        moved_too = sending.send_first((*rest[:half_done], *first), limits)
+    size = canary_size(limits, len(owed.records))
+    # What may have arrived is looked for before all else.
+    begun, looked_at = list(owed.half_done()), set[int]()
+    while size and not recorder.is_judged(table):
+        rest = (each for each in owed.untouched() if each[0] not in looked_at)
+        chosen = first_slice(rest, size)
+        first = [*begun, *owed.at(chosen)]
+        if not first:
+            return
+        moved_too = sending.send_first(owed, first, limits)
         if moved_too is not None:
             recorder.judge(table, moved_too)
         # A slice in which nothing was written tells nothing: a larger one may.
-        rest, half_done, size = others, 0, 2 * size
+        looked_at |= {place for place, _ in first}
+        begun, size = [], 2 * size
         sending.may_go_on()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from typing import Any, Final
@@ -23,6 +23,7 @@ from crm_portfolio.writeback._planned import Bordering
 
 __all__ = ["Assigned", "Wanted"]
 
+_Values = tuple[int, list[str], Mapping[str, Mapping[str, Value]]]
 _OF_THE_PORTFOLIO: Final = frozenset({"as_of", "portfolio", "org"})
 
 
@@ -98,12 +99,11 @@ class Assigned:
         for owner in dict.fromkeys(self._owner[column] for column in columns):
             self._told[owner.name] = owner.assigned_because(ids) if ids else {}
 
-    def borders(self, ids: Container[str]) -> Iterator[Bordering]:
-        """Those of these accounts that stand near a border, of each result in turn."""
+    def borders(self) -> Iterator[Bordering]:
+        """The accounts that stand near a border, of each result in turn."""
         for result in dict.fromkeys(self._owner.values()):
             for record_id, reason in result.borders():
-                if record_id in ids:
-                    yield Bordering(record_id, reason)
+                yield Bordering(record_id, reason)
 
 
 def _asked_for(table: pa.Table | None, also: Collection[OptIn]) -> pa.Table | None:
@@ -165,9 +165,9 @@ class Wanted:
 
     @cached_property
     def ids(self) -> pa.Array:
-        """Every record that any of the results names, once."""
+        """Every record that any of the results names, once and in order."""
         named = [_ids(name, rows[self.key]) for name, rows in self.parts]
-        return pc.unique(pa.concat_arrays(named))
+        return _in_order(pc.unique(pa.concat_arrays(named)))
 
     def compared(self, there: pa.Array) -> dict[str, int]:
         """By column: of how many of these records something is wanted in it."""
@@ -188,22 +188,29 @@ class Wanted:
                 found[column] = len(there) - there[column].null_count
         return found
 
-    def values(self, ids: pa.Array | None = None) -> Mapping[str, Mapping[str, Value]]:
-        """By record, then by column; null clears the field.
+    def in_parts(self, ids: pa.Array, size: int) -> Iterator[_Values]:
+        """What is wanted of these records, so many at a time.
 
-        Args:
-            ids: Only these records; None: all.
+        Where the first of them stands, which they are, and by record and column what is
+        wanted; null clears the field.
         """
-        found: dict[str, dict[str, Value]] = {}
-        for name, rows in self.parts:
-            kept = rows
-            if ids is not None:
-                kept = rows.filter(pc.is_in(rows[self.key], value_set=ids))
-            _fill(found, kept, name)
-        return found
+        told = [(name, rows.combine_chunks()) for name, rows in self.parts]
+        # Found once for all: to look for each part anew would go through all of them.
+        places = [
+            pc.index_in(ids, value_set=_ids(name, rows[self.key]))
+            for name, rows in told
+        ]
+        for start in range(0, len(ids), size):
+            found: dict[str, dict[str, Value]] = {}
+            for (name, rows), at in zip(told, places, strict=True):
+                _fill(found, rows.take(at.slice(start, size).drop_null()), name)
+            yield start, ids.slice(start, size).to_pylist(), found
 
     def differing(self, held: pa.Table) -> pa.Array:
-        """The records that do not hold what is wanted of them; who is not held is none."""
+        """The records that do not hold what is wanted of them, in order.
+
+        One that is not held is none.
+        """
         found = []
         for _, rows in self.parts:
             at = pc.index_in(
@@ -220,7 +227,13 @@ class Wanted:
                 is_same = pc.or_(pc.fill_null(same, False), both_empty)  # noqa: FBT003
                 differs = pc.and_(pc.invert(is_same), pc.is_valid(at))
                 found.append(rows[self.key].combine_chunks().filter(differs))
-        return pc.unique(pa.concat_arrays(found)) if found else self.ids.slice(0, 0)
+        if not found:
+            return self.ids.slice(0, 0)
+        return _in_order(pc.unique(pa.concat_arrays(found)).cast(pa.string()))
+
+
+def _in_order(ids: pa.Array) -> pa.Array:
+    return ids.take(pc.sort_indices(ids))
 
 
 def _ids(name: str, ids: pa.ChunkedArray) -> pa.Array:

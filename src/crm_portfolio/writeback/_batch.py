@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, groupby, islice
 from typing import Protocol
 
 import attrs
@@ -19,7 +20,7 @@ from crm_portfolio.protocols import (
     Outcome,
     WritableTable,
 )
-from crm_portfolio.writeback._held import Row, as_text, read_rows
+from crm_portfolio.writeback._held import PORTION, Row, as_text, read_rows
 from crm_portfolio.writeback._journal import Recorder
 from crm_portfolio.writeback._planned import PlannedRecord
 from crm_portfolio.writeback._readback import has_landed, overwritten, seen, stands
@@ -39,9 +40,10 @@ class Batch:
 
     Attributes:
         also: Columns besides ours that are read with them.
+        is_first: It is a first slice: how its records stood, and stand, is kept.
         is_last: What is refused for the moment is refused for good.
         sent: The changes that went, once they have.
-        before: How the records stood right before that, by id.
+        before: How the records of a first slice stood right before that, by id.
     """
 
     crm: Connector
@@ -50,6 +52,7 @@ class Batch:
     records: Sequence[PlannedRecord]
     also: Sequence[str] = ()
     is_last: bool = False
+    is_first: bool = False
     sent: Sequence[Change] = ()
     before: Mapping[str, Row] = attrs.field(factory=dict)
     _intent: int = 0
@@ -65,30 +68,30 @@ class Batch:
 
         The intent is on disk before anything is sent, the answer when this returns.
         """
-        ids = [record.record_id for record in self.records]
         self._since = now()
-        self.before = read_rows(self.crm, self.table, ids, self.also)
         send: list[Change] = []
         left: list[Entry] = []
-        for record in self.records:
-            for judged in self._judged(record, self.before.get(record.record_id)):
-                if isinstance(judged, Entry):
-                    left.append(judged)
-                else:
-                    send.append(judged)
+        for judged in self._looked_at():
+            if isinstance(judged, Entry):
+                left.append(judged)
+            else:
+                send.append(judged)
         self.guard.check()
         self._intent = self.recorder.intend(self.table, send, left)
         self.sent = send
         return self._answered() if send else None
 
     def check(self) -> Mapping[str, Row]:
-        """Read back what was sent, and how its records stand now."""
+        """Read back what was sent, and how the records of a first slice stand now."""
         if not self.sent:
             return {}
-        standing = self.recorder.standing
-        ids = list(dict.fromkeys(change.record_id for change in self.sent))
-        rows = read_rows(self.crm, self.table, ids, self.also)
-        found = {entry.key: entry for entry in seen(self.sent, rows, standing)}
+        standing, kept = self.recorder.standing, dict[str, Row]()
+        found: dict[Key, Entry] = {}
+        for part in _in_portions(self.sent):
+            ids = list(dict.fromkeys(change.record_id for change in part))
+            rows = read_rows(self.crm, self.table, ids, self.also)
+            found |= {entry.key: entry for entry in seen(part, rows, standing)}
+            kept |= rows if self.is_first else {}
         ours = [
             change
             for change in self.sent
@@ -98,7 +101,19 @@ class Batch:
         lost = overwritten(self.crm, self.table, ours, since=self._since)
         found |= {entry.key: entry for entry in lost}
         self.recorder.check(self.table, self._intent, list(found.values()))
-        return rows
+        return kept
+
+    def _looked_at(self) -> Iterator[Change | Entry]:
+        """Each change that has no state yet, after a look at its record as it stands."""
+        before: dict[str, Row] = {}
+        for start in range(0, len(self.records), PORTION):
+            part = self.records[start : start + PORTION]
+            ids = [record.record_id for record in part]
+            rows = read_rows(self.crm, self.table, ids, self.also)
+            before |= rows if self.is_first else {}
+            for record in part:
+                yield from self._judged(record, rows.get(record.record_id))
+        self.before = before
 
     def _judged(
         self, record: PlannedRecord, row: Row | None
@@ -141,13 +156,13 @@ class Batch:
         return [*sure, *(doubtful if has_landed(doubtful, row) else ())]
 
     def _answered(self) -> TransientError | None:
-        outcomes: dict[Key, Outcome] = {}
+        answers: dict[Key, Entry] = {}
         unanswered: ChangeState = "unknown"
         try:
             # Where the archive was slow to take the intent, another run may be here.
             self.guard.check()
             for outcome in self._outcomes():
-                outcomes[key_of(outcome.change)] = outcome
+                answers[key_of(outcome.change)] = self._entry(outcome)
         except CrmPortfolioError as error:
             # What was in flight has come back as unknown; the rest never left.
             unanswered = "not_sent"
@@ -156,7 +171,7 @@ class Batch:
             return error
         finally:
             entries = [
-                self._entry(change, outcomes.get(key_of(change)), unanswered)
+                answers.get(key_of(change)) or Entry(change, unanswered)
                 for change in self.sent
             ]
             self.recorder.settle(self._intent, entries)
@@ -168,11 +183,14 @@ class Batch:
             return self.crm.write_once(self.table, self.sent)
         return self.crm.write(self.table, self.sent)
 
-    def _entry(
-        self, change: Change, outcome: Outcome | None, unanswered: ChangeState
-    ) -> Entry:
-        if outcome is None:
-            return Entry(change, unanswered)
+    def _entry(self, outcome: Outcome) -> Entry:
         is_over = self.is_last or not outcome.is_passing
         state = outcome.state if is_over else "not_sent"
-        return Entry(change, state, outcome.code, field=outcome.field)
+        return Entry(outcome.change, state, outcome.code, field=outcome.field)
+
+
+def _in_portions(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """The changes of so many records at a time as are read at once."""
+    records = (list(each) for _, each in groupby(changes, lambda one: one.record_id))
+    while part := list(chain.from_iterable(islice(records, PORTION))):
+        yield part

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import chain, zip_longest
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain, islice, zip_longest
+from typing import Final
+
+import attrs
+import numpy as np
+import numpy.typing as npt
 
 from crm_portfolio._managed import FIELDS, STAMP
 from crm_portfolio.archive import Key
 from crm_portfolio.protocols import Change, WritableTable
 from crm_portfolio.writeback._held import Row
+from crm_portfolio.writeback._owed import Placed
 from crm_portfolio.writeback._planned import PlannedRecord
 
 __all__ = ["first_slice", "moved", "unexpected"]
 
-_OURS = {STAMP, *FIELDS}
+_OURS: Final = {STAMP, *FIELDS}
+_LAST_RANK: Final = 2**62
 
 
-def first_slice(
-    records: Sequence[PlannedRecord], size: int
-) -> tuple[tuple[PlannedRecord, ...], tuple[PlannedRecord, ...]]:
-    """So many accounts of every tier and every place within it, and all the others.
+def first_slice(records: Iterable[Placed], size: int) -> list[int]:
+    """The places of so many accounts of every tier and every place within it, in order.
 
-    Where a plan moves no tier, the ranks alone spread the slice.
+    Where a plan moves no tier, the ranks alone spread the slice. The records come in the
+    order of their ids, and none of them is kept.
     """
-    groups: defaultdict[str, list[PlannedRecord]] = defaultdict(list)
-    for record in sorted(records, key=lambda one: (one.rank or 0, one.record_id)):
-        groups[_tier(record)].append(record)
-    turns = zip_longest(*(_spread(groups[tier], size) for tier in sorted(groups)))
-    in_turn = [one for one in chain.from_iterable(turns) if one is not None]
-    chosen = {record.record_id for record in in_turn[:size]}
-    first = tuple(one for one in records if one.record_id in chosen)
-    return first, tuple(one for one in records if one.record_id not in chosen)
+    groups: defaultdict[str, _Group] = defaultdict(_Group)
+    for place, record in records:
+        groups[_tier(record)].add(record.rank or 0, place)
+    turns = zip_longest(*(groups[tier].spread(size) for tier in sorted(groups)))
+    in_turn = (place for place in chain.from_iterable(turns) if place is not None)
+    return sorted(islice(in_turn, size))
+
+
+@attrs.define(eq=False)
+class _Group:
+    """Where records of one tier stand, and their ranks."""
+
+    _ranks: array[int] = attrs.field(factory=lambda: array("q"))
+    _places: array[int] = attrs.field(factory=lambda: array("Q"))
+
+    def add(self, rank: int, place: int) -> None:
+        self._ranks.append(min(rank, _LAST_RANK))
+        self._places.append(place)
+
+    def spread(self, size: int) -> list[int]:
+        """The first and the last by rank, and others at equal distances between."""
+        order = np.argsort(np.frombuffer(self._ranks, np.int64), kind="stable")
+        return [self._places[at] for at in _spread(order, size)]
 
 
 def _tier(record: PlannedRecord) -> str:
@@ -39,15 +61,15 @@ def _tier(record: PlannedRecord) -> str:
     return next((str(c.after or "") for c in changes if c.column == "tier"), "")
 
 
-def _spread(group: Sequence[PlannedRecord], size: int) -> list[PlannedRecord]:
-    """The first and the last of a group, and others at equal distances between."""
-    count = min(size, len(group))
+def _spread(order: npt.NDArray[np.int64], size: int) -> list[int]:
+    count = min(size, len(order))
     if count < 2:
-        return list(group[:count])
-    step = (len(group) - 1) / (count - 1)
+        return [int(at) for at in order[:count]]
+    step = (len(order) - 1) / (count - 1)
     # Ends and middles first, for the turn may end before the group does.
     places = [round(number * step) for number in range(count)]
-    return [group[place] for place in dict.fromkeys((places[0], places[-1], *places))]
+    in_turn = dict.fromkeys((places[0], places[-1], *places))
+    return [int(order[place]) for place in in_turn]
 
 
 def unexpected(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -39,15 +39,14 @@ from crm_portfolio.writeback._plan import Plan
 from crm_portfolio.writeback._planned import (
     Draft,
     Edited,
-    Ended,
     Header,
     Missing,
-    Pinned,
     PlannedChange,
     PlannedRecord,
 )
 from crm_portfolio.writeback._portions import calls_to_apply
 from crm_portfolio.writeback._remembered import Memory
+from crm_portfolio.writeback._sheet import Sheet
 
 if TYPE_CHECKING:
     from crm_portfolio.archive import Archive
@@ -104,15 +103,19 @@ def plan(
     for pulled_from in (assigned.org, held.org if held is not None else None):
         if pulled_from and pulled_from != str(org):
             raise WrongOrgError(pulled_from, str(org))
-    memory = Memory.of(archive, org)
+    memory, sheet = Memory.of(archive, org), Sheet()
     found = {
-        table: _compared(table, assigned, crm, held=held, memory=memory, policy=policy)
+        table: _compared(
+            _Found(table, assigned, sheet, policy, memory.told_on),
+            crm,
+            held=held,
+            memory=memory,
+        )
         for table in assigned.tables
     }
     accounts = found.get("account")
-    parts, others = found.values(), {t: found[t] for t in found if t != "account"}
-    counts = {table: len(each.drafts) for table, each in found.items()}
-    compared = {c: n for each in others.values() for c, n in each.now.by_column.items()}
+    if accounts is not None:
+        _tell_borders(assigned, accounts.now, sheet)
     header = Header(
         org=org,
         as_of=assigned.as_of,
@@ -129,50 +132,61 @@ def plan(
         stopped_by=memory.stopped_by,
         unknown=dict(sorted(accounts.unknown.items())) if accounts else {},
         tiers=ladder(accounts.tiers if accounts else ()),
-        call_estimate=calls_to_apply(crm, limits, counts),
-        others={table: each.now.population for table, each in others.items()},
-        compared=compared,
-        filled={c: n for each in others.values() for c, n in each.now.filled.items()},
-        compared_before={
-            c: memory.compared[c] for c in compared.keys() & memory.compared
-        },
+        call_estimate=calls_to_apply(crm, limits, _counts(sheet, found)),
+        **_of_others({t: found[t].now for t in found if t != "account"}, memory),
     )
-    return Plan.of(
-        header,
-        [draft for each in parts for draft in each.drafts],
-        pinned=[pin for each in parts for pin in each.pinned],
-        ended=[end for each in parts for end in each.ended],
-        edited=[one for each in parts for one in each.edited],
-        missing=[one for each in parts for one in each.missing],
-        borders=assigned.borders(accounts.rows.keys() if accounts else ()),
-    )
+    return Plan.on(sheet, header)
+
+
+def _counts(
+    sheet: Sheet, tables: Iterable[WritableTable]
+) -> Mapping[WritableTable, int]:
+    """The records to change, by table."""
+    return {table: sheet.tally.records[table] for table in tables}
+
+
+def _of_others(
+    found: Mapping[WritableTable, Current], memory: Memory
+) -> Mapping[str, Any]:
+    """What a header tells of other tables than accounts."""
+    compared = {c: n for now in found.values() for c, n in now.by_column.items()}
+    known = compared.keys() & memory.compared
+    return {
+        "others": {table: now.population for table, now in found.items()},
+        "compared": compared,
+        "filled": {c: n for now in found.values() for c, n in now.filled.items()},
+        "compared_before": {c: memory.compared[c] for c in known},
+    }
+
+
+def _tell_borders(assigned: Assigned, now: Current, sheet: Sheet) -> None:
+    there = now.there({each.record_id for each in assigned.borders()})
+    for each in assigned.borders():
+        if each.record_id in there:
+            sheet.tell(each)
 
 
 def _compared(
-    table: WritableTable,
-    assigned: Assigned,
-    crm: Readable,
-    *,
-    held: Portfolio | None,
-    memory: Memory,
-    policy: Policy,
+    found: _Found, crm: Readable, *, held: Portfolio | None, memory: Memory
 ) -> _Found:
     """Every record of one table that the results name, set against what the CRM holds."""
-    now = current(assigned.tables[table], crm, held)
-    rows, values = now.rows, fitted(crm, now.values)
-    left = memory.left(table, _unexplained(table, values, rows))
-    if held is not None:  # it may be older than the run that filled them
-        rows = _seen_again(table, rows, _emptied(table, rows, left), crm)
-    found = _Found(table, assigned, values, rows, now, policy, memory.told_on)
-    found.missing += [Missing(one, table) for one in now.missing]
-    emptied = _emptied(table, rows, left)
-    assigned.look_up(table, _differing(values, rows))
-    for record_id in sorted(values.keys() & rows.keys()):
-        row, edits = rows[record_id], None
-        if record_id in emptied or is_edited(table, row):
-            ours = None if left is None else left.get(record_id)
-            edits = find_edits(table, row, ours)
-        found.compare(record_id, row, edits)
+    table, assigned = found.table, found.assigned
+    now = found.now = current(assigned.tables[table], crm, held)
+    for part in now.parts():
+        rows, values = part.rows, fitted(crm, part.values)
+        left = memory.left(table, _unexplained(table, values, rows))
+        if held is not None:  # it may be older than the run that filled them
+            rows = _seen_again(table, rows, _emptied(table, rows, left), crm)
+        for one in part.missing:
+            found.sheet.tell(Missing(one, table))
+        emptied = _emptied(table, rows, left)
+        assigned.look_up(table, _differing(values, rows))
+        for record_id in sorted(values.keys() & rows.keys()):
+            row, edits = rows[record_id], None
+            if record_id in emptied or is_edited(table, row):
+                ours = None if left is None else left.get(record_id)
+                edits = find_edits(table, row, ours)
+            found.compare(record_id, values[record_id], row, edits)
     return found
 
 
@@ -273,22 +287,21 @@ class _Found:
 
     table: WritableTable
     assigned: Assigned
-    values: _Values
-    rows: Mapping[str, Row]
-    now: Current
+    sheet: Sheet
     policy: Policy
     told_on: date | None
-    drafts: list[Draft] = attrs.field(factory=list)
-    pinned: list[Pinned] = attrs.field(factory=list)
-    ended: list[Ended] = attrs.field(factory=list)
-    edited: list[Edited] = attrs.field(factory=list)
-    missing: list[Missing] = attrs.field(factory=list)
+    now: Current = attrs.field(init=False)
     unknown: Counter[str] = attrs.field(factory=Counter)
     tiers: set[Value] = attrs.field(factory=set)
 
-    def compare(self, record_id: str, row: Row, edits: Edits | None) -> None:
+    def compare(
+        self,
+        record_id: str,
+        wanted: Mapping[str, Value],
+        row: Row,
+        edits: Edits | None,
+    ) -> None:
         """Set what the record holds against what is wanted of it."""
-        wanted = self.values[record_id]
         self.tiers |= {row.get("tier"), wanted.get("tier")}
         self.unknown.update(
             # Of what is written on request, to be empty is the rule.
@@ -296,37 +309,35 @@ class _Found:
             for c, value in wanted.items()
             if value in _UNKNOWN and c not in OPT_IN
         )
-        wanted = self._unless_pinned(record_id, row)
+        wanted = self._unless_pinned(record_id, wanted, row)
         differing = [
             column for column in sorted(wanted) if row[column] != wanted[column]
         ]
         if edits is None:
-            changes = self._changes(record_id, row, differing, is_new=True)
+            changes = self._changes(record_id, wanted, row, differing, is_new=True)
             if changes:
-                self.drafts.append(draft(self.table, record_id, row, changes))
+                self.sheet.add(draft(self.table, record_id, row, changes))
             return
         known = tuple(sorted(edits.columns or ()))
-        self.edited.append(Edited(record_id, tuple(differing), known, self.table))
+        self.sheet.tell(Edited(record_id, tuple(differing), known, self.table))
         standing = edits.standing(row, wanted, self.policy)
         if standing:
             differing = [c for c in differing if edits.may_change(c, self.policy)]
         is_new = not edits.is_unstamped
-        changes = self._changes(record_id, row, differing, is_new=is_new)
+        changes = self._changes(record_id, wanted, row, differing, is_new=is_new)
         if changes:
-            made = partial(
-                draft,
-                self.table,
-                record_id,
-                row,
-                changes,
-                is_new=not edits.is_unstamped,
-            )
-            self.drafts.append(_beside(edits, standing, row, made))
+            made = partial(draft, self.table, record_id, row, changes, is_new=is_new)
+            self.sheet.add(_beside(edits, standing, row, made))
 
     def _changes(
-        self, record_id: str, row: Row, columns: Sequence[str], *, is_new: bool
+        self,
+        record_id: str,
+        wanted: Mapping[str, Value],
+        row: Row,
+        columns: Sequence[str],
+        *,
+        is_new: bool,
     ) -> list[PlannedChange]:
-        wanted = self.values[record_id]
         told = self.assigned.reasons(record_id, columns)
         return [
             PlannedChange(
@@ -337,17 +348,20 @@ class _Found:
             for column in columns
         ]
 
-    def _unless_pinned(self, record_id: str, row: Row) -> Mapping[str, Value]:
+    def _unless_pinned(
+        self, record_id: str, wanted: Mapping[str, Value], row: Row
+    ) -> Mapping[str, Value]:
         """What is wanted, without the tier where a person holds fast another."""
-        wanted, as_of = self.values[record_id], self.assigned.as_of
+        as_of = self.assigned.as_of
         if "tier" not in wanted:
             return wanted
         pin = valid_pin(record_id, row, as_of)
         if pin is None:
             ended = ended_pin(record_id, row, as_of, self.told_on)
-            self.ended += [ended] if ended else []
+            if ended:
+                self.sheet.tell(ended)
             return wanted
-        self.pinned.append(pin)
+        self.sheet.tell(pin)
         if wanted["tier"] == pin.tier:
             return wanted
         # Pinned after the results were made: the next run of the analysis follows it.

@@ -6,17 +6,19 @@ the SHA-256 of all lines before it.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
 import attrs
 
-from crm_portfolio._managed import PIN, STAMP, canonical, run_of
+from crm_portfolio._managed import PIN, STAMP, canonical
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio._wording import Reason, ReasonValue
-from crm_portfolio.archive import Ref
+from crm_portfolio.archive import Ref, Spool
 from crm_portfolio.errors import DamagedFileError, PlanAlteredError
 from crm_portfolio.protocols import Change, Org, Quota, WritableTable
 from crm_portfolio.writeback._limits import Limits, Policy
@@ -33,17 +35,22 @@ from crm_portfolio.writeback._planned import (
 
 __all__ = [
     "VERSION",
+    "Identity",
     "Json",
     "Line",
     "covered",
     "header_line",
+    "in_lines",
+    "is_unstamped",
     "knew_the_past",
     "read_header",
-    "read_lines",
-    "records_in",
-    "seal",
+    "read_line",
+    "read_record",
+    "record_in",
+    "renamed",
+    "sealed",
     "to_line",
-    "unseal",
+    "unsealed",
 ]
 
 Json = Mapping[str, Any]
@@ -63,23 +70,39 @@ _RECORD: Final = b'{"changes":'
 _KIND: Final = b'],"kind":"'
 _ID: Final = b',"record_id":'
 _STAMPED: Final = b',"stamp":'
+# The change of a stamp to one of a run; the first place where it can stand is its own.
+_NEW_STAMP: Final = re.compile(
+    rb'(\["%s",(?:null|"(?:[^"\\]|\\.)*"),)"v1:([0-9a-z-]+):([0-9a-f]{16})"'
+    % STAMP.encode()
+)
 
 
-def seal(header: Json, lines: Iterable[Json], version: int) -> bytes:
-    """Header and lines as one file that tells when it was altered."""
+def sealed(header: Json, lines: Iterable[bytes], version: int) -> Iterator[bytes]:
+    """Header and lines, each with its end, as one file that tells when it was altered."""
     head = {**header, "format": FORMAT, "version": version}
-    body = b"".join(canonical_json(line) + b"\n" for line in (head, *lines))
-    return body + canonical_json({"sha256": digest(body)}) + b"\n"
+    found = hashlib.sha256()
+    yield from _noted(found, canonical_json(head))
+    for line in lines:
+        yield from _noted(found, line)
+    yield canonical_json({"sha256": found.hexdigest()}) + b"\n"
 
 
-def unseal(content: bytes, name: str) -> tuple[Json, Iterator[Json]]:
-    """The header and the lines of a sealed file.
+def _noted(found: Any, line: bytes) -> Iterator[bytes]:
+    whole = line + b"\n"
+    found.update(whole)
+    yield whole
+
+
+def unsealed(parts: Iterable[bytes], name: str) -> tuple[bytes, Json, Spool]:
+    """The header of a sealed file, as it is and as it reads, and its lines put aside.
 
     Raises:
         DamagedFileError: It is no plan of ours, or a newer version wrote it.
         PlanAlteredError: It is not what was written.
     """
-    head = _parsed(content.partition(b"\n")[0])
+    lines, aside, found = in_lines(parts), Spool(), hashlib.sha256()
+    first = last = next(lines, b"")
+    head = _parsed(first)
     if head.get("format") != FORMAT:
         raise DamagedFileError(name, "this is no plan", _AGAIN)
     version = head.get("version")
@@ -89,13 +112,49 @@ def unseal(content: bytes, name: str) -> tuple[Json, Iterator[Json]]:
             f"this plan has format {version}, this library reads up to {VERSION}",
             "Upgrade crm-portfolio, or make a new plan with this version.",
         )
-    body, _, last = content.removesuffix(b"\n").rpartition(b"\n")
-    if _parsed(last).get("sha256") != digest(body + b"\n"):
+    for number, line in enumerate(lines):
+        found.update(last + b"\n")
+        if number:
+            aside.add(last)
+        last = line
+    if _parsed(last).get("sha256") != found.hexdigest():
         raise PlanAlteredError(
             f"{name} is not what `plan` wrote: it was cut or edited by hand; nothing was "
             f"written. {_AGAIN}"
         )
-    return head, (_parsed(line) for line in body.split(b"\n")[1:])
+    return first, head, aside
+
+
+def in_lines(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines, without their ends, of a file that comes in pieces."""
+    rest = b""
+    for part in parts:
+        *whole, rest = (rest + part).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
+class Identity:
+    """The id of a plan with this header and the lines it is told, which hold no id of it."""
+
+    def __init__(self, header: Json, version: int) -> None:
+        # Digests of lines, so that what is behind them need not be there at once.
+        self._found = hashlib.sha256(b'{"header":%s,"lines":[' % canonical_json(header))
+        self._is_first = True
+        # What counts as a first fill depends on it; version 1 left it out.
+        if version > 1:
+            self.take(canonical_json({"version": version}))
+
+    def take(self, line: bytes) -> None:
+        between = b"" if self._is_first else b","
+        self._found.update(b'%s"%s"' % (between, digest(line).encode()))
+        self._is_first = False
+
+    def __str__(self) -> str:
+        whole = self._found.copy()
+        whole.update(b"]}")
+        return whole.hexdigest()[:12]
 
 
 def _parsed(raw: bytes) -> Json:
@@ -157,14 +216,33 @@ def to_line(part: Line) -> Json:
 _KINDS: Final = {Edited: "edited", Missing: "missing"}
 
 
-def read_lines(lines: Iterable[Json], version: int) -> Iterator[Line]:
-    """The parts of a plan that `to_line` made into the lines of such a file."""
-    unstamped: set[Ref] = set()  # those from which people took our stamp, told first
-    for line in lines:
-        part = _read_line(line, unstamped)
-        if version >= _EMPTIED and isinstance(part, Edited) and STAMP in part.edited:
-            unstamped.add((part.table, part.record_id))
-        yield part
+def is_unstamped(part: Line, version: int) -> bool:
+    """Whether it tells that people took our stamp from a record."""
+    is_edited = isinstance(part, Edited) and STAMP in part.edited
+    return is_edited and version >= _EMPTIED
+
+
+def read_line(raw: bytes, unstamped: Collection[Ref] = ()) -> Line:
+    """The part of a plan that `to_line` made into this line of a file.
+
+    Args:
+        unstamped: Records from which people took our stamp.
+    """
+    return _read_line(_parsed(raw), unstamped)
+
+
+def read_record(
+    raw: bytes, *, unstamped: Collection[Ref] = (), is_bare: bool = False
+) -> PlannedRecord:
+    """The same of a line that is of a record.
+
+    Args:
+        unstamped: As above.
+        is_bare: Without the reasons, which take longer than all else.
+    """
+    line = _parsed(raw)
+    is_new = (line["kind"], line["record_id"]) not in unstamped
+    return _read_record(line, line["kind"], is_new=is_new, is_bare=is_bare)
 
 
 def _read_line(line: Json, unstamped: Collection[Ref]) -> Line:
@@ -183,7 +261,7 @@ def _read_line(line: Json, unstamped: Collection[Ref]) -> Line:
             return Bordering(line["record_id"], _read_reason(line["reason"]))
         case "account" | "opportunity" as table:
             is_new = (table, line["record_id"]) not in unstamped
-            return _read_record(line, table, is_new=is_new)
+            return _read_record(line, table, is_new=is_new, is_bare=False)
         case "missing":
             return Missing(**told)
         case kind:
@@ -209,49 +287,54 @@ def _record_line(record: PlannedRecord) -> Json:
     }
 
 
-def records_in(content: bytes, table: WritableTable) -> Iterator[str]:
-    """The records of a table that a plan on file changes, without parsing the rest of it.
+def record_in(line: bytes, table: WritableTable) -> str | None:
+    """The record of a table that a line on file changes, without parsing the rest of it.
 
     Raises:
         ValueError: It is not as it was written.
     """
-    for line in content.split(b"\n"):
-        if line.startswith(_RECORD):
-            # A quote within a text has a backslash before it: this is no text.
-            kind = line.partition(_KIND)[2].partition(b'"')[0]
-            if kind == table.encode():
-                found = line.rpartition(_ID)[2].rpartition(_STAMPED)[0]
-                yield str(json.loads(found))
+    if not line.startswith(_RECORD):
+        return None
+    # A quote within a text has a backslash before it: this is no text.
+    kind = line.partition(_KIND)[2].partition(b'"')[0]
+    if kind != table.encode():
+        return None
+    return str(json.loads(line.rpartition(_ID)[2].rpartition(_STAMPED)[0]))
 
 
-def knew_the_past(content: bytes) -> bool:
-    """Whether a plan on file was made with what runs before had left on bare accounts."""
-    head = _parsed(content.partition(b"\n")[0])
+def knew_the_past(header: bytes) -> bool:
+    """Whether a plan with this first line was made with what runs before had left."""
+    head = _parsed(header)
     version = head.get("version")
     asks = version in _VERSIONS and version >= _EMPTIED
     return asks and head.get("previous") is not None
 
 
-def covered(record: PlannedRecord, run_id: str) -> Json:
-    """What the plan's id covers of an account: all, but for that id in its new stamp."""
-    line = to_line(record)
-    changes = [
-        [column, before, _unmarked(column, after, run_id), *reasons]
-        for column, before, after, *reasons in line["changes"]
-    ]
-    return {**line, "changes": changes}
+def covered(line: bytes, run_id: str) -> bytes:
+    """What the plan's id covers of a record: all, but for that id in its new stamp."""
+    found = _NEW_STAMP.search(line)
+    if found is None or found[2] != run_id.encode():
+        return line
+    told = b'%s{"new":"%s"}' % (found[1], found[3])
+    return line[: found.start()] + told + line[found.end() :]
 
 
-def _unmarked(column: str, after: Any, run_id: str) -> Any:
-    if column != STAMP or run_of(after) != run_id:
-        return after
-    return {"new": after.rpartition(":")[2]}
+def renamed(line: bytes, old: str, new: str) -> bytes:
+    """The line of a record with another id in its new stamp."""
+    found = _NEW_STAMP.search(line)
+    if found is None or found[2] != old.encode():
+        return line
+    told = b'%s"v1:%s:%s"' % (found[1], new.encode(), found[3])
+    return line[: found.start()] + told + line[found.end() :]
 
 
-def _read_record(line: Json, table: WritableTable, *, is_new: bool) -> PlannedRecord:
-    told = [tuple(map(_read_reason, reasons)) for reasons in line["reasons"]]
+def _read_record(
+    line: Json, table: WritableTable, *, is_new: bool, is_bare: bool
+) -> PlannedRecord:
+    reasons = line["reasons"]
+    told = [() if is_bare else tuple(map(_read_reason, each)) for each in reasons]
     changes = []
-    for column, before, after, reasons in line["changes"]:
+    for column, before, after, place in line["changes"]:
         change = Change(
             line["record_id"],
             column,
@@ -260,7 +343,7 @@ def _read_record(line: Json, table: WritableTable, *, is_new: bool) -> PlannedRe
             table,
         )
         is_first_fill = is_new and before is None and line["stamp"] is None
-        changes.append(PlannedChange(change, is_first_fill, told[reasons]))
+        changes.append(PlannedChange(change, is_first_fill, told[place]))
     return PlannedRecord(
         record_id=line["record_id"],
         stamp=line["stamp"],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "PORTION",
     "Readable",
     "Row",
     "as_text",
@@ -34,7 +35,7 @@ __all__ = [
 Row = Mapping[str, Value]
 
 # How many records are asked for at once: one call to Salesforce, twenty to HubSpot.
-_PORTION: Final = 2_000
+PORTION: Final = 2_000
 _READ: Final[Mapping[WritableTable, str]] = {
     "account": "read accounts",
     "opportunity": "read opportunities",
@@ -117,10 +118,10 @@ def read_rows(
     rows: dict[str, Row] = {}
     columns = (*_held_columns(crm, table), *also) if ids else ()
     step = _READ[table]
-    for first in range(0, len(ids), _PORTION):
+    for first in range(0, len(ids), PORTION):
         if progress is not None:
             progress(step, first, len(ids))
-        held = crm.read(table, ids[first : first + _PORTION], columns)
+        held = crm.read(table, ids[first : first + PORTION], columns)
         require(table, held.column_names, crm.name, wanted=wanted)
         rows |= rows_of(table, held, also)
     if progress is not None:

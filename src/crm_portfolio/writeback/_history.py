@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
+from crm_portfolio._managed import VALUES
 from crm_portfolio._wording import Reason
 from crm_portfolio.archive import (
     Archive,
@@ -13,12 +14,14 @@ from crm_portfolio.archive import (
     Journal,
     Key,
     Segment,
+    Standing,
     key_of,
 )
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.protocols import Value, WritableTable
 from crm_portfolio.writeback._last_written import may_name
 from crm_portfolio.writeback._plan import Plan
+from crm_portfolio.writeback._planned import PlannedRecord
 
 __all__ = ["Step", "history"]
 
@@ -75,54 +78,84 @@ def history(archive: Archive, subject: str) -> tuple[Step, ...]:
 
 
 def _steps(archive: Archive, run_id: str, account: str | None) -> Iterator[Step]:
-    raw = archive.plan(run_id)
-    if account is not None and not may_name(raw, account):
+    if account is not None and not may_name(archive.plan_parts(run_id), account):
         return
-    segments = archive.segments(run_id)
+    standing, moments = Standing(), _Moments(account)
+
+    def hear(segment: Segment) -> None:
+        standing.hear(segment)
+        moments.hear(segment)
+
+    segments = archive.outline(run_id, hear)
     if not segments:  # killed before it began
         return
-    journal = Journal.of(run_id, segments)
-    entries = {entry.key: entry for entry in journal.entries}
-    moments = _moments(segments)
-    undoes = str(segments[0].content["undoes"])
-    for planned in Plan.from_bytes(raw, f"plan {run_id}").changes:
-        change = planned.change
-        if account not in (None, change.record_id):
-            continue
-        key = key_of(change)
-        entry = entries.get(key)
-        yield Step(
-            run_id,
-            org=str(journal.org),
-            undoes=undoes,
-            at=moments.get(key, segments[0].at),
-            table=change.table,
-            record_id=change.record_id,
-            column=change.column,
-            before=change.before,
-            after=change.after,
-            state=entry.state if entry else "not_sent",
-            code=entry.code if entry else "",
-            found=entry.found if entry else None,
-            reasons=planned.reasons,
-        )
+    journal = Journal.after(run_id, segments[0], segments[-1], standing)
+    kept = Plan.read(archive.plan_parts(run_id), f"plan {run_id}")
+    for record in _records(kept, account):
+        ref = record.table, record.record_id
+        told = journal.known(*ref, record.record_id)
+        entries = {known.entry.change.column: known.entry for known in told}
+        for planned in record.changes:
+            change = planned.change
+            entry = entries.get(change.column)
+            yield Step(
+                run_id,
+                org=str(journal.org),
+                undoes=str(segments[0].content["undoes"]),
+                at=moments.told.get(key_of(change), segments[0].at),
+                table=change.table,
+                record_id=change.record_id,
+                column=change.column,
+                before=change.before,
+                after=change.after,
+                state=entry.state if entry else "not_sent",
+                code=entry.code if entry else "",
+                found=entry.found if entry else None,
+                reasons=planned.reasons,
+            )
 
 
-def _moments(segments: Sequence[Segment]) -> Mapping[Key, str]:
-    """When each change was last told of."""
-    told: dict[Key, str] = {}
-    sent: dict[int, list[Key]] = {}
-    for segment in segments:
+def _records(kept: Plan, account: str | None) -> Iterator[PlannedRecord]:
+    """All records of a plan, or those of one id: each table has ids of its own."""
+    if account is None:
+        yield from kept.records
+        return
+    for table in VALUES:
+        record = kept.record(table, account)
+        if record is not None:
+            yield record
+
+
+@attrs.define(eq=False)
+class _Moments:
+    """When each change was last told of: of one id, or of all."""
+
+    _account: str | None
+    told: dict[Key, str] = attrs.field(factory=dict)
+    _sent: dict[int, list[Key]] = attrs.field(factory=dict)
+
+    def hear(self, segment: Segment) -> None:
+        """Go on with the next segment."""
         content = segment.content
         table: WritableTable = content.get("table", "account")
-        if segment.kind == "intent":
-            sent[segment.number] = [(table, x[0], x[1]) for x in content["send"]]
-            keys = sent[segment.number] + [(table, x[0], x[1]) for x in content["left"]]
-        elif segment.kind == "outcome":
-            keys = sent[content["intent"]]
-        elif segment.kind == "check":
-            keys = [(table, x[0], x[1]) for x in content["seen"]]
-        else:
-            continue
-        told |= dict.fromkeys(keys, segment.at)
-    return told
+        match segment.kind:
+            case "intent":
+                sent = self._keys(table, content["send"])
+                self._sent[segment.number] = sent
+                keys = sent + self._keys(table, content["left"])
+            case "outcome":
+                keys = self._sent[content["intent"]]
+            case "check":
+                keys = self._keys(table, content["seen"])
+                del self._sent[content["intent"]]
+            case _:
+                return
+        self.told |= dict.fromkeys(keys, segment.at)
+
+    def _keys(self, table: WritableTable, told: Sequence[Sequence[str]]) -> list[Key]:
+        mine = self._account
+        return [
+            (table, each[0], each[1])
+            for each in told
+            if mine is None or each[0] == mine
+        ]

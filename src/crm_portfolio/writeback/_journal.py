@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import attrs
 
+from crm_portfolio._managed import VALUES
 from crm_portfolio.archive import (
     CANARY,
     Archive,
     Entry,
     Journal,
     Key,
+    Ref,
     Segment,
     SegmentKind,
     Standing,
     key_of,
 )
 from crm_portfolio.protocols import Change, WritableTable
+from crm_portfolio.writeback._document import record_in
 from crm_portfolio.writeback._plan import Plan
 from crm_portfolio.writeback._planned import PlannedRecord
 
@@ -30,13 +34,14 @@ class Recorder:
     """Writes the journal of one apply; all of it is on disk when a method returns.
 
     Attributes:
-        standing: What the journal says of every change so far.
+        standing: What the journal says so far of the changes in flight.
     """
 
     _archive: Archive
     _run_id: str
-    _segments: list[Segment]
     standing: Standing
+    _begun: Segment | None = None
+    _last: Segment | None = None
 
     @classmethod
     def begin(cls, archive: Archive, plan: Plan) -> Recorder:
@@ -44,9 +49,9 @@ class Recorder:
 
         A run that came to its end stays as it is.
         """
-        archive.keep_plan(plan.id, plan.to_bytes())
-        segments = list(archive.segments(plan.id))
-        recorder = cls(archive, plan.id, segments, Standing.of(segments))
+        archive.keep_plan(plan.id, plan.content)
+        recorder = cls(archive, plan.id, Standing())
+        archive.outline(plan.id, recorder._hear)
         if recorder.is_over:
             return recorder
         header = plan.header
@@ -72,10 +77,16 @@ class Recorder:
     @property
     def is_over(self) -> bool:
         """Whether the run came to its end, or its canary ended it."""
-        last = self._segments[-1] if self._segments else None
+        last = self._last
         if last is None or last.kind != "end":
             return False
         return last.content["interrupted"] in ("", CANARY)
+
+    def turn_to(self, records: Sequence[PlannedRecord]) -> None:
+        """Have at hand what is known of these records of one table, and of no others."""
+        self.standing.rest()
+        for table, ids in _by_table(records):
+            self.standing.recall(table, ids)
 
     def owes(self, record: PlannedRecord) -> bool:
         """Whether a change of the record has no state yet that will stay."""
@@ -105,15 +116,18 @@ class Recorder:
     ) -> int:
         """Say what is about to be sent, and what is not and why; gives it a number."""
         sent = [_told(change) for change in send]
-        return self._append(
-            "intent", {"table": table, "send": sent, "left": _listed(left)}
-        )
+        told = {"table": table, "send": sent, "left": _listed(left)}
+        number = self._written("intent", told).number
+        # What was just told need not be read: there may be much of it.
+        self.standing.intended(number, send, left)
+        return number
 
     def settle(self, intent: int, outcomes: Sequence[Entry]) -> None:
         """Say what came of what was to be sent, in its order."""
         # The CRM's message stays out: it may quote what stands in the record.
         results = [[entry.state, entry.code, entry.field] for entry in outcomes]
-        self._append("outcome", {"intent": intent, "results": results})
+        self._written("outcome", {"intent": intent, "results": results})
+        self.standing.answered(intent, outcomes)
 
     def check(self, table: WritableTable, intent: int, seen: Sequence[Entry]) -> None:
         """Say that the CRM was looked at, and where it is not as its answer said."""
@@ -135,27 +149,55 @@ class Recorder:
 
     @property
     def journal(self) -> Journal:
-        """What has been written so far."""
-        return Journal.of(self._run_id, self._segments)
+        """What has been written; nothing is to be written after this."""
+        assert self._begun is not None
+        assert self._last is not None
+        return Journal.after(self._run_id, self._begun, self._last, self.standing)
 
     def _append(self, kind: SegmentKind, content: Mapping[str, Any]) -> int:
-        after = self._segments[-1] if self._segments else None
-        segment = self._archive.append(self._run_id, kind, content, after=after)
-        self._segments.append(segment)
+        segment = self._written(kind, content)
         self.standing.take(segment)
         return segment.number
+
+    def _written(self, kind: SegmentKind, content: Mapping[str, Any]) -> Segment:
+        segment = self._archive.append(self._run_id, kind, content, after=self._last)
+        self._note(segment)
+        return segment
+
+    def _hear(self, segment: Segment) -> None:
+        """Go on with what was written before."""
+        self._note(segment)
+        self.standing.hear(segment)
+
+    def _note(self, segment: Segment) -> None:
+        self._last = segment.outlined()
+        if segment.kind == "begin":
+            self._begun = segment
+
+
+def _by_table(
+    records: Sequence[PlannedRecord],
+) -> Iterator[tuple[WritableTable, list[str]]]:
+    for table, each in groupby(records, key=lambda record: record.table):
+        yield table, [record.record_id for record in each]
 
 
 def _overwritten(plan: Plan) -> list[list[object]]:
     """Records the plan changes though people had edited them, and which fields."""
     if plan.header.undoes or plan.header.resends:  # these leave alone what was edited
         return []
-    changed = {(record.table, record.record_id) for record in plan.records}
-    return [
-        [e.table, e.record_id, list(e.edited)]
-        for e in plan.edited
-        if (e.table, e.record_id) in changed
-    ]
+    edited = {(e.table, e.record_id): list(e.edited) for e in plan.edited}
+    if not edited:
+        return []
+    # There may be many: to look for each among the records would read these as often.
+    changed = (ref for table in VALUES for ref in _changed(plan, table))
+    return [[*ref, edited[ref]] for ref in changed if ref in edited]
+
+
+def _changed(plan: Plan, table: WritableTable) -> Iterator[Ref]:
+    """The records of a table that a plan changes, in order."""
+    for line in plan.of_table(table).raw():
+        yield table, str(record_in(line, table))
 
 
 def _told(change: Change) -> list[object]:

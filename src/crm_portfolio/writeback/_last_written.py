@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
+from functools import cached_property
 from typing import Final
 
 import attrs
 
 from crm_portfolio._managed import STAMP, VALUES, run_of
 from crm_portfolio._storage import canonical_json
-from crm_portfolio.archive import Archive, IndexedRun, Journal, Key, key_of
+from crm_portfolio.archive import (
+    Archive,
+    IndexedRun,
+    Journal,
+    Key,
+    Lines,
+    Spool,
+    Standing,
+    key_of,
+)
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.protocols import Change, Org, Value, WritableTable
-from crm_portfolio.writeback._document import knew_the_past, records_in
+from crm_portfolio.writeback._document import in_lines, knew_the_past, record_in
 from crm_portfolio.writeback._held import Row, as_text
 from crm_portfolio.writeback._limits import Limits
 from crm_portfolio.writeback._plan import Plan
 from crm_portfolio.writeback._planned import PlannedChange
 
-__all__ = ["Written", "last_values", "last_written", "may_name"]
+__all__ = ["LastValues", "Written", "last_values", "last_written", "may_name"]
 
 _ALL: Final = frozenset(
     (table, column) for table in VALUES for column in (*VALUES[table], STAMP)
@@ -49,18 +60,18 @@ def last_written(archive: Archive, record_id: str) -> tuple[Written, ...]:
     for run_id in reversed(archive.runs()):
         if found.keys() >= _ALL:
             break
-        raw = archive.plan(run_id)
-        if not may_name(raw, record_id):
+        if not may_name(archive.plan_parts(run_id), record_id):
             continue
         journal = archive.journal(run_id)
-        touched = {
-            (c.table, c.column) for c in journal.touched if c.record_id == record_id
-        }
-        for planned in Plan.from_bytes(raw, f"plan {run_id}").changes:
-            change = planned.change
-            place = change.table, change.column
-            if change.record_id == record_id and place in touched:
-                found.setdefault(place, Written(run_id, journal.as_of, planned))
+        kept = Plan.read(archive.plan_parts(run_id), f"plan {run_id}")
+        for table in VALUES:
+            told = journal.known(table, record_id, record_id)
+            touched = {known.entry.change for known in told if known.may_have_arrived}
+            record = kept.record(table, record_id)
+            for planned in record.changes if record else ():
+                if planned.change in touched:
+                    place = table, planned.change.column
+                    found.setdefault(place, Written(run_id, journal.as_of, planned))
     if not found:
         raise SettingsError(
             f"no run in the archive {str(archive)!r} wrote the record "
@@ -85,34 +96,108 @@ def last_values(
     Raises:
         DamagedFileError: A journal, or the archive's index, was altered.
     """
-    found = _Left(table, rows)
-    for run in reversed(archive.index(org)):
-        if not found.sought:
-            break
-        if run.is_quiet:
-            found.pass_by(run, set())
-            continue
-        raw = archive.plan(run.run_id)
-        planned = _named(raw, table, found.sought)
-        if planned:
-            found.take(archive.journal(run.run_id), run, knew_more=knew_the_past(raw))
-        found.pass_by(run, planned)
-    return found.values
+    return LastValues(archive, org, table).of(rows)
 
 
-def may_name(plan: bytes, record_id: str) -> bool:
-    """Whether a plan on file can hold the account: to pass over it without parsing."""
-    return canonical_json(record_id) in plan
+@attrs.define(eq=False)
+class LastValues:
+    """The same for more records than are at hand at once: a part at a time, in order.
+
+    Each run is read once, when the first part asks for it. Which records it names, and
+    what came of its changes, waits on disk: of thousands of runs no file stays open.
+    """
+
+    archive: Archive
+    org: Org
+    table: WritableTable
+    _runs: list[_Past] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        runs, told = reversed(self.archive.index(self.org)), (Spool(), Standing())
+        self._runs = [_Past(self.archive, run, self.table, *told) for run in runs]
+
+    def of(self, rows: Mapping[str, Row]) -> Mapping[str, Mapping[str, Value]]:
+        """What our runs last left on these, which all come after those asked for before."""
+        found = _Left(self.table, rows)
+        for past in self._runs:
+            if not found.sought:
+                break
+            planned = past.named(found.sought)
+            if planned:
+                found.take(past, min(rows), max(rows))
+            found.pass_by(past.run, planned)
+        return found.values
 
 
-def _named(
-    plan: bytes, table: WritableTable, ids: AbstractSet[str]
-) -> AbstractSet[str]:
-    """Which of these records the plan on file changes."""
-    try:
-        return ids & set(records_in(plan, table))
-    except ValueError:  # the journal will say that its plan was altered
-        return ids
+@attrs.define(eq=False, slots=False)
+class _Past:
+    """A run as its plan and its journal tell it.
+
+    Attributes:
+        aside: Where all runs put the records that they name.
+        shelf: Beside it they put what came of their changes.
+    """
+
+    _archive: Archive
+    run: IndexedRun
+    _table: WritableTable
+    _aside: Spool
+    _shelf: Standing
+    _header: bytes = b""
+    _planned: Lines[str] | None = None
+    _next: str | None = None
+
+    @property
+    def knew_more(self) -> bool:
+        """Whether its plan was made with what runs before had left."""
+        return knew_the_past(self._header)
+
+    @cached_property
+    def journal(self) -> Journal:
+        return self._archive.journal(self.run.run_id, standing=self._shelf.beside())
+
+    def named(self, ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Which of these records its plan changes; all come after those of before."""
+        if self.run.is_quiet:
+            return frozenset()
+        try:
+            return self._named(ids)
+        except ValueError:  # the journal will say that its plan was altered
+            return ids
+
+    def _named(self, ids: AbstractSet[str]) -> AbstractSet[str]:
+        if self._planned is None:
+            self._planned = self._put_aside()
+            self._next = next(iter(self._planned), None)
+        found, last, passed = set[str](), max(ids), 0
+        if self._next is None or self._next > last:
+            return found
+        self._next = None
+        for record_id in self._planned:
+            if record_id > last:
+                self._next = record_id
+                break
+            found |= {record_id} & ids
+            passed += 1
+        self._planned = self._planned[passed:]
+        return found
+
+    def _put_aside(self) -> Lines[str]:
+        """The records of the table that its plan changes, in order."""
+        start = len(self._aside)
+        lines = in_lines(self._archive.plan_parts(self.run.run_id))
+        self._header = next(lines, b"")
+        for line in lines:
+            record_id = record_in(line, self._table)
+            if record_id is not None:
+                self._aside.add(canonical_json(record_id))
+        return Lines(self._aside, json.loads, start, len(self._aside))
+
+
+def may_name(plan: Iterable[bytes], record_id: str) -> bool:
+    """Whether a plan on file can hold the record: to pass over it without parsing."""
+    named = canonical_json(record_id)
+    return any(named in line for line in in_lines(plan))
 
 
 def _filled(changes: Sequence[Change]) -> set[str]:
@@ -153,15 +238,13 @@ class _Left:
             most = self._compared.get(record_id, 0)
             self._compared[record_id] = max(most, night.population)
 
-    def take(self, journal: Journal, run: IndexedRun, *, knew_more: bool) -> None:
-        """Go on with the next older run.
-
-        Args:
-            knew_more: Whether its plan was made with what runs before had left.
-        """
-        states = {entry.key: entry.state for entry in journal.entries}
-        touched = [c for c in journal.touched if c.table == self.table]
-        entries = [e.change for e in journal.entries if e.change.table == self.table]
+    def take(self, past: _Past, first: str, last: str) -> None:
+        """Go on with the next older run; all records are from one to another."""
+        journal, run = past.journal, past.run
+        known = list(journal.known(self.table, first, last))
+        states = {each.entry.key: each.entry.state for each in known}
+        touched = [each.entry.change for each in known if each.may_have_arrived]
+        entries = [each.entry.change for each in known]
         filled = set() if run.undoes else _filled(entries)
         arrived = self._arrived(touched, run, filled)
         for change in touched:
@@ -179,7 +262,7 @@ class _Left:
         self._stamped |= {(change.record_id, change.before) for change in stamps}
         # Nothing of ours was there before the run that filled and stamped it, or was to,
         # unless people had emptied it.
-        if not knew_more:
+        if not past.knew_more:
             filled &= {c.record_id for c in touched if c.column == STAMP}
         edited = {one for table, one in journal.edited if table == self.table}
         self.sought -= filled - edited

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import attrs
 
 from crm_portfolio import schema
-from crm_portfolio._managed import FIELDS, STAMP, VALUES
+from crm_portfolio._managed import FIELDS, VALUES
 from crm_portfolio._takes import is_share
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.protocols import Change, Value
+from crm_portfolio.writeback._counted import OFTEN_UNKNOWN, Counted
 
 __all__ = [
     "Ground",
@@ -23,6 +23,7 @@ __all__ = [
     "Treatment",
     "ladder",
     "refused_changes",
+    "refused_counts",
     "refused_input",
 ]
 
@@ -33,15 +34,10 @@ _MEASURES: Final[Mapping[str, float]] = {
     "revenue_share": 1.0,
     "win_back_rank": 1.0,
 }
-# Most accounts of a CRM may never have bought: nothing is known of their danger. In a
-# book of a year no trend is: nothing is known of who rises.
-_OFTEN_UNKNOWN: Final = frozenset({"risk_level", "rising"})
 # An opportunity is opened again, or is not worth another try any more: a few lose their
 # value every night, however many there are.
 _LAPSING: Final = frozenset(VALUES["opportunity"])
-_NOTHING: Final = frozenset({None, "unknown"})
 _JUMPS_SHARE: Final = 0.02
-_JUMP: Final = 2
 # Shares are decimal fractions: 0.29 of 100 accounts are 29, not 28.999….
 _ROUNDING: Final = 1e-9
 
@@ -328,7 +324,7 @@ def refused_input(ground: Ground, limits: Limits) -> Iterator[Refusal]:
             yield Refusal("missing", "", missing, allowed, expected)
     allowed = limits.at_least(limits.max_unknown_share, population)
     for column, count in sorted(ground.unknown.items()):
-        if count > allowed and column not in _OFTEN_UNKNOWN:
+        if count > allowed and column not in OFTEN_UNKNOWN:
             yield Refusal("unknown", column, count, allowed, population)
 
 
@@ -348,14 +344,31 @@ def refused_changes(
         accepted: Per field how many changes are allowed whatever the limits say.
         filled: How many of these hold a value in a field that may lapse.
     """
-    changed, emptied = Counter[str](), Counter[str]()
-    jumped = 0
+    found = Counted()
     for change in changes:
-        if change.column != STAMP:  # a stamp only follows another change
-            changed[change.column] += 1
-            emptied[change.column] += _is_lost(change)
-            jumped += change.column == "tier" and _is_jump(change, tiers)
-    for column, count in sorted(changed.items()):
+        found.take(change)
+    return refused_counts(
+        found,
+        population=population,
+        tiers=tiers,
+        limits=limits,
+        accepted=accepted,
+        filled=filled,
+    )
+
+
+def refused_counts(
+    found: Counted,
+    *,
+    population: Callable[[str], int],
+    tiers: Sequence[str],
+    limits: Limits,
+    accepted: Mapping[str, int],
+    filled: Mapping[str, int] | None = None,
+) -> Iterator[Refusal]:
+    """The same of changes that have been counted."""
+    emptied, jumped = found.emptied, found.jumps(tiers)
+    for column, count in sorted(found.changed.items()):
         of = population(column)
         had = (filled or {}).get(column, of)
         counted: tuple[tuple[Any, int, int, int], ...] = (
@@ -363,10 +376,10 @@ def refused_changes(
             ("jumped", jumped * (column == "tier"), limits.jumps_of(of), of),
             ("emptied", emptied[column], limits.emptied_of(column, had), had),
         )
-        for rule, found, limit, compared in counted:
+        for rule, told, limit, compared in counted:
             allowed = max(limit, accepted.get(column, 0))
-            if found > allowed:
-                yield Refusal(rule, column, found, allowed, compared)
+            if told > allowed:
+                yield Refusal(rule, column, told, allowed, compared)
 
 
 def ladder(tiers: Iterable[Value]) -> tuple[str, ...]:
@@ -376,17 +389,3 @@ def ladder(tiers: Iterable[Value]) -> tuple[str, ...]:
     """
     letters = {t for t in tiers if isinstance(t, str) and len(t) == 1 and t.isupper()}
     return (*sorted(letters), "none")
-
-
-def _is_lost(change: Change) -> bool:
-    """Whether a field loses its value; a danger that was known is a value to lose."""
-    if change.column not in _OFTEN_UNKNOWN:
-        return change.after is None
-    return change.before not in _NOTHING and change.after in _NOTHING
-
-
-def _is_jump(change: Change, tiers: Sequence[str]) -> bool:
-    before, after = change.before, change.after
-    if before not in tiers or after not in tiers:
-        return False
-    return abs(tiers.index(str(before)) - tiers.index(str(after))) >= _JUMP

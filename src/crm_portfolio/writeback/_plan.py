@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crm_portfolio._managed import STAMP, VALUES, run_of
-from crm_portfolio.archive import read_file, write_file
+from crm_portfolio.archive import Lines, read_file, write_file
 from crm_portfolio.errors import PlanAlteredError, SettingsError
 from crm_portfolio.writeback import _pages, _summary
 from crm_portfolio.writeback._document import (
     VERSION,
-    Line,
+    Identity,
     covered,
     header_line,
     read_header,
-    read_lines,
-    seal,
-    to_line,
-    unseal,
+    read_record,
+    sealed,
+    unsealed,
 )
 from crm_portfolio.writeback._limits import (
     Ground,
     Refusal,
-    refused_changes,
+    refused_counts,
     refused_input,
 )
 from crm_portfolio.writeback._planned import (
@@ -39,10 +39,11 @@ from crm_portfolio.writeback._planned import (
     Header,
     Missing,
     Pinned,
-    PlannedChange,
+    PlannedChanges,
     PlannedRecord,
-    identify,
 )
+from crm_portfolio.writeback._sheet import Reading, Reported, Sheet
+from crm_portfolio.writeback._tally import Tally
 
 if TYPE_CHECKING:
     from crm_portfolio._wording import Lang
@@ -51,13 +52,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan"]
 
-# Stands in new stamps while the id, which covers them, is made; no id is like it.
-_UNNAMED: Final = "new"
-
 
 @attrs.frozen(slots=False)
 class Plan:
     """A sorted diff of managed fields, bound to one org: all that `apply` writes.
+
+    What it holds is put aside on disk where it is much, and read again each time it is
+    asked for; its sums are known.
 
     Attributes:
         id: Names the plan and the run that applies it; stands in the stamps it writes.
@@ -73,13 +74,15 @@ class Plan:
 
     id: str
     header: Header
-    records: tuple[PlannedRecord, ...]
-    pinned: tuple[Pinned, ...] = ()
-    edited: tuple[Edited, ...] = ()
-    missing: tuple[Missing, ...] = ()
-    ended: tuple[Ended, ...] = ()
-    borders: tuple[Bordering, ...] = ()
+    records: Lines[PlannedRecord] = attrs.field(hash=False)
+    pinned: Lines[Pinned] = attrs.field(hash=False)
+    edited: Lines[Edited] = attrs.field(hash=False)
+    missing: Lines[Missing] = attrs.field(hash=False)
+    ended: Lines[Ended] = attrs.field(hash=False)
+    borders: Lines[Bordering] = attrs.field(hash=False)
     version: int = attrs.field(default=VERSION, repr=False)
+    # None: it was not counted as it was made.
+    _counted: Tally | None = attrs.field(default=None, repr=False, eq=False)
 
     @classmethod
     def of(
@@ -94,46 +97,73 @@ class Plan:
         borders: Iterable[Bordering] = (),
     ) -> Plan:
         """The plan of these drafts, stamped with its id."""
-        drafts = sorted(drafts, key=lambda d: (d.record.table, d.record.record_id))
-        bare = cls(
-            _UNNAMED,
-            header,
-            tuple(draft.stamped(_UNNAMED) for draft in drafts),
-            tuple(pinned),
-            tuple(edited),
-            tuple(missing),
-            tuple(ended),
-            tuple(borders),
+        sheet = Sheet()
+        reported: tuple[Iterable[Reported], ...] = (
+            *(pinned, ended, edited),
+            *(missing, borders),
         )
-        plan_id = bare._content_id
-        records = tuple(draft.stamped(plan_id) for draft in drafts)
-        return attrs.evolve(bare, id=plan_id, records=records)
+        for part in chain.from_iterable(reported):
+            sheet.tell(part)
+        for draft in sorted(drafts, key=lambda d: (d.record.table, d.record.record_id)):
+            sheet.add(draft)
+        return cls.on(sheet, header)
 
-    def of_table(self, table: WritableTable) -> tuple[PlannedRecord, ...]:
-        """The records of one table."""
-        return tuple(record for record in self.records if record.table == table)
+    @classmethod
+    def on(cls, sheet: Sheet, header: Header) -> Plan:
+        """The plan of what a sheet holds, stamped with its id; the sheet is done with."""
+        identity = Identity(header_line(header, VERSION), VERSION)
+        for line in sheet.lines():
+            identity.take(line)
+        parts = sheet.named(str(identity))
+        return cls(str(identity), header, counted=sheet.tally, **parts)
+
+    def of_table(
+        self, table: WritableTable, *, is_bare: bool = False
+    ) -> Lines[PlannedRecord]:
+        """The records of one table.
+
+        Args:
+            is_bare: Without the reasons, which take longer to read than all else.
+        """
+        count = self.tally.records
+        before = sum(n for name, n in count.items() if name < table)
+        found = self.records[before : before + count[table]]
+        return found.read_as(partial(read_record, is_bare=True)) if is_bare else found
+
+    def record(self, table: WritableTable, record_id: str) -> PlannedRecord | None:
+        """What it changes in one record, if anything."""
+        ref = table, record_id
+        at = bisect_left(self.records, ref, key=lambda one: (one.table, one.record_id))
+        found = self.records[at] if at < len(self.records) else None
+        is_it = found is not None and (found.table, found.record_id) == ref
+        return found if is_it else None
 
     @cached_property
-    def changes(self) -> tuple[PlannedChange, ...]:
+    def tally(self) -> Tally:
+        """What its records come to."""
+        return self._counted or Tally.of(self.records)
+
+    @property
+    def changes(self) -> PlannedChanges:
         """Every planned change, sorted by table, record and column."""
-        return tuple(change for record in self.records for change in record.changes)
+        return PlannedChanges(self.records, self.tally.changes)
 
-    @cached_property
+    @property
     def counts(self) -> Mapping[str, int]:
         """Changes per field, first fills left out."""
-        return _counted(c for c in self.changes if not c.is_first_fill)
+        return self.tally.counts
 
-    @cached_property
+    @property
     def first_fills(self) -> Mapping[str, int]:
         """First fills per field."""
-        return _counted(c for c in self.changes if c.is_first_fill)
+        return self.tally.first_fills
 
     @cached_property
     def refusals(self) -> tuple[Refusal, ...]:
         """The limits this plan exceeds; `apply` then wants the exact count of changes."""
         header = self.header
-        changes = refused_changes(
-            (c.change for c in self.changes if not c.is_first_fill),
+        changes = refused_counts(
+            self.tally.counted,
             population=header.population_of,
             filled=header.filled,
             tiers=header.tiers,
@@ -175,42 +205,28 @@ class Plan:
         Raises:
             PlanAlteredError: Something in it was replaced, or is no field of ours.
         """
-        is_ours = self._has_sound_stamps and all(
-            planned.change.column in (*VALUES[planned.change.table], STAMP)
-            for planned in self.changes
-        )
-        if not is_ours or self.id != self._content_id:
+        tally = self.tally
+        is_sound = tally.is_ours and (tally.is_sound or bool(self.header.undoes))
+        if not is_sound or self.id != self._content_id:
             raise PlanAlteredError(
                 f"plan {self.id} was altered after it was made; nothing was written. "
                 "Make a new plan."
             )
 
     @property
-    def _has_sound_stamps(self) -> bool:
-        """Whether what it writes as stamps are some, or stood there before."""
-        if self.header.undoes:
-            return True
-        marks = [c.change.after for c in self.changes if c.change.column == STAMP]
-        return all(mark is None or run_of(str(mark)) for mark in marks)
-
-    @property
     def _content_id(self) -> str:
-        records = (covered(record, self.id) for record in self.records)
-        # What counts as a first fill depends on it; version 1 left it out.
-        version = ({"version": self.version},) if self.version > 1 else ()
-        lines = (*version, *map(to_line, self._reported), *records)
-        return identify(header_line(self.header, self.version), lines)
+        identity = Identity(header_line(self.header, self.version), self.version)
+        for lines in self._reported:
+            for line in lines.raw():
+                identity.take(line)
+        for line in self.records.raw():
+            identity.take(covered(line, self.id))
+        return str(identity)
 
     @property
-    def _reported(self) -> tuple[Line, ...]:
+    def _reported(self) -> tuple[Lines[Any], ...]:
         """What is told beside the changes."""
-        return (
-            *self.pinned,
-            *self.ended,
-            *self.edited,
-            *self.missing,
-            *self.borders,
-        )
+        return self.pinned, self.ended, self.edited, self.missing, self.borders
 
     def save(self, path: Path | str) -> None:
         """Write the plan to a file that tells when it was altered.
@@ -219,7 +235,7 @@ class Plan:
             path: Of this machine, or an address in a store.
         """
         try:
-            write_file(path, self.to_bytes())
+            write_file(path, self.content)
         except OSError as error:
             raise SettingsError(
                 f"the plan cannot be saved as {str(path)!r}: {error.strerror}. Name a "
@@ -239,7 +255,7 @@ class Plan:
         """
         name = Path(path).name
         try:
-            return cls.from_bytes(read_file(path), name)
+            return cls.read(read_file(path), name)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             folder = str(path).removesuffix(name).rstrip("/\\") or "."
             raise SettingsError(f"there is no plan {name!r} in {folder!r}") from error
@@ -248,34 +264,46 @@ class Plan:
                 f"the plan {str(path)!r} cannot be read: {error.strerror}"
             ) from error
 
+    def _written(self) -> Iterator[bytes]:
+        groups = (*self._reported, self.records)
+        lines = chain.from_iterable(group.raw() for group in groups)
+        return sealed(self._head, lines, self.version)
+
+    @property
+    def content(self) -> PlanContent:
+        """The plan as JSON Lines with a checksum, in pieces."""
+        return PlanContent(self)
+
     def to_bytes(self) -> bytes:
         """The plan as JSON Lines with a checksum."""
-        head = {
+        return b"".join(self.content)
+
+    @property
+    def _head(self) -> Mapping[str, Any]:
+        return {
             **header_line(self.header, self.version),
             "id": self.id,
             "counts": self.counts,
             "first_fills": self.first_fills,
         }
-        lines = map(to_line, (*self._reported, *self.records))
-        return seal(head, lines, self.version)
 
     @classmethod
     def from_bytes(cls, content: bytes, name: str) -> Plan:
         """The plan of a file's content; the file's name is for messages."""
-        head, lines = unseal(content, name)
+        return cls.read((content,), name)
+
+    @classmethod
+    def read(cls, parts: Iterable[bytes], name: str) -> Plan:
+        """The plan of a file's content, which comes in pieces."""
+        first, head, aside = unsealed(parts, name)
         try:
-            version = int(head["version"])
-            parts = list(read_lines(lines, version))
+            found = Reading.of(aside, int(head["version"]))
             plan = cls(
                 head["id"],
                 read_header(head),
-                records=tuple(p for p in parts if isinstance(p, PlannedRecord)),
-                pinned=tuple(p for p in parts if isinstance(p, Pinned)),
-                edited=tuple(p for p in parts if isinstance(p, Edited)),
-                missing=tuple(p for p in parts if isinstance(p, Missing)),
-                ended=tuple(p for p in parts if isinstance(p, Ended)),
-                borders=tuple(p for p in parts if isinstance(p, Bordering)),
-                version=version,
+                version=int(head["version"]),
+                counted=found.tally,
+                **found.parts(),
             )
         except (LookupError, TypeError, ValueError) as error:
             raise PlanAlteredError(
@@ -283,12 +311,16 @@ class Plan:
             ) from error
         plan.verify()
         # Counts that disagree, keys nobody knows, values in another spelling.
-        if plan.to_bytes().rstrip() != content.rstrip():
+        if not found.is_as_written or next(iter(plan.content)) != first + b"\n":
             raise PlanAlteredError(
                 f"{name} tells more than its plan, or otherwise; nothing was written. Make "
                 "a new plan."
             )
         return plan
+
+    def __reduce__(self) -> tuple[Callable[[bytes, str], Plan], tuple[bytes, str]]:
+        """To another process it goes as it stands on file."""
+        return type(self).from_bytes, (self.to_bytes(), f"plan {self.id}")
 
     def __str__(self) -> str:
         return _summary.text(self)
@@ -316,5 +348,11 @@ class Plan:
         return _pages.html(self, names, lang)
 
 
-def _counted(changes: Iterable[PlannedChange]) -> Mapping[str, int]:
-    return dict(sorted(Counter(c.change.column for c in changes).items()))
+class PlanContent:
+    """A plan as it stands on file, in pieces, as often as it is asked for."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._plan._written()  # noqa: SLF001 - its own

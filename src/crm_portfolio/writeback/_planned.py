@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from itertools import islice
+from typing import overload
 
 import attrs
 
 from crm_portfolio._managed import FIELDS, STAMP, stamp
-from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio._wording import Reason
+from crm_portfolio.archive import ReadAgain
 from crm_portfolio.protocols import Change, Org, Quota, Value, WritableTable
 from crm_portfolio.writeback._limits import Limits, Policy
 
@@ -22,8 +23,8 @@ __all__ = [
     "Header",
     "Pinned",
     "PlannedChange",
+    "PlannedChanges",
     "PlannedRecord",
-    "identify",
 ]
 
 
@@ -57,6 +58,37 @@ class PlannedRecord:
     rank: int | None
     changes: tuple[PlannedChange, ...]
     table: WritableTable = "account"
+
+
+class PlannedChanges(ReadAgain[PlannedChange]):
+    """Every change of some records, in their order; read each time it is asked for."""
+
+    def __init__(self, records: Sequence[PlannedRecord], count: int) -> None:
+        self._records, self._count = records, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[PlannedChange]:
+        return (change for record in self._records for change in record.changes)
+
+    @overload
+    def __getitem__(self, at: int) -> PlannedChange: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[PlannedChange, ...]: ...
+    def __getitem__(self, at: int | slice) -> PlannedChange | tuple[PlannedChange, ...]:
+        if isinstance(at, int):
+            place = range(self._count)[at]
+            return next(islice(self, place, None))
+        places = range(self._count)[at]
+        if not places:
+            return ()
+        first = min(places[0], places[-1])
+        found = tuple(islice(self, first, max(places[0], places[-1]) + 1))
+        return tuple(found[place - first] for place in places)
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} changes>"
 
 
 @attrs.frozen(eq=False)
@@ -201,13 +233,3 @@ class Header:
         """The records of which this column was compared."""
         is_of_account = FIELDS[column].table == "account"
         return self.population if is_of_account else self.compared.get(column, 0)
-
-
-def identify(header: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -> str:
-    """The id of the plan with this header and these lines, which hold no id of it."""
-    # Digests of lines, for a plan of 100,000 accounts must not stand in memory twice.
-    content = {
-        "header": header,
-        "lines": [digest(canonical_json(line)) for line in lines],
-    }
-    return digest(canonical_json(content))[:12]

@@ -10,7 +10,7 @@ import attrs
 from crm_portfolio.archive import CANARY, Archive
 from crm_portfolio.protocols import Org, Value, WritableTable
 from crm_portfolio.writeback._held import Row
-from crm_portfolio.writeback._last_written import last_values
+from crm_portfolio.writeback._last_written import LastValues
 
 __all__ = ["Memory"]
 
@@ -37,6 +37,7 @@ class Memory:
     stopped_by: str
     _archive: Archive | None
     _org: Org
+    _last: dict[WritableTable, LastValues] = attrs.field(factory=dict, eq=False)
 
     @classmethod
     def of(cls, archive: Archive | None, org: Org) -> Memory:
@@ -59,7 +60,12 @@ class Memory:
     def left(
         self, table: WritableTable, rows: Mapping[str, Row]
     ) -> Mapping[str, Mapping[str, Value]] | None:
-        """What our runs last left on these records, by column; None: no archive."""
+        """What our runs last left on these records, by column; None: no archive.
+
+        Records of one table are asked for a part at a time, in the order of their ids.
+        """
         if self._archive is None or not rows:
             return None
-        return last_values(self._archive, self._org, table, rows)
+        if table not in self._last:
+            self._last[table] = LastValues(self._archive, self._org, table)
+        return self._last[table].of(rows)

@@ -78,12 +78,8 @@ def resend(
     journal = _journal(lines, archive, Path(path).name)
     same_org(journal.org, crm.org())
     wanted = _wanted(lines, journal, Path(path).name)
-    kept = Plan.from_bytes(archive.plan(journal.run_id), f"plan {journal.run_id}")
-    found = _Found(
-        journal,
-        reasons={planned.change: planned.reasons for planned in kept.changes},
-        before={entry.key: entry.change.before for entry in journal.entries},
-    )
+    kept = Plan.read(archive.plan_parts(journal.run_id), f"plan {journal.run_id}")
+    found = _Found(journal, kept)
     for table, values in sorted(wanted.items()):
         rows = read_rows(crm, table, sorted(values))
         fitting = fitted(crm, values)
@@ -131,7 +127,7 @@ def _wanted(
     lines: Sequence[Mended], journal: Journal, name: str
 ) -> Mapping[WritableTable, Mapping[str, Mapping[str, Value]]]:
     """What the file wants in which field of which record, every line of it checked."""
-    failed = {e.key for e in journal.entries if e.state in PERMANENT}
+    failed = {e.key for e in journal.failed if e.state in PERMANENT}
     found: dict[WritableTable, dict[str, dict[str, Value]]] = {}
     first: dict[Key, int] = {}
     faults = []
@@ -175,8 +171,7 @@ class _Found:
     """What can be sent again, and what stands in its way."""
 
     journal: Journal
-    reasons: Mapping[Change, tuple[Reason, ...]]
-    before: Mapping[Key, Value]
+    kept: Plan
     drafts: list[Draft] = attrs.field(factory=list)
     edited: list[Edited] = attrs.field(factory=list)
     pinned: list[Pinned] = attrs.field(factory=list)
@@ -194,16 +189,18 @@ class _Found:
             self.pinned.append(pin)
             wanted = {c: v for c, v in wanted.items() if c not in _PINNED}
         differing = [c for c in sorted(wanted) if row[c] != wanted[c]]
-        edited = [
-            c
-            for c in differing
-            if is_edited(table, row) or row[c] != self.before[table, record_id, c]
-        ]
+        told = self.journal.known(table, record_id, record_id)
+        before = {each.entry.change.column: each.entry.change.before for each in told}
+        planned = self.kept.record(table, record_id)
+        reasons = {c.change: c.reasons for c in planned.changes} if planned else {}
+        edited = [c for c in differing if is_edited(table, row) or row[c] != before[c]]
         if edited:
             self.edited.append(Edited(record_id, tuple(edited), table=table))
         changes = [
-            self._planned(
-                Change(record_id, column, row[column], wanted[column], table), row
+            _planned(
+                Change(record_id, column, row[column], wanted[column], table),
+                row,
+                reasons,
             )
             for column in differing
             if column not in edited
@@ -211,6 +208,9 @@ class _Found:
         if changes:
             self.drafts.append(draft(table, record_id, row, changes))
 
-    def _planned(self, change: Change, row: Row) -> PlannedChange:
-        is_first_fill = change.before is None and row[STAMP] is None
-        return PlannedChange(change, is_first_fill, self.reasons.get(change, ()))
+
+def _planned(
+    change: Change, row: Row, reasons: Mapping[Change, tuple[Reason, ...]]
+) -> PlannedChange:
+    is_first_fill = change.before is None and row[STAMP] is None
+    return PlannedChange(change, is_first_fill, reasons.get(change, ()))

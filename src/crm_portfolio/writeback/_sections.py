@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
@@ -12,13 +12,8 @@ import attrs
 from crm_portfolio._managed import FIELDS, STAMP
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.protocols import Value, WritableTable
-from crm_portfolio.writeback._planned import (
-    Edited,
-    Ended,
-    Pinned,
-    PlannedChange,
-    PlannedRecord,
-)
+from crm_portfolio.writeback._planned import Edited, Ended, Pinned
+from crm_portfolio.writeback._tally import LISTED
 
 if TYPE_CHECKING:
     from crm_portfolio.writeback._plan import Plan
@@ -28,20 +23,16 @@ __all__ = [
     "Cell",
     "Section",
     "calls",
-    "movers",
-    "moves",
     "sections",
     "told_records",
     "treated",
 ]
 
 Cell: TypeAlias = Value
-_SAMPLES: Final = 3
 RECORDS: Final[Mapping[WritableTable, str]] = {
     "account": "accounts",
     "opportunity": "opportunities",
 }
-_LISTED: Final = 25
 
 
 @attrs.frozen
@@ -79,33 +70,6 @@ def sections(
     yield from (section for section in found if section.facts or section.rows)
 
 
-def movers(plan: Plan) -> tuple[list[tuple[PlannedRecord, PlannedChange]], bool]:
-    """Accounts whose tier moves, largest first, else those that get their first one."""
-    tiers = [
-        (record, planned)
-        for record in plan.records
-        for planned in record.changes
-        if planned.change.column == "tier"
-    ]
-    moved = [pair for pair in tiers if not pair[1].is_first_fill]
-    return sorted(moved or tiers, key=_by_rank), bool(moved)
-
-
-def _by_rank(pair: tuple[PlannedRecord, PlannedChange]) -> tuple[bool, int, str]:
-    record = pair[0]
-    return record.rank is None, record.rank or 0, record.record_id
-
-
-def moves(
-    changes: Iterable[PlannedChange], column: str
-) -> list[tuple[tuple[Value, Value], int]]:
-    """How often a field goes from which value to which, most frequent first."""
-    found = Counter(
-        (c.change.before, c.change.after) for c in changes if c.change.column == column
-    )
-    return sorted(found.items(), key=lambda item: (-item[1], str(item[0])))
-
-
 def calls(plan: Plan) -> str:
     """What applying the plan costs, and whether that much is left."""
     told, quota = f"about {plan.call_estimate:,}", plan.header.quota
@@ -117,18 +81,13 @@ def calls(plan: Plan) -> str:
     return told if is_enough else f"{told}, which is too few"
 
 
-def treated(plan: Plan) -> list[tuple[Edited, list[str], list[str]]]:
-    """Each edited account: the fields that stay as a person left them, and the others."""
-    edited = {each.record_id for each in plan.edited}
-    planned = {
-        (record.table, record.record_id): {c.change.column for c in record.changes}
-        for record in plan.records
-        if record.record_id in edited
-    }
+def treated(plan: Plan, shown: int) -> list[tuple[Edited, list[str], list[str]]]:
+    """The first edited records: the fields that stay as a person left them, and the others."""
     found = []
-    for each in plan.edited:
+    for each in plan.edited[:shown]:
         columns = each.edited or each.columns
-        gone = planned.get((each.table, each.record_id), set())
+        planned = plan.record(each.table, each.record_id)
+        gone = {c.change.column for c in planned.changes} if planned else set()
         kept = [column for column in columns if column not in gone]
         found.append((each, kept, [column for column in columns if column in gone]))
     return found
@@ -136,7 +95,7 @@ def treated(plan: Plan) -> list[tuple[Edited, list[str], list[str]]]:
 
 def told_records(plan: Plan) -> str:
     """How many records of each table it changes."""
-    counts = {table: len(plan.of_table(table)) for table in RECORDS}
+    counts = {table: plan.tally.records[table] for table in RECORDS}
     told = [
         f"{n:,} {RECORDS[table]}"
         for table, n in counts.items()
@@ -160,7 +119,7 @@ class _Writer:
     def extent(self) -> Section:
         header, plan = self.plan.header, self.plan
         until = header.made_at + timedelta(hours=header.limits.max_age_hours)
-        stamps = sum(planned.change.column == STAMP for planned in plan.changes)
+        stamps = plan.tally.stamps
         before = header.previous
         made = f"made {header.made_at:%Y-%m-%d %H:%M} UTC"
         extent = f"{len(plan.changes):,} changes on {told_records(plan)}"
@@ -194,10 +153,8 @@ class _Writer:
 
     def fields(self) -> Section:
         plan, header = self.plan, self.plan.header
-        emptied = Counter(
-            c.change.column for c in plan.changes if c.change.after is None
-        )
-        touched = {c.change.column for c in plan.changes} | header.unknown.keys()
+        emptied = plan.tally.emptied
+        touched = plan.tally.touched | header.unknown.keys()
         rows = [
             (
                 column,
@@ -211,20 +168,20 @@ class _Writer:
             if column in touched and column != STAMP
         ]
         titles = ("changed", "allowed", "emptied", "filled first", "unknown")
-        return self._table("Fields", ("field", *titles), rows, len(FIELDS))
+        return Section("Fields", (), ("field", *titles), tuple(rows))
 
     def moves(self) -> Section:
         rows = [
             (column, _value(before), _value(after), count)
             for column, field in FIELDS.items()
             if field.choices
-            for (before, after), count in moves(self.plan.changes, column)
+            for (before, after), count in self.plan.tally.moves_of(column)
         ]
         counted = "records" if self._has_others else "accounts"
         return self._table("Moves", ("field", "from", "to", counted), rows)
 
     def movers(self) -> Section:
-        pairs, have_moved = movers(self.plan)
+        largest, have_moved = self.plan.tally.movers()
         title = "Largest accounts that move" if have_moved else "Largest accounts"
         rows = [
             (
@@ -234,26 +191,23 @@ class _Writer:
                 _value(planned.change.after),
                 self._because(planned.reasons),
             )
-            for record, planned in pairs[:_LISTED]
+            for record, planned in largest.first
         ]
         columns = ("account", "rank", "from", "to", "why")
-        return Section(title, (), columns, tuple(rows), len(pairs) - len(rows))
+        return Section(title, (), columns, tuple(rows), largest.count - len(rows))
 
     def reasons(self) -> Section:
         """Each kind of reason, how often it stands behind a field, and some samples."""
-        found: defaultdict[tuple[str, str], list[PlannedChange]] = defaultdict(list)
-        for planned in self.plan.changes:
-            if planned.reasons:
-                found[planned.change.column, planned.reasons[0].code].append(planned)
-        ranked = sorted(found.items(), key=lambda item: (item[0][0], -len(item[1])))
+        found = self.plan.tally.reasons.items()
+        ranked = sorted(found, key=lambda item: (item[0][0], -item[1].count))
         rows = [
             (
                 column,
-                len(behind),
-                self._because(behind[0].reasons),
+                behind.count,
+                self._because(behind.first[0].reasons),
                 ", ".join(
                     self._record(c.change.table, c.change.record_id)
-                    for c in behind[:_SAMPLES]
+                    for c in behind.first
                 ),
             )
             for (column, _), behind in ranked
@@ -264,9 +218,10 @@ class _Writer:
     def borders(self) -> Section:
         rows = [
             (self._account(each.record_id), self._said(each.reason))
-            for each in self.plan.borders
+            for each in self.plan.borders[:LISTED]
         ]
-        return self._table("Near a border", ("account", "how near"), rows)
+        count = len(self.plan.borders)
+        return self._table("Near a border", ("account", "how near"), rows, count)
 
     def edited(self) -> Section:
         title = "Changed since" if self.plan.header.undoes else "Edited by people"
@@ -277,13 +232,14 @@ class _Writer:
                 ", ".join(kept),
                 ", ".join(overwritten),
             )
-            for each, kept, overwritten in treated(self.plan)
+            for each, kept, overwritten in treated(self.plan, LISTED)
         ]
-        columns = ("edited fields", "kept", "overwritten")
-        return self._table(title, (self._whose, *columns), rows)
+        columns = (self._whose, "edited fields", "kept", "overwritten")
+        return self._table(title, columns, rows, len(self.plan.edited))
 
     def pins(self) -> Section:
-        pins: tuple[Ended | Pinned, ...] = (*self.plan.ended, *self.plan.pinned)
+        ended, pinned = self.plan.ended, self.plan.pinned
+        pins: tuple[Ended | Pinned, ...] = (*ended[:LISTED], *pinned[:LISTED])
         rows = [
             (
                 self._account(each.record_id),
@@ -296,14 +252,17 @@ class _Writer:
             for each in pins
         ]
         columns = ("account", "tier", "by", "pin")
-        return self._table("Pinned by people", columns, rows)
+        count = len(ended) + len(pinned)
+        return self._table("Pinned by people", columns, rows, count)
 
     def missing(self) -> Section:
-        rows = [(self._record(m.table, m.record_id),) for m in self.plan.missing]
-        return self._table("Not in the CRM", (self._whose,), rows)
+        missing = self.plan.missing
+        rows = [(self._record(m.table, m.record_id),) for m in missing[:LISTED]]
+        return self._table("Not in the CRM", (self._whose,), rows, len(missing))
 
     def changes(self, shown: int) -> Section:
-        own = [c for c in self.plan.changes if c.change.column != STAMP]
+        plan = self.plan
+        own = (c for c in plan.changes if c.change.column != STAMP)
         rows = [
             (
                 self._record(planned.change.table, planned.change.record_id),
@@ -312,10 +271,11 @@ class _Writer:
                 _value(planned.change.after),
                 self._because(planned.reasons),
             )
-            for planned in own[:shown]
+            for planned in islice(own, shown)
         ]
         columns = (self._whose, "field", "from", "to", "why")
-        left_out = len(own) - len(rows) if shown else 0
+        count = len(plan.changes) - plan.tally.stamps
+        left_out = count - len(rows) if shown else 0
         return Section("Changes", (), columns, tuple(rows), left_out)
 
     def _table(
@@ -323,10 +283,11 @@ class _Writer:
         title: str,
         columns: tuple[str, ...],
         rows: Sequence[tuple[Cell, ...]],
-        shown: int = _LISTED,
+        count: int | None = None,
     ) -> Section:
-        left_out = max(0, len(rows) - shown)
-        return Section(title, (), columns, tuple(rows[:shown]), left_out)
+        """A table of the first rows, of so many; None: of these."""
+        left_out = (len(rows) if count is None else count) - len(rows[:LISTED])
+        return Section(title, (), columns, tuple(rows[:LISTED]), left_out)
 
     @property
     def _has_others(self) -> bool:

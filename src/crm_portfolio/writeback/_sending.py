@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Final
 
 import attrs
@@ -16,7 +17,7 @@ from crm_portfolio.writeback._canary import unexpected
 from crm_portfolio.writeback._held import mapped_columns, read_rows
 from crm_portfolio.writeback._journal import Recorder
 from crm_portfolio.writeback._limits import Limits
-from crm_portfolio.writeback._planned import PlannedRecord
+from crm_portfolio.writeback._owed import Owed, Placed
 from crm_portfolio.writeback._portions import portion
 
 __all__ = ["Sending", "Sleep", "Stop", "StoppedError"]
@@ -28,6 +29,8 @@ _STRIKES: Final = 5
 _FIRST_WAIT_SECONDS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 60.0
 _NAP_SECONDS: Final = 1.0
+# Of so many records the parents are asked for at once.
+_LOOKED_UP: Final = 10_000
 # Whoever writes a record may have to hold this one too.
 _PARENTS: Final[Mapping[WritableTable, str]] = {
     "account": "parent_id",
@@ -65,21 +68,22 @@ class Sending:
     _failure: TransientError | None = None
 
     def send_first(
-        self, records: Sequence[PlannedRecord], limits: Limits
+        self, owed: Owed, placed: Sequence[Placed], limits: Limits
     ) -> tuple[Key, ...] | None:
         """Write these of one table, let the CRM settle, and say what moved in them.
 
         None: nothing was written, or there was no time to settle; they tell nothing.
         """
-        table = records[0].table
-        batch = self._begun(records, also=mapped_columns(self.crm, table))
+        table = placed[0][1].table
+        also = mapped_columns(self.crm, table)
+        batch = self._begun(placed, also=also, is_first=True)
         self._send(batch)
         if batch.sent:
             self._pause(limits.settle_seconds)
         standing = self.recorder.standing
         confirmed = set(standing.unchecked)
         after = batch.check()
-        self._tell(batch)
+        self._tell(owed, placed)
         keys = {key_of(change): change for change in batch.sent}
         # Those whose answer was lost are known to be there only now.
         arrived = {key for key in keys if standing.entries[key].state in _THERE}
@@ -91,25 +95,27 @@ class Sending:
         allowed = limits.expected_changes
         return tuple(unexpected(table, written, before, after, expected=allowed))
 
-    def send(self, records: Sequence[PlannedRecord]) -> None:
+    def send(self, owed: Owed) -> None:
         """Write these of one table; what was refused for the moment goes again, in less.
 
         Raises:
             TransientError: The CRM is out of reach. Applying the same plan goes on.
             StoppedError: It was asked for, between two batches.
         """
-        if not records:
+        if not owed:
             return
-        self._size = self._most = portion(self.crm, len(records))
-        self._in_batches(records)
+        self._size = self._most = portion(self.crm, len(owed))
+        # What may have arrived is looked for before all else.
+        self._in_batches(owed, chain(owed.half_done(), owed.untouched()))
         for tries in range(1, _ROUNDS + 1):
-            left = [record for record in records if self.recorder.owes(record)]
+            left = len(owed)
             if not left:
                 return
             self._wait(tries)
-            self._size = self._most = max(min(self._most, len(left)) // 2, 1)
-            self._in_batches(self._by_parent(left), is_last=tries == _ROUNDS)
-        if self._failure is not None and any(map(self.recorder.owes, records)):
+            self._size = self._most = max(min(self._most, left) // 2, 1)
+            in_turn = owed.at(self._by_parent(owed))
+            self._in_batches(owed, in_turn, is_last=tries == _ROUNDS)
+        if self._failure is not None and owed:
             raise self._failure
 
     def may_go_on(self) -> None:
@@ -122,26 +128,28 @@ class Sending:
             raise StoppedError
 
     def _in_batches(
-        self, records: Sequence[PlannedRecord], *, is_last: bool = False
+        self, owed: Owed, placed: Iterator[Placed], *, is_last: bool = False
     ) -> None:
-        start = 0
-        while start < len(records):
+        while part := list(islice(placed, self._size)):
             self.may_go_on()
-            part = records[start : start + self._size]
-            start += len(part)
             batch = self._begun(part, is_last=is_last)
             self._send(batch)
             batch.check()
-            self._tell(batch)
+            self._tell(owed, part)
 
     def _begun(
         self,
-        records: Sequence[PlannedRecord],
+        placed: Sequence[Placed],
         *,
         also: Sequence[str] = (),
         is_last: bool = False,
+        is_first: bool = False,
     ) -> Batch:
-        return Batch(self.crm, self.recorder, self.guard, records, also, is_last)
+        records = [record for _, record in placed]
+        self.recorder.turn_to(records)
+        return Batch(
+            self.crm, self.recorder, self.guard, records, also, is_last, is_first
+        )
 
     def _send(self, batch: Batch) -> None:
         """Send it; where answers were lost, the next ones are smaller, and later."""
@@ -158,21 +166,26 @@ class Sending:
         self._size = max(self._size // 2, 1)
         self._wait(self._strikes)
 
-    def _by_parent(self, records: Sequence[PlannedRecord]) -> Sequence[PlannedRecord]:
+    def _by_parent(self, owed: Owed) -> Sequence[int]:
         """Families side by side: whoever holds one of them holds up no other batch."""
-        table = records[0].table
+        places = owed.places()
+        table = owed.records[places[0]].table
         parent = _PARENTS[table]
-        if len(records) < 2 or parent not in mapped_columns(self.crm, table):
-            return records
-        ids = [record.record_id for record in records]
-        rows = read_rows(self.crm, table, ids, (parent,))
-        parents = {one: row[parent] or one for one, row in rows.items()}
-        return sorted(
-            records, key=lambda r: (str(parents.get(r.record_id, "")), r.record_id)
-        )
+        if len(places) < 2 or parent not in mapped_columns(self.crm, table):
+            return places
+        found: list[tuple[str, int]] = []
+        for start in range(0, len(places), _LOOKED_UP):
+            part = list(owed.at(places[start : start + _LOOKED_UP]))
+            ids = [record.record_id for _, record in part]
+            rows = read_rows(self.crm, table, ids, (parent,))
+            parents = {one: str(row[parent] or one) for one, row in rows.items()}
+            found += [(parents.get(one.record_id, ""), place) for place, one in part]
+        return [place for _, place in sorted(found)]
 
-    def _tell(self, batch: Batch) -> None:
-        self._done += sum(not self.recorder.owes(record) for record in batch.records)
+    def _tell(self, owed: Owed, placed: Sequence[Placed]) -> None:
+        done = [place for place, one in placed if not self.recorder.owes(one)]
+        owed.settle(done)
+        self._done += len(done)
         if self.progress:
             self.progress("apply", self._done, self.total)
 

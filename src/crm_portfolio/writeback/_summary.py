@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +10,7 @@ from crm_portfolio._managed import FIELDS, STAMP
 from crm_portfolio._wording import sentence
 from crm_portfolio.protocols import Value, WritableTable
 from crm_portfolio.writeback._planned import Edited, Ended, Pinned
-from crm_portfolio.writeback._sections import RECORDS, calls, movers, moves, treated
+from crm_portfolio.writeback._sections import RECORDS, calls, treated
 
 if TYPE_CHECKING:
     from crm_portfolio.writeback._plan import Plan
@@ -55,9 +54,9 @@ def _extent(plan: Plan) -> str:
     if not plan.changes:
         counts = [f"{n:,} {RECORDS[table]}" for table, n in told.items()]
         return f"Nothing to change on {' and '.join(counts) or '0 accounts'}."
-    stamps = sum(planned.change.column == STAMP for planned in plan.changes)
+    stamps = plan.tally.stamps
     parts = [
-        f"{len(plan.of_table(table)):,} of {n:,} {RECORDS[table]}"
+        f"{plan.tally.records[table]:,} of {n:,} {RECORDS[table]}"
         for table, n in told.items()
     ]
     return (
@@ -69,8 +68,7 @@ def _extent(plan: Plan) -> str:
 def _by_field(plan: Plan) -> _Lines:
     """A line for each field with choices, one for all others together."""
     lines, others = [], []
-    touched = {c.change.column for c in plan.changes} - {STAMP}
-    emptied = Counter(c.change.column for c in plan.changes if c.change.after is None)
+    touched, emptied = plan.tally.touched - {STAMP}, plan.tally.emptied
     for column in (column for column in FIELDS if column in touched):
         is_told = bool(FIELDS[column].choices)  # the moves say how many are emptied
         counted = (
@@ -88,7 +86,7 @@ def _by_field(plan: Plan) -> _Lines:
 
 
 def _moves(plan: Plan, column: str) -> str:
-    ranked = moves(plan.changes, column)
+    ranked = plan.tally.moves_of(column)
     told = [f"{_move(*move)} {count:,}" for move, count in ranked[:_SHOWN]]
     return f" ({', '.join(told)}{', …' if ranked[_SHOWN:] else ''})"
 
@@ -103,14 +101,14 @@ def _value(value: Value) -> str:
 
 def _movers(plan: Plan) -> _Lines:
     """The largest accounts whose tier moves, else those that get their first."""
-    pairs, have_moved = movers(plan)
-    if not pairs:
+    largest, have_moved = plan.tally.movers()
+    if not largest.count:
         return []
     words = (
         "Largest accounts that move:" if have_moved else "Largest accounts, first tier:"
     )
     lines = []
-    for record, planned in pairs[:_LARGEST]:
+    for record, planned in largest.first[:_LARGEST]:
         # The first reason is the rule; the others are in the file of the plan.
         because = [inert(sentence(reason, "en")) for reason in planned.reasons[:1]]
         move = _move(planned.change.before, planned.change.after)
@@ -121,21 +119,31 @@ def _movers(plan: Plan) -> _Lines:
 def _people(plan: Plan) -> _Lines:
     # What stands there instead may be a later run's, too.
     edited = "Changed since, kept" if plan.header.undoes else "Edited by people"
+    few = treated(plan, _LARGEST)
+    missing = plan.missing[:_LARGEST]
     told = (
-        ("Pinned by people", [_pinned(each) for each in plan.pinned]),
-        ("Tier pins ended", [_ended(each) for each in plan.ended]),
-        (edited, [_edited(plan, *each) for each in treated(plan)]),
-        ("Not in the CRM", [_told(m.table, m.record_id) for m in plan.missing]),
+        ("Pinned by people", plan.pinned, [*map(_pinned, plan.pinned[:_LARGEST])]),
+        ("Tier pins ended", plan.ended, [*map(_ended, plan.ended[:_LARGEST])]),
+        (edited, plan.edited, [_edited(plan, *each) for each in few]),
+        (
+            "Not in the CRM",
+            plan.missing,
+            [_told(m.table, m.record_id) for m in missing],
+        ),
     )
-    return [f"{words}: {len(each):,} ({_few(each)})" for words, each in told if each]
+    return [
+        f"{words}: {len(all_of_them):,} ({_few(first, len(all_of_them))})"
+        for words, all_of_them, first in told
+        if all_of_them
+    ]
 
 
 def _told(table: WritableTable, record_id: str) -> str:
     return inert(record_id) if table == "account" else f"{table} {inert(record_id)}"
 
 
-def _few(told: Sequence[str]) -> str:
-    return ", ".join(told[:_LARGEST]) + (", …" if told[_LARGEST:] else "")
+def _few(told: Sequence[str], count: int) -> str:
+    return ", ".join(told[:_LARGEST]) + (", …" if count > _LARGEST else "")
 
 
 def _pinned(pinned: Pinned) -> str:
@@ -161,7 +169,7 @@ def _edited(
 
 def _near(plan: Plan) -> _Lines:
     near = list(dict.fromkeys(inert(each.record_id) for each in plan.borders))
-    return [f"Near a border: {len(near):,} ({_few(near)})"] if near else []
+    return [f"Near a border: {len(near):,} ({_few(near, len(near))})"] if near else []
 
 
 def _refused(plan: Plan) -> _Lines:

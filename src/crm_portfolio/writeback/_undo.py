@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from typing import Final
 
 import attrs
 
@@ -19,15 +21,18 @@ from crm_portfolio.writeback._limits import Limits, Policy
 from crm_portfolio.writeback._people import is_edited, valid_pin
 from crm_portfolio.writeback._plan import Plan
 from crm_portfolio.writeback._planned import (
-    Draft,
     Edited,
     Header,
     Missing,
     PlannedChange,
 )
 from crm_portfolio.writeback._portions import calls_to_apply
+from crm_portfolio.writeback._sheet import Sheet
 
 __all__ = ["undo"]
+
+# So many records are read again, and compared, at once.
+_AT_ONCE: Final = 10_000
 
 
 def undo(
@@ -64,19 +69,18 @@ def undo(
     org = crm.org()
     same_org(journal.org, org)
     named: _Named = {"account": accounts, "opportunity": opportunities}
-    chosen = _chosen(journal, named, columns)
-    tables = dict.fromkeys(table for table, _ in sorted(chosen))
-    rows: dict[Ref, Row] = {}
-    for table in tables:
-        ids = sorted(record_id for of, record_id in chosen if of == table)
-        held = read_rows(crm, table, ids, progress=progress)
-        rows |= {(table, record_id): row for record_id, row in held.items()}
-    found = _Found(journal.overwritten, journal.edited)
-    for ref in sorted(chosen.keys() & rows.keys()):
-        found.take_back(chosen[ref], rows[ref], columns)
-    touched = [(d.record.table, d.record.record_id) for d in found.drafts]
-    pins = (valid_pin(ref[1], rows[ref], journal.as_of) for ref in touched)
-    counts = Counter(table for table, _ in touched)
+    chosen, sheet = _Chosen.of(journal, named, columns), Sheet()
+    found = _Found(journal.overwritten, journal.edited, sheet)
+    for part in chosen.parts(crm, progress):
+        for ref, changes in part.written.items():
+            if ref in part.rows:
+                found.take_back(changes, part.rows[ref], columns)
+            else:
+                sheet.tell(Missing(ref[1], ref[0]))
+        for ref in found.drafted():
+            pin = valid_pin(ref[1], part.rows[ref], journal.as_of)
+            if pin:
+                sheet.tell(pin)
     header = Header(
         org=org,
         as_of=journal.as_of,
@@ -88,45 +92,107 @@ def undo(
         limits=limits,
         policy=Policy(),
         undoes=journal.run_id,
-        accepted=_accepted(chosen.values(), columns),
+        accepted=dict(chosen.accepted),
         quota=crm.quota(),
-        call_estimate=calls_to_apply(crm, limits, counts),
+        call_estimate=calls_to_apply(crm, limits, dict(sheet.tally.records)),
         others=journal.others,
         compared=journal.compared,
     )
-    return Plan.of(
-        header,
-        found.drafts,
-        pinned=[pin for pin in pins if pin],
-        edited=found.edited,
-        missing=[
-            Missing(record_id, table)
-            for table, record_id in sorted(chosen.keys() - rows.keys())
-        ],
-    )
+    return Plan.on(sheet, header)
 
 
 _Named = Mapping[WritableTable, Collection[str] | None]
 
 
-def _chosen(
-    journal: Journal, named: _Named, columns: Collection[str] | None
-) -> Mapping[Ref, Sequence[Change]]:
-    """What the run wrote on the chosen records, as far as it wrote a chosen field."""
-    written: defaultdict[Ref, list[Change]] = defaultdict(list)
-    for change in journal.touched:
-        written[change.table, change.record_id].append(change)
-    for table, ids in named.items():
-        _refuse_unknown(table, ids, [one for of, one in written if of == table])
-    ours = [name for of_table in VALUES.values() for name in of_table]
-    _refuse_unknown("field", columns, ours)
-    is_all = all(ids is None for ids in named.values())
-    return {
-        (table, record_id): changes
-        for (table, record_id), changes in written.items()
-        if (is_all or record_id in (named[table] or ()))
-        and (columns is None or any(c.column in columns for c in changes))
-    }
+@attrs.frozen
+class _Part:
+    """Some records that a run wrote.
+
+    Attributes:
+        written: What it wrote on each of them.
+        rows: How they stand now; who is gone is absent.
+    """
+
+    written: Mapping[Ref, Sequence[Change]]
+    rows: Mapping[Ref, Row]
+
+
+@attrs.define(eq=False)
+class _Chosen:
+    """What the run wrote on the chosen records, as far as it wrote a chosen field.
+
+    Attributes:
+        accepted: So many changes of each field are taken back; the stamps go with them.
+    """
+
+    journal: Journal
+    named: _Named
+    columns: Collection[str] | None
+    accepted: Counter[str] = attrs.field(factory=Counter)
+    _counts: Counter[WritableTable] = attrs.field(factory=Counter)
+
+    @classmethod
+    def of(
+        cls, journal: Journal, named: _Named, columns: Collection[str] | None
+    ) -> _Chosen:
+        """What of the run is meant.
+
+        Raises:
+            SettingsError: It wrote none of the named records, or there is no such field.
+        """
+        chosen = cls(journal, named, columns)
+        found: dict[WritableTable, set[str]] = {table: set() for table in named}
+        for ref, keys in groupby(journal.keys_touched(), key=lambda key: key[:2]):
+            table, record_id = ref
+            if record_id in (named[table] or ()):
+                found[table].add(record_id)
+            wrote = [column for *_, column in keys]
+            if chosen._is_meant(ref, wrote):
+                chosen._counts[table] += 1
+                meant = None if columns is None else {*columns, STAMP}
+                chosen.accepted.update(c for c in wrote if meant is None or c in meant)
+        for table, ids in named.items():
+            if set(ids or ()) - found[table]:
+                known = {one for of, one, _ in journal.keys_touched() if of == table}
+                _refuse_unknown(table, ids, sorted(known))
+        ours = [name for of_table in VALUES.values() for name in of_table]
+        _refuse_unknown("field", columns, ours)
+        return chosen
+
+    def parts(self, crm: Readable, progress: Progress | None) -> Iterator[_Part]:
+        """All of it in the order of tables and ids, with the records as they stand."""
+        for table, written in groupby(self._written(), key=lambda each: each[0][0]):
+            done = 0
+            while part := dict(islice(written, _AT_ONCE)):
+                ids = [record_id for _, record_id in part]
+                tell = _behind(progress, done, self._counts[table])
+                held = read_rows(crm, table, ids, progress=tell)
+                yield _Part(part, {(table, one): row for one, row in held.items()})
+                done += len(ids)
+
+    def _is_meant(self, ref: Ref, wrote: Iterable[str]) -> bool:
+        table, record_id = ref
+        is_all = all(ids is None for ids in self.named.values())
+        if not is_all and record_id not in (self.named[table] or ()):
+            return False
+        return self.columns is None or any(c in self.columns for c in wrote)
+
+    def _written(self) -> Iterator[tuple[Ref, list[Change]]]:
+        for ref, changes in groupby(self.journal.touched, key=_ref):
+            found = list(changes)
+            if self._is_meant(ref, (change.column for change in found)):
+                yield ref, found
+
+
+def _behind(progress: Progress | None, start: int, total: int) -> Progress | None:
+    """The same progress for a part that begins there, of so many."""
+    if progress is None:
+        return None
+    return lambda step, done, _: progress(step, start + done, total)
+
+
+def _ref(change: Change) -> Ref:
+    return change.table, change.record_id
 
 
 def _refuse_unknown(
@@ -142,26 +208,19 @@ def _refuse_unknown(
         )
 
 
-def _accepted(
-    written: Iterable[Sequence[Change]], columns: Collection[str] | None
-) -> Mapping[str, int]:
-    taken = (
-        change.column
-        for changes in written
-        for change in changes
-        if columns is None or change.column in (*columns, STAMP)
-    )
-    return dict(Counter(taken))
-
-
 @attrs.define(eq=False)
 class _Found:
     """What can be taken back, and what people changed since."""
 
     overwritten: Mapping[Key, Value]
     edited_before: Mapping[Ref, Sequence[str]]
-    drafts: list[Draft] = attrs.field(factory=list)
-    edited: list[Edited] = attrs.field(factory=list)
+    sheet: Sheet
+    _drafted: list[Ref] = attrs.field(factory=list)
+
+    def drafted(self) -> list[Ref]:
+        """The records of which something is taken back, since this was last asked."""
+        found, self._drafted = self._drafted, []
+        return found
 
     def take_back(
         self, written: Sequence[Change], row: Row, columns: Collection[str] | None
@@ -184,14 +243,15 @@ class _Found:
             elif current != before or is_theirs:
                 edited.append(change.column)
         if edited:
-            self.edited.append(Edited(record_id, tuple(sorted(edited)), table=table))
+            self.sheet.tell(Edited(record_id, tuple(sorted(edited)), table=table))
         if ours:
             restores = _old_stamp(written, row, is_whole=not rest)
             # What people had set there is theirs again: a new stamp must not fit it.
             theirs = self._set_by_people(written, row)
             back_to = {c.change.column: c.change.before for c in ours}
             left = {c: back_to[c] for c in back_to.keys() & theirs}
-            self.drafts.append(
+            self._drafted.append((table, record_id))
+            self.sheet.add(
                 draft(table, record_id, row, ours, ours=left, restores=restores)
             )
 

@@ -48,6 +48,11 @@ def dies(org: Simulator, call: int) -> None:
     org.fault(Fault(at_call=at, kind="dead_locator", route=LIST))
 
 
+def many_deleted(org: Simulator, whom: list[str]) -> None:
+    """All at once: one after the other they take twenty times as long."""
+    org._portal.archive("companies", list(map(int, whom)))
+
+
 def since_then(
     org: Simulator, connected: Connected, act: str
 ) -> tuple[Cursor, list[str]]:
@@ -56,11 +61,11 @@ def since_then(
     assert cursor is not None
     org.clock.advance(3_600)
     whom = sorted(org.ids("account").values())[:MANY]
-    for one in whom:
-        if act == "edit":
-            org.edit("companies", one, {"name": "Edited"})
-        else:
-            org.delete("companies", one)
+    if act == "edit":
+        edits = {int(one): {"name": "Edited"} for one in whom}
+        org._portal.write("companies", edits, source="CRM_UI")
+    else:
+        many_deleted(org, whom)
     org.clock.advance(3_600)
     return cursor, whom
 
@@ -109,8 +114,7 @@ def test_a_first_load_is_made_exact_though_its_place_is_dead(
     pulled = connected(org, exports="always").pull("account")
     batches = list(islice(pulled, 2))
     org.clock.advance(60)
-    for one in ids[:MANY]:
-        org.delete("companies", one)
+    many_deleted(org, ids[:MANY])
     org.purge("companies", ids[-1])
     before = org.calls.get(LIST, 0)
     if is_another_process:

@@ -145,6 +145,16 @@ def test_a_column_that_came_later_is_unknown_of_the_rows_before(tmp_path: Path) 
     assert [row["segment"] for row in told] == [None] * 6 + ["high"] * 5
 
 
+def test_a_folder_called_like_a_pattern_is_not_its_neighbour(tmp_path: Path) -> None:
+    folder = laid_down("dlt-salesforce", tmp_path / "lake [1]")
+    beside = laid_down("dlt-salesforce", tmp_path / "lake 1")
+    for file in beside.glob("account/**/*.parquet"):
+        pq.write_table(pq.read_table(file, partitioning=None).slice(0, 1), file)
+    settings = WarehouseSettings(layout="dlt-salesforce")
+    mine, other = (Warehouse(each, settings=settings) for each in (folder, beside))
+    assert len(rows_of(mine, "account")) > len(rows_of(other, "account"))
+
+
 def test_the_schema_with_such_tables_is_found_and_of_two_one_is_to_be_named() -> None:
     layout = "fivetran-salesforce"
     connection = in_duckdb(replica(layout), schema="crm")
@@ -296,6 +306,20 @@ def test_a_moment_is_a_day_where_the_org_is_and_a_day_stays_what_it_is() -> None
             assert rows_of(source, "account")[0]["created_on"] == born
     paris = of("fivetran-salesforce", time_zone="America/New_York")
     assert rows_of(paris, "opportunity")[1]["closed_on"] == date(2026, 3, 31)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["2025-12-31 23:30:00", "2025-12-31T23:30:00Z", "2026-01-01T05:00:00.000+05:30"],
+)
+def test_a_moment_in_words_has_the_zone_it_names_or_that_of_the_warehouse(
+    said: str,
+) -> None:
+    accounts = replica("fivetran-salesforce")["account"].drop_columns(["created_date"])
+    accounts = accounts.append_column("created_date", pa.array([said] * len(accounts)))
+    for zone, born in (("UTC", date(2025, 12, 31)), ("Europe/Paris", date(2026, 1, 1))):
+        source = of("fivetran-salesforce", {"account": accounts}, time_zone=zone)
+        assert rows_of(source, "account")[0]["created_on"] == born
 
 
 def test_fields_of_ones_own_are_mapped_by_the_names_they_have_in_the_crm(

@@ -20,6 +20,7 @@ from crm_portfolio.analysis._again._days import (
     at_numbers,
     days_at,
     days_in,
+    in_order,
     local_days,
 )
 from crm_portfolio.analysis._again._settings import WinBackSettings
@@ -233,8 +234,7 @@ def of_records(
     first = as_of - timedelta(days=settings.lost_within_days)
     is_old = pc.fill_null(pc.less(table["closed_on"], pa.scalar(first, _DAY)), False)  # noqa: FBT003
     old = int(pc.sum(is_old).as_py() or 0)
-    # Opportunities are sorted by their ids.
-    return table.filter(pc.invert(is_old)).sort_by("ordinal").combine_chunks(), old
+    return in_order(table.filter(pc.invert(is_old))), old
 
 
 def _active(portfolio: Portfolio, owner: pa.ChunkedArray) -> pa.Array:

@@ -16,6 +16,7 @@ __all__ = [
     "at_numbers",
     "days_at",
     "days_in",
+    "in_order",
     "local_days",
 ]
 
@@ -36,6 +37,21 @@ def days_in(column: pa.ChunkedArray | pa.Array) -> Days:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     found: Days = array.cast(_DAY).to_numpy(zero_copy_only=False)
     return found.astype("datetime64[D]")
+
+
+def in_order(rows: pa.Table, *then: str) -> pa.Table:
+    """Rows of opportunities by their ids, told by numbers too.
+
+    The numbers are in the order of the ids, but where a table is a file for each year.
+    """
+    by_number = [(name, "ascending") for name in ("ordinal", *then)]
+    rows = rows.sort_by(by_number).combine_chunks()
+    ids = rows["opportunity_id"]
+    descends = pc.less(ids.slice(1), ids.slice(0, max(len(ids) - 1, 0)))
+    if not pc.any(descends).as_py():
+        return rows
+    by_id = [(name, "ascending") for name in ("opportunity_id", *then)]
+    return rows.sort_by(by_id).combine_chunks()
 
 
 def at_ids(ids: pa.Array | pa.ChunkedArray, found: pa.Table, key: str) -> pa.Array:

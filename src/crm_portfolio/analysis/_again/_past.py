@@ -22,6 +22,7 @@ from crm_portfolio.analysis._again._days import (
     at_ids,
     at_numbers,
     days_in,
+    in_order,
     local_days,
 )
 from crm_portfolio.analysis._again._settings import WinBackSettings
@@ -108,10 +109,8 @@ class Past:
         parts = [_still_lost(portfolio, tried)]
         if "activity" in portfolio:
             parts.append(_opened_again(portfolio, which))
-        rows = pa.concat_tables(parts).sort_by(
-            [("ordinal", "ascending"), ("since_on", "ascending")]
-        )
-        return cls._from(portfolio, rows.combine_chunks(), settings, which)
+        rows = in_order(pa.concat_tables(parts), "since_on")
+        return cls._from(portfolio, rows, settings, which)
 
     @classmethod
     def _from(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._loss import scaled
 from crm_portfolio._methods._ranking import Flags
@@ -72,13 +73,13 @@ def client_table(clients: Clients) -> pa.Table:
     return pa.table(columns)
 
 
-def order_of(table: pa.Table) -> pa.Array:
+def order_of(table: pa.Table) -> Groups:
     """The largest loss to expect first, then the unknown; ties by revenue, then by id."""
     by_loss, by_revenue = (
         table[name].fill_null(0.0).to_numpy() for name in ("expected_loss", "revenue")
     )
     is_unknown = table["expected_loss"].is_null().to_numpy()
-    return pa.array(np.lexsort((-by_revenue, -by_loss, is_unknown)))
+    return np.lexsort((-by_revenue, -by_loss, is_unknown))
 
 
 def shares(clients: Clients, minor: Amounts, mask: Flags) -> pa.Array:

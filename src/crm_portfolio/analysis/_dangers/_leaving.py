@@ -5,6 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import Any, Final
 
 import attrs
@@ -31,6 +32,7 @@ from crm_portfolio.analysis._facts import (
     placed,
     ran_on,
 )
+from crm_portfolio.analysis._facts._inwards import came_inwards
 from crm_portfolio.portfolio import Portfolio
 
 __all__ = ["FEATURES", "TIERS", "Cases", "History"]
@@ -141,10 +143,10 @@ class _Known:
         bought = Spans.of(bought_in(days, ends), ids, count)
         unknown = bought.numbers("unknown")
 
-        def counted(name: Any, scan: Any) -> Groups | None:
+        def counted(name: Any, scan: Any, of: Any) -> Groups | None:
             if name not in portfolio:
                 return None
-            found = Spans.of(scan(portfolio[name], ends, zone), ids, count)
+            found = Spans.of(scan(of(portfolio), ends, zone), ids, count)
             return found.numbers("n")
 
         ran = None
@@ -160,8 +162,8 @@ class _Known:
             first_on=bought.days("first_on"),
             last_on=bought.days("last_on"),
             unknown=unknown if unknown.any() else None,
-            came=counted("activity", came_in),
-            opened=counted("ticket", opened_in),
+            came=counted("activity", came_in, came_inwards),
+            opened=counted("ticket", opened_in, itemgetter("ticket")),
             ran=ran,
             late=_late(portfolio, ends, ids),
         )

@@ -159,7 +159,10 @@ def _since(facts: RevenueFacts) -> Days:
 
 
 def _texts(account: pa.Table, name: str) -> npt.NDArray[np.object_]:
-    found = np.full(account.num_rows, None, dtype=object)
-    if name in account.column_names:
-        found[:] = account[name].to_pylist()
+    if name not in account.column_names:
+        return np.full(account.num_rows, None, dtype=object)
+    # The same text is one object, however many accounts it stands at.
+    found: npt.NDArray[np.object_] = (
+        account[name].combine_chunks().to_numpy(zero_copy_only=False)
+    )
     return found

@@ -177,8 +177,6 @@ def proxies(measures: Measures) -> list[Proxy]:
     By rank correlation, of ten accounts at least. How much hangs on an account is a matter
     of its size, and is not asked.
     """
-    from scipy.stats import rankdata
-
     revenue = measures.of.net_revenue
     found = []
     for at, code in enumerate(CODES):
@@ -186,13 +184,20 @@ def proxies(measures: Measures) -> list[Proxy]:
         known = ~np.isnan(values) & ~np.isnan(revenue) & (revenue > 0)
         if code == _PROXY_OF_ITSELF or known.sum() < LEAST_COUNT:
             continue
-        ranks = [rankdata(each[known]) for each in (values, revenue)]
+        ranks = [_ranks(each[known]) for each in (values, revenue)]
         if min(np.ptp(each) for each in ranks) == 0:
             continue
-        rho = twelve_digits(np.array([np.corrcoef(*ranks)[0, 1]]))[0]
+        rho = twelve_digits(np.atleast_2d(np.corrcoef(ranks))[0, 1:])[0]
         if abs(rho) >= _CLOSE:
             found.append(Proxy(CRITERIA[code].code, float(rho), int(known.sum())))
     return found
+
+
+def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """From 1 on; who are equal share the middle of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle: npt.NDArray[np.float64] = np.cumsum(counts) - (counts - 1) / 2
+    return middle[place]
 
 
 _SCHEMA: Final = pa.schema(

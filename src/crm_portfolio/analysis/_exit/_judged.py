@@ -42,7 +42,7 @@ class Judged:
 
     value: Floats
     spread: Floats
-    raters: Groups
+    raters: npt.NDArray[np.int32]
     on: Days
     vetoes: Mapping[str, Flags]
     veto_on: Mapping[str, Days]
@@ -57,7 +57,7 @@ class Judged:
         judged = cls(
             value=np.full(shape, np.nan),
             spread=np.full(shape, np.nan),
-            raters=np.zeros(shape, dtype=np.int64),
+            raters=np.zeros(shape, dtype=np.int32),
             on=np.full(shape, np.datetime64("NaT", "D")),
             vetoes={name: np.zeros(len(ids), dtype=bool) for name in VETOES},
             veto_on={name: nobody.copy() for name in VETOES},

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio.analysis._concentration import ConcentrationResult
@@ -75,7 +74,7 @@ class Measures:
     sources: npt.NDArray[np.int8]
     said_on: Days
     spread: Floats
-    raters: Groups
+    raters: npt.NDArray[np.int32]
     is_partial: Flags
     vetoes: Mapping[str, Flags]
     veto_on: Mapping[str, Days]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Final
 
@@ -65,16 +66,19 @@ class Scores:
     def of(cls, measures: Measures, settings: ExitReviewSettings) -> Scores:
         weights = weights_of(settings)
         utilities = _utilities(measures, settings)
-        low, high = score_interval(utilities, weights)
-        covered = twelve_digits(coverage(utilities, weights))
+        parts = [
+            np.stack([*score_interval(some, weights), *_summed(some, weights)])
+            for some in _blocks(utilities)
+        ]
+        low, high, covered, score = map(twelve_digits, np.concatenate(parts, axis=1))
         return cls(
             measures,
             settings,
             weights=weights,
             utilities=utilities,
-            score=twelve_digits(weighted(utilities, weights)),
-            low=twelve_digits(low),
-            high=twelve_digits(high),
+            score=score,
+            low=low,
+            high=high,
             coverage=covered,
             standings=_standings(utilities, weights, settings, covered),
         )
@@ -107,9 +111,12 @@ class Scores:
     @cached_property
     def reference_score(self) -> Floats:
         """That of the reference, by the weights of what is known of each account."""
-        shares = shares_of(self.utilities, self.weights)
-        found: Floats = twelve_digits((shares * np.nan_to_num(self.reference)).sum(1))
-        return found
+        reference = np.nan_to_num(self.reference)
+        found = [
+            (shares_of(some, self.weights) * reference).sum(1)
+            for some in _blocks(self.utilities)
+        ]
+        return twelve_digits(np.concatenate(found))
 
     def contributions(self, rows: slice | npt.NDArray[np.int64]) -> Floats:
         """What each criterion adds to the score over that of the reference."""
@@ -125,21 +132,21 @@ class Scores:
             low, high = np.maximum(low, ends[0]), np.minimum(high, ends[1])
         return twelve_digits(low), twelve_digits(high)
 
-    @cached_property
-    def decisive(self) -> npt.NDArray[np.int64]:
+    def decisive(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The criterion whose weight, moved the least, changes the standing; −1: none."""
-        size = self.score.size
-        found = np.full(size, -1, dtype=np.int64)
-        for at in range(0, size, _AT_ONCE):
-            rows = slice(at, min(at + _AT_ONCE, size))
-            low, high = self.intervals(rows)
-            down = np.where(low > 0, self.weights - low, np.inf)
-            up = np.where(high < 1, high - self.weights, np.inf)
-            least = np.minimum(down, up)
-            least[:, self.weights == 0] = np.inf
-            moves = np.isfinite(least).any(axis=1)
-            found[rows] = np.where(moves, least.argmin(axis=1), -1)
-        return found
+        some = [rows[at : at + _AT_ONCE] for at in range(0, rows.size, _AT_ONCE)]
+        with ThreadPoolExecutor(2) as pool:
+            found = [np.zeros(0, dtype=np.int64), *pool.map(self._decisive, some)]
+        return np.concatenate(found)
+
+    def _decisive(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        low, high = self.intervals(rows)
+        down = np.where(low > 0, self.weights - low, np.inf)
+        up = np.where(high < 1, high - self.weights, np.inf)
+        least = np.minimum(down, up)
+        least[:, self.weights == 0] = np.inf
+        moves = np.isfinite(least).any(axis=1)
+        return np.where(moves, least.argmin(axis=1), -1)
 
     @cached_property
     def weakest(self) -> npt.NDArray[np.int64]:
@@ -157,6 +164,16 @@ class Scores:
         least = held.min(axis=1, initial=np.inf)
         is_weak = least < self.settings.weak_below
         return np.where(is_weak, held.argmin(axis=1), -1)
+
+
+def _blocks(utilities: Floats) -> list[Floats]:
+    """So many accounts at a time that what is made of them on the way takes little room."""
+    ends = range(0, max(len(utilities), 1), _AT_ONCE)
+    return [utilities[at : at + _AT_ONCE] for at in ends]
+
+
+def _summed(utilities: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    return coverage(utilities, weights), weighted(utilities, weights)
 
 
 def weights_of(settings: ExitReviewSettings) -> Floats:
@@ -179,8 +196,8 @@ def _utilities(measures: Measures, settings: ExitReviewSettings) -> Floats:
         values = measures.values[:, at]
         judged = utility(values, settings.rating_anchors.points)
         measured = utility(values, settings.anchors_of(code).points)
-        found[:, at] = np.where(is_rating[:, at], judged, measured)
-    return twelve_digits(found)
+        found[:, at] = twelve_digits(np.where(is_rating[:, at], judged, measured))
+    return found
 
 
 def _standings(

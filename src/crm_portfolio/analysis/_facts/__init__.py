@@ -137,9 +137,11 @@ from crm_portfolio.analysis._facts._months import (
 )
 from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._ordinals import (
+    changed,
     coded,
     let_go,
     moved,
+    noted,
     numbered,
     touched,
 )
@@ -246,6 +248,7 @@ __all__ = [
     "bought_lines",
     "came_in",
     "capacity_in",
+    "changed",
     "changes_of",
     "closed",
     "coded",
@@ -301,6 +304,7 @@ __all__ = [
     "moved",
     "newest",
     "nights_after",
+    "noted",
     "numbered",
     "of_accounts",
     "of_same",

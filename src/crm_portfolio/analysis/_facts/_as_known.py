@@ -15,11 +15,15 @@ import attrs
 import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, kept, nw
-from crm_portfolio.analysis._facts._base import Base
-from crm_portfolio.analysis._facts._changes import field_changes, spans_of
+from crm_portfolio.analysis._facts._base import Base, share
+from crm_portfolio.analysis._facts._changes import FIELDS, field_changes, spans_of
 from crm_portfolio.analysis._facts._grid import Frame, Grid
 from crm_portfolio.analysis._facts._lines import collected
-from crm_portfolio.analysis._facts._ordinals import numbered
+from crm_portfolio.analysis._facts._ordinals import (
+    by_ordinal,
+    changes_by_ordinal,
+    numbered,
+)
 from crm_portfolio.analysis._facts._standing import held_ones, signs_of, standing
 from crm_portfolio.analysis._facts._turns import (
     came_closed,
@@ -37,6 +41,8 @@ _TOLD: Final = ("stage", "amount", "expected_close_on", "owner_id")
 _GROUPS: Final = ("pipeline", "stage", "owner_id", "is_overdue", "is_quiet")
 _WORDS: Final = frozenset({"pipeline", "stage", "owner_id", "due", "status"})
 _SUMS: Final = ("count", "unpriced", "minor", "age")
+_TOGETHER: Final = 4_000_000
+"""So many opportunities are looked at together: an engine holds all beside them at once."""
 
 
 @attrs.frozen(eq=False)
@@ -75,25 +81,39 @@ def as_known(
     changes: NativeFrame | None,
     activity: NativeFrame | None,
     grid: Grid,
+    *,
+    changed: tuple[Frame, Frame] | None = None,
+    log: Frame | None = None,
+    together: int = _TOGETHER,
 ) -> AsKnown:
-    """The open, the entered and the closed opportunities, as known at each day."""
+    """The open, the entered and the closed opportunities, as known at each day.
+
+    Args:
+        changed: `changes_by_ordinal`, where they are known.
+        log: The activities that took place, by ``ordinal``, where they are known.
+        together: So many opportunities are looked at together at most.
+    """
     numbers = numbered(opportunity)
-    known = nw.from_native(numbers).lazy().select("opportunity_id", "ordinal")
-    told = None if changes is None else field_changes(changes, known, grid)
+    if changes is not None and changed is None:
+        changed = changes_by_ordinal(changes, opportunity)
+    told = None if changed is None else field_changes(changed, grid)
     base = Base.of(numbers, told, grid)
     counts = _counts_of(base, told, grid)
     fields = None if told is None else _fields_of(told)
     spans = None if told is None else kept(spans_of(told, grid))
     del told  # it is long: the engine may let it go
-    earliest = _earliest(activity)
+    earliest = None
+    if activity is not None:
+        earliest = _earliest(held_ones(activity) if log is None else log)
+        log = by_ordinal(numbers, held_ones(activity)) if log is None else log
     judged = [
         place
         for place, start in enumerate(grid.quiet)
         if earliest is not None and earliest <= start
     ]
-    signs = signs_of(activity, known, base, grid) if judged else None
-    rows = standing(base, spans, signs, grid, fields=fields or ())
-    alike = kept(rows.group_by("place", *_GROUPS, "due").agg(nw.col(*_SUMS).sum()))
+    shares = max(-(-_number(base.alike) // together), 1)
+    log = log if judged else None
+    alike = _open_at(base, spans, log, grid, fields=fields or (), shares=shares)
     last = alike.filter(nw.col("place") == grid.count - 1)
     return AsKnown(
         open=_summed(alike, ["place", *_GROUPS]),
@@ -102,6 +122,29 @@ def as_known(
         judged_from=judged[0] if judged else None,
         untracked=() if fields is None else _untracked(fields),
     )
+
+
+def _open_at(
+    base: Base,
+    spans: Frame | None,
+    log: Frame | None,
+    grid: Grid,
+    *,
+    fields: Collection[str],
+    shares: int,
+) -> Frame:
+    """The open ones by what was known of them, counted a share of them at a time."""
+    log = kept(log) if shares > 1 and log is not None else log
+    found = []
+    for at in range(shares):
+        part = base.share(at, shares)
+        its = None if spans is None else share(spans, at, shares)
+        seen = None if log is None else share(log, at, shares)
+        signs = None if seen is None else signs_of(seen, part, grid)
+        rows = standing(part, its, signs, grid, fields=fields)
+        alike = rows.group_by("place", *_GROUPS, "due").agg(nw.col(*_SUMS).sum())
+        found.append(kept(alike))
+    return nw.concat(found) if shares > 1 else found[0]
 
 
 def _counts_of(base: Base, told: Frame | None, grid: Grid) -> dict[str, Any]:
@@ -156,18 +199,16 @@ def _number(rows: Frame) -> int:
     return int(found["count"][0].as_py() or 0) if len(found) else 0
 
 
-def _earliest(activity: NativeFrame | None) -> datetime | None:
+def _earliest(log: Frame) -> datetime | None:
     """The first activity on an opportunity; None: there is none."""
-    if activity is None:
-        return None
-    found = collected(held_ones(activity).select(nw.col("at").min()))
+    found = collected(log.select(at=nw.col("occurred_at").min()))
     return found["at"][0].as_py() if len(found) else None
 
 
 def _fields_of(told: Frame) -> tuple[str, ...]:
     """The fields of which changes are told."""
     found = collected(told.group_by("field").agg(nw.col("first").min()))
-    return tuple(sorted(found["field"].to_pylist()))
+    return tuple(sorted(FIELDS[number] for number in found["field"].to_pylist()))
 
 
 def _untracked(fields: Collection[str]) -> tuple[str, ...]:

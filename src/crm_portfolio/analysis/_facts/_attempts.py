@@ -18,7 +18,7 @@ from crm_portfolio._frames import NativeFrame, from_arrow, kept, nw, same_kind
 from crm_portfolio.analysis._facts._attached import midnight
 from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
 from crm_portfolio.analysis._facts._once import once_per_portfolio
-from crm_portfolio.analysis._facts._ordinals import numbered, touched
+from crm_portfolio.analysis._facts._ordinals import changed, numbered, touched
 from crm_portfolio.analysis._facts._pursuits import Contacts, held
 from crm_portfolio.portfolio import Period, Portfolio
 
@@ -78,9 +78,12 @@ def spans_of_losses(
     moments = pa.table(
         {"closed_on": days, "since_at": nights_after(days, zone), "until_at": ends}
     )
-    return dated.select(key, "closed_on").join(
+    told = dated.select(key, "closed_on").join(
         nw.from_native(same_kind(moments, frame)).lazy(), on="closed_on", how="inner"
     )
+    # An engine that is told lazily may lay the log beside the few moments first: each
+    # contact beside each night before it, before it asks which opportunity it is about.
+    return kept(told)
 
 
 def nights_after(days: pa.ChunkedArray | pa.Array, zone: str) -> pa.Array:
@@ -192,20 +195,21 @@ def reopened(portfolio: Portfolio) -> pa.Table:
     """The last time each opportunity was lost and then opened again, and how that ended."""
     if "opportunity_change" not in portfolio:
         return _REOPENED.empty_table()
-    kinds = {"old": _TEXT, "new": _TEXT, "until_at": _MOMENT}
-    changes = nw.from_native(completed(portfolio["opportunity_change"], kinds)).lazy()
+    changes, moves = changed(portfolio)
     lost = _lost_stages(portfolio)
     field, new = nw.col("field"), nw.col("new")
     is_loss = (field == "status") & (new == "lost")
     if lost:
         is_loss |= (field == "stage") & new.is_in(lost)
     ends = (
-        changes.filter(is_loss & ~nw.col("until_at").is_null())
-        .select("opportunity_id", since_at="changed_at", until_at="until_at")
-        .group_by("opportunity_id")
+        changes.filter(~nw.col("until_at").is_null())
+        .join(moves.filter(is_loss).select("move"), on="move", how="semi")
+        .select("ordinal", since_at="changed_at", until_at="until_at")
+        .group_by("ordinal")
         .agg(nw.col("since_at", "until_at").max())
     )
-    joined = ends.join(_sold(portfolio), on="opportunity_id", how="inner")
+    # They are few; the engine does not know before they are there.
+    joined = kept(ends).join(_sold(portfolio), on="ordinal", how="inner")
     found = collected(joined).select(_REOPENED.names).cast(_REOPENED)
     return found.sort_by("opportunity_id").combine_chunks()
 

@@ -25,7 +25,7 @@ from crm_portfolio.analysis._facts._grid import (
 from crm_portfolio.analysis._facts._lines import completed
 from crm_portfolio.analysis._facts._ordinals import coded
 
-__all__ = ["Base"]
+__all__ = ["Base", "share"]
 
 _ID: Final = "ordinal"
 _TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
@@ -68,23 +68,37 @@ class Base:
         created = nw.col("created_at")
         said = _Said.of(rows)
         if told is None:
-            rest = kept(_placed(said.rows, created, grid, backend))
-            others = said.beside(rest)
-            alike = kept(_alike([others], grid, backend))
-            return cls(None, others, (rest,), alike)
+            placed = kept(_placed(said.rows, created, grid, backend))
+            alike = kept(_alike(said.beside(placed), grid, backend))
+            return cls(None, said.beside(placed), (placed,), alike)
         its = kept(_of_changes(told))
         born = nw.coalesce(created, nw.col("seen"))
-        with_them = said.rows.join(its, on=_ID, how="inner")
-        changed = kept(_placed(with_them, born, grid, backend, *_FROM_CHANGES))
-        unchanged = said.rows.join(its.select(_ID), on=_ID, how="anti")
-        rest = kept(_placed(unchanged, created, grid, backend))
-        own, others = said.beside(changed), said.beside(rest)
-        alike = kept(_alike([own, others], grid, backend))
-        return cls(own, others, (changed, rest), alike)
+        with_them = said.rows.join(its, on=_ID, how="left")
+        placed = kept(_placed(with_them, born, grid, backend, *_FROM_CHANGES))
+        is_told = nw.col("is_told") == 1
+        parts = tuple(placed.filter(each) for each in (is_told, ~is_told))
+        own, others = (said.beside(each) for each in parts)
+        alike = kept(_alike(said.beside(placed), grid, backend))
+        return cls(own, others, parts, alike)
 
     @property
     def parts(self) -> list[Frame]:
         return [self.rest] if self.told is None else [self.told, self.rest]
+
+    def share(self, at: int, of: int) -> Base:
+        """One of so many shares of the opportunities; ``alike`` is still of all."""
+        return attrs.evolve(
+            self,
+            told=None if self.told is None else share(self.told, at, of),
+            rest=share(self.rest, at, of),
+            kept_parts=tuple(share(rows, at, of) for rows in self.kept_parts),
+        )
+
+
+def share(rows: Frame, at: int, of: int) -> Frame:
+    """Of rows by ``ordinal``, those of one of so many shares of the opportunities."""
+    number = nw.col(_ID)
+    return rows.filter(number - number // of * of == at) if of > 1 else rows
 
 
 @attrs.frozen(eq=False)
@@ -119,11 +133,11 @@ def _of_changes(told: Frame) -> Frame:
         turned=nw.when(has_closed).then(1).otherwise(0),
         open_until=nw.when(before > until).then(before).otherwise(until),
     )
-    sums = rows.group_by(_ID)
-    return sums.agg(nw.col("seen").min(), nw.col("turned", "open_until").max())
+    sums = rows.with_columns(is_told=nw.lit(1, dtype=nw.Int64)).group_by(_ID)
+    return sums.agg(nw.col("seen").min(), nw.col(*_FROM_CHANGES).max())
 
 
-_FROM_CHANGES: Final = ("turned", "open_until")
+_FROM_CHANGES: Final = ("turned", "open_until", "is_told")
 
 
 def _placed(
@@ -135,7 +149,7 @@ def _placed(
     lacking = [name for name in _FROM_CHANGES if name not in from_changes]
     return rows.select(
         *(_ID, "says", "closed_on", "expected_close_on"),
-        *from_changes,
+        *(nw.col(name).fill_null(0) for name in from_changes),
         **dict.fromkeys(lacking, nw.lit(0, dtype=nw.Int64)),
         amount=nw.coalesce(nw.col("original_amount"), nw.col("amount")),
         born=seconds(born, backend),
@@ -145,19 +159,16 @@ def _placed(
     )
 
 
-def _alike(parts: list[Frame], grid: Grid, backend: Any) -> Frame:
+def _alike(rows: Frame, grid: Grid, backend: Any) -> Frame:
     until = seconds_of_day("closed_on", grid, backend) + (A_DAY - 1)
     is_over = nw.col("closed_at") < grid.count
     days = nw.when(is_over).then(days_between(nw.col("born"), until))
-    rows = [
-        rows.select(
-            *("closed_at", "status"),
-            turned=nw.col("turned").cast(nw.Int64),
-            born_at=nw.col("born_at").fill_null(_NOWHERE),
-            days=days.fill_null(_NOWHERE),
-            count=nw.lit(1, dtype=nw.Int64),
-        )
-        for rows in parts
-    ]
-    counted = nw.concat(rows).group_by(*_ALIKE).agg(nw.col("count").sum())
+    told = rows.select(
+        *("closed_at", "status"),
+        turned=nw.col("turned").cast(nw.Int64),
+        born_at=nw.col("born_at").fill_null(_NOWHERE),
+        days=days.fill_null(_NOWHERE),
+        count=nw.lit(1, dtype=nw.Int64),
+    )
+    counted = told.group_by(*_ALIKE).agg(nw.col("count").sum())
     return counted.with_columns(nw.col("count").cast(nw.Int64))

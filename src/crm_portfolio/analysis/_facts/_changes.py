@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-import pyarrow as pa
-
-from crm_portfolio._frames import NativeFrame, kept, nw
+from crm_portfolio._frames import kept, nw
 from crm_portfolio.analysis._facts._grid import (
     Expr,
     Frame,
@@ -14,14 +13,10 @@ from crm_portfolio.analysis._facts._grid import (
     places,
     status_of,
 )
-from crm_portfolio.analysis._facts._lines import completed
-from crm_portfolio.analysis._facts._ordinals import coded
 
-__all__ = ["FIELDS", "field_changes", "spans_of"]
+__all__ = ["FIELDS", "field_changes", "number_of", "spans_of"]
 
-_TEXT = pa.string()
 _ID: Final = "ordinal"
-_SAID: Final = ("field", "old", "new")
 _MOMENT: Final = (_ID, "field", "changed_at")
 FIELDS: Final = (
     *("stage", "pipeline", "owner_id", "expected_close_on"),
@@ -29,31 +24,43 @@ FIELDS: Final = (
 )
 
 
-def field_changes(frame: NativeFrame, known: Frame, grid: Grid) -> Frame:
+def number_of(field: str) -> int:
+    """What stands for the field in the engine."""
+    return FIELDS.index(field)
+
+
+def field_changes(changed: tuple[Frame, Frame], grid: Grid) -> Frame:
     """The changes we ask for, with what they mean and at which places they stand.
 
+    ``left`` and ``entered`` number the open stages among ``grid.named("open")``.
+
     Args:
-        known: The ``ordinal`` of each opportunity, which tells it from here on.
+        changed: `changes_by_ordinal`.
     """
-    kinds = {"old": _TEXT, "new": _TEXT}
-    rows = nw.from_native(completed(frame, kinds)).lazy()
-    rows = rows.filter(nw.col("field").is_in(FIELDS))
-    placed = rows.join(known, on="opportunity_id", how="inner").select(
-        *(_ID, "changed_at", "until_at", *_SAID),
+    rows, moves = changed
+    moves = moves.filter(nw.col("field").is_in(FIELDS))
+    placed = rows.join(moves.select("move"), on="move", how="semi").select(
+        *(_ID, "changed_at", "until_at", "move"),
         first=places(nw.col("changed_at"), grid.edges),
         end=places(nw.col("until_at"), grid.edges).fill_null(grid.count),
     )
-    # What is said is said of many: it is kept once, with what it means.
-    placed, moves = coded(placed, rows, _SAID, "move")
+    # What is said is said of many: what it means is found out once.
     is_stage = nw.col("field") == "stage"
-    means = {
-        means: nw.when(is_stage)
-        .then(status_of(nw.col(name), grid))
-        .otherwise(nw.lit(""))
-        for means, name in (("was", "old"), ("now", "new"))
-    }
+    means: dict[str, Expr] = {"field": _numbered(nw.col("field"), FIELDS)}
+    for was, left, name in (("was", "left", "old"), ("now", "entered", "new")):
+        status = nw.when(is_stage).then(status_of(nw.col(name), grid))
+        means[was] = status.otherwise(nw.lit(""))
+        means[left] = _numbered(nw.col(name), grid.named("open"))
     moves = kept(moves.with_columns(**means))
     return kept(placed).join(moves, on="move", how="inner").drop("move")
+
+
+def _numbered(text: Expr, texts: Sequence[str]) -> Expr:
+    """Where it stands among these texts."""
+    found: Expr = nw.lit(len(texts), dtype=nw.Int64)
+    for number, each in enumerate(texts):
+        found = nw.when(text == each).then(number).otherwise(found)
+    return found.cast(nw.Int64)
 
 
 def spans_of(told: Frame, grid: Grid) -> Frame:

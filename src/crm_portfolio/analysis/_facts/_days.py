@@ -6,13 +6,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from crm_portfolio._frames import from_arrow, kept, nw
-from crm_portfolio.analysis._facts._lines import Measure, revenue_lines
+from crm_portfolio._frames import NativeFrame, from_arrow, kept, nw
+from crm_portfolio.analysis._facts._lines import (
+    Measure,
+    collected,
+    revenue_lines,
+)
 from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.portfolio import Portfolio
+from crm_portfolio.schema import TableName
 
-__all__ = ["account_days", "bought", "by_day"]
+__all__ = ["account_days", "bought", "by_day", "by_place", "with_places"]
 
 
 @once_per_portfolio
@@ -22,16 +28,35 @@ def account_days(portfolio: Portfolio, measure: Measure) -> Any:
     An account is told by its place among those of the portfolio: engines group whole
     numbers several times as fast as ids, and most so where equal ones lie together.
     """
-    ids = portfolio.arrow("account")["account_id"]
+    lines = revenue_lines(portfolio, measure, "").select("account_id", "day", "minor")
+    return kept(by_day(by_place(portfolio, lines)).sort("account_id", "day"))
+
+
+def by_place(portfolio: Portfolio, rows: Any) -> Any:
+    """The rows of its accounts, each told by its place among them."""
+    ids = _account_ids(portfolio)
     places = pa.table({"account_id": ids, "place": np.arange(len(ids), dtype=np.int32)})
     known = nw.from_native(from_arrow(places, portfolio.backend)).lazy()
-    lines = (
-        revenue_lines(portfolio, measure, "")
-        .select("account_id", "day", "minor")
-        .join(known, on="account_id", how="inner")
-        .select("day", "minor", account_id=nw.col("place"))
+    told = rows.join(known, on="account_id", how="inner")
+    return told.drop("account_id").rename({"place": "account_id"})
+
+
+@once_per_portfolio
+def _account_ids(portfolio: Portfolio) -> pa.Array:
+    """In the order of the table; all else that a folder says of accounts is not read."""
+    said = nw.from_native(portfolio["account"]).lazy().select("account_id")
+    ids = collected(said)["account_id"].combine_chunks()
+    in_order = pc.all(pc.less(ids.slice(0, max(len(ids) - 1, 0)), ids.slice(1))).as_py()
+    # Not every engine hands rows out as they lie.
+    return (
+        ids if in_order else portfolio.arrow("account")["account_id"].combine_chunks()
     )
-    return kept(by_day(lines).sort("account_id", "day"))
+
+
+def with_places(portfolio: Portfolio, table: TableName) -> NativeFrame:
+    """A table of it, `by_place`: what is summed by account comes in the order of numbers."""
+    rows = nw.from_native(portfolio[table]).lazy()
+    return nw.to_native(by_place(portfolio, rows))
 
 
 def by_day(lines: Any) -> Any:

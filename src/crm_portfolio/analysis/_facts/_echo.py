@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import attrs
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.errors import SettingsError
@@ -17,6 +16,12 @@ from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, Result
 
 __all__ = ["echo", "echoed", "made_by", "of_accounts", "of_same"]
+
+
+class _Made(Protocol):
+    @property
+    def params(self) -> Mapping[str, Json]: ...
+
 
 _ROWS: WeakKeyDictionary[Result, tuple[pa.Array, pa.Array]] = WeakKeyDictionary()
 """Where the rows of a result stand for these accounts: many ask, and ids take long."""
@@ -65,7 +70,7 @@ def echoed(
     }
 
 
-def made_by(found: Result) -> dict[str, Json]:
+def made_by(found: _Made) -> dict[str, Json]:
     """What a result was made with that another one is made from."""
     return {key: found.params[key] for key in ("measure", "period", "settings")}
 
@@ -74,8 +79,7 @@ def of_accounts(result: Result, ids: pa.Array, *names: str) -> dict[str, pa.Arra
     """Those of these columns that a result has, in the order of these accounts."""
     known = _ROWS.get(result)
     if known is None or not (known[0] is ids or known[0].equals(ids)):
-        own = result.columns("account_id")["account_id"].combine_chunks()
-        known = _ROWS[result] = ids, pc.index_in(ids, own)
+        known = _ROWS[result] = ids, result.rows_of(ids)
     table = result.columns(*names)
     return {
         name: table[name].combine_chunks().take(known[1]) for name in table.column_names

@@ -139,7 +139,10 @@ def one_of(texts: Any, meant: Collection[str]) -> Any:
 def places(column: pa.ChunkedArray, ids: pa.Array) -> pa.Array:
     """Where each account stands among these; one told by its place stands there."""
     whose = column.combine_chunks()
-    return whose if pa.types.is_integer(whose.type) else pc.index_in(whose, ids)
+    if pa.types.is_integer(whose.type):
+        return whose
+    # Even for none of them all ids would be made ready to be looked up.
+    return pc.index_in(whose, ids) if len(whose) else pa.nulls(0, pa.int32())
 
 
 def found_at(column: pa.ChunkedArray, ids: pa.Array) -> pa.Array:

@@ -22,7 +22,12 @@ from crm_portfolio.portfolio import Portfolio
 
 _UNDATED: Final = -1
 
-__all__ = ["MonthlyRevenue", "monthly_revenue", "quarterly_revenue"]
+__all__ = [
+    "MonthlyRevenue",
+    "monthly_revenue",
+    "quarterly_revenue",
+    "revenue_until",
+]
 
 
 def quarterly_revenue(
@@ -118,11 +123,12 @@ class MonthlyRevenue:
 def monthly_revenue(portfolio: Portfolio, facts: RevenueFacts) -> MonthlyRevenue:
     """Revenue by account and month, up to the end of the facts' period."""
     assert facts.period.end is not None
-    return _until(portfolio, facts.measure, facts.period.end)
+    return revenue_until(portfolio, facts.measure, facts.period.end)
 
 
 @once_per_portfolio
-def _until(portfolio: Portfolio, measure: Measure, end: date) -> MonthlyRevenue:
+def revenue_until(portfolio: Portfolio, measure: Measure, end: date) -> MonthlyRevenue:
+    """Of every month before that day."""
     day = nw.col("day")
     is_dated = ~day.is_null()
     month = day.dt.year().cast(nw.Int64) * 12 + day.dt.month().cast(nw.Int64) - 1

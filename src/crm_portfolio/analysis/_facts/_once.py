@@ -12,7 +12,7 @@ import numpy as np
 
 from crm_portfolio.portfolio import Portfolio
 
-__all__ = ["once_per_portfolio"]
+__all__ = ["forget", "once_per_portfolio"]
 
 _Asked = ParamSpec("_Asked")
 _Found = TypeVar("_Found")
@@ -46,7 +46,14 @@ def once_per_portfolio(
                 del known[oldest]
         return known[key]
 
+    once.__dict__["found"] = found
     return once
+
+
+def forget(portfolio: Portfolio, *reductions: Callable[..., Any]) -> None:
+    """What these have found of a portfolio; who asks again has it found again."""
+    for each in reductions:
+        each.__dict__["found"].pop(portfolio, None)
 
 
 def _for_all(found: _Found) -> _Found:

@@ -23,10 +23,26 @@ from crm_portfolio.analysis._facts._lines import (
 from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.portfolio import Portfolio
 
-__all__ = ["coded", "let_go", "moved", "numbered", "touched", "uncoded"]
+__all__ = [
+    "by_ordinal",
+    "changed",
+    "changes_by_ordinal",
+    "coded",
+    "let_go",
+    "moved",
+    "noted",
+    "numbered",
+    "touched",
+    "uncoded",
+]
 
 _TEXT: Final = pa.string()
 _ID: Final = "opportunity_id"
+_FIELDS: Final = (
+    *("stage", "status", "pipeline", "owner_id", "expected_close_on"),
+    *("amount", "original_amount"),
+)
+"""Of which any analysis asks how each opportunity went; what else changes is long."""
 _UNSAID: Final = "\ue000"
 """Stands for a text that is not there, as engines join nothing to nothing."""
 
@@ -59,6 +75,12 @@ def touched(portfolio: Portfolio, contacts: Any) -> Any:
     return known[key]
 
 
+def noted(portfolio: Portfolio) -> Any | None:
+    """`touched` where it is kept by now, for who does not ask what a contact is."""
+    known = _kept_of(portfolio)
+    return next((known[key] for key in known if key[0] == "activity"), None)
+
+
 def _touched(
     portfolio: Portfolio, automatic: tuple[str, ...], two_way: tuple[str, ...]
 ) -> Any:
@@ -81,35 +103,51 @@ def _touched(
         is_in=is_contact & (is_both | is_in),
         seconds=seconds_given().fill_null(0),
     )
-    return _by_ordinal(portfolio, told)
+    return by_ordinal(portfolio["opportunity"], told)
 
 
-def _by_ordinal(portfolio: Portfolio, rows: Any) -> Any:
-    known = nw.from_native(numbered(portfolio["opportunity"])).lazy()
+def by_ordinal(opportunity: NativeFrame, rows: Any) -> Any:
+    """The rows with the ``ordinal`` of each opportunity in the place of its id."""
+    frame = nw.from_native(opportunity)
+    is_told = "ordinal" in frame.collect_schema().names()
+    known = (frame if is_told else nw.from_native(numbered(opportunity))).lazy()
     joined = rows.join(known.select(_ID, "ordinal"), on=_ID, how="inner")
     return joined.drop(_ID)
 
 
 def moved(portfolio: Portfolio, field: str) -> tuple[Any, Any]:
-    """The changes of a field, kept by the engine, and what each ``move`` of them says.
+    """Of what was `changed`, one field."""
+    rows, moves = changed(portfolio)
+    its = moves.filter(nw.col("field") == field).drop("field")
+    return rows.join(its.select("move"), on="move", how="semi"), its
 
-    A move is from ``old`` to ``new``; there are few of them, where there are few stages.
-    """
-    known, key = _kept_of(portfolio), ("opportunity_change", field)
+
+def changed(portfolio: Portfolio) -> tuple[Any, Any]:
+    """`changes_by_ordinal`, kept by the engine."""
+    known, key = _kept_of(portfolio), ("opportunity_change",)
     if key not in known:
-        rows, moves = _moved(portfolio, field)
+        both = portfolio["opportunity_change"], portfolio["opportunity"]
+        rows, moves = changes_by_ordinal(*both)
         known[key] = kept(rows), moves
     found: tuple[Any, Any] = known[key]
     return found
 
 
-def _moved(portfolio: Portfolio, field: str) -> tuple[Any, Any]:
+def changes_by_ordinal(
+    changes: NativeFrame, opportunity: NativeFrame
+) -> tuple[Any, Any]:
+    """When which opportunity changed, and what each ``move`` of these says.
+
+    A move is of a ``field`` from ``old`` to ``new``; there are few of them, where there
+    are few stages.
+    """
     kinds = {"old": _TEXT, "new": _TEXT, "until_at": pa.timestamp("us", "UTC")}
-    frame = completed(portfolio["opportunity_change"], kinds)
-    rows = nw.from_native(frame).lazy().filter(nw.col("field") == field)
-    told = rows.select(_ID, "changed_at", "until_at", "old", "new")
-    by_ordinal = _by_ordinal(portfolio, told)
-    return coded(by_ordinal, told, ("old", "new"), "move")
+    rows = nw.from_native(completed(changes, kinds)).lazy()
+    texts = ("field", "old", "new")
+    rows = rows.filter(nw.col("field").is_in(_FIELDS))
+    told = rows.select(_ID, "changed_at", "until_at", *texts)
+    by_move, moves = coded(told, told, texts, "move")
+    return by_ordinal(opportunity, by_move), moves
 
 
 def coded(rows: Any, source: Any, columns: Sequence[str], name: str) -> tuple[Any, Any]:

@@ -331,23 +331,14 @@ def _earlier(portfolio: Portfolio, rows: Any, told: Any) -> Any:
     """The further of the stages before and after each change of a row while it ran."""
     changes, moves = moved(portfolio, "stage")
     # Of each pipeline: what a move there means.
-    means = moves.join(told.select("pipeline").unique("pipeline"), how="cross")
-    for side in ("old", "new"):
-        its = told.select(
-            "pipeline",
-            nw.col("stage").alias(side),
-            nw.col("position").alias(f"{side}_position"),
-            nw.col("offers").alias(f"{side}_offers"),
+    sides = [
+        moves.join(told, left_on=side, right_on="stage", how="inner").select(
+            "pipeline", "move", "position", "offers"
         )
-        means = means.join(its, on=["pipeline", side], how="left")
-    means = means.select(
-        "pipeline",
-        "move",
-        **{
-            name: nw.max_horizontal(f"old_{name}", f"new_{name}")
-            for name in ("position", "offers")
-        },
-    )
+        for side in ("old", "new")
+    ]
+    means = nw.concat(sides, how="vertical").group_by("pipeline", "move")
+    means = means.agg(nw.col("position", "offers").max())
     at = nw.col("at_s")
     return (
         changes.select(
@@ -359,10 +350,6 @@ def _earlier(portfolio: Portfolio, rows: Any, told: Any) -> Any:
             how="inner",
         )
         .filter((at >= nw.col("starts_s")) & (at < nw.col("ends_s")))
-        .join(
-            means.filter(~nw.col("position").is_null()),
-            on=["pipeline", "move"],
-            how="inner",
-        )
+        .join(means, on=["pipeline", "move"], how="inner")
         .select("record", "position", "offers")
     )

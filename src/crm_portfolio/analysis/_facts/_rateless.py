@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._frames import to_arrow
-from crm_portfolio.analysis._facts._lines import TABLE_OF, Measure
+from crm_portfolio.analysis._facts._lines import TABLE_OF, Measure, places
 from crm_portfolio.portfolio import Period, Portfolio
 
 __all__ = ["counted", "rateless"]
@@ -56,7 +56,7 @@ def counted(found: pa.Table, ids: pa.Array, period: Period) -> npt.NDArray[np.in
     start, end = (pa.scalar(day, pa.date32()) for day in (period.start, period.end))
     is_in = pc.and_(pc.greater_equal(found["day"], start), pc.less(found["day"], end))
     mine = found.filter(pc.fill_null(is_in, fill_value=True))
-    at = pc.drop_null(pc.index_in(mine["account_id"].combine_chunks(), ids))
+    at = pc.drop_null(places(mine["account_id"], ids))
     return np.bincount(at.to_numpy(), minlength=len(ids)).astype(np.int64)
 
 

@@ -49,6 +49,7 @@ class RevenueFacts:
     Attributes:
         has_previous: Whether the book reaches back before the period.
         account: The account table, sorted by id as the revenue is.
+        heads: The places of the ultimate parents, and of each account's own among them.
         rejected: Lines that count for no account or no period, or lack their amount.
         left_out: How many lines never came into the portfolio, and why.
     """
@@ -58,6 +59,7 @@ class RevenueFacts:
     by_account: Revenue
     has_previous: bool
     account: pa.Table
+    heads: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
     rejected: pa.Table
     left_out: tuple[Reason, ...]
     digits: int
@@ -93,15 +95,9 @@ class RevenueFacts:
 
     def groups(self) -> tuple[Revenue, npt.NDArray[np.int64]]:
         """Revenue by ultimate parent, and the place of each account's own in it."""
-        own = self.by_account.ids
-        place = np.arange(len(own))
-        if "ultimate_parent_id" in self.account.column_names:
-            root = self.account["ultimate_parent_id"].combine_chunks()
-            is_other = pc.fill_null(pc.not_equal(root, own), fill_value=False)
-            others = is_other.to_numpy(zero_copy_only=False)
-            place[others] = pc.index_in(root.filter(is_other), own).to_numpy()
-        roots, group_of = np.unique(place, return_inverse=True)
-        return self.by_account.grouped(own.take(pa.array(roots)), group_of), group_of
+        roots, group_of = self.heads
+        ids = self.by_account.ids.take(pa.array(roots))
+        return self.by_account.grouped(ids, group_of), group_of
 
     def names(self, ids: pa.Array) -> dict[str, pa.Array]:
         """The column of names of these accounts, where the portfolio has one."""
@@ -198,11 +194,29 @@ def _found(portfolio: Portfolio, span: Period, measure: Measure) -> RevenueFacts
         ),
         has_previous=before is not None and book_begins < span.start,
         account=account,
+        heads=_heads(portfolio),
         rejected=_with_rateless(_rejected(lines, span), left, span),
         left_out=_left_out(portfolio, measure),
         digits=portfolio.minor_digits,
         currency=portfolio.currency,
     )
+
+
+@once_per_portfolio
+def _heads(
+    portfolio: Portfolio,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    account = portfolio.arrow("account")
+    own = account["account_id"].combine_chunks()
+    place = np.arange(len(own))
+    if "ultimate_parent_id" in account.column_names:
+        root = account["ultimate_parent_id"].combine_chunks()
+        is_other = pc.fill_null(pc.not_equal(root, own), fill_value=False)
+        others = is_other.to_numpy(zero_copy_only=False)
+        place[others] = pc.index_in(root.filter(is_other), own).to_numpy()
+    is_head = np.zeros(len(own), dtype=bool)
+    is_head[place] = True
+    return np.flatnonzero(is_head), (np.cumsum(is_head) - 1)[place]
 
 
 def partly_unknown(row: Row) -> list[Reason]:

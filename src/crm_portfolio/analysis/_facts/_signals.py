@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -15,6 +14,7 @@ import pyarrow as pa
 from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio.analysis._facts._days import account_days, bought
+from crm_portfolio.analysis._facts._inwards import came_inwards, inwards
 from crm_portfolio.analysis._facts._lines import (
     TABLE_OF,
     Measure,
@@ -27,7 +27,6 @@ from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.analysis._facts._sold import NO_PRODUCT, sold
 from crm_portfolio.portfolio import Portfolio
-from crm_portfolio.schema import TableName
 
 __all__ = ["Purchases", "Twice", "inbound", "products", "purchases"]
 
@@ -36,7 +35,6 @@ Twice: TypeAlias = tuple[Groups, Groups]
 Edges: TypeAlias = tuple[Any, ...]
 """Where the span before begins, where it ends and the span begins, and where that ends."""
 Days: TypeAlias = tuple[date, date, date]
-Scan: TypeAlias = Callable[[NativeFrame, Edges], pa.Table]
 
 _TEXT = pa.string()
 
@@ -90,13 +88,11 @@ def inbound(portfolio: Portfolio, facts: RevenueFacts, days: Days) -> Twice | No
     """How often each came to us: activities inwards and enquiries; None without either."""
     zone = ZoneInfo(portfolio.calendar.time_zone)
     edges = tuple(_moment(day, zone) for day in days)
-    scans: tuple[tuple[TableName, Scan], ...]
-    scans = (("activity", activities_in), ("enquiry", enquiries))
-    found = [
-        _placed(facts, scan(portfolio[table], edges))
-        for table, scan in scans
-        if table in portfolio
-    ]
+    found = []
+    if "activity" in portfolio:
+        found += [_placed(facts, activities_in(came_inwards(portfolio), edges))]
+    if "enquiry" in portfolio:
+        found += [_placed(facts, enquiries(portfolio["enquiry"], edges))]
     if not found:
         return None
     now, before = zip(*found, strict=True)
@@ -129,10 +125,12 @@ def product_counts(lines: Any, days: Days) -> pa.Table:
 
 
 def activities_in(frame: NativeFrame, edges: Edges) -> pa.Table:
-    """By account: how often it called, wrote or came, in each of two spans."""
-    rows = _rows(frame, {"account_id": _TEXT, "direction": _TEXT, "status": _TEXT})
-    took_place = nw.col("status").fill_null("held") == "held"
-    came = rows.filter((nw.col("direction") == "in") & took_place)
+    """By account: how often it called, wrote or came, in each of two spans.
+
+    Args:
+        frame: Activities, or those of them that are kept as `inwards`.
+    """
+    came = inwards(frame)
     return _twice(came.select("account_id", at=nw.col("occurred_at")), edges)
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 from crm_portfolio._frames import NativeFrame, backend_of, nw
 from crm_portfolio.analysis._facts._attached import midnight
 from crm_portfolio.analysis._facts._days import bought
+from crm_portfolio.analysis._facts._inwards import inwards
 from crm_portfolio.analysis._facts._lines import (
     collected,
     completed,
@@ -99,12 +100,12 @@ def bought_in(days: Any, ends: Sequence[date]) -> pa.Table:
 
 
 def came_in(frame: NativeFrame, ends: Sequence[date], zone: str) -> pa.Table:
-    """By account and span: how often it called, wrote or came."""
-    kinds = {"account_id": _TEXT, "direction": _TEXT, "status": _TEXT}
-    rows = nw.from_native(completed(frame, kinds)).lazy()
-    took_place = nw.col("status").fill_null("held") == "held"
-    came = rows.filter((nw.col("direction") == "in") & took_place)
-    return _counted(came, "occurred_at", ends, zone)
+    """By account and span: how often it called, wrote or came.
+
+    Args:
+        frame: Activities, or those of them that are kept as `inwards`.
+    """
+    return _counted(inwards(frame), "occurred_at", ends, zone)
 
 
 def opened_in(frame: NativeFrame, ends: Sequence[date], zone: str) -> pa.Table:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, nw, same_kind
 from crm_portfolio.analysis._facts._base import Base
-from crm_portfolio.analysis._facts._changes import FIELDS
+from crm_portfolio.analysis._facts._changes import FIELDS, number_of
 from crm_portfolio.analysis._facts._grid import (
     A_DAY,
     Expr,
@@ -34,28 +34,25 @@ _BITS: Final = 60
 """So many places have their bits in one number."""
 
 
-def signs_of(activity: NativeFrame, known: Frame, base: Base, grid: Grid) -> Frame:
+def signs_of(log: Frame, base: Base, grid: Grid) -> Frame:
     """At which places an activity is not too long ago: a bit of a number for each.
 
     Of those only that are so old, and open for so long, that they could be silent.
 
     Args:
-        known: The ``ordinal`` of each opportunity.
+        log: The activities that took place, by ``ordinal``.
     """
     open_until = _larger(nw.col("open_until"), nw.col("closed_at"))
     is_old = nw.col("quiet_from") < open_until
     old = nw.concat([rows.filter(is_old).select(_ID) for rows in base.kept_parts])
-    old = known.join(old, on=_ID, how="semi")
-    at = nw.col("at")
+    at = nw.col("occurred_at")
     # What was silent again by the first place asked about says nothing of any.
-    rows = held_ones(activity).filter(
-        (at >= grid.quiet[1]) & (at < grid.edges[grid.count - 1])
-    )
+    rows = log.filter((at >= grid.quiet[1]) & (at < grid.edges[grid.count - 1]))
     is_near = {
         f"near_{place}": (at >= grid.quiet[place]) & (at < grid.edges[place])
         for place in range(1, grid.count)
     }
-    rows = rows.join(old, on="opportunity_id", how="inner").select(_ID, **is_near)
+    rows = rows.join(old, on=_ID, how="semi").select(_ID, **is_near)
     rows = rows.group_by(_ID).agg(nw.col(*is_near).any())
     signs = dict.fromkeys(_signs(grid), _whole(0))
     for place in range(1, grid.count):
@@ -65,11 +62,12 @@ def signs_of(activity: NativeFrame, known: Frame, base: Base, grid: Grid) -> Fra
 
 
 def held_ones(activity: NativeFrame) -> Frame:
+    """The activities that took place and are about an opportunity."""
     kinds = dict.fromkeys(("opportunity_id", "status"), _TEXT)
     rows = nw.from_native(completed(activity, kinds)).lazy()
     took_place = nw.col("status").fill_null("held") == "held"
     rows = rows.filter(took_place & ~nw.col("opportunity_id").is_null())
-    return rows.select("opportunity_id", at=nw.col("occurred_at"))
+    return rows.select("opportunity_id", "occurred_at")
 
 
 def standing(
@@ -126,7 +124,7 @@ def _open(
 def _laid_over(rows: Frame, spans: Frame | None, field: str) -> Frame:
     """The rows cut where this field changed, with what it said in each part."""
     assert spans is not None
-    its = spans.filter(nw.col("field") == field).select(
+    its = spans.filter(nw.col("field") == number_of(field)).select(
         _ID,
         since="first",
         until="end",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame
+from crm_portfolio._frames import NativeFrame, rows_at
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Flags
@@ -127,7 +127,7 @@ class Candidates:
             # Some of its time is of a role that nobody noted: no room can be held for it.
             is_timed &= minutes[:, roles.index("")] == 0
         return cls(
-            table=table.take(pa.array(order)),
+            table=rows_at(table, order),
             roles=roles,
             minutes=minutes,
             is_timed=is_timed,

@@ -25,6 +25,8 @@ from crm_portfolio.analysis._facts import (
     perhaps_twice,
     repeated,
 )
+from crm_portfolio.analysis._facts._days import with_places
+from crm_portfolio.analysis._facts._lines import found_at, placed, places
 from crm_portfolio.analysis._half_year._moves import Moves
 from crm_portfolio.analysis._half_year._settings import ReviewSettings
 from crm_portfolio.portfolio import Portfolio
@@ -72,13 +74,13 @@ class Given:
         span: Span,
         settings: ReviewSettings,
     ) -> Given:
-        frame, ids = portfolio["revenue_line"], facts.by_account.ids
+        ids = facts.by_account.ids
         given = concessions(portfolio)
         found, twice = conceded(given, span), repeated(given, span)
-        sold = _sold(grossed(frame, span), ids)
+        sold = _sold(grossed(with_places(portfolio, "revenue_line"), span), ids)
         rows = _counted_once(found, twice)
         gap = sold["gap"], sold["gap_before"]
-        kinds = {name: _by_kind(rows, name, ids) for name in DATED}
+        kinds = _by_kind(rows, ids)
         for name in DATED:
             kinds[name][0] -= gap[name.endswith("_before")]
         issued = [
@@ -208,9 +210,9 @@ _WHY: Final = pa.schema(
 
 
 def _sold(found: pa.Table, ids: pa.Array) -> dict[str, Amounts]:
-    at = pc.index_in(ids, found["account_id"].combine_chunks())
+    at = found_at(found["account_id"], ids)
     return {
-        name: pc.fill_null(found[name].combine_chunks().take(at), 0).to_numpy()
+        name: placed(found[name], at)
         for name in found.column_names
         if name != "account_id"
     }
@@ -232,17 +234,19 @@ def _counted_once(found: pa.Table, twice: pa.Table) -> pa.Table:
     return pa.concat_tables([found, taken.cast(found.schema)])
 
 
-def _by_kind(rows: pa.Table, name: str, ids: pa.Array) -> npt.NDArray[np.int64]:
-    sums = np.zeros((len(CONCESSIONS), len(ids)), dtype=np.int64)
-    place = pc.index_in(rows["account_id"].combine_chunks(), ids)
+def _by_kind(rows: pa.Table, ids: pa.Array) -> dict[str, npt.NDArray[np.int64]]:
+    """By `DATED`: what was conceded, by kind and account."""
+    place = places(rows["account_id"], ids)
     kind = pc.index_in(rows["kind"].combine_chunks(), pa.array(CONCESSIONS))
     is_ours = pc.is_valid(place).to_numpy(zero_copy_only=False)
     where = [
         pc.fill_null(each, 0).to_numpy().astype(np.int64)[is_ours]
         for each in (kind, place)
     ]
-    np.add.at(sums, (where[0], where[1]), rows[name].to_numpy()[is_ours])
-    return sums
+    found = {name: np.zeros((len(CONCESSIONS), len(ids)), np.int64) for name in DATED}
+    for name, sums in found.items():
+        np.add.at(sums, (where[0], where[1]), rows[name].to_numpy()[is_ours])
+    return found
 
 
 def _share(part: int, whole: int) -> float | None:

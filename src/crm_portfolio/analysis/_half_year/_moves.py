@@ -23,6 +23,7 @@ from crm_portfolio.analysis._facts import (
     rateless,
     two_periods,
 )
+from crm_portfolio.analysis._facts._days import with_places
 from crm_portfolio.analysis._facts._lines import TABLE_OF
 from crm_portfolio.analysis._half_year._settings import ReviewSettings
 from crm_portfolio.analysis._half_year._span import Days
@@ -221,9 +222,9 @@ _SUMS = (
 
 def _scanned(portfolio: Portfolio, facts: RevenueFacts, span: Span) -> pa.Table:
     """Both periods by account and currency, each with the place of its account."""
-    found = two_periods(portfolio[TABLE_OF[facts.measure]], facts.measure, span)
-    at = pc.index_in(found["account_id"].combine_chunks(), facts.by_account.ids)
-    return found.append_column("place", at).filter(pc.is_valid(at))
+    lines = with_places(portfolio, TABLE_OF[facts.measure])
+    found = two_periods(lines, facts.measure, span)
+    return found.append_column("place", found["account_id"])
 
 
 def _placed(found: pa.Table, values: Amounts, size: int) -> Amounts:

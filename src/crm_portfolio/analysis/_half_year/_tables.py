@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._bridge import BARS, MOVEMENTS
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Amounts
@@ -63,7 +64,7 @@ def account_table(
     change = np.abs(bridge.now - bridge.before)
     size = np.maximum(np.abs(bridge.now), np.abs(bridge.before))
     order = np.lexsort((-size, -change))
-    return pa.table(columns).take(pa.array(order))
+    return rows_at(pa.table(columns), order)
 
 
 def _conceded(given: Given | None, moves: Moves) -> dict[str, pa.Array]:

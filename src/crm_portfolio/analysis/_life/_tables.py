@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio.analysis._life._history import History
 from crm_portfolio.analysis._life._study import Study
@@ -60,10 +61,10 @@ def account_table(study: Study) -> pa.Table:
     return pa.table(columns)
 
 
-def order_of(table: pa.Table) -> pa.Array:
+def order_of(table: pa.Table) -> Groups:
     """The most valuable first, the unknown last, then by id."""
     value = pc.fill_null(table["value"].combine_chunks(), -np.inf).to_numpy()
-    return pa.array(np.argsort(-value, kind="stable"))
+    return np.argsort(-value, kind="stable")
 
 
 def summary_of(study: Study) -> dict[str, Json]:

@@ -6,6 +6,7 @@ from crm_portfolio.analysis._lost._ends import let_go
 from crm_portfolio.analysis._lost._learning import Learning
 from crm_portfolio.analysis._lost._learnt import Learnt
 from crm_portfolio.analysis._lost._lessons import cautions
+from crm_portfolio.analysis._lost._losses import Losses
 from crm_portfolio.analysis._lost._overrides import Overrides
 from crm_portfolio.analysis._lost._reasons import of_class, of_record
 from crm_portfolio.analysis._lost._rules import (
@@ -19,9 +20,6 @@ from crm_portfolio.analysis._lost._summary import coverage, summary_of, warnings
 from crm_portfolio.analysis._lost._tables import (
     assigned_table,
     class_table,
-    record_table,
-    rules_giving,
-    sale_table,
     totals,
 )
 from crm_portfolio.analysis._lost._triage import Triage
@@ -32,6 +30,7 @@ __all__ = [
     "MISSED",
     "Learning",
     "Learnt",
+    "Losses",
     "LostClass",
     "LostOpportunitiesSettings",
     "Overrides",
@@ -43,9 +42,6 @@ __all__ = [
     "let_go",
     "of_class",
     "of_record",
-    "record_table",
-    "rules_giving",
-    "sale_table",
     "summary_of",
     "totals",
     "warnings",

@@ -30,7 +30,6 @@ from crm_portfolio.analysis._facts import (
     turns,
     unknown,
 )
-from crm_portfolio.analysis._facts import let_go as let_go_of_ordinals
 from crm_portfolio.analysis._lost._doubles import doubles
 from crm_portfolio.analysis._lost._settings import LostOpportunitiesSettings
 from crm_portfolio.portfolio import Period, Portfolio
@@ -154,7 +153,6 @@ def ends_of(
 def let_go(portfolio: Portfolio, settings: LostOpportunitiesSettings) -> None:
     """Keep it no longer; who asks again has it made again."""
     _kept_of(portfolio, *(tuple(each) for each in _asked(settings))).clear()
-    let_go_of_ordinals(portfolio)
 
 
 def _longer(portfolio: Portfolio, span: Period) -> Period:
@@ -243,12 +241,16 @@ def _lost(
     }
     rows = last_opened(turned, ended(portfolio, "lost", span, clock))
     rows = rows.with_columns(**told).select(_OF_LOSSES)
-    before = lost_before(turned, recorded(portfolio), span, clock)
+    records = recorded(portfolio)
+    # Where to look for what they say; all that was lost, whenever, is looked through fast.
+    source = records.filter(nw.col("status") == "lost").select(_SAID)
+    before = lost_before(turned, records, span, clock)
     if before is not None:
         told["record"] += nw.col("number") * NUMBERS
-        before = before.with_columns(**told).select(_OF_LOSSES)
+        before = kept(before.with_columns(**told).select(_OF_LOSSES))
+        source = nw.concat([source, before.select(_SAID)], how="vertical")
         rows = nw.concat([rows, before], how="vertical")
-    rows, said = coded(rows, rows, _SAID, "says")
+    rows, said = coded(rows, source, _SAID, "says")
     short = nw.col("closed_day", "refused_day").cast(nw.Int32)
     return with_ordinal(kept(rows.with_columns(short))), said
 

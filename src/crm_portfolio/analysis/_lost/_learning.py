@@ -39,7 +39,7 @@ from crm_portfolio.analysis._lost._counts import (
     told_loads,
     trends,
 )
-from crm_portfolio.analysis._lost._rules import CLASS_OF, MISSED
+from crm_portfolio.analysis._lost._rules import CLASS_OF, MISSED, named_rules
 from crm_portfolio.analysis._lost._triage import Triage
 from crm_portfolio.analysis._lost._waiting import OPEN_BY, Waiting, told_open
 from crm_portfolio.results import Json
@@ -155,11 +155,10 @@ class Learning:
         )
         also = ("record", "rule", "is_imputed")
         found = tallied(rows, _RECORD_BY, also)
+        rules = named_rules(found["rule"]).to_pylist()
         names = [
             CLASS_OF[record].get(rule)
-            for record, rule in zip(
-                found["record"].to_pylist(), found["rule"].to_pylist(), strict=True
-            )
+            for record, rule in zip(found["record"].to_pylist(), rules, strict=True)
         ]
         imputed = pc.if_else(pc.equal(found["is_imputed"], "1"), found["count"], 0)
         found = found.append_column("class", pa.array(names, pa.string()))

@@ -1,7 +1,8 @@
 """Which rule takes a lost opportunity first, and what does it stand on?
 
 A table of rules in order: the first whose predicate holds gives the class. A predicate
-that stands on something unknown does not hold. Rules: sheet 6.1, amendment 4.
+that stands on something unknown does not hold. Rules: sheet 6.1, amendment 4. In the
+engine a number stands for the name of a rule, which comes back in its place.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
+import pyarrow as pa
 
 from crm_portfolio._frames import nw
 from crm_portfolio.analysis._facts import one_of
@@ -28,8 +30,11 @@ __all__ = [
     "Limits",
     "LostClass",
     "Rule",
+    "asked_of_words",
     "first_of",
     "is_missed",
+    "named_rules",
+    "number_of",
 ]
 
 LostClass: TypeAlias = Literal[
@@ -112,8 +117,20 @@ def _two_way() -> Any:
     return (nw.col("in_count") > 0) & (nw.col("out_count") > 0)
 
 
-def _says(column: str, texts: tuple[str, ...]) -> Any:
-    return one_of(nw.col(column).fill_null(""), texts)
+def asked_of_words(limits: Limits) -> dict[str, Any]:
+    """What rules ask of the words of a record, by the name under which they look for it.
+
+    Many records say the same; so each of these is found once for all that do.
+    """
+    reason = nw.col("loss_reason").fill_null("")
+    return {
+        "is_renewal": nw.col("kind").fill_null("") == "renewal",
+        "is_by_us": nw.col("loss_reason_by").fill_null("seller") != "client",
+        "names_nobody": nw.col("competitor").fill_null("") == "",
+        "is_disqualifying": one_of(reason, limits.disqualifying),
+        "is_twice": one_of(reason, limits.twice),
+        "is_undecided": (reason == "") | one_of(reason, limits.undecided),
+    }
 
 
 def _always(*, holds: bool) -> Any:
@@ -137,18 +154,14 @@ def _back_filled(_: Limits) -> Any:
     return is_same_day & (nw.col("touches") == 0) & nw.col("answered_s").is_null()
 
 
-def _disqualified(limits: Limits) -> Any:
-    ours = _by_us() & _says("loss_reason", limits.disqualifying)
+def _disqualified(_: Limits) -> Any:
+    ours = nw.col("is_by_us") & nw.col("is_disqualifying")
     return ours & ~_had_offer() & _two_way()
 
 
-def _entered_twice(limits: Limits) -> Any:
+def _entered_twice(_: Limits) -> Any:
     """Whoever talked to them, talked about the other entry."""
-    return _by_us() & _says("loss_reason", limits.twice)
-
-
-def _by_us() -> Any:
-    return nw.col("loss_reason_by").fill_null("seller") != "client"
+    return nw.col("is_by_us") & nw.col("is_twice")
 
 
 def _had_offer() -> Any:
@@ -156,7 +169,7 @@ def _had_offer() -> Any:
 
 
 def _lost_client(_: Limits) -> Any:
-    return nw.col("kind").fill_null("") == "renewal"
+    return nw.col("is_renewal")
 
 
 def _unseen(_: Limits) -> Any:
@@ -191,28 +204,24 @@ def _pursued(limits: Limits, enough: Any) -> Any:
     return _had_offer() | (nw.col("touches") >= enough)
 
 
-def _nobody_chose(limits: Limits) -> Any:
+def _nobody_chose() -> Any:
     """Nobody says that the client decided."""
-    nobody_won = nw.col("competitor").fill_null("") == ""
     nobody_refused = nw.col("refused_day").is_null()
-    reason = nw.col("loss_reason").fill_null("")
-    no_reason = (reason == "") | one_of(reason, limits.undecided)
-    return nobody_won & nobody_refused & no_reason
+    return nw.col("names_nobody") & nobody_refused & nw.col("is_undecided")
 
 
-def _ours(limits: Limits) -> Any:
-    unsaid = nw.col("competitor").fill_null("") == ""
-    return _by_us() & unsaid & _says("loss_reason", limits.disqualifying)
+def _ours() -> Any:
+    return nw.col("is_by_us") & nw.col("names_nobody") & nw.col("is_disqualifying")
 
 
 def _pursued_lost(limits: Limits) -> Any:
     is_pursued = _pursued(limits, limits.enough_touches)
-    return is_pursued & ~_nobody_chose(limits) & ~_ours(limits)
+    return is_pursued & ~_nobody_chose() & ~_ours()
 
 
 def _no_decision(limits: Limits) -> Any:
     """Who decides nothing halts a sale where it is, so that the stage is the measure."""
-    return _pursued(limits, nw.col("enough_by_then")) & _nobody_chose(limits)
+    return _pursued(limits, nw.col("enough_by_then")) & _nobody_chose()
 
 
 _WAY = ("out_count", "in_count")
@@ -255,12 +264,36 @@ ENQUIRY_RULES: Final = (
 )
 """Of enquiries that never became an opportunity; what none of them takes was answered
 well enough, or waits and may still be."""
-UNTAKEN: Final = nw.lit("untaken")
+_NAMES: Final = tuple(
+    sorted(
+        {
+            *(rule.name for rule in (*RULES, *ENQUIRY_RULES)),
+            *("untaken", "waiting", "answered"),
+        }
+    )
+)
+
+
+def number_of(name: str) -> int:
+    """What stands for this rule in the engine."""
+    return _NAMES.index(name)
+
+
+def named_rules(numbers: pa.ChunkedArray) -> pa.Array:
+    """The names of the rules for which these numbers stand."""
+    return pa.array(_NAMES).take(numbers.combine_chunks().cast(pa.int64()))
+
+
+def _whole(name: str) -> Any:
+    return nw.lit(number_of(name), dtype=nw.Int8)
+
+
+UNTAKEN: Final = _whole("untaken")
 """An opportunity that no rule takes."""
 FINE: Final = (
     nw.when(nw.col("answered_s").is_null())
-    .then(nw.lit("waiting"))
-    .otherwise(nw.lit("answered"))
+    .then(_whole("waiting"))
+    .otherwise(_whole("answered"))
 )
 """An enquiry that no rule takes, and that is in no class."""
 _OF_LOSSES: Final[Mapping[str, LostClass]] = {
@@ -282,8 +315,8 @@ def is_missed(rules: tuple[Rule, ...], limits: Limits) -> Any:
 
 
 def first_of(rules: tuple[Rule, ...], limits: Limits, otherwise: Any) -> Any:
-    """The name of the first rule that holds, for each row."""
+    """The number of the first rule that holds, for each row."""
     found = otherwise
     for rule in reversed(rules):
-        found = nw.when(rule.predicate(limits)).then(nw.lit(rule.name)).otherwise(found)
+        found = nw.when(rule.predicate(limits)).then(_whole(rule.name)).otherwise(found)
     return found

@@ -175,6 +175,9 @@ def warnings(triage: Triage, summary: Mapping[str, Json]) -> Iterator[Reason]:
     told = cast("Mapping[str, Any]", summary)
     yield from _not_judged(triage, told)
     lost = told["opportunities"]
+    # One sale may be worth nothing; where all are, the field is emptied when they are lost.
+    if lost["count"] and lost["amount"] == 0:
+        yield Reason("lost_amounts_zero", {"n": lost["count"]})
     share = lost["unclassified_share"]
     if share is not None and share > triage.settings.unclassified_share:
         values = {"n": lost["unclassified_count"], "share": share}

@@ -18,6 +18,8 @@ from crm_portfolio.analysis._lost._rules import (
     MISSED,
     STANCES,
     TIMINGS,
+    named_rules,
+    number_of,
 )
 
 __all__ = [
@@ -43,7 +45,7 @@ def totals(labelled: Any) -> pa.Table:
     enquiries that are in no class.
     """
     minor = nw.col("minor")
-    found = collected(
+    found = _found(
         labelled.select(
             *(nw.col(name) for name in _BY if name not in {"person", "has_stage"}),
             has_stage=nw.when(nw.col("offers").is_null()).then(0).otherwise(1),
@@ -63,11 +65,17 @@ def totals(labelled: Any) -> pa.Table:
     return found.append_column("is_addressable", _addressable(found)).combine_chunks()
 
 
+def _found(labelled: Any) -> pa.Table:
+    """The rows, with the names of their rules."""
+    table = collected(labelled)
+    at = table.column_names.index("rule")
+    return table.set_column(at, "rule", named_rules(table["rule"]))
+
+
 def _classes(table: pa.Table) -> pa.Array:
     """The class of each row, from its record, its rule and whether it is set apart."""
     found = pa.nulls(len(table), pa.string())
-    # Where no row has a rule, the column has no type, which pyarrow 21 looks up nowhere.
-    said = table["rule"].combine_chunks().cast(pa.string())
+    said = table["rule"].combine_chunks()
     for record, given in CLASS_OF.items():
         rules = pa.array(list(given))
         values = pa.array(list(given.values()))
@@ -157,12 +165,12 @@ def _share(sums: pa.Array, found: pa.Table, column: str, told: Any) -> pa.Array:
     return pa.array(sums.to_numpy() / total)
 
 
-def rules_giving(classes: Collection[str]) -> tuple[str, ...]:
-    """The rules that give any of these classes."""
+def rules_giving(classes: Collection[str]) -> tuple[int, ...]:
+    """The numbers of the rules that give any of these classes."""
     return tuple(
         sorted(
             {
-                rule
+                number_of(rule)
                 for given in CLASS_OF.values()
                 for rule, name in given.items()
                 if name in classes
@@ -173,7 +181,7 @@ def rules_giving(classes: Collection[str]) -> tuple[str, ...]:
 
 def record_table(labelled: Any, digits: int) -> pa.Table:
     """The records asked for, sorted by id, with what each class stands on."""
-    found = collected(labelled).sort_by("record_id").combine_chunks()
+    found = _found(labelled).sort_by("record_id").combine_chunks()
     found = found.append_column("class", _classes(found))
     found = found.append_column("is_addressable", _addressable(found))
     found = found.filter(pc.is_valid(found["class"]))
@@ -215,7 +223,7 @@ def assigned_table(labelled: Any) -> pa.Table:
     """The class of each opportunity that was lost for good: a person's, else the rule's."""
     last = labelled.filter(nw.col("record") == "opportunity")
     names = ("record_id", "record", "rule", "apart", "person")
-    found = collected(last.select(*names)).sort_by("record_id").combine_chunks()
+    found = _found(last.select(*names)).sort_by("record_id").combine_chunks()
     person = found["person"].combine_chunks().cast(pa.string())
     return pa.table(
         {
@@ -225,10 +233,9 @@ def assigned_table(labelled: Any) -> pa.Table:
     )
 
 
-def sale_table(labelled: Any) -> pa.Table:
-    """What was lost for good of these: only what another try asks, in no order."""
-    last = labelled.filter(nw.col("record") == "opportunity")
-    found = collected(last.select(*_OF_SALES)).combine_chunks()
+def sale_table(lost: Any) -> pa.Table:
+    """What another try asks of what was lost for good, in no order."""
+    found = _found(lost.select(*_OF_SALES)).combine_chunks()
     names = {"person": "class_by_person"}
     return pa.table(
         {

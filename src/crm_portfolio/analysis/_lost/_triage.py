@@ -39,13 +39,14 @@ from crm_portfolio.analysis._lost._rules import (
     UNTAKEN,
     Limits,
     Rule,
+    asked_of_words,
     first_of,
     is_missed,
 )
 from crm_portfolio.analysis._lost._settings import LostOpportunitiesSettings
+from crm_portfolio.analysis._lost._spelling import occurring, spelled
 from crm_portfolio.analysis._lost._won import Won
 from crm_portfolio.portfolio import Period, Portfolio
-from crm_portfolio.schema import TableName
 
 __all__ = ["Triage"]
 
@@ -115,9 +116,9 @@ class Triage:
         """Every loss and every enquiry that became no opportunity, and its rule.
 
         ``record`` says what it is, ``episode`` a loss that did not last; ``rule`` is the
-        first that holds, ``missed`` (1 or 0) whether any rule does that finds it missed,
-        ``apart`` whether it is probably the same as one that was won, ``person`` the
-        class a person gave it, ``owner_now`` who has it today.
+        number of the first that holds, ``missed`` (1 or 0) whether any rule does that
+        finds it missed, ``apart`` whether it is probably the same as one that was won,
+        ``person`` the class a person gave it, ``owner_now`` who has it today.
 
         Args:
             ids: Only these records.
@@ -125,11 +126,31 @@ class Triage:
         """
         named = named or ids is not None
         lost = self._lost(ids, named=named or self.overrides.count > 0)
-        parts = [self._judged(lost, RULES, UNTAKEN, named=named)]
+        names = _NAMES if named else ()
+        parts = [self._judged(lost, RULES, UNTAKEN, names)]
         if "enquiry" in self.portfolio:
             asked = self._enquired(ids).with_columns(record=nw.lit("enquiry"))
-            parts.append(self._judged(asked, ENQUIRY_RULES, FINE, named=named))
+            parts.append(self._judged(asked, ENQUIRY_RULES, FINE, names))
         return nw.concat(parts, how="vertical") if len(parts) > 1 else parts[0]
+
+    def lost_for_good(
+        self, which: Any | None = None, ids: Collection[str] | None = None
+    ) -> Any:
+        """Those of the `labelled` that were lost for good, by name.
+
+        Args:
+            which: Only those of which this is so.
+        """
+        # Names are long: those are looked up that are asked for, if rules can tell.
+        named = ids is not None or self.overrides.count > 0
+        names = _NAMES if named else ("ordinal", "owner_now")
+        rows = self._judged(self._lost(ids, named=named), RULES, UNTAKEN, names)
+        rows = rows.filter(nw.col("record") == "opportunity")
+        rows = rows if which is None else rows.filter(which)
+        if named:
+            return rows
+        rows = rows.join(self._names(None), on="ordinal", how="inner")
+        return rows.rename({"opportunity_id": "record_id"})
 
     @property
     def undated_count(self) -> int:
@@ -157,7 +178,11 @@ class Triage:
         return found.cast(pa.schema(kinds))
 
     def _judged(
-        self, rows: Any, rules: tuple[Rule, ...], otherwise: Any, *, named: bool
+        self,
+        rows: Any,
+        rules: tuple[Rule, ...],
+        otherwise: Any,
+        names: Sequence[str],
     ) -> Any:
         told = rows.with_columns(
             rule=first_of(rules, self.limits, otherwise),
@@ -166,7 +191,7 @@ class Triage:
         whole = ("missed", "apart", *_NUMBERS)
         return self.overrides.beside(told, self.portfolio.backend).select(
             "record",
-            *(_NAMES if named else ()),
+            *names,
             *_TEXTS,
             "rule",
             "person",
@@ -176,7 +201,10 @@ class Triage:
 
     def losses(self, ids: Collection[str] | None = None, *, named: bool = False) -> Any:
         """What was lost in the period and how, by its record; each loss for itself."""
-        rows = self.ends.losses.join(self.ends.said, on="says", how="inner")
+        return self._losses(self.ends.said, ids, named=named)
+
+    def _losses(self, said: Any, ids: Collection[str] | None, *, named: bool) -> Any:
+        rows = self.ends.losses.join(said, on="says", how="inner")
         rows = rows.with_columns(owner_now=nw.col("owner_id"))
         if self.ends.owners is not None:
             then = nw.coalesce(nw.col("owner_then"), nw.col("owner_id"))
@@ -208,8 +236,9 @@ class Triage:
         return rows.select("ordinal", "opportunity_id", "account_id")
 
     def _lost(self, ids: Collection[str] | None, *, named: bool) -> Any:
-        rows = self._measured(self._valued(self.losses(ids, named=named)))
-        return self.with_capture(rows)
+        said = self.ends.said.with_columns(**asked_of_words(self.limits))
+        rows = self._losses(said, ids, named=named)
+        return self.with_capture(self._measured(self._valued(rows)))
 
     def _enquired(self, ids: Collection[str] | None) -> Any:
         rows = enquired(
@@ -244,8 +273,8 @@ class Triage:
     @cached_property
     def _over(self) -> tuple[str, ...]:
         """What the CRM calls enquiries that nobody is to follow up any more."""
-        said = _occurring(self.portfolio, "enquiry", "status")
-        return _spelled(said, self.settings.closed_enquiry_statuses)
+        said = occurring(self.portfolio, "enquiry", "status")
+        return spelled(said, self.settings.closed_enquiry_statuses)
 
     def with_capture(self, rows: Any) -> Any:
         """Whether the activities of each one's owner are kept, else those of all."""
@@ -323,7 +352,7 @@ def _limits(
     portfolio: Portfolio, settings: LostOpportunitiesSettings, won: Won, both: Any
 ) -> Limits:
     gap = 0.0 if won.gap_hours is None else won.gap_hours
-    reasons = _occurring(portfolio, "opportunity", "loss_reason")
+    reasons = occurring(portfolio, "opportunity", "loss_reason")
     return Limits(
         has_activities="activity" in portfolio,
         has_won=won.count > 0,
@@ -332,9 +361,9 @@ def _limits(
         few_touches=won.touch_count(settings.min_touch_share),
         enough_touches=won.touch_count(settings.pursued_share),
         minor=at_share(both, "minor", settings.value_share),
-        disqualifying=_spelled(reasons, settings.disqualifying_reasons),
-        twice=_spelled(reasons, settings.duplicate_reasons),
-        undecided=_spelled(
+        disqualifying=spelled(reasons, settings.disqualifying_reasons),
+        twice=spelled(reasons, settings.duplicate_reasons),
+        undecided=spelled(
             reasons, (*settings.no_decision_reasons, *settings.unknown_reasons)
         ),
     )
@@ -350,26 +379,3 @@ def _undated(portfolio: Portfolio) -> Any:
 def _count_undated(portfolio: Portfolio) -> int:
     found = collected(_undated(portfolio).select(n=nw.len()))
     return int(found["n"][0].as_py())
-
-
-@once_per_portfolio
-def _occurring(portfolio: Portfolio, table: TableName, column: str) -> Sequence[str]:
-    """The codes that occur, such as reasons; they are few."""
-    frame = nw.from_native(portfolio[table]).lazy()
-    if column not in frame.collect_schema().names():
-        return []
-    told = frame.filter(~nw.col(column).is_null()).select(
-        nw.col(column), n=nw.lit(1, dtype=nw.Int64)
-    )
-    found = collected(told.group_by(column).agg(nw.col("n").sum()))
-    return sorted(found[column].to_pylist())
-
-
-def _spelled(reasons: Sequence[str], meant: Collection[str]) -> tuple[str, ...]:
-    """Those of the reasons that are meant, however the CRM spells them."""
-    plain = {_plain(each) for each in meant}
-    return tuple(each for each in reasons if _plain(each) in plain)
-
-
-def _plain(reason: str) -> str:
-    return " ".join(reason.replace("_", " ").replace("-", " ").casefold().split())

@@ -153,11 +153,11 @@ def _claimed(count: int, claim: Claim | None) -> dict[str, pa.Array]:
     }
 
 
-def order_of(book: Ledger) -> pa.Array:
+def order_of(book: Ledger) -> Groups:
     """Who is overdue with most first, then who pays latest, then by id."""
     overdue = book.open[:, 1:].sum(axis=1)
     late = twelve_digits(mean_days(book.fair["floored"], book.fair["weight"]))
-    return pa.array(np.lexsort((-np.nan_to_num(late), -overdue)))
+    return np.lexsort((-np.nan_to_num(late), -overdue))
 
 
 def ageing_table(book: Ledger, buckets: tuple[str, ...]) -> pa.Table:
@@ -180,9 +180,8 @@ def ageing_table(book: Ledger, buckets: tuple[str, ...]) -> pa.Table:
     )
 
 
-def aged_table(book: Ledger, buckets: tuple[str, ...], order: pa.Array) -> pa.Table:
+def aged_table(book: Ledger, buckets: tuple[str, ...], places: Groups) -> pa.Table:
     """By payer and bucket what is open, where anything is."""
-    places = order.to_numpy(zero_copy_only=False)
     fair, apart = book.open[places], book.open_contested[places]
     row, at = np.nonzero(fair + apart)
     return pa.table(

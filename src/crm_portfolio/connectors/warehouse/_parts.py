@@ -11,6 +11,7 @@ from crm_portfolio.connectors._mapping import Field, chosen
 from crm_portfolio.connectors.warehouse._layouts import Layout, Linked, Replica
 from crm_portfolio.connectors.warehouse._place import Place
 from crm_portfolio.connectors.warehouse._settings import WarehouseSettings
+from crm_portfolio.connectors.warehouse._stages import has_stages
 from crm_portfolio.connectors.warehouse._vendors import (
     KEYS,
     LOST,
@@ -184,12 +185,7 @@ class _Look:
         return part
 
     def _has_stages(self, known: set[str]) -> bool:
-        stages = self._layout.stages
-        return (
-            stages is not None
-            and set(STAGE) <= known
-            and {stages.pipelines, stages.stages} <= set(self._there)
-        )
+        return set(STAGE) <= known and has_stages(self._place, self._layout)
 
     def _column(self, kind: str, source: str, names: Names) -> str | None:
         spellings = self._layout.spellings(kind, source)

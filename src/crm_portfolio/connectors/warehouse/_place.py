@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import attrs
 import pyarrow as pa
 
+from crm_portfolio._engines import literal
 from crm_portfolio._frames import connected, nw
 from crm_portfolio.errors import SettingsError
 
@@ -155,7 +156,7 @@ def _of_folder(folder: Path) -> Place:
     for path in sorted(folder.iterdir()):
         found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
         if found and found[0].suffix == ".parquet":
-            listed = ", ".join(_text(str(file)) for file in found)
+            listed = ", ".join(_text(literal(file)) for file in found)
             name = path.name if path.is_dir() else path.stem
             sources[name] = f"read_parquet([{listed}], {_HOW})"
     if not sources:

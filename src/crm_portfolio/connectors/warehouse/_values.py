@@ -91,7 +91,8 @@ def _moments(array: pa.Array) -> pa.Array:
         return array.cast(pa.timestamp("us", array.type.tz)).cast(_UTC)
     if pa.types.is_string(array.type):
         said = _texts(pc.utf8_trim_whitespace(array))
-        is_bare = pc.match_substring_regex(said, r"\d\d:\d\d(:\d\d(\.\d+)?)?$")
+        # Behind the day, for what ends in "+05:30" has a zone.
+        is_bare = pc.match_substring_regex(said, r"[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$")
         return moments(
             pc.if_else(is_bare, pc.binary_join_element_wise(said, "Z", ""), said)
         )

@@ -122,7 +122,7 @@ def with_org(
                 *fields,
                 Field("loss_reason", (settings.loss_reason,), is_required=True),
             )
-        reason = found_field(told, settings.loss_reason)
+        reason = found_field(told, None)
         if reason is not None:
             return (*fields, Field("loss_reason", (reason,), is_required=True))
     return fields
