@@ -15,7 +15,7 @@ import attrs
 import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, kept, nw
-from crm_portfolio.analysis._facts._base import Base, share
+from crm_portfolio.analysis._facts._base import Base, Share
 from crm_portfolio.analysis._facts._changes import FIELDS, field_changes, spans_of
 from crm_portfolio.analysis._facts._grid import Frame, Grid
 from crm_portfolio.analysis._facts._lines import collected
@@ -105,13 +105,13 @@ def as_known(
     earliest = None
     if activity is not None:
         earliest = _earliest(held_ones(activity) if log is None else log)
-        log = by_ordinal(numbers, held_ones(activity)) if log is None else log
+        log = kept(by_ordinal(numbers, held_ones(activity))) if log is None else log
     judged = [
         place
         for place, start in enumerate(grid.quiet)
         if earliest is not None and earliest <= start
     ]
-    shares = max(-(-_number(base.alike) // together), 1)
+    shares = Share.all_of(_number(base.alike), together=together)
     log = log if judged else None
     alike = _open_at(base, spans, log, grid, fields=fields or (), shares=shares)
     last = alike.filter(nw.col("place") == grid.count - 1)
@@ -131,20 +131,19 @@ def _open_at(
     grid: Grid,
     *,
     fields: Collection[str],
-    shares: int,
+    shares: Collection[Share],
 ) -> Frame:
     """The open ones by what was known of them, counted a share of them at a time."""
-    log = kept(log) if shares > 1 and log is not None else log
     found = []
-    for at in range(shares):
-        part = base.share(at, shares)
-        its = None if spans is None else share(spans, at, shares)
-        seen = None if log is None else share(log, at, shares)
+    for share in shares:
+        part = base.share(share)
+        its = None if spans is None else share.of(spans)
+        seen = None if log is None else share.of(log)
         signs = None if seen is None else signs_of(seen, part, grid)
         rows = standing(part, its, signs, grid, fields=fields)
         alike = rows.group_by("place", *_GROUPS, "due").agg(nw.col(*_SUMS).sum())
         found.append(kept(alike))
-    return nw.concat(found) if shares > 1 else found[0]
+    return nw.concat(found) if len(found) > 1 else found[0]
 
 
 def _counts_of(base: Base, told: Frame | None, grid: Grid) -> dict[str, Any]:

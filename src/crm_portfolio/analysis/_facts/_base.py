@@ -25,7 +25,7 @@ from crm_portfolio.analysis._facts._grid import (
 from crm_portfolio.analysis._facts._lines import completed
 from crm_portfolio.analysis._facts._ordinals import coded
 
-__all__ = ["Base", "share"]
+__all__ = ["Base", "Share"]
 
 _ID: Final = "ordinal"
 _TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
@@ -85,20 +85,41 @@ class Base:
     def parts(self) -> list[Frame]:
         return [self.rest] if self.told is None else [self.told, self.rest]
 
-    def share(self, at: int, of: int) -> Base:
-        """One of so many shares of the opportunities; ``alike`` is still of all."""
+    def share(self, share: Share) -> Base:
+        """One share of the opportunities; ``alike`` is still of all."""
         return attrs.evolve(
             self,
-            told=None if self.told is None else share(self.told, at, of),
-            rest=share(self.rest, at, of),
-            kept_parts=tuple(share(rows, at, of) for rows in self.kept_parts),
+            told=None if self.told is None else share.of(self.told),
+            rest=share.of(self.rest),
+            kept_parts=tuple(share.of(rows) for rows in self.kept_parts),
         )
 
 
-def share(rows: Frame, at: int, of: int) -> Frame:
-    """Of rows by ``ordinal``, those of one of so many shares of the opportunities."""
-    number = nw.col(_ID)
-    return rows.filter(number - number // of * of == at) if of > 1 else rows
+@attrs.frozen
+class Share:
+    """The opportunities from one ``ordinal`` to before another; None: from or to all.
+
+    They lie side by side, so an engine reads no others.
+    """
+
+    first: int | None = None
+    end: int | None = None
+
+    @classmethod
+    def all_of(cls, count: int, *, together: int) -> list[Share]:
+        """As few as there must be, of so many opportunities at most."""
+        number = max(-(-count // together), 1)
+        inner = [count * at // number for at in range(1, number)]
+        return [
+            cls(first, end)
+            for first, end in zip([None, *inner], [*inner, None], strict=True)
+        ]
+
+    def of(self, rows: Frame) -> Frame:
+        """Of rows by ``ordinal``, those of this share."""
+        if self.first is not None:
+            rows = rows.filter(nw.col(_ID) >= self.first)
+        return rows if self.end is None else rows.filter(nw.col(_ID) < self.end)
 
 
 @attrs.frozen(eq=False)
@@ -144,6 +165,8 @@ def _placed(
     rows: Frame, born: Expr, grid: Grid, backend: Any, *from_changes: str
 ) -> Frame:
     closed_on = nw.col("closed_on")
+    rows = rows.with_columns(born=born)  # once, not for each edge
+    born = nw.col("born")
     has_day = (nw.col("is_open") == 0) & ~closed_on.is_null()
     closed_at = nw.when(has_day).then(places(closed_on, grid.days))
     lacking = [name for name in _FROM_CHANGES if name not in from_changes]

@@ -23,7 +23,7 @@ from crm_portfolio._methods._working_hours import (
     WorkingTime,
     working_time,
 )
-from crm_portfolio.analysis._facts._lines import day_number
+from crm_portfolio.analysis._facts._lines import day_number, floor_div
 
 __all__ = ["Clock", "seconds"]
 
@@ -119,7 +119,7 @@ class Clock:
         found |= {worked: total} if worked else {}
         helpers = self.moments.collect_schema().names()
         return (
-            frame.with_columns(utc_day=at // SECONDS_A_DAY)
+            frame.with_columns(utc_day=floor_div(at, SECONDS_A_DAY))
             .join(self.moments, on="utc_day", how="left")
             .with_columns(**found)
             .drop(helpers)

@@ -11,7 +11,7 @@ import attrs
 
 from crm_portfolio._frames import Backend, nw
 from crm_portfolio.analysis._facts._attached import midnight
-from crm_portfolio.analysis._facts._lines import day_number
+from crm_portfolio.analysis._facts._lines import day_number, floor_div
 
 __all__ = [
     "A_DAY",
@@ -128,7 +128,7 @@ def _halved(moment: Expr, edges: Sequence[Any], before: int) -> Expr:
 
 def days_between(start: Expr, end: Expr) -> Expr:
     """Whole days from one second to another, none where it is before."""
-    took = (end - start) // A_DAY
+    took = floor_div(end - start, A_DAY)
     return nw.when(took < 0).then(nw.lit(0, dtype=nw.Int64)).otherwise(took)
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "collected",
     "completed",
     "day_number",
+    "floor_div",
     "found_at",
     "minor_of",
     "nearest",
@@ -111,6 +112,14 @@ def _by_calendar(day: Any) -> Any:
     leap_days = before // 4 - before // 100 + before // 400
     in_year = day.dt.ordinal_day().cast(nw.Int64)
     return (before * 365 + leap_days + in_year - _EPOCH.toordinal()).cast(nw.Int64)
+
+
+def floor_div(number: Any, size: int) -> Any:
+    """``number // size`` of whole numbers below 2**53, such as days of seconds.
+
+    Several times as fast as ``//`` where an engine has no division that rounds down.
+    """
+    return (number / size).floor().cast(nw.Int64)
 
 
 def nearest(values: Any) -> Any:

@@ -22,7 +22,7 @@ from crm_portfolio.analysis._facts._grid import (
     places,
     status_of,
 )
-from crm_portfolio.analysis._facts._lines import completed, nearest
+from crm_portfolio.analysis._facts._lines import completed, floor_div, nearest
 
 __all__ = ["held_ones", "signs_of", "standing"]
 
@@ -230,7 +230,7 @@ def _told(rows: Frame, grid: Grid, is_active: Expr | None = None) -> Frame:
         is_quiet=nw.when(is_quiet).then(1).otherwise(0),
         minor=nearest(worth.fill_null(0.0) * float(10**grid.digits)),
         unpriced=nw.when(worth.is_null()).then(1).otherwise(0),
-        age=(nw.col("edge") - nw.col("born")) // A_DAY,
+        age=floor_div(nw.col("edge") - nw.col("born"), A_DAY),
         count=nw.lit(1),
     )
 

@@ -6,6 +6,8 @@ entered as closed was never in play: its day of closing counts, not its stage.
 
 from __future__ import annotations
 
+from typing import Final
+
 from crm_portfolio._frames import backend_of, nw
 from crm_portfolio.analysis._facts._base import Base
 from crm_portfolio.analysis._facts._changes import number_of
@@ -17,10 +19,13 @@ from crm_portfolio.analysis._facts._grid import (
     days_between,
     is_closed,
 )
+from crm_portfolio.analysis._facts._lines import floor_div
 
 __all__ = ["came_closed", "closings", "outcomes", "turns_of", "visits_of"]
 
 _ID = "ordinal"
+_KINDS: Final = 4
+"""More than there are kinds of turns."""
 
 
 def turns_of(told: Frame) -> Frame:
@@ -67,11 +72,12 @@ def outcomes(base: Base, turns: Frame | None, grid: Grid) -> list[Frame]:
     )
     if turns is None or base.told is None:
         return [by_day]
-    last = turns.group_by(_ID).agg(nw.col("at").max())
-    its = turns.join(last, on=[_ID, "at"], how="inner")
-    its = its.with_columns(kind=_number_of(nw.col("status"))).group_by(_ID)
-    its = its.agg(nw.col("kind").min(), nw.col("place").max())
-    its = its.with_columns(status=_named(nw.col("kind")))
+    # The later of two is the larger, and has the later place or the same.
+    both = nw.col("at") * _KINDS + _number_of(nw.col("status"))
+    its = turns.select(_ID, "place", both=both).group_by(_ID)
+    its = its.agg(nw.col("both").max(), nw.col("place").max())
+    kind = nw.col("both") - floor_div(nw.col("both"), _KINDS) * _KINDS
+    its = its.with_columns(status=_named(kind))
     stands = nw.when(is_closed("outcome")).then(nw.col("place")).otherwise(grid.count)
     turned = (
         base.told.filter(is_asked & (nw.col("turned") == 1))
@@ -88,14 +94,14 @@ def outcomes(base: Base, turns: Frame | None, grid: Grid) -> list[Frame]:
 
 
 def _number_of(status: Expr) -> Expr:
-    """In the order of their names; of whole numbers every engine takes the least fast."""
-    later = nw.when(status == "open").then(1).otherwise(2)
-    return nw.when(status == "lost").then(0).otherwise(later)
+    """The first by name is the largest: it counts where several turn at one second."""
+    later = nw.when(status == "open").then(1).otherwise(0)
+    return nw.when(status == "lost").then(2).otherwise(later)
 
 
 def _named(number: Expr) -> Expr:
     later = nw.when(number == 1).then(nw.lit("open")).otherwise(nw.lit("won"))
-    return nw.when(number == 0).then(nw.lit("lost")).otherwise(later)
+    return nw.when(number == 2).then(nw.lit("lost")).otherwise(later)
 
 
 def visits_of(base: Frame, told: Frame, grid: Grid) -> Frame:
@@ -111,10 +117,8 @@ def visits_of(base: Frame, told: Frame, grid: Grid) -> Frame:
         for status, name in (("now", "entered"), ("was", "left"))
     )
     seen = nw.concat([entered, left]).group_by("both").agg(nw.col("since").min())
-    seen = seen.with_columns(
-        stage=both_of - both_of // size * size,
-        **{_ID: (both_of // size).cast(nw.Int32)},
-    )
+    seen = seen.with_columns(**{_ID: floor_div(both_of, size).cast(nw.Int32)})
+    seen = seen.with_columns(stage=both_of - nw.col(_ID) * size)
     came_so = nw.col("old").is_null()
     closed = stages.filter(is_closed("now") & ~came_so).select(
         _ID, "first", "end", status="now"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crm_portfolio._frames import nw
-from crm_portfolio.analysis._facts import Clock, recorded, whole
+from crm_portfolio.analysis._facts import Clock, floor_div, recorded, whole
 from crm_portfolio.analysis._lost._settings import LostOpportunitiesSettings
 from crm_portfolio.portfolio import Portfolio
 
@@ -27,13 +27,16 @@ def doubles(
     day, width = nw.col("created_day"), 2 * near
     wins = _entered(recorded(portfolio).filter(nw.col("status") == "won"), clock)
     won = wins.select(
-        "account_id", won_minor="minor", won_day="created_day", cell=day // width
+        "account_id",
+        won_minor="minor",
+        won_day="created_day",
+        cell=floor_div(day, width),
     )
     own = _entered(rows, clock).select(
         *("ordinal", "account_id", "minor"),
         own_day=day,
-        first_cell=(day - near) // width,
-        last_cell=(day + near) // width,
+        first_cell=floor_div(day - near, width),
+        last_cell=floor_div(day + near, width),
     )
     cell = nw.col("first_cell")
     cells = nw.concat(

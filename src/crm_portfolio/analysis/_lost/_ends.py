@@ -17,6 +17,7 @@ from crm_portfolio.analysis._facts import (
     contacts_of,
     day_number,
     ended,
+    floor_div,
     gap,
     last_opened,
     lost_before,
@@ -258,7 +259,7 @@ def _lost(
 def with_ordinal(rows: Any) -> Any:
     """The rows of records, with the ``ordinal`` of the opportunity of each."""
     record = nw.col("record")
-    number = record - record // NUMBERS * NUMBERS
+    number = record - floor_div(record, NUMBERS) * NUMBERS
     return rows.with_columns(ordinal=number.cast(nw.Int32))
 
 
@@ -268,7 +269,7 @@ def _pursued_wins(won: Any, log: Any | None) -> Any:
         nobody = {name: unknown("ends_s") for name in ("touches", "gap_hours")}
         return rows.with_columns(**nobody).drop("ordinal", "ends_s")
     found = contacts_of(won, log, "ordinal", by="ordinal")
-    told = found.select("ordinal", "touches", gap_hours=gap() // _HOUR)
+    told = found.select("ordinal", "touches", gap_hours=floor_div(gap(), _HOUR))
     joined = rows.join(told, on="ordinal", how="left").drop("ordinal", "ends_s")
     return joined.with_columns(
         nw.col("closed_day", "gap_hours").cast(nw.Int32),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio._frames import NativeFrame
 from crm_portfolio.analysis._facts import echoed
 from crm_portfolio.analysis._lost._overrides import Overrides
-from crm_portfolio.analysis._lost._rules import CLASSES, DUPLICATE
+from crm_portfolio.analysis._lost._rules import CLASSES, DUPLICATE, that_may_be
 from crm_portfolio.analysis._lost._settings import LostOpportunitiesSettings
-from crm_portfolio.analysis._lost._tables import record_table, rules_giving, sale_table
+from crm_portfolio.analysis._lost._tables import record_table, sale_table
 from crm_portfolio.analysis._lost._triage import Triage
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.portfolio import Portfolio
@@ -56,13 +56,13 @@ class Losses:
     def records(self, *classes: str, ids: Collection[str] | None = None) -> pa.Table:
         """Of these classes, by id, and what each class stands on; all without one."""
         rows = self.triage.labelled(ids, named=True)
-        rows = rows.filter(_may_be(classes)) if _are_rules(classes) else rows
+        rows = that_may_be(rows, *classes) if _are_rules(classes) else rows
         return _of(classes, record_table(rows, self.triage.portfolio.minor_digits))
 
     def sales(self, *classes: str, ids: Collection[str] | None = None) -> pa.Table:
         """Of the `records` those that were lost for good: what another try asks."""
-        which = _may_be(classes) if _are_rules(classes) else None
-        return _of(classes, sale_table(self.triage.lost_for_good(which, ids)))
+        of_rules = classes if _are_rules(classes) else ()
+        return _of(classes, sale_table(self.triage.lost_for_good(*of_rules, ids=ids)))
 
 
 def _are_rules(classes: Collection[str]) -> bool:
@@ -73,11 +73,6 @@ def _are_rules(classes: Collection[str]) -> bool:
             near = did_you_mean(name, known)
             raise SettingsError(f"there is no class {name!r}{near}")
     return bool(classes) and DUPLICATE not in classes
-
-
-def _may_be(classes: Collection[str]) -> Any:
-    """Whether the rule may give one of these classes."""
-    return nw.col("rule").is_in(list(rules_giving(classes))) & (nw.col("apart") == 0)
 
 
 def _of(classes: Collection[str], table: pa.Table) -> pa.Table:

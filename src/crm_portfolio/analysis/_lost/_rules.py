@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import attrs
 import pyarrow as pa
 
-from crm_portfolio._frames import nw
+from crm_portfolio._frames import nw, same_kind
 from crm_portfolio.analysis._facts import one_of
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "is_missed",
     "named_rules",
     "number_of",
+    "that_may_be",
 ]
 
 LostClass: TypeAlias = Literal[
@@ -320,3 +321,18 @@ def first_of(rules: tuple[Rule, ...], limits: Limits, otherwise: Any) -> Any:
     for rule in reversed(rules):
         found = nw.when(rule.predicate(limits)).then(_whole(rule.name)).otherwise(found)
     return found
+
+
+def that_may_be(rows: Any, *classes: str) -> Any:
+    """Those to which their ``rule`` may give one of these classes, none set apart."""
+    told = {
+        number_of(rule)
+        for given in CLASS_OF.values()
+        for rule, name in given.items()
+        if name in classes
+    }
+    its = pa.table({"rule": pa.array(sorted(told), pa.int8())})
+    # For a filter an engine would go through all rules again for each of the numbers.
+    wanted = nw.from_native(same_kind(its, nw.to_native(rows))).lazy()
+    rows = rows.filter(nw.col("apart") == 0)
+    return rows.join(wanted, on="rule", how="semi")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -19,14 +19,12 @@ from crm_portfolio.analysis._lost._rules import (
     STANCES,
     TIMINGS,
     named_rules,
-    number_of,
 )
 
 __all__ = [
     "assigned_table",
     "class_table",
     "record_table",
-    "rules_giving",
     "sale_table",
     "totals",
 ]
@@ -163,20 +161,6 @@ def _share(sums: pa.Array, found: pa.Table, column: str, told: Any) -> pa.Array:
     if total <= 0:
         return pa.nulls(len(sums), pa.float64())
     return pa.array(sums.to_numpy() / total)
-
-
-def rules_giving(classes: Collection[str]) -> tuple[int, ...]:
-    """The numbers of the rules that give any of these classes."""
-    return tuple(
-        sorted(
-            {
-                number_of(rule)
-                for given in CLASS_OF.values()
-                for rule, name in given.items()
-                if name in classes
-            }
-        )
-    )
 
 
 def record_table(labelled: Any, digits: int) -> pa.Table:

@@ -18,6 +18,7 @@ from crm_portfolio.analysis._facts import (
     completed,
     days_asked,
     enquired,
+    floor_div,
     once_per_portfolio,
     one_of,
     recorded,
@@ -42,6 +43,7 @@ from crm_portfolio.analysis._lost._rules import (
     asked_of_words,
     first_of,
     is_missed,
+    that_may_be,
 )
 from crm_portfolio.analysis._lost._settings import LostOpportunitiesSettings
 from crm_portfolio.analysis._lost._spelling import occurring, spelled
@@ -133,20 +135,18 @@ class Triage:
             parts.append(self._judged(asked, ENQUIRY_RULES, FINE, names))
         return nw.concat(parts, how="vertical") if len(parts) > 1 else parts[0]
 
-    def lost_for_good(
-        self, which: Any | None = None, ids: Collection[str] | None = None
-    ) -> Any:
+    def lost_for_good(self, *classes: str, ids: Collection[str] | None = None) -> Any:
         """Those of the `labelled` that were lost for good, by name.
 
         Args:
-            which: Only those of which this is so.
+            classes: Only those to which the rules may give one of these.
         """
         # Names are long: those are looked up that are asked for, if rules can tell.
         named = ids is not None or self.overrides.count > 0
         names = _NAMES if named else ("ordinal", "owner_now")
         rows = self._judged(self._lost(ids, named=named), RULES, UNTAKEN, names)
         rows = rows.filter(nw.col("record") == "opportunity")
-        rows = rows if which is None else rows.filter(which)
+        rows = that_may_be(rows, *classes) if classes else rows
         if named:
             return rows
         rows = rows.join(self._names(None), on="ordinal", how="inner")
@@ -210,7 +210,7 @@ class Triage:
             then = nw.coalesce(nw.col("owner_then"), nw.col("owner_id"))
             rows = rows.join(self.ends.owners, on="record", how="left")
             rows = rows.with_columns(owner_id=then).drop("owner_then")
-        number = nw.col("record") // NUMBERS
+        number = floor_div(nw.col("record"), NUMBERS)
         rows = with_ordinal(rows).with_columns(
             nw.col("position").cast(nw.Int64),
             number=number,
