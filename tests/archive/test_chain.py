@@ -7,11 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from shelves import Shelf
+from shelves import BEGIN, Shelf
 
 from crm_portfolio import _storage
-from crm_portfolio.archive import Archive
-from crm_portfolio.archive._chain import CHAIN, is_listed, line_of, read_run
+from crm_portfolio.archive import Archive, _chain
+from crm_portfolio.archive._chain import (
+    CHAIN,
+    chain_file,
+    is_listed,
+    line_of,
+    read_run,
+)
 from crm_portfolio.archive._lines import to_line
 from crm_portfolio.errors import DamagedFileError
 
@@ -242,3 +248,102 @@ def test_a_folder_without_anything_is_a_run_that_never_began(
     chain = read_run(archive.root / RUN, RUN)
     assert (chain.segments, chain.listed, chain.listings) == ((), 0, ())
     assert not chain.awaited
+
+
+PARTS = [CHAIN, *(f"chain-{part:04}.jsonl" for part in range(2, 6))]
+
+
+@pytest.fixture
+def long(
+    archive: Archive, written: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> Shelf:
+    """The folder of a run of twenty segments, four of which are listed in each part."""
+    monkeypatch.setattr(_chain, "_IN_PART", 4)
+    told: list[tuple[str, Any]] = [("begin", BEGIN | {"change_count": 9})]
+    for number in range(2, 20, 2):
+        told.append(("intent", {"send": [[f"00{number}", "tier", None, "A"]]}))
+        told[-1][1]["left"] = []
+        told.append(("outcome", {"intent": number, "results": [["written", ""]]}))
+    written(archive, *told, ("end", {"interrupted": ""}), run=RUN)
+    return Shelf(archive) / "runs" / RUN
+
+
+def test_a_long_list_is_in_parts(archive: Archive, long: Shelf) -> None:
+    named = [file.name for file in long.files() if file.name.startswith("chain")]
+    assert sorted(named) == sorted(PARTS)
+    lines = [(long / part).read_bytes().count(b"\n") for part in PARTS]
+    assert lines == [5, 4, 4, 4, 5]  # two with a line of the index
+    assert [chain_file(number) for number in (1, 4, 5, 20)] == [
+        *(PARTS[0], PARTS[0], PARTS[1], PARTS[4])
+    ]
+    chain = read_run(long.place, RUN)
+    assert (len(chain.segments), chain.listed, chain.awaited) == (20, 20, False)
+    assert archive.verify().exit_code == 0
+    assert archive.journal(RUN).counts == {"written": 9}
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_a_part_that_is_gone_cut_or_spoiled_is_damage(
+    archive: Archive, long: Shelf, part: int
+) -> None:
+    its = long / PARTS[part]
+    content = its.read_bytes()
+    last = content[:-1].rfind(b"\n") + 1
+    for spoiled in (b"", content[: content.index(b"\n") + 1], b"{}\n", content[:-9]):
+        its.write_bytes(spoiled)
+        is_begun = part == 4 and content.startswith(spoiled) and len(spoiled) > last
+        if is_begun:  # half of the last line of the index: that a crash may leave
+            assert read_run(long.place, RUN).awaited
+            continue
+        with pytest.raises(DamagedFileError) as caught:
+            read_run(long.place, RUN)
+        assert caught.value.file.startswith(f"{RUN}/chain")
+        assert "Restore" in caught.value.hint
+    its.unlink()
+    with pytest.raises(DamagedFileError, match="chain"):
+        archive.journal(RUN)
+
+
+def test_parts_that_were_swapped_are_damage(long: Shelf) -> None:
+    one, other = (long / part for part in PARTS[1:3])
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    with pytest.raises(DamagedFileError) as caught:
+        read_run(long.place, RUN)
+    assert caught.value.file == f"{RUN}/{PARTS[1]}"
+    assert caught.value.problem == "this chain was changed"
+
+
+@pytest.mark.parametrize("half", [b"", b'{"line_sha256":"', b"xyz"])
+def test_a_run_whose_list_an_older_version_kept_in_one_file_goes_on(
+    archive: Archive, long: Shelf, half: bytes
+) -> None:
+    """Half of what is listed next may stand behind it, and nothing else."""
+    segments = archive.segments(RUN)
+    (long / "000020.json").unlink()
+    whole = b"".join((long / part).read_bytes() for part in PARTS)
+    listed = whole.splitlines(keepends=True)[:19]  # all but the last two segments
+    for part in PARTS[1:]:
+        (long / part).unlink()
+    (long / CHAIN).write_bytes(b"".join(listed) + half)
+    if half == b"xyz":
+        with pytest.raises(DamagedFileError, match="changed"):
+            archive.segments(RUN)
+        return
+    assert read_run(long.place, RUN).listed == 18
+    begun = archive.append(RUN, "begin", BEGIN, after=segments[18])
+    archive.append(RUN, "end", {"interrupted": ""}, after=begun)
+    assert read_run(long.place, RUN).listed == 21
+    assert (long / CHAIN).read_bytes().endswith(listed[-1] + half)
+    assert (long / PARTS[4]).exists()
+    kinds = [segment.kind for segment in archive.segments(RUN)]
+    assert kinds[-3:] == ["outcome", "begin", "end"]
+
+
+def test_what_it_costs_to_list_a_segment_does_not_grow_with_the_run(
+    long: Shelf,
+) -> None:
+    """A store is sent a whole file to add a line to it."""
+    sizes = [len((long / part).read_bytes()) for part in PARTS]
+    assert max(sizes) < 2 * min(sizes)

@@ -90,7 +90,7 @@ def test_it_can_be_gone_on_with(archive: Archive) -> None:
     archive.append(RUN, "end", {"interrupted": ""}, after=begun)
     assert archive.journal(RUN).interrupted == ""
     assert archive.runs() == (RUN,)
-    assert [segment.version for segment in archive.segments(RUN)] == [1] * 4 + [3] * 2
+    assert [segment.version for segment in archive.segments(RUN)] == [1] * 4 + [4] * 2
     (archive.folder / "runs" / RUN / "000002.json").unlink()
     with pytest.raises(DamagedFileError, match="missing"):
         archive.journal(RUN)

@@ -18,7 +18,7 @@ from crm_portfolio.archive._segments import (
     name_of,
     read_segment,
     sealed,
-    segment_files,
+    segments_among,
 )
 from crm_portfolio.errors import DamagedFileError
 
@@ -146,5 +146,5 @@ def test_a_newer_version_says_which_and_what_to_do(folder: Shelf) -> None:
 def test_only_numbered_files_are_segments_in_their_order(archive: Archive) -> None:
     for name in ("000010.json", "000002.json", "00003.json", "x000004.json", "a.json"):
         (Shelf(archive) / name).write_bytes(b"")
-    names = segment_files(archive.root)
+    names = segments_among(archive.root.files())
     assert names == [name_of(2), name_of(10)] == ["000002.json", "000010.json"]

@@ -287,7 +287,7 @@ class Archive:
             except FileExistsError as error:
                 who = "one that goes on with it"
                 raise LockHeldError(f"run {run_id}", who, has_begun=True) from error
-            add_to_chain(folder, run_id, line_of(segment))
+            add_to_chain(folder, run_id, segment.number, line_of(segment))
             if kind in INDEXED:
                 self._list(folder, segment)
         return segment
@@ -306,7 +306,7 @@ class Archive:
         # An older version listed nothing, a run that was killed all but its last.
         unlisted = chain.segments[chain.listed :]
         for segment in unlisted:
-            add_to_chain(folder, run_id, line_of(segment))
+            add_to_chain(folder, run_id, segment.number, line_of(segment))
             if segment.kind in INDEXED:
                 self._list(folder, segment)
         if chain.awaited:
@@ -317,7 +317,7 @@ class Archive:
     ) -> None:
         listing = known or add_listing(self.root, folder.name, segment)
         told: dict[str, object] = {"index": listing.number, "sha256": listing.digest}
-        add_to_chain(folder, folder.name, told)
+        add_to_chain(folder, folder.name, segment.number, told)
 
     @contextmanager
     def lock(

@@ -2,7 +2,8 @@
 
 Beside the segments lies a list of them, a line for each, written right after it. A crash
 between the two leaves one segment that is not listed yet, which is no damage; a listed
-segment that is not there is.
+segment that is not there is. A store writes a list anew to add a line, so a long one is in
+parts: what a segment's line costs does not grow with the segments before it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -23,7 +24,7 @@ from crm_portfolio.archive._segments import (
     Segment,
     name_of,
     read_segment,
-    segment_files,
+    segments_among,
 )
 from crm_portfolio.errors import DamagedFileError
 
@@ -32,15 +33,21 @@ __all__ = [
     "INDEXED",
     "Chain",
     "add_to_chain",
+    "chain_file",
     "is_listed",
     "line_of",
     "read_run",
 ]
 
 CHAIN: Final = "chain.jsonl"
+_OTHERS: Final = re.compile(r"chain-\d{4,}\.jsonl")
+_IN_PART: Final = 200
+"""So many segments are listed in one file; version 3 listed all of them in the first."""
 # Beginning and end of a run stand in the archive's index too.
 INDEXED: Final = frozenset({"begin", "end"})
 _CHAINED: Final = 2  # the version that began to list what it wrote
+_Line: TypeAlias = tuple[str, bytes]
+"""A line, with its end, behind the name of the file it stands in."""
 _INDEX_LINE: Final = re.compile(
     rb'\{"index":\d+,"line_sha256":"\w{64}","run":"[\w-]+","sha256":"\w{64}"\}'
 )
@@ -63,10 +70,22 @@ class Chain:
     awaited: bool
 
 
-def add_to_chain(folder: Place, run_id: str, body: dict[str, object]) -> None:
-    """List a segment of a run, or the line of the index that tells of it."""
+def chain_file(number: int) -> str:
+    """The file that lists the segment with this number, and its line of the index."""
+    part = (number - 1) // _IN_PART
+    return f"chain-{part + 1:04d}.jsonl" if part else CHAIN
+
+
+def add_to_chain(
+    folder: Place, run_id: str, number: int, body: dict[str, object]
+) -> None:
+    """List a segment of a run, or the line of the index that tells of it.
+
+    Args:
+        number: That of the segment.
+    """
     line = to_line({"run": run_id, **body})
-    folder.extend(CHAIN, lambda _: line)
+    folder.extend(chain_file(number), lambda _: line)
 
 
 def is_listed(folder: Place) -> bool:
@@ -79,6 +98,28 @@ def _read(folder: Place, file: str) -> bytes:
         return folder.read(file)
     except FileNotFoundError:
         return b""
+
+
+def _lines(folder: Place, files: Sequence[str]) -> tuple[list[_Line], _Line]:
+    """The whole lines of all parts, and what a crash cut off the last one."""
+    lines: list[_Line] = []
+    raw, last = _read(folder, CHAIN), CHAIN
+    others = [name for name in files if _OTHERS.fullmatch(name)]
+    whole, cut = split(raw)
+    lines += [(CHAIN, line) for line in whole]
+    for name, raw in zip(others, folder.read_all(others), strict=True):
+        more, rest = split(raw)
+        # Version 3 may have left half of what was then listed in the next part.
+        if not (more or [rest])[0].startswith(cut):
+            raise _changed(folder, last)
+        lines += [(name, line) for line in more]
+        cut, last = rest, name
+    return lines, (last, cut)
+
+
+def _changed(folder: Place, file: str) -> DamagedFileError:
+    name = f"{folder.name}/{file}"
+    return DamagedFileError(name, "this chain was changed", RESTORE)
 
 
 def read_run(
@@ -94,21 +135,25 @@ def read_run(
         DamagedFileError: It names the first that was changed, dropped or swapped.
     """
     # A run may be at work: what is listed after the names were asked for is there, too.
-    names = segment_files(folder)
-    lines, cut = split(_read(folder, CHAIN))
+    files = folder.files()
+    names = segments_among(files)
+    lines, cut = _lines(folder, files)
     told = list(_told(lines, folder))
     places = [place for place, (kind, *_) in enumerate(told) if kind == "segment"]
+    for number, place in enumerate(places, 1):
+        if told[place][1] != number:
+            raise _changed(folder, lines[place][0])
     digests = [told[place][2] for place in places]
     found = _read_segments(folder, run_id, names, digests)
     segments = tuple(found if each is None else _told_to(each, found))
     if len(digests) > len(segments):
         _must_be_there(folder, range(len(segments) + 1, len(digests) + 1))
-        lines, cut = lines[: places[len(segments)]], b""
+        lines, cut = lines[: places[len(segments)]], (CHAIN, b"")
     return _compared(folder, run_id, segments, lines, cut)
 
 
 def _must_be_there(folder: Place, numbers: Iterable[int]) -> None:
-    there = set(segment_files(folder))
+    there = set(segments_among(folder.files()))
     lacking = (name_of(n) for n in numbers if name_of(n) not in there)
     missing = next(lacking, None)
     if missing is not None:
@@ -143,17 +188,18 @@ def _compared(
     folder: Place,
     run_id: str,
     segments: tuple[Segment, ...],
-    lines: Sequence[bytes],
-    cut: bytes,
+    lines: Sequence[_Line],
+    cut: _Line,
 ) -> Chain:
     """The run, if its chain is made of nothing but what these segments call for."""
-    if segments and not lines and not cut and segments[-1].version < _CHAINED:
+    last, begun = cut
+    if segments and not lines and not begun and segments[-1].version < _CHAINED:
         return Chain(segments, 0, (), awaited=False)
     listed, awaited, listings = 0, False, []
-    name = f"{folder.name}/{CHAIN}"
-    for kind, number, digest in _told(lines, folder):
-        if awaited != (kind == "index") or (kind == "segment" and number != listed + 1):
-            raise DamagedFileError(name, "this chain was changed", RESTORE)
+    told = zip(lines, _told(lines, folder), strict=True)
+    for (file, _), (kind, number, digest) in told:
+        if awaited != (kind == "index"):
+            raise _changed(folder, file)
         if kind == "index":
             listings.append((number, digest))
             awaited = False
@@ -163,9 +209,10 @@ def _compared(
     behind = len(segments) - listed
     if behind > 1 or (behind and awaited):
         problem = "was cut" if lines else "is missing"
+        name = f"{folder.name}/{chain_file(listed + 1) if lines else CHAIN}"
         raise DamagedFileError(name, f"this chain {problem}", RESTORE)
-    if cut and not _is_begun(cut, run_id, segments[listed:], awaited=awaited):
-        raise DamagedFileError(name, "this chain was changed", RESTORE)
+    if begun and not _is_begun(begun, run_id, segments[listed:], awaited=awaited):
+        raise _changed(folder, last)
     return Chain(segments, listed, tuple(listings), awaited)
 
 
@@ -186,10 +233,9 @@ def line_of(segment: Segment) -> dict[str, object]:
     return {"segment": segment.number, "sha256": segment.digest}
 
 
-def _told(lines: Sequence[bytes], folder: Place) -> Iterator[tuple[str, int, str]]:
+def _told(lines: Sequence[_Line], folder: Place) -> Iterator[tuple[str, int, str]]:
     """What each line names: a segment or a line of the index, its number and digest."""
-    name = f"{folder.name}/{CHAIN}"
-    for line in lines:
+    for file, line in lines:
         try:
             body = dict(json.loads(line))
             body.pop("line_sha256")
@@ -199,7 +245,8 @@ def _told(lines: Sequence[bytes], folder: Place) -> Iterator[tuple[str, int, str
         except (LookupError, TypeError, ValueError):
             is_whole = False
         if not is_whole:
-            raise DamagedFileError(name, "this chain was changed", RESTORE)
+            raise _changed(folder, file)
         if body["run"] != folder.name:
+            name = f"{folder.name}/{file}"
             raise DamagedFileError(name, "this chain was swapped", RESTORE)
         yield told

@@ -183,7 +183,9 @@ def sound_index(folder: Place) -> list[Listing]:
         raise damage
     runs = folder / "runs"
     if not listings and any(is_listed(runs / name) for name in runs.folders()):
-        raise DamagedFileError(INDEX, "the index of the runs is missing", _MEND)
+        listings, _ = read_index(folder)  # the first run may just have begun it
+        if not listings:
+            raise DamagedFileError(INDEX, "the index of the runs is missing", _MEND)
     return listings
 
 

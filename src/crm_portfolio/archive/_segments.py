@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 import attrs
 
 from crm_portfolio import _storage
-from crm_portfolio.archive._place import Place
 from crm_portfolio.errors import DamagedFileError
 
 __all__ = [
@@ -22,15 +21,15 @@ __all__ = [
     "name_of",
     "read_segment",
     "sealed",
-    "segment_files",
+    "segments_among",
 ]
 
 SegmentKind = Literal["begin", "intent", "outcome", "check", "canary", "end"]
 Json = Mapping[str, Any]
 
 # Version 1 had no checks, no canary, no field beside a code, and no chain beside it;
-# version 2 knew accounts only.
-VERSION: Final = 3
+# version 2 knew accounts only, version 3 listed all segments of a run in one file.
+VERSION: Final = 4
 PLAN: Final = "plan.jsonl"
 RESTORE: Final = "Restore the run's folder from a backup; what follows is not proven."
 _SEGMENT: Final = re.compile(r"\d{6}\.json")
@@ -58,9 +57,9 @@ def name_of(number: int) -> str:
     return f"{number:06d}.json"
 
 
-def segment_files(folder: Place) -> list[str]:
-    """The names of the segments in a run's folder, in the order of their numbers."""
-    return [name for name in folder.files() if _SEGMENT.fullmatch(name)]
+def segments_among(files: Iterable[str]) -> list[str]:
+    """Of the files in a run's folder those of segments, in the order of their numbers."""
+    return [name for name in files if _SEGMENT.fullmatch(name)]
 
 
 def sealed(

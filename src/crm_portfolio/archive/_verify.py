@@ -13,7 +13,7 @@ from typing import Literal
 
 import attrs
 
-from crm_portfolio.archive._chain import CHAIN, Chain, read_run
+from crm_portfolio.archive._chain import Chain, chain_file, read_run
 from crm_portfolio.archive._index import INDEX, Listing, altered, read_index
 from crm_portfolio.archive._place import Place
 from crm_portfolio.archive._segments import PLAN, RESTORE, name_of
@@ -140,7 +140,7 @@ def _fault(
             name = f"{folder.name}/{name_of(listing.segments)}"
             return DamagedFileError(name, "this segment was replaced", RESTORE)
         if listing.segments > chain.listed:
-            name = f"{folder.name}/{CHAIN}"
+            name = f"{folder.name}/{chain_file(chain.listed + 1)}"
             return DamagedFileError(name, "this chain was cut", RESTORE)
     return None
 
