@@ -1,7 +1,8 @@
-"""Concentration, tiers and triage of a folder, ours and as a plain pandas script.
+"""Concentration, tiers and triage of a folder, ours and as a pandas script of two kinds.
 
-Both read what they need of the same Parquet files and find the same: the sums of two
-frames, and how much of what is lost is in each class.
+One tells the classes by a function of a row, as the rules are read; the other by whole
+columns throughout. All read what they need of the same Parquet files and find the same:
+the sums of two frames, and how much of what is lost is in each class.
 """
 
 from __future__ import annotations
@@ -38,7 +39,19 @@ def _ours(folder: Path) -> Found:
     return _found(*(each.to_numpy() for each in columns), classes)
 
 
-def _plain(folder: Path) -> Found:
+def _by_row(folder: Path) -> Found:
+    from benchmarks._triage_by_row import classes
+
+    return _script(folder, classes)
+
+
+def _by_column(folder: Path) -> Found:
+    from benchmarks._triage_in_pandas import by_column
+
+    return _script(folder, by_column)
+
+
+def _script(folder: Path, classes: Callable[[Any, str], Any]) -> Found:
     import pandas as pd
 
     from benchmarks._scripts import pandas_concentration_and_tiers
@@ -54,8 +67,8 @@ def _plain(folder: Path) -> Found:
     lines["booked_on"] = pd.to_datetime(lines["booked_on"])
     concentration, tiers = pandas_concentration_and_tiers(account, lines)
     del lines
-    classes = triage(folder, ZONE)
-    return _found(concentration["rank"], tiers["share_before"], classes)
+    counted = triage(folder, ZONE, classes)
+    return _found(concentration["rank"], tiers["share_before"], counted)
 
 
 def _found(ranks: Any, shares: Any, classes: dict[str, list[int]]) -> Found:
@@ -69,17 +82,19 @@ def _imported() -> None:
     import pandas as pd  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
-    from benchmarks import _scripts, _triage_in_pandas
+    from benchmarks import _scripts, _triage_by_row, _triage_in_pandas
     from crm_portfolio import analysis
 
     assert _scripts.pandas_frames
     assert _triage_in_pandas.triage
+    assert _triage_by_row.classes
     assert analysis.lost_opportunities
 
 
 _CONTENDERS: Final[dict[str, Callable[[Path], Found]]] = {
     "ours": _ours,
-    "plain": _plain,
+    "by_row": _by_row,
+    "by_column": _by_column,
 }
 
 if __name__ == "__main__":

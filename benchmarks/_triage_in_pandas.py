@@ -6,6 +6,7 @@ question, no loops over rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,14 @@ _NOBODY: Final = (
 _UNFIT: Final = ("not a fit", "no budget", "ethics")
 
 
-def triage(folder: Path, zone: str) -> dict[str, list[int]]:
+def by_column(lost: Frame, zone: str) -> Frame:
+    """The class of each lost opportunity, a condition of all of them at a time."""
+    return _classes(_judged(lost, zone))
+
+
+def triage(
+    folder: Path, zone: str, classes: Callable[[Frame, str], Frame] = by_column
+) -> dict[str, list[int]]:
     """How many are in each class, and their amount in minor units."""
     tables = {
         name: pd.read_parquet(folder / f"{name}.parquet", columns=columns)
@@ -64,7 +72,7 @@ def triage(folder: Path, zone: str) -> dict[str, list[int]]:
     lost = lost.merge(_owners_then(lost, change), on="record_id", how="left")
     lost = lost.merge(by_stage, on=["pipeline", "position"], how="left")
     lost = _joined(lost, won, record)
-    lost["class"] = _classes(_judged(lost, zone))
+    lost["class"] = classes(lost, zone)
     told = [lost[["class", "valued"]], _enquiries(tables["enquiry"], zone)]
     by_class = pd.concat(told).groupby("class")["valued"].agg(["size", "sum"])
     return {name: [int(n), int(minor)] for name, n, minor in by_class.itertuples()}

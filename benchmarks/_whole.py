@@ -80,12 +80,13 @@ def _told(what: str, who: str, folder: Path) -> Any:
 
 def _revenue(book: Any) -> Any:
     from crm_portfolio.analysis import _facts
-    from crm_portfolio.analysis._facts._revenue import _by_account
+    from crm_portfolio.analysis._facts._revenue import _by_account, _months
     from crm_portfolio.portfolio import Period
 
     days = _facts.account_days(book, "net_revenue")
     span, before = Period.between(_START, _END), Period.between(_BEFORE, _START)
     table = _by_account(days, span, before)
+    assert _months(days, span).num_rows <= table.num_rows
     return table.select(["account_id", "revenue", "lines", "revenue_previous"])
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final, Protocol
+from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
@@ -28,8 +30,14 @@ class Engine(Protocol):
 
     def from_arrow(self, table: pa.Table) -> Any: ...
 
-    def from_parquet(self, files: Sequence[Path | str], client: Any) -> Any:
-        """Files of this machine, or of a store that the client reaches."""
+    def from_parquet(
+        self, files: Sequence[Path | str], client: Any, lengths: Sequence[int]
+    ) -> Any:
+        """Files of this machine, or of a store that the client reaches.
+
+        Args:
+            lengths: How many rows each of them has, if somebody knows.
+        """
         ...
 
     def to_arrow(self, frame: Any) -> pa.Table: ...
@@ -42,6 +50,18 @@ class Engine(Protocol):
         """The same rows, worked out once however often they are asked for."""
         ...
 
+    def numbered(
+        self, frame: Any, name: str, *, of_one_file: bool = False
+    ) -> Any | None:
+        """The frame with where each row stands in the files that it is read from.
+
+        None where the engine does not know: the frame is not as it was read.
+
+        Args:
+            of_one_file: None where there are several of them, too.
+        """
+        ...
+
     def with_nulls(self, frame: Any, kinds: Mapping[str, pa.DataType]) -> Any: ...
 
 
@@ -51,13 +71,22 @@ class _Spark:
     def from_arrow(self, table: pa.Table) -> Any:
         return self._session().createDataFrame(table)
 
-    def from_parquet(self, files: Sequence[Path | str], client: Any) -> Any:
+    def from_parquet(
+        self, files: Sequence[Path | str], client: Any, lengths: Sequence[int]
+    ) -> Any:
         # Spark would run a job to look for the columns.
         columns = (
             f"`{each.name}` {_SPARK_KINDS[each.type]}"
             for each in _schema(files[0], client)
         )
         reader = self._session().read.schema(", ".join(columns))
+        frame = self._read(reader, files, client)
+        if len(files) == max(len(lengths), 1):
+            firsts = (0, *accumulate(lengths))
+            _FIRST_ROWS[frame] = dict(zip(map(str, files), firsts, strict=False))
+        return frame
+
+    def _read(self, reader: Any, files: Sequence[Path | str], client: Any) -> Any:
         if client is None:
             return reader.parquet(*(_literally(Path(file)) for file in files))
         try:
@@ -89,6 +118,32 @@ class _Spark:
         # each time. Spark lets go of the rows when nobody can ask for them any more.
         return frame.localCheckpoint(eager=False)
 
+    def numbered(
+        self, frame: Any, name: str, *, of_one_file: bool = False
+    ) -> Any | None:
+        # A number of narwhals' would have one task put all rows in order, each time.
+        firsts = _FIRST_ROWS.get(frame)
+        if firsts is None:
+            return None
+        functions = _installed("pyspark.sql.functions", "spark")
+        number = functions.col("_metadata.row_index")
+        if len(firsts) == 1:
+            return frame.withColumn(name, number.cast("int"))
+        if of_one_file:
+            return None
+        # Spark has its own way to write where a file is.
+        rows = frame.withColumns({name: number, _FILE: functions.col(_IN_FILE)})
+        seen = [each[0] for each in frame.select(_IN_FILE).distinct().collect()]
+        of_each = [_firsts(each, firsts) for each in seen]
+        if any(len(each) != 1 for each in of_each):
+            return None
+        known = [(each, first) for each, (first,) in zip(seen, of_each, strict=True)]
+        kinds = f"`{_FILE}` string, `{_FIRST}` bigint"
+        of_files = self._session().createDataFrame(known, kinds)
+        told = rows.join(functions.broadcast(of_files), _FILE)
+        number = functions.col(name) + functions.col(_FIRST)
+        return told.withColumn(name, number.cast("int")).drop(_FILE, _FIRST)
+
     def with_nulls(self, frame: Any, kinds: Mapping[str, pa.DataType]) -> Any:
         functions = _installed("pyspark.sql.functions", "spark")
         null = functions.lit(None)
@@ -116,7 +171,10 @@ class _Ibis:
     def from_arrow(self, table: pa.Table) -> Any:
         return _installed("ibis", "ibis").memtable(table)
 
-    def from_parquet(self, files: Sequence[Path | str], client: Any) -> Any:
+    def from_parquet(
+        self, files: Sequence[Path | str], client: Any, lengths: Sequence[int]
+    ) -> Any:
+        del lengths
         ibis, names = _installed("ibis", "ibis"), [literal(file) for file in files]
         if client is None:
             return ibis.read_parquet(names, **_NO_HIVE)
@@ -143,6 +201,12 @@ class _Ibis:
     def kept(self, frame: Any) -> Any:
         return frame.cache()
 
+    def numbered(
+        self, frame: Any, name: str, *, of_one_file: bool = False
+    ) -> Any | None:
+        del frame, name, of_one_file
+        return None
+
     def with_nulls(self, frame: Any, kinds: Mapping[str, pa.DataType]) -> Any:
         ibis = _installed("ibis", "ibis")
         return frame.mutate(
@@ -156,7 +220,10 @@ class _LazyPolars:
     def from_arrow(self, table: pa.Table) -> Any:
         return _installed("polars", "polars").from_arrow(table).lazy()
 
-    def from_parquet(self, files: Sequence[Path | str], client: Any) -> Any:
+    def from_parquet(
+        self, files: Sequence[Path | str], client: Any, lengths: Sequence[int]
+    ) -> Any:
+        del lengths
         polars = _installed("polars", "polars")
         if client is None:
             return polars.scan_parquet(list(files), glob=False, **_NO_HIVE)
@@ -175,6 +242,11 @@ class _LazyPolars:
 
     def kept(self, frame: Any) -> Any:
         return frame.collect().lazy()
+
+    def numbered(
+        self, frame: Any, name: str, *, of_one_file: bool = False
+    ) -> Any | None:
+        return None if of_one_file else frame.with_row_index(name)
 
     def with_nulls(self, frame: Any, kinds: Mapping[str, pa.DataType]) -> Any:
         polars = _installed("polars", "polars")
@@ -209,6 +281,16 @@ def _schema(file: Path | str, client: Any) -> pa.Schema:
         return pq.read_schema(file)
     with client.open(file, "rb") as opened:
         return pq.read_schema(opened)
+
+
+def _firsts(written: str, firsts: Mapping[str, int]) -> list[int]:
+    """The numbers of the first rows of the files that an engine may have written so."""
+    path = unquote(written)
+    return [
+        first
+        for file, first in firsts.items()
+        if path.endswith(file.partition("://")[2] or file)
+    ]
 
 
 def _local(path: Path) -> str:
@@ -256,6 +338,10 @@ _NO_HIVE: Final = {"hive_partitioning": False}
 _NO_CLIENT: Final = ("UnsupportedFileSystemException", "ClassNotFoundException")
 _REACHED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 """By connection of DuckDB's, the clients that it was given here."""
+_FIRST_ROWS: WeakKeyDictionary[Any, dict[str, int]] = WeakKeyDictionary()
+"""By frame of Spark's that is just as it was read: the number of each file's first row."""
+_IN_FILE: Final = "_metadata.file_path"
+_FILE, _FIRST = "__file", "__first_of_file"
 _ONE_FILE: Final = "rows.parquet"
 _MOMENTS: Final = "spark.sql.parquet.outputTimestampType"
 _UTC: Final = frozenset({"UTC", "Etc/UTC", "Z", "+00:00", "GMT"})

@@ -36,6 +36,7 @@ __all__ = [
     "connected",
     "from_arrow",
     "from_parquet",
+    "in_one",
     "kept",
     "numbered",
     "nw",
@@ -115,7 +116,7 @@ def from_parquet(
         lengths: How many rows each of them has, if somebody knows.
     """
     if backend in ENGINES:
-        return ENGINES[backend].from_parquet(files, client)
+        return ENGINES[backend].from_parquet(files, client, lengths)
     connection = _duckdb().default_connection()
     if client is not None:
         reaching(connection, client)
@@ -144,11 +145,17 @@ def connected(database: Path | None) -> Any:
         raise SettingsError(f"{database} cannot be read as a DuckDB file") from error
 
 
-def kept(rows: Any) -> Any:
+def kept(rows: Any, *, by: Sequence[str] = ()) -> Any:
     """The rows of a lazy frame, worked out once, and kept by the engine that holds them.
 
     As lazy as before; a table of DuckDB's goes when nobody holds this frame any more.
+
+    Args:
+        by: Equal values of these are to lie together, where that spares an engine more
+            than it costs: Spark sends rows to where they are grouped in any case.
     """
+    if by and backend_of(nw.to_native(rows)) != "pyspark":
+        rows = rows.sort(*by)
     native = nw.to_native(rows)
     if (engine := backend_of(native)) in ENGINES:
         return nw.from_native(ENGINES[engine].kept(native))
@@ -160,6 +167,7 @@ def kept(rows: Any) -> Any:
     native.query(f"{name}_of", f"CREATE TEMP TABLE {name} AS FROM {name}_of")
     holder = table = connection.table(name)
     if duckdb.__version__ < "2":  # what is made of it holds what Arrow has, not it
+        connection.sql(f"DROP VIEW IF EXISTS {name}_of")  # and so would this
         holder = pa.table({"held": [0]})
         table = connection.from_arrow(holder).cross(table).project("* EXCLUDE (held)")
     weakref.finalize(holder, _drop, connection, name)
@@ -208,8 +216,9 @@ def numbered(frame: NativeFrame, name: str, key: str) -> NativeFrame:
     if engine == "duckdb":
         return frame.project(f'*, {_row_number(frame)}::INTEGER AS "{name}"')
     rows = nw.from_native(frame)
-    if engine == "polars_lazy":
-        told = nw.from_native(nw.to_native(rows).with_row_index(name))
+    in_files = ENGINES[engine].numbered(frame, name) if engine in ENGINES else None
+    if in_files is not None:
+        told = nw.from_native(in_files)
     elif isinstance(rows, nw.LazyFrame):
         told = rows.with_row_index(name, order_by=key)
     else:
@@ -231,6 +240,20 @@ def _row_number(relation: NativeFrame) -> str:
     except duckdb.BinderException:
         return "(row_number() OVER () - 1)"
     return f"({in_file})"
+
+
+def in_file_order(frame: NativeFrame, name: str) -> NativeFrame | None:
+    """The frame with the place of each row in its one file, by an engine that reads it.
+
+    None where the rows come otherwise; they are to be `numbered` by us then.
+    """
+    engine = ENGINES.get(backend_of(frame))
+    return None if engine is None else engine.numbered(frame, name, of_one_file=True)
+
+
+def in_one(column: pa.ChunkedArray) -> Any:
+    """A column as one array; Arrow would copy it even where it is in one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def rows_at(table: pa.Table, places: npt.NDArray[np.int64]) -> pa.Table:

@@ -136,7 +136,7 @@ def by_hand(sold, done):
 
 
 def after(done, spans):
-    found = _facts.collected(_attempts.contacts(_attempts.about(done, WHICH), spans))
+    found = _attempts.contacts(_attempts.about(done, WHICH), spans)
     return found.sort_by("opportunity_id").to_pylist()
 
 
@@ -195,7 +195,7 @@ def test_contacts_meet_their_own_losses_and_not_each_night_before_them(
 
     monkeypatch.setattr(_frames, "backend_of", planned)
     spans = _attempts.spans_of_losses(there, ZONE, until=AS_OF, key="ordinal")
-    found = _facts.collected(_attempts.contacts(log, spans, key="ordinal"))
+    found = _attempts.contacts(log, spans, key="ordinal")
     assert found.num_rows > 100
     joins = re.findall(r"\w+[ _]join\b", " ".join(plans), re.IGNORECASE)
     assert {each.replace("_", " ").title() for each in joins} == {"Hash Join"}

@@ -316,8 +316,10 @@ def test_every_engine_scans_alike_also_where_the_source_lacks_a_column(engine, c
 
     def scanned(frame):
         lines = as_lines(frame, "booked", 2)
-        rows = _revenue._by_account(by_day(lines), span, None).to_pylist()
-        return rows, _revenue._rejected(lines, span).to_pylist()
+        days = by_day(lines)
+        rows = _revenue._by_account(days, span, None).to_pylist()
+        months = _revenue._months(days, span).sort_by("account_id").to_pylist()
+        return rows, months, _revenue._rejected(lines, span).to_pylist()
 
     assert scanned(engine(table)) == scanned(table)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -42,30 +41,42 @@ def activities(rows) -> pa.Table:
     )
 
 
-def test_what_came_in_is_counted_by_account(engine):
-    draw = random.Random(5)
+def drawn_rows(seed: int, count: int) -> list[tuple]:
+    draw = random.Random(seed)
     first = datetime(2026, 3, 25, tzinfo=UTC)
-    rows = [
+    return [
         (
             draw.choice(["A", "B", None]),
             first + timedelta(hours=draw.randrange(2500)),
             draw.choice(["in", "out", None]),
             draw.choice(["held", "open", "cancelled", None]),
         )
-        for _ in range(300)
+        for _ in range(count)
     ]
+
+
+def took_place(rows) -> list[tuple]:
+    first, end = datetime(2026, 4, 2, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
+    return [
+        (account, way)
+        for account, moment, way, status in rows
+        if account and first <= moment < end and status in {"held", None}
+    ]
+
+
+def test_what_came_in_is_counted_by_account():
+    rows = drawn_rows(5, 300)
+    came = [account for account, way in took_place(rows) if way == "in"]
+    found = _promise.came_in(*book(activity=activities(rows)), days=90)
+    assert found.tolist() == [came.count(each) for each in "ABC"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whether_any_says_which_way_it_went(engine, seed):
+    rows = drawn_rows(seed, 4)
     span = Period.between(date(2026, 4, 2), date(2026, 7, 1))
-    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for account, moment, way, status in rows:
-        is_now = datetime(2026, 4, 2, tzinfo=UTC) <= moment
-        is_now &= moment < datetime(2026, 7, 1, tzinfo=UTC)
-        if account and is_now and status in {"held", None}:
-            counts[account][0] += way == "in"
-            counts[account][1] += way is not None
-    found = _promise.inbound(engine(activities(rows)), span, "UTC")
-    assert {
-        row["account_id"]: [row["inbound"], row["sorted"]] for row in found.to_pylist()
-    } == counts
+    found = _promise.says_which_way(engine(activities(rows)), span, "UTC")
+    assert found == any(way for _, way in took_place(rows))
 
 
 def book(**tables: pa.Table) -> tuple[Portfolio, object]:

@@ -14,7 +14,9 @@ from crm_portfolio._frames import (
     backend_of,
     from_arrow,
     from_parquet,
+    in_file_order,
     kept,
+    numbered,
     nw,
     row_count,
     same_kind,
@@ -108,6 +110,62 @@ def test_files_in_folders_of_years_are_one_table_of_their_own_columns(engine, tm
         pq.write_table(rows, place / "part-00000.parquet")
         files.append(place / "part-00000.parquet")
     assert in_order(from_parquet(files, engine)).equals(in_order(TABLE))
+
+
+def parts(place, lengths, *, word="part"):
+    """Files of so many rows, whose ids do not come in order."""
+    place.mkdir()
+    texts = iter(f"O{(7 * at) % sum(lengths):02}" for at in range(sum(lengths)))
+    files = []
+    for at, length in enumerate(lengths):
+        rows = pa.table({"id": pa.array([next(texts) for _ in range(length)])})
+        pq.write_table(rows, place / f"{word}-{at}.parquet")
+        files.append(place / f"{word}-{at}.parquet")
+    return files
+
+
+@pytest.mark.parametrize("lengths", [(17,), (5, 0, 8, 4)])
+def test_each_row_has_a_number_and_always_the_same(engine, tmp_path, lengths):
+    files = parts(tmp_path / "a place %41", lengths, word="ü {1}")
+    known = () if len(lengths) == 1 else lengths
+    rows = to_arrow(
+        numbered(from_parquet(files, engine, lengths=known), "ordinal", "id")
+    )
+    found = dict(zip(rows["id"].to_pylist(), rows["ordinal"].to_pylist(), strict=True))
+    assert sorted(found.values()) == list(range(17))
+    assert rows.schema.field("ordinal").type == pa.int32()
+    in_files = [
+        each for file in files for each in pq.read_table(file)["id"].to_pylist()
+    ]
+    by_id = sorted(in_files)  # where an engine does not say how rows lie
+    assert found == {
+        each: (by_id if engine == "ibis" else in_files).index(each) for each in in_files
+    }
+
+
+@pytest.mark.parametrize("lengths", [(17,), (5, 8, 4)])
+def test_spark_needs_no_order_of_all_rows_to_number_them(spark, tmp_path, lengths):
+    """In one task, as it would be: of a hundred million rows that would be the end."""
+    files = parts(tmp_path / "book", lengths)
+    read = from_parquet(files, "pyspark", lengths=lengths)
+    of = spark.sparkContext._jvm.PythonSQLUtils.explainString
+    plans = [
+        of(numbered(frame, "ordinal", "id")._jdf.queryExecution(), "simple")
+        for frame in (read, read.filter("id <> 'O03'"))
+    ]
+    assert ["Window" in each for each in plans] == [False, True]
+
+
+def test_only_of_one_file_does_spark_say_how_the_rows_lie(spark, tmp_path):
+    one, several = (
+        from_parquet(parts(tmp_path / f"of {len(each)}", each), "pyspark", lengths=each)
+        for each in ((17,), (5, 12))
+    )
+    rows = to_arrow(in_file_order(one, "place")).sort_by("place")
+    assert rows["id"].to_pylist()[:3] == ["O00", "O07", "O14"]
+    assert in_file_order(several, "place") is None
+    assert in_file_order(one.filter("id <> 'O03'"), "place") is None
+    assert in_file_order(from_arrow(TABLE, "duckdb"), "place") is None
 
 
 @pytest.mark.parametrize("name", ["book [1]", "b*k", "b?k", "{a,book}"])

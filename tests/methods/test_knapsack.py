@@ -161,3 +161,10 @@ def test_very_large_figures_stay_exact():
     )
     found = best_choice(values, needs, room)
     assert (found.value, found.is_best) == (16 * 10**15 + 1, True)
+
+
+@pytest.mark.parametrize("columns", [0, 1, 3, 62, 63])
+def test_rows_that_differ_are_told_once_each_and_in_order(columns) -> None:
+    drawn = np.random.default_rng(columns).random((200, columns)) < 0.2
+    rows = np.concatenate([drawn, drawn[::3]])
+    assert np.array_equal(_knapsack._different(rows), np.unique(rows, axis=0))

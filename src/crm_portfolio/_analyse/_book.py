@@ -10,6 +10,7 @@ import attrs
 import pyarrow.compute as pc
 
 from crm_portfolio import analysis
+from crm_portfolio._frames import in_one
 from crm_portfolio.analysis._facts import let_go as let_go_of_ordinals
 from crm_portfolio.analysis._facts._sold_lines import let_go_of_lines
 from crm_portfolio.analysis._lost import let_go
@@ -220,8 +221,8 @@ class Book:
         accounts = self.portfolio.arrow("account")
         has_names = "name" in accounts.column_names
         return Known(
-            accounts["account_id"].combine_chunks(),
-            accounts["name"].combine_chunks() if has_names else None,
+            in_one(accounts["account_id"]),
+            in_one(accounts["name"]) if has_names else None,
         )
 
     @property

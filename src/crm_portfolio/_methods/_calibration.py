@@ -267,11 +267,11 @@ def _likeliest(values: Floats, targets: Floats) -> tuple[float, float] | None:
         slope = design.T @ (targets - odds)
         curve = (design * (odds * (1 - odds))[:, None]).T @ design
         step = np.linalg.solve(curve, slope)
+        most = loss + _CLOSE
         # A whole step may go too far where the curve is flat.
-        while _surprise(design @ (weights + step), targets) > loss + _CLOSE:
+        while (loss := _surprise(design @ (weights + step), targets)) > most:
             step = step / 2
         weights = weights + step
-        loss = _surprise(design @ weights, targets)
         if np.abs(step).max() < _CLOSE:
             break
     return float(weights[0] - weights[1] * middle / spread), float(weights[1] / spread)

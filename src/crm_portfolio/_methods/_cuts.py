@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crm_portfolio._methods._in_order import in_order
 from crm_portfolio._methods._indices import Amounts, part
 
 __all__ = [
@@ -79,12 +80,7 @@ def by_share(descending: Amounts, cuts: Sequence[float]) -> Groups:
 
 def largest_first(amounts: Amounts, kind: npt.NDArray[Any]) -> Groups:
     """The places by kind, small ones first, then the largest amount, then as they stand."""
-    # Sorting without regard to ties is several times quicker; the tied are put right.
-    order = np.argsort(-amounts)
-    block, n = _block_of(amounts[order]), amounts.size
-    is_tied = np.bincount(block, minlength=1)[block] > 1
-    order[is_tied] = np.sort(block[is_tied] * n + order[is_tied]) % max(n, 1)
-    return order[np.argsort(kind[order].astype(np.int16), kind="stable")]
+    return in_order(kind.astype(np.int16), -amounts)
 
 
 def by_rank(descending: Amounts, k: int) -> Groups:

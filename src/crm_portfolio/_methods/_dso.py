@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._in_order import in_order
 from crm_portfolio._methods._indices import Floats
 
 __all__ = ["count_back", "days_of_sales"]
@@ -43,7 +44,7 @@ def count_back(
     payer, sales, days, days_after = (
         each[is_some] for each in (payer, sales, days, days_after)
     )
-    order = np.lexsort((days_after, payer))
+    order = in_order(payer, days_after)
     payer, sales, days, days_after = (
         each[order] for each in (payer, sales, days, days_after)
     )

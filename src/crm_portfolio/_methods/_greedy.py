@@ -46,13 +46,14 @@ class Items:
 def best_of(items: Items, price: Floats) -> Flags:
     """The best of four greedy choices, each bettered by swaps."""
     scarce = items.needs / np.maximum(items.room, 1)
+    plain = by_rate(items.values, items.needs.sum(axis=1))
     orders = (
-        by_rate(items.values, items.needs.sum(axis=1)),
+        plain,
         by_rate(items.values, scarce.sum(axis=1)),
         by_rate(items.values, np.maximum(items.needs @ price, 1e-12)),
         np.argsort(-items.values, kind="stable"),
     )
-    found = [_swapped(items, filled(items, order)) for order in orders]
+    found = [_swapped(items, filled(items, order), plain) for order in orders]
     return max(found, key=items.worth)
 
 
@@ -79,10 +80,13 @@ def filled(items: Items, order: Places) -> Flags:
     return chosen
 
 
-def _swapped(items: Items, chosen: Flags) -> Flags:
-    """One for another while that is worth more, and whatever then still fits."""
+def _swapped(items: Items, chosen: Flags, order: Places) -> Flags:
+    """One for another while that is worth more, and whatever then still fits.
+
+    Args:
+        order: `by_rate`, of all that each needs.
+    """
     chosen = chosen.copy()
-    order = by_rate(items.values, items.needs.sum(axis=1))
     while (pair := _best_swap(items, chosen, order)) is not None:
         into, out = pair
         chosen[into], chosen[out] = True, False

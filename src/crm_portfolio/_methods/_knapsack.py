@@ -12,6 +12,7 @@ from math import gcd
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._greedy import Items, Places, by_rate, filled
@@ -23,6 +24,7 @@ __all__ = ["Choice", "best_choice", "greedy_choice"]
 
 _EXACT_UP_TO = 200
 _CELLS = 400_000_000
+_BITS = 62
 """Of the table of minutes by candidate; beyond them it is searched instead."""
 
 
@@ -87,7 +89,7 @@ def _parts(items: Items) -> Iterator[tuple[Items, Places]]:
     is_tight = items.needs.sum(axis=0) > items.room
     needed = items.needs[:, is_tight] > 0
     label = np.arange(needed.shape[1])
-    for row in np.unique(needed, axis=0):
+    for row in _different(needed):
         joined = np.flatnonzero(row)
         if joined.size > 1:
             label[np.isin(label, label[joined])] = label[joined].min()
@@ -99,6 +101,19 @@ def _parts(items: Items) -> Iterator[tuple[Items, Places]]:
         roles = np.zeros(items.room.size, dtype=bool)
         roles[np.flatnonzero(is_tight)[label == each]] = True
         yield items.only(at == each, roles), np.flatnonzero(at == each)
+
+
+def _different(rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Each of them once, in order; as whole numbers they are found many times as fast."""
+    count = rows.shape[1]
+    if count > _BITS:
+        return np.unique(rows, axis=0)
+    bits = np.arange(count)[::-1]
+    numbers = np.zeros(len(rows), dtype=np.int64)
+    for column, bit in zip(rows.T, bits, strict=True):
+        numbers |= column.astype(np.int64) << bit
+    found: npt.NDArray[np.bool_] = (np.unique(numbers)[:, None] >> bits & 1) == 1
+    return found
 
 
 def _of_part(items: Items, *, is_exact: bool) -> Choice:

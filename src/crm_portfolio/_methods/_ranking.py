@@ -21,6 +21,9 @@ __all__ = ["Flags", "League", "Revenue", "count_for", "top_count"]
 
 Flags = npt.NDArray[np.bool_]
 
+_NEVER = np.iinfo(np.int64).max
+"""Later than any day."""
+
 
 @attrs.frozen(eq=False)
 class Revenue:
@@ -83,8 +86,12 @@ class Revenue:
 
         months = np.zeros(len(ids), dtype=np.int64)
         np.maximum.at(months, group_of, self.months)
-        first_on = np.full(len(ids), np.datetime64("NaT", "D"))
-        np.fmin.at(first_on, group_of, self.first_on)
+        # As numbers: of days the least is found one by one.
+        days = self.first_on.astype("datetime64[D]").astype(np.int64)
+        first = np.full(len(ids), _NEVER)
+        np.minimum.at(first, group_of, np.where(np.isnat(self.first_on), _NEVER, days))
+        first_on = first.astype("datetime64[D]")
+        first_on[first == _NEVER] = np.datetime64("NaT", "D")
         return Revenue(
             ids=ids,
             revenue=summed(self.revenue),

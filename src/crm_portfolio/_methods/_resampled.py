@@ -16,7 +16,7 @@ import attrs
 import numpy as np
 
 from crm_portfolio._methods._cuts import Groups
-from crm_portfolio._methods._indices import Amounts, Floats
+from crm_portfolio._methods._indices import Amounts, Floats, rising
 
 __all__ = ["FEW", "gini_interval"]
 
@@ -33,7 +33,7 @@ def gini_interval(
     """Percentile interval of the plain or ``rsv`` index; None under 30 accounts."""
     if amounts.size < FEW or form not in ("plain", "rsv"):
         return None
-    cells = _Cells.of(np.sort(amounts))
+    cells = _Cells.of(rising(amounts))
     generator = np.random.default_rng(seed)
     found = [
         cells.drawn(generator, min(_AT_ONCE, draws - at), form)

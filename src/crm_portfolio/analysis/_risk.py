@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow, rows_at
 from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._in_order import in_order
 from crm_portfolio._methods._risk import LEVELS, UNKNOWN, Levels, worst
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._dangers import (
@@ -174,7 +175,7 @@ def _order(facts: RevenueFacts, level: Levels, dangers: Sequence[Danger]) -> Gro
     many = sum((each.level == level).astype(np.int64) for each in dangers)
     many = np.where(level == UNKNOWN, 0, many)
     size = np.maximum(of.revenue, of.revenue_previous)
-    return np.lexsort((-size, -many, -level.astype(np.int64)))
+    return in_order(-level.astype(np.int64), -many, -size)
 
 
 def _named(level: Levels) -> pa.Array:

@@ -16,6 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_portfolio._frames import in_one
+from crm_portfolio._places import places_of, rows_of
+
 __all__ = ["Known", "Packed"]
 
 _LOOKED_AT: Final = 4096
@@ -53,7 +56,7 @@ class Known:
         first = ids.slice(0, _ASKED).drop_null().to_pylist()
         if not all(map(self._has, first)):
             return None
-        found = pc.index_in(ids, self.ids)
+        found = places_of(ids, self.ids)
         return found if found.null_count == ids.null_count < len(ids) else None
 
     def _has(self, account_id: str) -> bool:
@@ -73,7 +76,7 @@ class Packed:
     @classmethod
     def of(cls, table: pa.Table, known: Known) -> Packed:
         names = table.column_names
-        arrays = [column.combine_chunks() for column in table.columns]
+        arrays = [in_one(column) for column in table.columns]
         account = None
         if "account_id" in names:
             whose = arrays[names.index("account_id")]
@@ -103,7 +106,7 @@ class Packed:
         """In which row each of these accounts stands; null where in none."""
         own = self._columns["account_id"]
         if not isinstance(own, _Placed) or not own.texts.equals(account_ids):
-            return pc.index_in(account_ids, own.array())
+            return rows_of(account_ids, own.array())
         rows = np.full(len(account_ids), -1, dtype=np.int64)
         is_there = own.places.is_valid().to_numpy(zero_copy_only=False)
         rows[own.places.drop_null().to_numpy()] = np.flatnonzero(is_there)
@@ -276,17 +279,22 @@ def _of_numbers(array: Any) -> _Column:
 def _dense(array: Any) -> _Column:
     """As hundredths, if not a bit is lost by it."""
     values = pc.fill_null(array, 0.0).to_numpy()
-    if not _is_cents(values[:_LOOKED_AT]) or not _is_cents(values):
+    if _cents(values[:_LOOKED_AT]) is None:
         return _AsIs(array)
-    cents = np.rint(values * _CENTS).astype(np.int32)
+    cents = _cents(values)
+    if cents is None:
+        return _AsIs(array)
     mask = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
     return _Cents(_narrowest(pa.array(cents, mask=mask)))
 
 
-def _is_cents(values: Any) -> bool:
+def _cents(values: Any) -> Any:
+    """As whole hundredths; None where that would lose something."""
     with np.errstate(over="ignore", invalid="ignore"):
-        cents = np.rint(values * _CENTS)
-    if not (np.abs(cents) < np.iinfo(np.int32).max).all():
-        return False
-    back = cents.astype(np.int32) / _CENTS
-    return bool((back.view(np.int64) == values.view(np.int64)).all())
+        hundredths = np.rint(values * _CENTS)
+    if not (np.abs(hundredths) < np.iinfo(np.int32).max).all():
+        return None
+    cents = hundredths.astype(np.int32)
+    back = cents / _CENTS
+    is_same = (back.view(np.int64) == values.view(np.int64)).all()
+    return cents if is_same else None

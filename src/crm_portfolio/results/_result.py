@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _html
-from crm_portfolio._frames import Backend, NativeFrame, from_arrow
+from crm_portfolio._frames import Backend, NativeFrame, from_arrow, in_one
 from crm_portfolio._inert import inert
 from crm_portfolio._plots import as_svg
 from crm_portfolio._storage import write_atomically
@@ -123,7 +123,7 @@ class Result(ABC):
         """In which row of the frame each of these accounts stands; null where in none."""
         packed = self._packed_tables.get("_table")
         if packed is None or "_table" in vars(self):
-            own = self._table["account_id"].combine_chunks()
+            own = in_one(self._table["account_id"])
             return pc.index_in(account_ids, own)
         return packed.rows_of(account_ids)
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import places_of
 from crm_portfolio.errors import SettingsError, did_you_mean
 
 __all__ = ["BASE_RATE", "GIVEN", "GONE", "POOLED_RATE", "RISK", "Odds"]
@@ -70,7 +71,7 @@ class Odds:
             at, own = _given(ids, told)
             odds[at], source[at] = own, name
         left_on = np.full(len(ids), np.datetime64("NaT", "D"))
-        gone = pc.index_in(pa.array([*departed], pa.string()), ids).to_numpy()
+        gone = places_of(pa.array([*departed], pa.string()), ids).to_numpy()
         odds[gone], source[gone] = np.nan, GONE
         left_on[gone] = np.array([*departed.values()], dtype="datetime64[D]")
         return cls(odds, source, tiers, left_on)
@@ -102,7 +103,7 @@ def _given(ids: pa.Array, given: Mapping[str, float | None]) -> tuple[Any, Float
         for key, value in given.items()
         if value is not None and not isnan(value)
     }
-    at = pc.index_in(pa.array([*plain], pa.string()), ids)
+    at = places_of(pa.array([*plain], pa.string()), ids)
     if at.null_count:
         lost = [*plain][at.is_null().to_pylist().index(True)]
         near = did_you_mean(lost, ids.to_pylist())

@@ -186,13 +186,13 @@ class _Known:
         if told is not None:
             could = could & (self._gone_on(mark, told) == NEVER)
         places = np.flatnonzero(could)
-        table = np.column_stack([*self.features(mark).values()])
+        features = [each[places] for each in self.features(mark).values()]
         left = self._left(mark, told)[places] if mark else None
         worth = np.maximum(brought[places], 0)
         return Cases(
             day=self.ends[2 * mark],
             places=places,
-            features=table[places],
+            features=np.column_stack(features),
             tier=_tiers(worth),
             worth=worth.astype(np.float64),
             left=left,

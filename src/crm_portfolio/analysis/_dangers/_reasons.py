@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +29,10 @@ THRESHOLDS: Final[Mapping[str, str]] = {
 }
 """The setting that holds the thresholds of each component."""
 
+_EPOCH: Final = date(1970, 1, 1)
+_NO_DAY: Final = -(2**31)
+_DAYS: Final = 2**33
+"""More than there are days: one number holds a day and what else is told of it."""
 _SPACES: Final = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "  ")
 
 
@@ -76,18 +80,18 @@ def _sentences(
 ) -> tuple[list[str], Any]:
     """The different sentences these accounts need, and which of them each one needs."""
     at = pa.array(places)
-    keys = pc.binary_join_element_wise(
-        danger.told_as.take(at),
-        pa.array(danger.level[places].astype(np.int64)).cast(pa.string()),
-        pc.fill_null(danger.told_on.take(at).cast(pa.string()), ""),
-        "|",
-    ).dictionary_encode()
+    codes = danger.told_as.take(at).dictionary_encode()
+    days = pc.fill_null(danger.told_on.take(at).cast(pa.int32()), _NO_DAY)
+    keys = codes.indices.to_numpy().astype(np.int64) * len(LEVELS)
+    keys = (keys + danger.level[places]) * _DAYS + days.to_numpy() - _NO_DAY
+    different = pa.array(keys).dictionary_encode()
     said = []
-    for key in keys.dictionary.to_pylist():
-        code, level, day = key.split("|")
-        on = date.fromisoformat(day) if day else None
-        said.append(_spoken(short(code, int(level), on, thresholds), lang))
-    return said, keys.indices.to_numpy().astype(np.int64)
+    for key in different.dictionary.to_pylist():
+        (code, level), day = divmod(key // _DAYS, len(LEVELS)), key % _DAYS + _NO_DAY
+        on = None if day == _NO_DAY else _EPOCH + timedelta(days=day)
+        told = short(codes.dictionary[code].as_py(), level, on, thresholds)
+        said.append(_spoken(told, lang))
+    return said, different.indices.to_numpy().astype(np.int64)
 
 
 def _said(code: str, lang: Lang) -> str:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._risk import LEVELS, group_medians, under_threshold
+from crm_portfolio._places import places_of
 from crm_portfolio.analysis._dangers._danger import (
     Danger,
     Days,
@@ -26,6 +27,11 @@ __all__ = ["relationship_of"]
 
 _VETO_AT: Final = 0.0
 _CRITICAL: Final = LEVELS.index("critical")
+_SAID: Final = (
+    *("risk_relationship", "risk_veto"),
+    *("risk_relationship_undated", "risk_veto_undated"),
+)
+"""By whether its day is unknown, and whether it is a veto."""
 
 
 @attrs.frozen(eq=False)
@@ -101,15 +107,11 @@ def relationship_of(
         "is_rating_old": pa.array(age > settings.old_rating_days, mask=np.isnat(on)),
         "veto": pa.array(veto, pa.string()),
     }
-    told_as = np.where(
-        is_undated,
-        np.where(has_veto, "risk_veto_undated", "risk_relationship_undated"),
-        np.where(has_veto, "risk_veto", "risk_relationship"),
-    )
+    said = is_undated.astype(np.int8) * 2 + has_veto
     return Danger.made(
         "relationship",
         level,
-        told_as=pa.array(told_as.tolist(), pa.string()),
+        told_as=pa.array(_SAID, pa.string()).take(pa.array(said)),
         told_on=columns["rated_on"],
         columns=columns,
     )
@@ -123,7 +125,7 @@ def _found(
         return _NO_RATING
     criteria = (*settings.relationship_criteria, *settings.veto_criteria)
     found = ratings(portfolio["rating"], criteria)
-    place = pc.index_in(found["account_id"].combine_chunks(), facts.by_account.ids)
+    place = places_of(found["account_id"], facts.by_account.ids)
     found = found.append_column("place", place).filter(pc.is_valid(place))
     return found.filter(pc.is_valid(found["value"]))
 

@@ -14,6 +14,7 @@ from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import rows_of
 from crm_portfolio.analysis._exit._given import Given
 from crm_portfolio.analysis._exit._measured import net_revenue
 from crm_portfolio.analysis._facts import RevenueFacts
@@ -132,7 +133,7 @@ class _Bound:
         if "contract" not in portfolio:
             return cls(zeros, zeros, np.full(len(ids), _NO_DAY), nobody)
         found = bound_until(portfolio["contract"], portfolio.as_of)
-        at = pc.index_in(ids, found["account_id"].combine_chunks())
+        at = rows_of(ids, found["account_id"])
 
         def taken(name: str, other: float) -> Floats:
             column = found[name].combine_chunks().cast(pa.float64()).take(at)

@@ -15,6 +15,7 @@ from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._risk import group_medians
+from crm_portfolio._places import places_of
 from crm_portfolio.analysis._exit._criteria import CODES, CRITERIA, VETOES
 from crm_portfolio.analysis._facts import ratings
 from crm_portfolio.analysis._facts._ratings import contradictions, criteria_rated
@@ -68,7 +69,7 @@ class Judged:
             return judged
         frame = portfolio["rating"]
         found = ratings(frame, (*NAMES, *VETOES))
-        place = pc.index_in(found["account_id"].combine_chunks(), ids)
+        place = places_of(found["account_id"], ids)
         found = found.append_column("place", place)
         found = found.filter(pc.and_(pc.is_valid(place), pc.is_valid(found["value"])))
         judged._weigh(found.filter(pc.is_in(found["criterion"], pa.array(NAMES))))

@@ -17,6 +17,7 @@ from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._drawn_to import drawn_to_mean
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import places_of, rows_of
 from crm_portfolio.analysis._exit._criteria import Code, Source, source
 from crm_portfolio.analysis._exit._given import Given
 from crm_portfolio.analysis._exit._rules import MeasureRules
@@ -309,7 +310,7 @@ def _controversial(
         as_of=portfolio.as_of,
         days=rules.controversy_days,
     )
-    at = pc.index_in(scan["account_id"].combine_chunks(), facts.by_account.ids)
+    at = places_of(scan["account_id"], facts.by_account.ids)
     inside = pc.is_valid(at)
     days[at.filter(inside).to_numpy()] = scan["last_on"].filter(inside).to_numpy()
     return days
@@ -341,8 +342,7 @@ class _Placed:
     def of(self, scan: pa.Table, column: str, other: float = np.nan) -> Floats:
         """The column of these accounts, and what all others have."""
         if self._at[0] is not scan:
-            own = scan["account_id"].combine_chunks()
-            self._at = scan, pc.index_in(self.ids, own)
+            self._at = scan, rows_of(self.ids, scan["account_id"])
         placed: Any = scan[column].combine_chunks().cast(pa.float64()).take(self._at[1])
         values: Floats = pc.fill_null(placed, other).to_numpy(zero_copy_only=False)
         return values

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
+from crm_portfolio._places import places_of
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._exit._criteria import CODES, CRITERIA, Code, source
 from crm_portfolio.analysis._exit._measures import Measures
@@ -128,7 +128,7 @@ def question_table(
     facts = measures.facts
     names = facts.names(facts.by_account.ids)
     if names:
-        at = pc.index_in(table["account_id"].combine_chunks(), facts.by_account.ids)
+        at = places_of(table["account_id"], facts.by_account.ids)
         named = names["name"].take(at)
         table = table.add_column(_AFTER_ID, "name", named)
     return table.combine_chunks()

@@ -27,7 +27,6 @@ from crm_portfolio.analysis._facts._attempts import (
     contacts_of_sales,
     fields_told,
     newest,
-    nights_after,
     opportunities_at,
     outbound_between,
     outbound_of_sales,
@@ -35,7 +34,6 @@ from crm_portfolio.analysis._facts._attempts import (
     reopened,
     seconds_after_losses,
     seconds_in,
-    spans_of_losses,
 )
 from crm_portfolio.analysis._facts._by_stage import touches_by_stage
 from crm_portfolio.analysis._facts._candidates import (
@@ -136,6 +134,7 @@ from crm_portfolio.analysis._facts._months import (
     monthly_revenue,
     quarterly_revenue,
 )
+from crm_portfolio.analysis._facts._nights import nights_after, spans_of_losses
 from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._ordinals import (
     changed,

@@ -9,8 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_portfolio._frames import in_one
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._upwards import least_above
+from crm_portfolio._places import places_of
 
 __all__ = ["from_above", "opted_out"]
 
@@ -47,7 +49,7 @@ def from_above(
 def _parents(account: pa.Table) -> Groups:
     if "parent_id" not in account.column_names:
         return np.full(account.num_rows, -1, dtype=np.int64)
-    ids = account["account_id"].combine_chunks()
-    at = pc.fill_null(pc.index_in(account["parent_id"].combine_chunks(), ids), -1)
+    above = places_of(account["parent_id"], in_one(account["account_id"]))
+    at = pc.fill_null(above, -1)
     found: Groups = at.to_numpy(zero_copy_only=False).astype(np.int64)
     return found

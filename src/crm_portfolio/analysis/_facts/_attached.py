@@ -10,12 +10,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import rows_of
 from crm_portfolio.analysis._facts._lines import (
     collected,
     completed,
@@ -169,7 +169,7 @@ def sales(portfolio: Portfolio, facts: RevenueFacts) -> Sales | None:
         return None
     frame = portfolio["opportunity"]
     won = first_won(frame)
-    at = pc.index_in(facts.by_account.ids, won["account_id"].combine_chunks())
+    at = rows_of(facts.by_account.ids, won["account_id"])
     entered = placed(won["entered_at"].cast(pa.date32()), at)
     return Sales(
         open_sales(frame, portfolio.as_of, facts.digits),

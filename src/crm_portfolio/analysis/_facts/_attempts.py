@@ -8,7 +8,7 @@ anything came after, and is sorted by id; the losses nothing came after stay whe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
@@ -17,6 +17,11 @@ import pyarrow.compute as pc
 from crm_portfolio._frames import NativeFrame, from_arrow, kept, nw, same_kind
 from crm_portfolio.analysis._facts._attached import midnight
 from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
+from crm_portfolio.analysis._facts._nights import (
+    dated_losses,
+    nights_of,
+    spans_of_losses,
+)
 from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._ordinals import changed, numbered, touched
 from crm_portfolio.analysis._facts._pursuits import Contacts, held
@@ -30,7 +35,6 @@ __all__ = [
     "contacts_of_sales",
     "fields_told",
     "newest",
-    "nights_after",
     "opportunities_at",
     "outbound_between",
     "outbound_of_sales",
@@ -38,7 +42,6 @@ __all__ = [
     "reopened",
     "seconds_after_losses",
     "seconds_in",
-    "spans_of_losses",
 ]
 
 _TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
@@ -52,70 +55,62 @@ def after_losses(portfolio: Portfolio, which: Contacts) -> pa.Table:
     """`contacts` of every opportunity that is lost by now."""
     zone, as_of = portfolio.calendar.time_zone, portfolio.as_of
     end = as_of + timedelta(days=1)
-    known = numbered(portfolio["opportunity"])
-    spans = spans_of_losses(known, zone, until=end, key="ordinal")
-    return contacts_of_sales(portfolio, spans, which)
+    frame = portfolio["opportunity"]
+    known = numbered(frame)
+    if portfolio.backend != "pyspark":
+        spans = spans_of_losses(known, zone, until=end, key="ordinal")
+        return contacts_of_sales(portfolio, spans, which)
+    # Spark joins ids as fast as numbers, so that all that is kept first would be for this.
+    lost = dated_losses(known).select(_ID, "ordinal", "closed_on")
+    nights = nights_of(frame, zone, until=end)
+    log = about(portfolio["activity"], which)
+    return _in_order(contacts(log, lost, nights=nights, also=("ordinal",)), _SUMS)
 
 
 def contacts_of_sales(portfolio: Portfolio, spans: Any, which: Contacts) -> pa.Table:
     """`contacts` of opportunities that are told by their ``ordinal``, and what they are."""
     found = contacts(_log(portfolio, which), spans, key="ordinal")
+    few = nw.from_native(from_arrow(found, portfolio.backend)).lazy()
     known = nw.from_native(numbered(portfolio["opportunity"])).lazy()
-    told = known.select(_ID, "ordinal").join(found, on="ordinal", how="inner")
+    told = known.select(_ID, "ordinal").join(few, on="ordinal", how="inner")
     return _in_order(collected(told), _SUMS)
 
 
-def spans_of_losses(
-    frame: NativeFrame, zone: str, *, until: date, key: str = _ID
-) -> Any:
-    """Lost opportunities, to be joined: ``since_at`` is the midnight after the day."""
-    lost = nw.from_native(frame).lazy().filter(nw.col("status") == "lost")
-    dated = lost.filter(~nw.col("closed_on").is_null())
-    counted = dated.select("closed_on", n=nw.lit(1, dtype=nw.Int64))
-    days = collected(counted.group_by("closed_on").agg(nw.col("n").sum()))["closed_on"]
-    # Beside it, not as a literal: pandas before 3 compares no moment of Arrow with its own.
-    ends = pa.array([midnight(until, zone)] * len(days), _MOMENT)
-    moments = pa.table(
-        {"closed_on": days, "since_at": nights_after(days, zone), "until_at": ends}
-    )
-    told = dated.select(key, "closed_on").join(
-        nw.from_native(same_kind(moments, frame)).lazy(), on="closed_on", how="inner"
-    )
-    # An engine that is told lazily may lay the log beside the few moments first: each
-    # contact beside each night before it, before it asks which opportunity it is about.
-    return kept(told)
-
-
-def nights_after(days: pa.ChunkedArray | pa.Array, zone: str) -> pa.Array:
-    """The midnight after each of these days, where the clocks stand."""
-    each = pc.unique(days)
-    nights = [midnight(day + timedelta(days=1), zone) for day in each.to_pylist()]
-    at = pc.index_in(days, each)
-    at = at.combine_chunks() if isinstance(at, pa.ChunkedArray) else at
-    return pa.array(nights, _MOMENT).take(at)
-
-
-def contacts(log: Any, spans: Any, *, key: str = _ID) -> Any:
+def contacts(
+    log: Any,
+    spans: Any,
+    *,
+    key: str = _ID,
+    nights: Any | None = None,
+    also: Sequence[str] = (),
+) -> pa.Table:
     """By loss: what was held after it, and which way; before it too, for comparison.
 
     ``attempts`` are ours, ``answers`` theirs; where both sides are present it is both.
 
     Args:
-        log: Contacts, as `about` an opportunity tells them.
+        log: Contacts, as `about` an opportunity tells them, or with the ``seconds`` of each.
         key: What tells an opportunity.
+        nights: The span after each day, where the losses are told without it: an engine
+            that counts on as many rows of a join as it can have gets them one by one.
+        also: What else the losses say that is to be told.
     """
     at, since = nw.col("occurred_at"), nw.col("since_at")
+    # Reckoned of the few that are counted, where nobody reckoned it before.
+    is_reckoned = "seconds" in log.collect_schema().names()
     ways = {
         "out_at": nw.when(nw.col("is_out")).then(at),
         "in_at": nw.when(nw.col("is_in")).then(at),
-        "seconds": nw.col("seconds"),
+        "seconds": nw.col("seconds") if is_reckoned else _seconds(),
     }
     outs, ins = nw.col("out_at"), nw.col("in_at")
+    of_lost = log.join(spans, on=key, how="inner")
+    if nights is not None:
+        of_lost = of_lost.join(nights, on="closed_on", how="inner")
     after = (
-        log.join(spans, on=key, how="inner")
-        .filter((at >= since) & (at < nw.col("until_at")))
-        .select(key, "since_at", **ways)
-        .group_by(key)
+        of_lost.filter((at >= since) & (at < nw.col("until_at")))
+        .select(key, *also, "since_at", **ways)
+        .group_by(key, *also)
         .agg(
             nw.col("since_at").max(),
             attempts=outs.count(),
@@ -126,10 +121,11 @@ def contacts(log: Any, spans: Any, *, key: str = _ID) -> Any:
             answered_at=ins.max(),
         )
     )
+    found = collected(after.filter((nw.col("attempts") > 0) | (nw.col("answers") > 0)))
     # They are few, so that little is to be looked at before them.
-    after = kept(after.filter((nw.col("attempts") > 0) | (nw.col("answers") > 0)))
+    few = same_kind(found.select([key, "since_at"]), nw.to_native(log))
     before = (
-        log.join(after.select(key, "since_at"), on=key, how="inner")
+        log.join(nw.from_native(few).lazy(), on=key, how="inner")
         .filter(at < since)
         .select(key, **ways)
         .group_by(key)
@@ -139,8 +135,16 @@ def contacts(log: Any, spans: Any, *, key: str = _ID) -> Any:
             seconds_before=nw.col("seconds").sum(),
         )
     )
-    both = after.drop("since_at").join(before, on=key, how="left")
-    return both.with_columns(nw.col(*_BEFORE).fill_null(0))
+    return _beside(found.drop_columns("since_at"), collected(before), key)
+
+
+def _beside(after: pa.Table, before: pa.Table, key: str) -> pa.Table:
+    """With what was before the same losses; 0 where nothing was."""
+    at = pc.index_in(after[key].combine_chunks(), before[key].combine_chunks())
+    for name in _BEFORE:
+        counted = before[name].cast(pa.int64()).take(at)
+        after = after.append_column(name, pc.fill_null(counted, 0))
+    return after
 
 
 def outbound_between(frame: NativeFrame, marks: pa.Table, which: Contacts) -> pa.Table:
@@ -346,7 +350,7 @@ def about(frame: NativeFrame, which: Contacts) -> Any:
     """Contacts about an opportunity."""
     rows = held(completed(frame, {"minutes": _NUMBER}), which)
     return rows.filter(~nw.col(_ID).is_null()).select(
-        *(_ID, "occurred_at", "is_out", "is_in"), seconds=_seconds()
+        _ID, "occurred_at", "is_out", "is_in", "minutes"
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._frames import NativeFrame, kept, nw
 from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._places import places_of
 from crm_portfolio.analysis._facts._attached import UNRATED, Worked, worked
 from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
 from crm_portfolio.analysis._facts._once import once_per_portfolio
@@ -60,7 +61,7 @@ def role_time(portfolio: Portfolio, facts: RevenueFacts) -> RoleTime:
     found = seconds_by_role(portfolio["effort"], facts.period)
     roles = sorted(pc.unique(found["role"]).to_pylist()) or [""]
     seconds = np.zeros((len(facts.by_account.ids), len(roles)), dtype=np.int64)
-    at = pc.index_in(found["account_id"], facts.by_account.ids).to_numpy()
+    at = places_of(found["account_id"], facts.by_account.ids).to_numpy()
     column = pc.index_in(found["role"], pa.array(roles)).to_numpy()
     seconds[at, column] = found["seconds"].to_numpy()
     # A role with less than no time would be freed of hours that nobody gave.

@@ -201,6 +201,8 @@ def _next_ends(ending: Any, known: Any, early_days: float) -> Any:
         )
         .group_by("account_id")
         .agg(nw.col("ending_on", "overlapped_on").min())
+        # pandas before 3.1 forgets that a column with no value is one of days.
+        .with_columns(nw.col("ending_on", "overlapped_on").cast(nw.Date))
     )
 
 

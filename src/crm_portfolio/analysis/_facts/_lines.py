@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import Backend, NativeFrame, nw, to_arrow, with_nulls
+from crm_portfolio._frames import Backend, NativeFrame, in_one, nw, to_arrow, with_nulls
+from crm_portfolio._places import places_of, rows_of
 from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.schema import TableName
 
 __all__ = [
-    "NO_SPANS",
     "TABLE_OF",
     "Measure",
     "as_lines",
@@ -41,8 +41,6 @@ TABLE_OF: Mapping[Measure, TableName] = {
     "booked": "opportunity",
 }
 
-NO_SPANS: Final = ("pyspark", "ibis")
-"""Engines of which narwhals cannot ask how long a span of time is."""
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - beside days, which have no zone
 _LAST_DIGITS: Final = 1e-15
 _A_BIT: Final = 1e-9
@@ -96,18 +94,20 @@ def day_number(day: Any, backend: Backend | None = None) -> Any:
     """Days since 1970; not every engine takes a day for a number.
 
     Args:
-        backend: Where it is known to be DuckDB, its own way is many times as fast.
+        backend: Where it is known, an engine's own way is many times as fast.
     """
     if backend == "duckdb":
         return day - nw.lit(_EPOCH.date())
-    if backend in NO_SPANS:
+    if backend == "pyspark":
+        return (day - nw.lit(_EPOCH.date())).cast(nw.Int64)
+    if backend == "ibis":  # of which narwhals cannot ask how long a span of time is
         return _by_calendar(day)
     since = (day.cast(nw.Datetime("us")) - nw.lit(_EPOCH)).dt.total_seconds()
     return (since // 86_400).cast(nw.Int64)
 
 
 def _by_calendar(day: Any) -> Any:
-    """Where there are no spans of time: by the year, its leap days and the day in it."""
+    """Without spans of time: by the year, its leap days and the day in it."""
     before = day.dt.year().cast(nw.Int64) - 1
     leap_days = before // 4 - before // 100 + before // 400
     in_year = day.dt.ordinal_day().cast(nw.Int64)
@@ -119,7 +119,9 @@ def floor_div(number: Any, size: int) -> Any:
 
     Several times as fast as ``//`` where an engine has no division that rounds down.
     """
-    return (number / size).floor().cast(nw.Int64)
+    # pandas casts no null to a whole number.
+    found = (number.fill_null(0) / size).floor().cast(nw.Int64)
+    return nw.when(~number.is_null()).then(found)
 
 
 def nearest(values: Any) -> Any:
@@ -147,17 +149,14 @@ def one_of(texts: Any, meant: Collection[str]) -> Any:
 
 def places(column: pa.ChunkedArray, ids: pa.Array) -> pa.Array:
     """Where each account stands among these; one told by its place stands there."""
-    whose = column.combine_chunks()
-    if pa.types.is_integer(whose.type):
-        return whose
-    # Even for none of them all ids would be made ready to be looked up.
-    return pc.index_in(whose, ids) if len(whose) else pa.nulls(0, pa.int32())
+    whose = in_one(column)
+    return whose if pa.types.is_integer(whose.type) else places_of(whose, ids)
 
 
 def found_at(column: pa.ChunkedArray, ids: pa.Array) -> pa.Array:
     """The row of each of these accounts in what a scan found; null where it has none."""
     if not pa.types.is_integer(column.type):
-        return pc.index_in(ids, column.combine_chunks())
+        return rows_of(ids, column)
     at = np.full(len(ids), -1, dtype=np.int64)
     at[column.to_numpy()] = np.arange(len(column))
     return pa.array(at, mask=at < 0)

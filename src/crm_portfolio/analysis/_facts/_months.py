@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._frames import nw
 from crm_portfolio._methods._cuts import Groups
+from crm_portfolio._methods._in_order import in_order
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio.analysis._facts._days import account_days
 from crm_portfolio.analysis._facts._lines import Measure, collected
@@ -141,7 +142,7 @@ def revenue_until(portfolio: Portfolio, measure: Measure, end: date) -> MonthlyR
     )
     count = len(portfolio.arrow("account"))
     columns = {name: _numbers(found[name]) for name in found.column_names}
-    order = np.argsort(columns["month"] * count + columns["account_id"])
+    order = in_order(columns["month"], columns["account_id"])
     without, dated = np.split(order, [np.count_nonzero(columns["month"] == _UNDATED)])
     undated = np.zeros(count, dtype=np.int64)
     undated[columns["account_id"][without]] = columns["lines"][without]

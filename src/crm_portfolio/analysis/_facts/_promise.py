@@ -14,11 +14,12 @@ from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio.analysis._facts._attached import moment_in
 from crm_portfolio.analysis._facts._dangers import ratings
-from crm_portfolio.analysis._facts._lines import collected, completed, placed
+from crm_portfolio.analysis._facts._inwards import came_inwards
+from crm_portfolio.analysis._facts._lines import collected, completed, found_at, placed
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Period, Portfolio
 
-__all__ = ["Judged", "came_in", "inbound", "judged"]
+__all__ = ["Judged", "came_in", "judged", "says_which_way"]
 
 
 @attrs.frozen(eq=False)
@@ -73,30 +74,29 @@ def came_in(portfolio: Portfolio, facts: RevenueFacts, *, days: int) -> Floats:
     if "activity" not in portfolio:
         return np.full(len(ids), np.nan)
     span = Period.between(end - timedelta(days=days), end)
-    found = inbound(portfolio["activity"], span, portfolio.calendar.time_zone)
-    if not (pc.sum(found["sorted"]).as_py() or 0):
+    zone = portfolio.calendar.time_zone
+    came = came_inwards(portfolio).filter(moment_in(span, "occurred_at", zone))
+    found = collected(came.group_by("account_id").agg(inbound=nw.len()))
+    # Who came says so; only where nobody did has it to be looked for.
+    if not found.num_rows and not says_which_way(portfolio["activity"], span, zone):
         return np.full(len(ids), np.nan)
-    at = pc.index_in(ids, found["account_id"].combine_chunks())
+    at = found_at(found["account_id"], ids)
     counts: npt.NDArray[np.int64] = placed(found["inbound"], at)
     return counts.astype(np.float64)
 
 
-def inbound(frame: NativeFrame, span: Period, zone: str) -> pa.Table:
-    """By account: activities that took place and came from it, and how many say which way."""
+def says_which_way(frame: NativeFrame, span: Period, zone: str) -> bool:
+    """Whether an activity that took place says if it came from the account."""
     kinds = {"account_id": pa.string(), "direction": pa.string(), "status": pa.string()}
-    way = nw.col("direction")
-    return collected(
+    told = (
         nw.from_native(completed(frame, kinds))
         .filter(
             moment_in(span, "occurred_at", zone)
             & (nw.col("status").fill_null("held") == "held")
             & ~nw.col("account_id").is_null()
+            & ~nw.col("direction").is_null()
         )
-        .select(
-            nw.col("account_id"),
-            inbound=(way.fill_null("") == "in").cast(nw.Int64),
-            sorted=(~way.is_null()).cast(nw.Int64),
-        )
-        .group_by("account_id")
-        .agg(nw.col("inbound", "sorted").sum())
+        .select("account_id")
+        .head(1)
     )
+    return bool(collected(told).num_rows)

@@ -47,12 +47,12 @@ class Spans:
 
     Attributes:
         shape: How many spans, the one of all that came before with them, and accounts.
-        at: Where each row belongs: its span, and the place of its account.
+        at: Where each row belongs, span by span and in each of them account by account.
     """
 
     table: pa.Table
     shape: tuple[int, int]
-    at: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+    at: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, found: pa.Table, ids: pa.Array, count: int) -> Spans:
@@ -63,18 +63,19 @@ class Spans:
         span, whose = (
             each.to_numpy().astype(np.int64) for each in (found["span"], place)
         )
-        return cls(found, (count, len(ids)), (span, whose))
+        return cls(found, (count, len(ids)), span * len(ids) + whose)
 
     def numbers(self, name: str) -> npt.NDArray[np.int64]:
         """0 where there is nothing."""
         found = np.zeros(self.shape, dtype=np.int64)
-        found[self.at] = self.table[name].cast(pa.int64()).to_numpy()
+        found.reshape(-1)[self.at] = self.table[name].cast(pa.int64()).to_numpy()
         return found
 
     def days(self, name: str) -> npt.NDArray[np.datetime64]:
         """NaT where there is none."""
         found = np.full(self.shape, np.datetime64("NaT", "D"))
-        found[self.at] = self.table[name].to_numpy().astype("datetime64[D]")
+        days = self.table[name].to_numpy().astype("datetime64[D]")
+        found.reshape(-1)[self.at] = days
         return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any, Final, Literal
 
 import attrs
@@ -57,9 +56,12 @@ def two_periods(frame: NativeFrame, measure: Measure, span: Span) -> pa.Table:
     ``face`` and ``face_before`` are in parts of the other currency, the last without signs,
     as ``worth_before`` is: what one was worth then is their quotient. ``line_cost`` is of
     all lines: goods that came back cost less, those given away cost as much as others.
+    Who has lines of other days alone, and in the portfolio's own currency, is left out.
     """
-    lines = _read(frame, measure, span)
     is_foreign = nw.col("currency") != ""
+    days = (nw.col(f"is_{when}") for when in ("now", "before", "later", "undated"))
+    is_told = nw.any_horizontal(is_foreign, *days, ignore_nulls=False)
+    lines = _read(frame, measure, span).filter(is_told)
     known = nw.col("minor").fill_null(0)
     face = nw.col("face").fill_null(0)
     has_face = is_foreign & ~nw.col("minor").is_null()
@@ -73,7 +75,6 @@ def two_periods(frame: NativeFrame, measure: Measure, span: Span) -> pa.Table:
         "lines_before": one(nw.col("is_before") | nw.col("is_undated")),
         "known_lines": one(nw.col("is_now") & ~nw.col("minor").is_null()),
         "known_lines_before": one(nw.col("is_before") & ~nw.col("minor").is_null()),
-        "older_lines": one(nw.col("is_older")),
         "face": of(nw.col("is_now") & has_face, face),
         "face_before": of(nw.col("is_before") & has_face, face.abs()),
         "worth_before": of(nw.col("is_before") & has_face, known.abs()),
@@ -170,7 +171,6 @@ def _read(frame: NativeFrame, measure: Measure, span: Span) -> Any:
         is_now=within(on, span.now),
         is_before=within(on, span.before),
         is_later=within(on, span.later),
-        is_older=true(on < (span.before.start or date.min)),
         is_undated=on.is_null(),
     )
 

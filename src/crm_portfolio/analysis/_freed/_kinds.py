@@ -16,6 +16,7 @@ from crm_portfolio._frames import NativeFrame, to_arrow
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import places_of
 from crm_portfolio.analysis._facts import SaleTime, open_business, parked_projects
 from crm_portfolio.analysis._freed._hours import Freed
 from crm_portfolio.analysis._loss import (
@@ -320,7 +321,7 @@ def _checked(rows: pa.Table) -> pa.Table:
 
 def _places(case: Case, ids: pa.ChunkedArray | pa.Array) -> tuple[Groups, Flags]:
     """Where these accounts stand, -1 for none of ours, and whether they are lost."""
-    at = pc.index_in(ids, case.facts.by_account.ids)
+    at = places_of(ids, case.facts.by_account.ids)
     place: Groups = pc.fill_null(at, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return place, np.append(case.is_taken, values=False)[place]
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from crm_portfolio._frames import NativeFrame, rows_at, to_arrow
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import places_of
 from crm_portfolio.analysis._facts import SaleTime
 from crm_portfolio.analysis._freed._hours import Freed
 from crm_portfolio.analysis._freed._plan import STATUSES, Plan
@@ -111,7 +112,7 @@ def account_table(case: Case, freed: Freed, plan: Plan) -> pa.Table:
     """What each account frees, and what of it asks for hours."""
     facts, of = case.facts, case.facts.by_account
     found = plan.candidates
-    at = pc.fill_null(pc.index_in(found.table["account_id"], of.ids), -1)
+    at = pc.fill_null(places_of(found.table["account_id"], of.ids), -1)
     place = at.to_numpy(zero_copy_only=False).astype(np.int64)
 
     def counted(which: Flags) -> Groups:

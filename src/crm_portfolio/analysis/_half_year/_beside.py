@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import rows_of
 from crm_portfolio.analysis._facts import (
     RevenueFacts,
     Span,
@@ -236,7 +237,7 @@ def _left_on(
     if "event" not in portfolio or not settings.left_events:
         return pa.nulls(len(ids), pa.date32())
     last = last_events(portfolio["event"], settings.left_events, span)
-    at = pc.index_in(ids, last["account_id"].combine_chunks())
+    at = rows_of(ids, last["account_id"])
     return last["day"].combine_chunks().cast(pa.date32()).take(at)
 
 

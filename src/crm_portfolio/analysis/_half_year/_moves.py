@@ -15,6 +15,7 @@ from crm_portfolio._methods._bridge import Bridge, of_groups
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import places_of
 from crm_portfolio.analysis._facts import (
     PARTS,
     RevenueFacts,
@@ -169,7 +170,7 @@ class Moves:
             constant,
             was_here=sums["lines_before"] > 0,
             is_here=sums["lines"] > 0,
-            is_older=sums["older_lines"] > 0,
+            is_older=_is_older(facts, left_out, days.span),
             is_unknown=_is_unknown(sums),
         )
         return cls(
@@ -213,7 +214,7 @@ class Moves:
 
 _COUNTS = ("lines", "lines_before", "known_lines", "known_lines_before")
 _SUMS = (
-    *("minor", "minor_before", "minor_later", "older_lines"),
+    *("minor", "minor_before", "minor_later"),
     *_COUNTS,
     *("sold_lines", "costed_lines", "line_cost"),
     *("sold_lines_before", "costed_lines_before", "line_cost_before"),
@@ -237,12 +238,18 @@ def _add_rateless(
     sums: dict[str, Amounts], left: pa.Table, facts: RevenueFacts, span: Span
 ) -> None:
     """A line that was left out without a rate is one of unknown amount, never none."""
-    ids, first = facts.by_account.ids, span.before.start
-    older = Period("older", start=date.min, end=first or date.min)
-    dated = left.filter(pc.is_valid(left["day"]))
+    ids = facts.by_account.ids
     sums["lines"] += counted(left, ids, span.now)
     sums["lines_before"] += counted(left, ids, span.before)
-    sums["older_lines"] += counted(dated, ids, older)
+
+
+def _is_older(facts: RevenueFacts, left: pa.Table, span: Span) -> Flags:
+    """Who has a line of a day before both periods, be it one without a rate."""
+    first = span.before.start or date.min
+    older = Period("older", start=date.min, end=first)
+    dated = left.filter(pc.is_valid(left["day"]))
+    is_older: Flags = facts.by_account.first_on < np.datetime64(first, "D")
+    return is_older | (counted(dated, facts.by_account.ids, older) > 0)
 
 
 def _came_with(
@@ -253,7 +260,7 @@ def _came_with(
     facts: RevenueFacts,
 ) -> Flags:
     """Who is in one period alone, of a group that was bought or sold by its head's name."""
-    head = pc.index_in(roots, facts.by_account.ids).to_numpy()
+    head = places_of(roots, facts.by_account.ids).to_numpy()
     is_one: Flags = (sums["lines"] > 0) != (sums["lines_before"] > 0)
     came: Flags = perimeter[head][group_of] & is_one
     return came

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from crm_portfolio._methods import _loss as formulas
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._recovery import Openings, Wins, wins_by_month
+from crm_portfolio._places import places_of
 from crm_portfolio.analysis._facts import RevenueFacts, Sales
 from crm_portfolio.analysis._facts._attached import OVERDUE, UNDATED
 from crm_portfolio.analysis._loss._case import DAYS_A_MONTH, FINE, Case, months_of
@@ -267,7 +268,7 @@ def _openings(
 ) -> tuple[Openings, dict[str, int]]:
     """The open sales that say enough to be counted on, and why the others do not."""
     odds = odds_of(portfolio, found)
-    at = pc.fill_null(pc.index_in(found["account_id"], case.facts.by_account.ids), -1)
+    at = pc.fill_null(places_of(found["account_id"], case.facts.by_account.ids), -1)
     place = at.to_numpy()
     is_lost = np.append(case.is_lost, values=False)[place]
     odds = np.where(is_lost, odds * (1 - case.settings.scenario.lost_share), odds)

@@ -15,6 +15,7 @@ from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._leakage import rates_of, unexplained
 from crm_portfolio._methods._medians import medians
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import places_of
 from crm_portfolio.analysis._facts import (
     CONCESSIONS,
     PARTS,
@@ -199,7 +200,7 @@ def _of(table: pa.Table, name: str) -> Amounts:
 
 
 def _placed(found: pa.Table, facts: RevenueFacts) -> pa.Table:
-    at = pc.index_in(found["account_id"].combine_chunks(), facts.by_account.ids)
+    at = places_of(found["account_id"], facts.by_account.ids)
     return found.append_column("place", at).filter(pc.is_valid(at))
 
 

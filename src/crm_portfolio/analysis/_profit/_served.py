@@ -14,6 +14,7 @@ from crm_portfolio._methods._costing import Capacity, assigned, unit_seconds
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import places_of
 from crm_portfolio.analysis._facts import (
     RevenueFacts,
     RoleTime,
@@ -197,7 +198,7 @@ def _by_units(
     seconds = np.zeros((len(ids), len(roles)), dtype=np.int64)
     for kind, each in sorted(units.items()):
         rows = found.filter(pc.equal(found["kind"], kind))
-        at = pc.index_in(rows["account_id"], ids).to_numpy()
+        at = places_of(rows["account_id"], ids).to_numpy()
         counts = np.zeros(len(ids), dtype=np.int64)
         counts[at] = rows["count"].to_numpy()
         seconds[:, roles.index(each.role)] += unit_seconds(
@@ -227,7 +228,7 @@ def _without(
         return time.seconds
     found = seconds_of_kinds(portfolio["effort"], facts.period, kinds)
     left = time.seconds.copy()
-    at = pc.index_in(found["account_id"], facts.by_account.ids).to_numpy()
+    at = places_of(found["account_id"], facts.by_account.ids).to_numpy()
     column = pc.index_in(found["role"], pa.array(time.roles, pa.string())).to_numpy()
     left[at, column] -= found["seconds"].to_numpy()
     kept: Groups = np.maximum(left, 0)

@@ -14,6 +14,7 @@ from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._loss import scaled
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._whale import Whale, standings
+from crm_portfolio._places import places_of, rows_of
 from crm_portfolio.analysis._facts import RevenueFacts, costs_of_lines, found_at
 from crm_portfolio.analysis._facts._lines import placed
 from crm_portfolio.analysis._profit._served import Served
@@ -214,7 +215,7 @@ class Booked:
             return cls(
                 dict.fromkeys(kinds, zeros), zeros, zeros, None, has_overhead=False
             )
-        at = pc.index_in(costs["account_id"].combine_chunks(), ids)
+        at = places_of(costs["account_id"], ids)
         inside = pc.is_valid(at)
         place = at.filter(inside).to_numpy()
         rows, others = costs.filter(inside), costs.filter(pc.invert(inside))
@@ -297,7 +298,7 @@ def _late(facts: RevenueFacts, lateness: NativeFrame | pa.Table | None) -> Known
     if lateness is None:
         return nothing, np.zeros(len(ids), dtype=bool)
     table = lateness if isinstance(lateness, pa.Table) else to_arrow(lateness)
-    at = pc.index_in(ids, table["account_id"].combine_chunks())
+    at = rows_of(ids, table["account_id"])
     costs = table["cost_of_lateness"].combine_chunks().take(at)
     is_known: Flags = pc.is_valid(costs).to_numpy(zero_copy_only=False)
     amounts: Floats = pc.fill_null(costs.cast(pa.float64()), 0.0).to_numpy(

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from crm_portfolio._methods._acquisition import amortised, cost_of_one, payback_months
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import places_of
 from crm_portfolio.analysis._facts import RevenueFacts, first_wins, spent
 from crm_portfolio.analysis._profit._settings import ProfitabilitySettings
 from crm_portfolio.portfolio import Period, Portfolio
@@ -123,7 +124,7 @@ def _wins(
     if "opportunity" not in portfolio:
         return channel, 0
     found = first_wins(portfolio["opportunity"])
-    at = pc.index_in(found["account_id"].combine_chunks(), ids)
+    at = places_of(found["account_id"], ids)
     inside = pc.is_valid(at)
     rows, place = found.filter(inside), at.filter(inside).to_numpy()
     channel[place] = pc.fill_null(rows["source"], "").to_pylist()
@@ -169,7 +170,7 @@ def _channels(
     mine = costs.filter(pc.equal(costs["kind"], "acquisition"))
     if not mine.num_rows:
         return ()
-    at = pc.index_in(mine["account_id"], facts.by_account.ids).to_pylist()
+    at = places_of(mine["account_id"], facts.by_account.ids).to_pylist()
     by: dict[str, int] = {}
     for label, place, lagged in zip(
         mine["label"].to_pylist(), at, mine["lagged"].to_pylist(), strict=True
@@ -216,7 +217,7 @@ def _amortised(
     if costs is not None:
         own = costs.filter(pc.equal(costs["kind"], "acquisition"))
         sums = own.group_by("account_id").aggregate([("ever", "sum")])
-        at = pc.index_in(sums["account_id"].combine_chunks(), ids)
+        at = places_of(sums["account_id"], ids)
         inside = pc.is_valid(at)
         place = at.filter(inside).to_numpy()
         cost[place] = sums["ever_sum"].filter(inside).to_numpy()

@@ -197,16 +197,17 @@ class History:
         """Revenue by quarter up to a close; who has lines there, and who unknown ones."""
         first = end - 3 * count
         start, stop = np.searchsorted(self.monthly.month, [first, end])
-        sums = np.zeros((self.monthly.count, count), dtype=np.int64)
+        sums = np.zeros(self.monthly.count * count, dtype=np.int64)
         who = self.monthly.account[start:stop]
         quarter = (self.monthly.month[start:stop] - first) // 3
-        np.add.at(sums, (who, quarter), self.monthly.minor[start:stop])
+        # Added in one row: by rows and columns it takes ten times as long.
+        np.add.at(sums, who * count + quarter, self.monthly.minor[start:stop])
         has_lines = np.zeros(self.monthly.count, dtype=bool)
         has_lines[who] = True
         is_open = self.monthly.undated_lines > 0
         lines = self.monthly.lines[start:stop]
         is_open[who[lines > self.monthly.known_lines[start:stop]]] = True
-        return sums, has_lines, is_open
+        return sums.reshape(-1, count), has_lines, is_open
 
     def first_month(self) -> Groups:
         """Of each account's first line; the one after the last close if it has none."""
