@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -436,6 +437,23 @@ def test_an_index_that_was_taken_away_is_not_begun_anew(
         short_run(copied, "next")
     with pytest.raises(DamagedFileError, match="index of the runs is missing"):
         copied.runs()  # or a plan would take this org for a new one
+
+
+def test_an_index_that_another_run_has_just_begun_is_not_missing(
+    copied: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = copied.folder / "index.jsonl"
+    content = index.read_bytes()
+    index.unlink()
+    place = type(copied.root)
+    listed = place.folders
+
+    def folders(self: Any) -> list[str]:
+        index.write_bytes(content)  # between our looking for it and at the runs
+        return listed(self)
+
+    monkeypatch.setattr(place, "folders", folders)
+    assert copied.runs() == tuple(RUNS)
 
 
 def test_an_index_that_was_altered_is_refused_with_a_way_to_mend_it(
