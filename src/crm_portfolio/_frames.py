@@ -9,9 +9,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import date, datetime
 from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
@@ -19,11 +17,10 @@ from tempfile import gettempdir
 from typing import Any, Literal, TypeAlias
 
 import narwhals.stable.v2 as nw
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from crm_portfolio._engines import ENGINES, literal, reaching
+from crm_portfolio._pandas import from_pandas
 from crm_portfolio.errors import MissingExtraError, SettingsError
 
 __all__ = [
@@ -36,13 +33,11 @@ __all__ = [
     "connected",
     "from_arrow",
     "from_parquet",
-    "in_one",
     "kept",
     "numbered",
     "nw",
     "plain",
     "row_count",
-    "rows_at",
     "same_kind",
     "to_arrow",
     "to_parquet",
@@ -80,7 +75,7 @@ def to_arrow(frame: NativeFrame) -> pa.Table:
     if isinstance(frame, pa.RecordBatch):
         return plain(pa.Table.from_batches([frame]))
     if backend_of(frame) == "pandas" and hasattr(frame, "columns"):
-        return plain(_from_pandas(frame))
+        return plain(from_pandas(frame))
     if backend_of(frame) == "duckdb" and hasattr(frame, "columns"):
         return plain(_from_duckdb(frame))
     return plain(_through_narwhals(frame))
@@ -251,19 +246,6 @@ def in_file_order(frame: NativeFrame, name: str) -> NativeFrame | None:
     return None if engine is None else engine.numbered(frame, name, of_one_file=True)
 
 
-def in_one(column: pa.ChunkedArray) -> Any:
-    """A column as one array; Arrow would copy it even where it is in one piece."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def rows_at(table: pa.Table, places: npt.NDArray[np.int64]) -> pa.Table:
-    """The rows at these places, one column beside the other."""
-    order = pa.array(places)
-    with ThreadPoolExecutor() as pool:
-        columns = list(pool.map(lambda column: column.take(order), table.columns))
-    return pa.table(columns, schema=table.schema)
-
-
 def same_kind(frame: pa.Table, like: NativeFrame) -> NativeFrame:
     """``frame`` in the kind of ``like``."""
     return from_arrow(frame, backend_of(like))
@@ -363,45 +345,6 @@ def _narrow(frame: NativeFrame) -> NativeFrame:
         for name, is_wide in zip(names, wide, strict=True)
     )
     return frame.project(", ".join(told)) if any(wide) else frame
-
-
-def _from_pandas(frame: NativeFrame) -> pa.Table:
-    names = [str(name) for name in frame.columns]
-    arrays = [_column_from_pandas(frame.iloc[:, i]) for i in range(len(names))]
-    return pa.table(arrays, names=names)
-
-
-def _column_from_pandas(series: NativeFrame) -> pa.Array | pa.ChunkedArray:
-    try:
-        array = pa.array(series, from_pandas=True)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError):
-        # An object column of several types, such as 12.5 beside "12x": as text, so that
-        # the normaliser can name the cells that are wrong.
-        return _texts(series)
-    # UUIDs, as databases hand them out, would come as their sixteen bytes.
-    return _texts(series) if isinstance(array.type, pa.BaseExtensionType) else array
-
-
-def _texts(series: NativeFrame) -> pa.Array:
-    import pandas as pd
-
-    return pa.array(
-        [
-            None if pd.api.types.is_scalar(value) and pd.isna(value) else _text(value)
-            for value in series
-        ],
-        pa.string(),
-    )
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # a 7.0 beside text is the 7 it is in other columns
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    return str(value).encode(errors="backslashreplace").decode()
 
 
 _KEPT, _OVER = itertools.count(), set[str]()

@@ -1,8 +1,9 @@
-"""Where does each id stand among many that are asked about again and again?"""
+"""Where does each id stand among many that are asked about again, and what is there?"""
 
 from __future__ import annotations
 
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import attrs
@@ -11,9 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import in_one
-
-__all__ = ["places_of", "rows_of"]
+__all__ = ["in_one", "places_of", "rows_at", "rows_of"]
 
 _MANY: Final = 10_000
 """Of so many ids Arrow makes what it looks them up in anew each time, and takes longer."""
@@ -59,6 +58,19 @@ def rows_of(ids: pa.Array, found: pa.Array | pa.ChunkedArray) -> pa.Array:
     is_one = at.is_valid().to_numpy(zero_copy_only=False)
     rows[at.drop_null().to_numpy()] = np.flatnonzero(is_one)
     return pa.array(rows, mask=rows < 0)
+
+
+def in_one(column: pa.ChunkedArray) -> Any:
+    """A column as one array; Arrow would copy it even where it is in one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def rows_at(table: pa.Table, places: npt.NDArray[np.int64]) -> pa.Table:
+    """The rows at these places, one column beside the other."""
+    order = pa.array(places)
+    with ThreadPoolExecutor() as pool:
+        columns = list(pool.map(lambda column: column.take(order), table.columns))
+    return pa.table(columns, schema=table.schema)
 
 
 def _are_texts(*arrays: Any) -> bool:

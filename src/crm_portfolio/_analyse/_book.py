@@ -10,7 +10,7 @@ import attrs
 import pyarrow.compute as pc
 
 from crm_portfolio import analysis
-from crm_portfolio._frames import in_one
+from crm_portfolio._places import in_one
 from crm_portfolio.analysis._facts import let_go as let_go_of_ordinals
 from crm_portfolio.analysis._facts._sold_lines import let_go_of_lines
 from crm_portfolio.analysis._lost import let_go

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._bg_nbd import BgNbd, is_alive
+from crm_portfolio._places import rows_at
 from crm_portfolio._wording import Lang, Reason, number, sentence
 from crm_portfolio.analysis._facts import echo, made_by, of_same, revenue_facts
 from crm_portfolio.analysis._life import (

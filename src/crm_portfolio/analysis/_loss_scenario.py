@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import NativeFrame, from_arrow, rows_at
+from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._places import rows_at
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import (
     attached,

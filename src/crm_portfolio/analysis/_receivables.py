@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import NativeFrame, from_arrow, rows_at
+from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._places import rows_at
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import days_asked, echoed
 from crm_portfolio.analysis._owed import (

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _plots
-from crm_portfolio._frames import NativeFrame, from_arrow, rows_at
+from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._in_order import in_order
 from crm_portfolio._methods._risk import LEVELS, UNKNOWN, Levels, worst
+from crm_portfolio._places import rows_at
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._dangers import (
     COMPONENTS,

@@ -16,8 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import in_one
-from crm_portfolio._places import places_of, rows_of
+from crm_portfolio._places import in_one, places_of, rows_of
 
 __all__ = ["Known", "Packed"]
 

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _html
-from crm_portfolio._frames import Backend, NativeFrame, from_arrow, in_one
+from crm_portfolio._frames import Backend, NativeFrame, from_arrow
 from crm_portfolio._inert import inert
+from crm_portfolio._places import in_one
 from crm_portfolio._plots import as_svg
 from crm_portfolio._storage import write_atomically
 from crm_portfolio._wording import Lang, Reason, sentence

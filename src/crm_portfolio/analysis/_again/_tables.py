@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import rows_at, to_arrow
+from crm_portfolio._frames import to_arrow
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import rows_at
 from crm_portfolio.analysis._again._candidates import Candidates
 from crm_portfolio.analysis._again._days import Days
 from crm_portfolio.analysis._again._odds import Odds

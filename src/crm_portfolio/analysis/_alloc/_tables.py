@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._workload import per
+from crm_portfolio._places import rows_at
 from crm_portfolio.analysis._alloc._settings import (
     AllocationSettings,
     ServiceLevel,

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._ranking import League
+from crm_portfolio._places import rows_at
 from crm_portfolio.analysis._facts import RevenueFacts
 
 __all__ = ["account_table", "group_table"]

@@ -9,10 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import in_one
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._upwards import least_above
-from crm_portfolio._places import places_of
+from crm_portfolio._places import in_one, places_of
 
 __all__ = ["from_above", "opted_out"]
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import attrs
 import pyarrow as pa
 
-from crm_portfolio._frames import in_one
+from crm_portfolio._places import in_one
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period, Portfolio

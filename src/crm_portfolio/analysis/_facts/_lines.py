@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import Backend, NativeFrame, in_one, nw, to_arrow, with_nulls
-from crm_portfolio._places import places_of, rows_of
+from crm_portfolio._frames import Backend, NativeFrame, nw, to_arrow, with_nulls
+from crm_portfolio._places import in_one, places_of, rows_of
 from crm_portfolio.errors import MissingTableError
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.schema import TableName

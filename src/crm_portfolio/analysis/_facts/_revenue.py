@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import in_one, nw, to_arrow
+from crm_portfolio._frames import nw, to_arrow
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Revenue
-from crm_portfolio._places import places_of
+from crm_portfolio._places import in_one, places_of
 from crm_portfolio._wording import Reason
 from crm_portfolio.analysis._facts._asked import days_asked
 from crm_portfolio.analysis._facts._days import account_days

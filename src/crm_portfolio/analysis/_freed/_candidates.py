@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, rows_at
+from crm_portfolio._frames import NativeFrame
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import rows_at
 from crm_portfolio.analysis._facts import SaleTime
 from crm_portfolio.analysis._freed._hours import Freed
 from crm_portfolio.analysis._freed._kinds import (

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import NativeFrame, rows_at, to_arrow
+from crm_portfolio._frames import NativeFrame, to_arrow
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._ranking import Flags
-from crm_portfolio._places import places_of
+from crm_portfolio._places import places_of, rows_at
 from crm_portfolio.analysis._facts import SaleTime
 from crm_portfolio.analysis._freed._hours import Freed
 from crm_portfolio.analysis._freed._plan import STATUSES, Plan

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._bridge import BARS, MOVEMENTS
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import Flags
+from crm_portfolio._places import rows_at
 from crm_portfolio.analysis._facts import Span
 from crm_portfolio.analysis._half_year._given import Given
 from crm_portfolio.analysis._half_year._moves import Moves

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._cuts import Groups, largest_first
 from crm_portfolio._methods._held import tier_that_stands
 from crm_portfolio._methods._rules import LETTERS, Cut, standing
+from crm_portfolio._places import rows_at
 from crm_portfolio.analysis._facts import RevenueFacts, Worked
 from crm_portfolio.analysis._stable import Stable
 from crm_portfolio.portfolio import Portfolio

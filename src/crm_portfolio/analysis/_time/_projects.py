@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._unfinished import CHOICES, choices, rates
+from crm_portfolio._places import rows_at
 from crm_portfolio.analysis._facts import NOWHERE, RevenueFacts, project_hours
 from crm_portfolio.analysis._time._settings import FocusSettings
 from crm_portfolio.portfolio import Portfolio

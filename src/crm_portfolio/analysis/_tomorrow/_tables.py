@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from crm_portfolio._frames import rows_at
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._rules import LETTERS
+from crm_portfolio._places import rows_at
 from crm_portfolio.analysis._tomorrow._history import (
     AGREED,
     HIDDEN,
