@@ -142,14 +142,14 @@ def _told_by(
     is_unknown[group[own["is_unknown"].to_numpy(zero_copy_only=False)]] = True
     low, high = wilson_bounds(count, np.full(n, count.sum()))
     least, most = share_intervals(group, priced, minor, **chance)
-    total = int(amount.sum())
+    number, total = max(int(count.sum()), 1), int(amount.sum())
     order = np.lexsort((-count, ~is_unknown))
     columns = {
         "stated_by": pa.array([who or None] * n, pa.string()),
         "reason": pc.if_else(pc.equal(reasons, ""), None, reasons),
         "is_unknown": pa.array(is_unknown),
         "count": pa.array(count),
-        "count_share": _shares(count / max(count.sum(), 1)),
+        "count_share": _shares(count / number),
         "count_share_low": _shares(low),
         "count_share_high": _shares(high),
         "priced_count": pa.array(priced_count),
@@ -159,7 +159,7 @@ def _told_by(
         "amount_share_high": _shares(most),
     }
     table = pa.table(columns).take(pa.array(order))
-    running = np.cumsum(count[order]) / max(count.sum(), 1)
+    running = np.cumsum(count[order]) / number
     return table.append_column("cum_count_share", _shares(running))
 
 
