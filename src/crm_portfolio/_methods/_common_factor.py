@@ -89,19 +89,20 @@ def _one_by_one(
     rows = max(1, _AT_ONCE // max(1, amounts.size * _SERVES))
     serves = min(_SERVES, max(1, _AT_ONCE // max(1, amounts.size)))
 
-    def lose(draws: Floats, chances: Any, given: Any) -> None:
-        draws[:] = (chances < given).astype(np.float64) @ weights
+    def lose(draws: Floats, chances: Any, given: Future[Floats]) -> None:
+        below = chances < given.result()[:, None, :]
+        draws[:] = below.astype(np.float64) @ weights
 
-    with ThreadPoolExecutor(1) as other:
-        # One thread draws the next chances while another weighs the last ones.
+    with ThreadPoolExecutor(2) as others:
+        # One thread draws the next chances while others weigh the last ones.
         weighed: deque[Future[None]] = deque()
         for start in range(0, factor.size, rows):
-            given = _given(edges, factor[start : start + rows], rho)[:, None, :]
+            given = others.submit(_given, edges, factor[start : start + rows], rho)
             for first in range(0, _SERVES, serves):
                 draws = losses[start : start + rows, first : first + serves]
                 shape = (*draws.shape, amounts.size)
                 chances = generator.random(shape, dtype=np.float32)
-                weighed.append(other.submit(lose, draws, chances, given))
+                weighed.append(others.submit(lose, draws, chances, given))
                 if len(weighed) > _WAITING:
                     weighed.popleft().result()
         for each in weighed:

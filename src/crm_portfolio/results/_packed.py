@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
 import attrs
@@ -67,28 +67,41 @@ class Known:
 
 @attrs.frozen(eq=False)
 class Packed:
-    """A table that is unpacked when it is asked for: whole, or some of its columns."""
+    """A table that is unpacked when it is asked for: whole, or some of its columns.
 
-    _columns: Mapping[str, _Column]
+    It is packed beside what its maker does next; who asks for a column waits for that one.
+    """
+
+    _columns: Mapping[str, Future[_Column]]
     num_rows: int
 
     @classmethod
     def of(cls, table: pa.Table, known: Known) -> Packed:
         names = table.column_names
         arrays = [in_one(column) for column in table.columns]
-        account = None
-        if "account_id" in names:
-            whose = arrays[names.index("account_id")]
-            account = _named("account_id", whose, known, None)
+        pool = ThreadPoolExecutor(2)
+        account: Future[_Column] | None = None
 
         def kept(name: str, array: Any) -> _Column:
-            if name == "account_id" and account is not None:
-                return account
-            return _named(name, array, known, account) or _packed(array)
+            whose = account.result() if name == "name" and account else None
+            return _named(name, array, known, whose) or _packed(array)
 
-        with ThreadPoolExecutor(2) as pool:
-            columns = list(pool.map(kept, names, arrays))
-        return cls(dict(zip(names, columns, strict=True)), table.num_rows)
+        if "account_id" in names:  # the first, so that nobody waits for it in vain
+            whose = arrays[names.index("account_id")]
+            account = pool.submit(kept, "account_id", whose)
+        columns = {
+            name: account
+            if account and name == "account_id"
+            else pool.submit(kept, name, array)
+            for name, array in zip(names, arrays, strict=True)
+        }
+        pool.shutdown(wait=False)
+        return cls(columns, table.num_rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent elsewhere as what came of it: nobody waits there."""
+        columns = {name: each.result() for name, each in self._columns.items()}
+        return _come, (columns, self.num_rows)
 
     @property
     def column_names(self) -> list[str]:
@@ -99,17 +112,24 @@ class Packed:
         wanted = self._columns if names is None else names
         if not wanted:  # a table without columns would forget its rows
             return pa.table({"": pa.nulls(self.num_rows)}).select([])
-        return pa.table({name: self._columns[name].array() for name in wanted})
+        return pa.table({name: self._columns[name].result().array() for name in wanted})
 
     def rows_of(self, account_ids: pa.Array) -> pa.Array:
         """In which row each of these accounts stands; null where in none."""
-        own = self._columns["account_id"]
+        own = self._columns["account_id"].result()
         if not isinstance(own, _Placed) or not own.texts.equals(account_ids):
             return rows_of(account_ids, own.array())
         rows = np.full(len(account_ids), -1, dtype=np.int64)
         is_there = own.places.is_valid().to_numpy(zero_copy_only=False)
         rows[own.places.drop_null().to_numpy()] = np.flatnonzero(is_there)
         return pa.array(rows, mask=rows < 0)
+
+
+def _come(columns: Mapping[str, _Column], num_rows: int) -> Packed:
+    waited: dict[str, Future[_Column]] = {name: Future() for name in columns}
+    for name, column in columns.items():
+        waited[name].set_result(column)
+    return Packed(waited, num_rows)
 
 
 class _Column(Protocol):
