@@ -139,11 +139,11 @@ from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._ordinals import (
     changed,
     coded,
+    dated_contacts,
     let_go,
     moved,
     noted,
     numbered,
-    touched,
 )
 from crm_portfolio.analysis._facts._paid import booked_until, paid_until
 from crm_portfolio.analysis._facts._places import at_share
@@ -265,6 +265,7 @@ __all__ = [
     "counted",
     "counted_activities",
     "dated",
+    "dated_contacts",
     "day_number",
     "days_asked",
     "due_by_month",
@@ -366,7 +367,6 @@ __all__ = [
     "spent",
     "tallied",
     "told_in_plans",
-    "touched",
     "touches_by_stage",
     "turns",
     "two_periods",

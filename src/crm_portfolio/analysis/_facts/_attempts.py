@@ -23,7 +23,7 @@ from crm_portfolio.analysis._facts._nights import (
     spans_of_losses,
 )
 from crm_portfolio.analysis._facts._once import once_per_portfolio
-from crm_portfolio.analysis._facts._ordinals import changed, numbered, touched
+from crm_portfolio.analysis._facts._ordinals import changed, dated_contacts, numbered
 from crm_portfolio.analysis._facts._pursuits import Contacts, held
 from crm_portfolio.portfolio import Period, Portfolio
 
@@ -355,8 +355,8 @@ def about(frame: NativeFrame, which: Contacts) -> Any:
 
 
 def _log(portfolio: Portfolio, which: Contacts) -> Any:
-    """The same, told by ordinals."""
-    return touched(portfolio, which).filter(nw.col("is_out") | nw.col("is_in"))
+    """All activities about one, told by ordinals; only contacts have their moment."""
+    return dated_contacts(portfolio, which)
 
 
 def _seconds() -> Any:

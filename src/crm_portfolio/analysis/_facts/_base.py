@@ -17,6 +17,7 @@ from crm_portfolio.analysis._facts._grid import (
     Expr,
     Frame,
     Grid,
+    at_place,
     days_between,
     is_closed,
     places,
@@ -145,20 +146,24 @@ class _Said:
 
 def _of_changes(told: Frame) -> Frame:
     has_closed = is_closed("was") | (is_closed("now") & ~nw.col("old").is_null())
-    nothing = nw.lit(0, dtype=nw.Int64)
+    nothing = at_place(0)
     until = nw.when(nw.col("now") == "open").then(nw.col("end")).otherwise(nothing)
     before = nw.when(nw.col("was") == "open").then(nw.col("first")).otherwise(nothing)
     rows = told.select(
         _ID,
         seen="changed_at",
-        turned=nw.when(has_closed).then(1).otherwise(0),
+        turned=nw.when(has_closed).then(_flag(1)).otherwise(_flag(0)),
         open_until=nw.when(before > until).then(before).otherwise(until),
     )
-    sums = rows.with_columns(is_told=nw.lit(1, dtype=nw.Int64)).group_by(_ID)
+    sums = rows.with_columns(is_told=_flag(1)).group_by(_ID)
     return sums.agg(nw.col("seen").min(), nw.col(*_FROM_CHANGES).max())
 
 
-_FROM_CHANGES: Final = ("turned", "open_until", "is_told")
+def _flag(number: int) -> Expr:
+    return nw.lit(number, dtype=nw.Int8)
+
+
+_FROM_CHANGES: Final = {"turned": nw.Int8, "open_until": nw.Int16, "is_told": nw.Int8}
 
 
 def _placed(
@@ -169,16 +174,16 @@ def _placed(
     born = nw.col("born")
     has_day = (nw.col("is_open") == 0) & ~closed_on.is_null()
     closed_at = nw.when(has_day).then(places(closed_on, grid.days))
-    lacking = [name for name in _FROM_CHANGES if name not in from_changes]
+    nothing = {name: nw.lit(0, dtype=kind) for name, kind in _FROM_CHANGES.items()}
+    told = {name: nw.coalesce(nw.col(name), nothing[name]) for name in from_changes}
     return rows.select(
         *(_ID, "says", "closed_on", "expected_close_on"),
-        *(nw.col(name).fill_null(0) for name in from_changes),
-        **dict.fromkeys(lacking, nw.lit(0, dtype=nw.Int64)),
+        **(nothing | told),
         amount=nw.coalesce(nw.col("original_amount"), nw.col("amount")),
         born=seconds(born, backend),
         born_at=places(born, grid.edges),
         quiet_from=places(born, grid.quiet),
-        closed_at=closed_at.otherwise(grid.count),
+        closed_at=closed_at.otherwise(at_place(grid.count)),
     )
 
 

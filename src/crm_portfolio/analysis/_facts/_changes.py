@@ -10,6 +10,7 @@ from crm_portfolio.analysis._facts._grid import (
     Expr,
     Frame,
     Grid,
+    at_place,
     places,
     status_of,
 )
@@ -42,7 +43,7 @@ def field_changes(changed: tuple[Frame, Frame], grid: Grid) -> Frame:
     placed = rows.join(moves.select("move"), on="move", how="semi").select(
         *(_ID, "changed_at", "until_at", "move"),
         first=places(nw.col("changed_at"), grid.edges),
-        end=places(nw.col("until_at"), grid.edges).fill_null(grid.count),
+        end=nw.coalesce(places(nw.col("until_at"), grid.edges), at_place(grid.count)),
     )
     # What is said is said of many: what it means is found out once.
     is_stage = nw.col("field") == "stage"
@@ -57,10 +58,10 @@ def field_changes(changed: tuple[Frame, Frame], grid: Grid) -> Frame:
 
 def _numbered(text: Expr, texts: Sequence[str]) -> Expr:
     """Where it stands among these texts."""
-    found: Expr = nw.lit(len(texts), dtype=nw.Int64)
+    found: Expr = nw.lit(len(texts), dtype=nw.Int16)
     for number, each in enumerate(texts):
         found = nw.when(text == each).then(number).otherwise(found)
-    return found.cast(nw.Int64)
+    return found.cast(nw.Int16)
 
 
 def spans_of(told: Frame, grid: Grid) -> Frame:
@@ -90,11 +91,11 @@ def spans_of(told: Frame, grid: Grid) -> Frame:
     ]
     earliest = told.group_by(_ID, "field").agg(nw.col("changed_at").min())
     opening = moments.join(earliest, on=[*_MOMENT], how="inner")
-    dark = nw.lit(grid.dark, dtype=nw.Int64)
+    dark = at_place(grid.dark)
     before = _span(dark, "first", nw.col("value"), opening)
     if not grid.dark:
         return nw.concat([*said, before.filter(nw.col("end") > 0)])
-    nothing, first = nw.lit(0, dtype=nw.Int64), nw.col("first")
+    nothing, first = at_place(0), nw.col("first")
     unlit = nw.when(first < dark).then(first).otherwise(dark)
     unknown = _span(nothing, unlit, nw.lit(None, dtype=nw.String), opening, has=0)
     rows = nw.concat([*said, before, unknown])
@@ -102,9 +103,8 @@ def spans_of(told: Frame, grid: Grid) -> Frame:
 
 
 def _span(first: Expr, end: Expr, value: Expr, rows: Frame, *, has: int = 1) -> Frame:
-    return rows.select(
-        *(_ID, "field"), first=first, end=end, value=value, has=nw.lit(has)
-    )
+    told = nw.lit(has, dtype=nw.Int8)
+    return rows.select(*(_ID, "field"), first=first, end=end, value=value, has=told)
 
 
 def _moments(told: Frame) -> Frame:

@@ -18,6 +18,7 @@ __all__ = [
     "Expr",
     "Frame",
     "Grid",
+    "at_place",
     "days_between",
     "is_closed",
     "places",
@@ -111,6 +112,11 @@ def seconds_of_day(column: str, grid: Grid, backend: Backend) -> Expr:
     return day_number(day, backend) * A_DAY - ahead
 
 
+def at_place(number: int) -> Expr:
+    """A place, in 16 bits: engines keep several of each of millions, and a grid has few."""
+    return nw.lit(number, dtype=nw.Int16)
+
+
 def places(moment: Expr, edges: Sequence[Any]) -> Expr:
     """How many of the edges a moment has reached: the first place by which it is over."""
     return nw.when(~moment.is_null()).then(_halved(moment, edges, 0))
@@ -119,7 +125,7 @@ def places(moment: Expr, edges: Sequence[Any]) -> Expr:
 def _halved(moment: Expr, edges: Sequence[Any], before: int) -> Expr:
     """So that few of the edges are compared with each."""
     if not edges:
-        return nw.lit(before, dtype=nw.Int64)
+        return at_place(before)
     middle = len(edges) // 2
     later = _halved(moment, edges[middle + 1 :], before + middle + 1)
     earlier = _halved(moment, edges[:middle], before)

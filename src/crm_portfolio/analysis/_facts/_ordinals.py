@@ -28,6 +28,7 @@ __all__ = [
     "changed",
     "changes_by_ordinal",
     "coded",
+    "dated_contacts",
     "let_go",
     "moved",
     "noted",
@@ -75,6 +76,17 @@ def touched(portfolio: Portfolio, contacts: Any) -> Any:
     return known[key]
 
 
+def dated_contacts(portfolio: Portfolio, contacts: Any) -> Any:
+    """`touched`, where the moment of those that are no contacts is null.
+
+    Who compares moments drops them so. Filtered, DuckDB would take the table for a fifth
+    as long, and lay it by for a join with what is shorter.
+    """
+    is_contact = nw.col("is_out") | nw.col("is_in")
+    at = nw.when(is_contact).then(nw.col("occurred_at"))
+    return touched(portfolio, contacts).with_columns(occurred_at=at)
+
+
 def noted(portfolio: Portfolio) -> Any | None:
     """`touched` where it is kept by now, for who does not ask what a contact is."""
     known = _kept_of(portfolio)
@@ -95,13 +107,18 @@ def _touched(
     is_contact, is_both = ~one_of(kind, automatic), one_of(kind, two_way)
     is_in = nw.col("direction").fill_null("out") == "in"
     took_place = nw.col("status").fill_null("held") == "held"
-    rows = nw.from_native(frame).lazy().filter(took_place & ~nw.col(_ID).is_null())
-    told = rows.select(
-        _ID,
-        "occurred_at",
-        is_out=is_contact & (is_both | ~is_in),
-        is_in=is_contact & (is_both | is_in),
-        seconds=seconds_given().fill_null(0),
+    # What has no id joins nothing. Filtered, DuckDB would take this table for a fifth as
+    # long, so for shorter than the opportunities, and lay it by for the join, not them.
+    told = (
+        nw.from_native(frame)
+        .lazy()
+        .select(
+            "occurred_at",
+            **{_ID: nw.when(took_place).then(nw.col(_ID))},
+            is_out=is_contact & (is_both | ~is_in),
+            is_in=is_contact & (is_both | is_in),
+            seconds=seconds_given().fill_null(0),
+        )
     )
     return by_ordinal(portfolio["opportunity"], told)
 

@@ -19,6 +19,7 @@ from crm_portfolio.analysis._facts._grid import (
     Expr,
     Frame,
     Grid,
+    at_place,
     places,
     status_of,
 )
@@ -108,7 +109,7 @@ def _open(
     """
     first, end = nw.col("first"), nw.col("end")
     rows = rows.filter(~nw.col("born").is_null()).with_columns(
-        first=_larger(nw.col("born_at"), _whole(1)), end=_whole(grid.count)
+        first=_larger(nw.col("born_at"), at_place(1)), end=at_place(grid.count)
     )
     is_ever_open = (nw.col("turned") == 1) | (nw.col("closed_at") > first)
     rows = rows.filter((first < end) & is_ever_open)
@@ -156,10 +157,12 @@ def _while_open(rows: Frame, grid: Grid, *, has_stages: bool) -> Frame:
 def _cut(rows: Frame, since: int, knows: str) -> Frame:
     """Cut at the place since which what stands today says something: ``knows`` is 1 or 0."""
     first, end = nw.col("first"), nw.col("end")
-    later = rows.with_columns(first=_larger(first, _whole(since)), **{knows: nw.lit(1)})
+    later = rows.with_columns(
+        first=_larger(first, at_place(since)), **{knows: nw.lit(1)}
+    )
     if since <= 1:
         return later.filter(first < end)
-    before = rows.with_columns(end=_smaller(end, _whole(since)), **{knows: nw.lit(0)})
+    before = rows.with_columns(end=_smaller(end, at_place(since)), **{knows: nw.lit(0)})
     return nw.concat([before.filter(first < end), later.filter(first < end)])
 
 
@@ -196,7 +199,7 @@ def _said(rows: Frame, told: Collection[str], grid: Grid) -> Frame:
         owner_id=then("owner_id", "knows").fill_null(""),
         stage=nw.when(is_open).then(stage).fill_null(""),
         due=due,
-        overdue_from=overdue_from.fill_null(grid.count),
+        overdue_from=nw.coalesce(overdue_from, at_place(grid.count)),
         number=_number_then(told),
     )
 
@@ -206,7 +209,7 @@ def _each_place(rows: Frame, grid: Grid) -> Frame:
     spans = [(first, end) for end in range(grid.count + 1) for first in range(1, end)]
     at = [(first, end, place) for first, end in spans for place in range(first, end)]
     names = zip(("first", "end", "place"), zip(*at, strict=True), strict=True)
-    columns = {name: pa.array(each, pa.int64()) for name, each in names}
+    columns = {name: pa.array(each, pa.int16()) for name, each in names}
     its = [place for _, _, place in at]
     columns["edge"] = pa.array([grid.second(place) for place in its], pa.int64())
     columns["bit"] = pa.array([_bit(place) for place in its], pa.int64())

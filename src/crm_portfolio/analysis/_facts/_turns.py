@@ -16,6 +16,7 @@ from crm_portfolio.analysis._facts._grid import (
     Expr,
     Frame,
     Grid,
+    at_place,
     days_between,
     is_closed,
 )
@@ -126,7 +127,7 @@ def visits_of(base: Frame, told: Frame, grid: Grid) -> Frame:
     by_day = _closed_by_day(base).select(
         _ID,
         first=nw.col("closed_at"),
-        end=nw.lit(grid.count, dtype=nw.Int64),
+        end=at_place(grid.count),
         status="status",
     )
     closed = nw.concat([closed, by_day]).filter(nw.col("first") < nw.col("end"))

@@ -15,6 +15,7 @@ from crm_portfolio.analysis._facts import (
     attributed,
     coded,
     contacts_of,
+    dated_contacts,
     day_number,
     ended,
     floor_div,
@@ -26,7 +27,6 @@ from crm_portfolio.analysis._facts import (
     reached,
     recorded,
     seconds,
-    touched,
     touches_by_stage,
     turns,
     unknown,
@@ -199,17 +199,12 @@ def contacts_in(settings: LostOpportunitiesSettings) -> Contacts:
 
 
 def _log_of(portfolio: Portfolio, which: Contacts) -> Any | None:
-    """Contacts by opportunity; None where nobody notes any."""
+    """Activities by opportunity; only contacts have their moment. None: nobody notes any."""
     if "activity" not in portfolio:
         return None
-    is_contact = nw.col("is_out") | nw.col("is_in")
-    return (
-        touched(portfolio, which)
-        .filter(is_contact)
-        .select(
-            *("ordinal", "is_out", "is_in"),
-            at_s=seconds(nw.col("occurred_at"), portfolio.backend),
-        )
+    return dated_contacts(portfolio, which).select(
+        *("ordinal", "is_out", "is_in"),
+        at_s=seconds(nw.col("occurred_at"), portfolio.backend),
     )
 
 
