@@ -144,6 +144,7 @@ from crm_portfolio.analysis._facts._ordinals import (
     moved,
     noted,
     numbered,
+    touched,
 )
 from crm_portfolio.analysis._facts._paid import booked_until, paid_until
 from crm_portfolio.analysis._facts._places import at_share
@@ -367,6 +368,7 @@ __all__ = [
     "spent",
     "tallied",
     "told_in_plans",
+    "touched",
     "touches_by_stage",
     "turns",
     "two_periods",
