@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class Airflow:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Straight out of Airflow's own database."""
-        with sqlite3.connect(self.home / "airflow.db") as database:
+        with closing(sqlite3.connect(self.home / "airflow.db")) as database:
             return database.execute(query, values).fetchall()
 
     def states(self, dag_id: str) -> dict[str, tuple[str, int]]:

@@ -115,6 +115,7 @@ def donors(data: Path) -> Portfolio:
         )
         if whose[gift][0]
     ]
+    source.close()
     return Portfolio.from_frames(
         as_of=date(2022, 12, 31),
         currency="USD",

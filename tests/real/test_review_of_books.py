@@ -165,6 +165,7 @@ class TestDonors:
             "select AccountId, amount from Opportunity where stage_name = 'Closed Won'"
         ):
             won[account] += float(amount)
+        source.close()
         assert sum(won.values()) == 217_520
         more = {each: paid[each] - won[each] for each in paid if each}
         above = [amount for amount in more.values() if amount > 0]
