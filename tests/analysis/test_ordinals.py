@@ -9,6 +9,7 @@ from crm_portfolio import Calendar, Portfolio, samples
 from crm_portfolio._frames import BACKENDS, from_arrow, nw
 from crm_portfolio.analysis import _facts
 from crm_portfolio.analysis._facts import Contacts
+from crm_portfolio.analysis._facts._ordinals import touched
 
 WHICH = Contacts(("automatic reply",), ("meeting",))
 
@@ -61,7 +62,7 @@ def test_activities_are_those_that_took_place_and_go_the_way_they_went(book):
     ids = ids_of(book)
     found = sorted(
         (ids[row["ordinal"]], row["occurred_at"], row["is_out"], row["is_in"])
-        for row in told(_facts.touched(book, WHICH))
+        for row in told(touched(book, WHICH))
     )
     expected = []
     for row in book.arrow("activity").to_pylist():
@@ -108,11 +109,11 @@ def test_a_text_that_is_not_there_is_none_and_not_an_empty_one(book):
 
 
 def test_what_is_kept_is_kept_until_it_is_let_go(book):
-    first = _facts.touched(book, WHICH)
-    assert _facts.touched(book, WHICH) is first
-    assert _facts.touched(book, Contacts()) is not first
+    first = touched(book, WHICH)
+    assert touched(book, WHICH) is first
+    assert touched(book, Contacts()) is not first
     _facts.let_go(book)
-    assert _facts.touched(book, WHICH) is not first
+    assert touched(book, WHICH) is not first
 
 
 def pa_table(columns):

@@ -87,7 +87,7 @@ def account_table(found: Dossier, order: npt.NDArray[np.int64]) -> pa.Table:
     def in_order(part: Callable[[], dict[str, pa.Array]]) -> dict[str, pa.Array]:
         return {name: each.take(rows) for name, each in part().items()}
 
-    # Part by part: all of them in both orders would take twice the room.
+    # Two parts at a time: all of them in both orders would take twice the room.
     with ThreadPoolExecutor(2) as pool:
         told = pool.map(in_order, parts)
         return pa.table({name: each for part in told for name, each in part.items()})

@@ -144,7 +144,6 @@ from crm_portfolio.analysis._facts._ordinals import (
     moved,
     noted,
     numbered,
-    touched,
 )
 from crm_portfolio.analysis._facts._paid import booked_until, paid_until
 from crm_portfolio.analysis._facts._places import at_share
@@ -368,7 +367,6 @@ __all__ = [
     "spent",
     "tallied",
     "told_in_plans",
-    "touched",
     "touches_by_stage",
     "turns",
     "two_periods",
