@@ -23,9 +23,8 @@ from crm_portfolio._folder import ParquetRows
 from crm_portfolio._storage import sync_folder, write_atomically
 from crm_portfolio.errors import SettingsError, did_you_mean
 from crm_portfolio.portfolio._header import FILE, SOURCE, Header, read_header
-from crm_portfolio.portfolio._identity import content_id
-from crm_portfolio.portfolio._place import READY, Folder, Part, is_part
-from crm_portfolio.portfolio._saved import SavedTables
+from crm_portfolio.portfolio._identity import Contents, content_id
+from crm_portfolio.portfolio._place import READY, Part, is_part
 from crm_portfolio.schema import TABLES, TableName
 
 __all__ = ["Draft", "must_be_days"]
@@ -61,6 +60,7 @@ class Draft:
         self._place = folder / _WRITING
         self._columns = {str(name): by for name, by in (partitioned or {}).items()}
         self._files: dict[str, _Writer] = {}
+        self._contents: dict[str, Contents] = {}
         shutil.rmtree(self._place, ignore_errors=True)
         self._place.mkdir(parents=True)
         _settle(folder)
@@ -82,6 +82,9 @@ class Draft:
             self._files[name] = _Years(self._place, name, schema, column)
         else:
             self._files[name] = _TableFile(self._place, f"{name}.parquet", schema)
+        if name in TABLES:
+            contents = self._contents[name] = Contents(schema)
+            self._files[name] = _Noted(self._files[name], contents)
         return self._files[name]
 
     def publish(self, header: Header) -> None:
@@ -89,9 +92,8 @@ class Draft:
         parts = [part for file in self._files.values() for part in file.close()]
         header = attrs.evolve(header, files={part.name: part for part in parts})
         if header.id is None:
-            tables, _ = SavedTables.both(Folder(self._place), header)
-            read = {name: tables.columns(name) for name in tables}
-            header = attrs.evolve(header, id=content_id(header.identity, read))
+            found = content_id(header.identity, self._contents)
+            header = attrs.evolve(header, id=found)
         write_atomically(self._place / FILE, header.sealed())
         self._place.rename(self._folder / READY)
         sync_folder(self._folder)
@@ -102,6 +104,21 @@ class Draft:
         for file in self._files.values():
             list(file.close())
         shutil.rmtree(self._place, ignore_errors=True)
+
+
+@attrs.frozen
+class _Noted:
+    """Takes note of what is written, while it is at hand."""
+
+    _writer: _Writer
+    _contents: Contents
+
+    def write(self, table: pa.Table) -> None:
+        self._contents.add(table)
+        self._writer.write(table)
+
+    def close(self) -> Iterator[Part]:
+        return self._writer.close()
 
 
 class _TableFile:

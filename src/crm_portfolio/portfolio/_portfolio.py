@@ -27,7 +27,7 @@ from crm_portfolio.portfolio._at import Then, left_out_by
 from crm_portfolio.portfolio._cut import cut
 from crm_portfolio.portfolio._draft import Draft, must_be_days
 from crm_portfolio.portfolio._header import Header, read_header
-from crm_portfolio.portfolio._identity import content_id
+from crm_portfolio.portfolio._identity import Contents, content_id
 from crm_portfolio.portfolio._laid import (
     SHORT,
     anew,
@@ -40,7 +40,7 @@ from crm_portfolio.portfolio._laid import (
 from crm_portfolio.portfolio._merge import merged_balance, merged_faults
 from crm_portfolio.portfolio._period import Calendar
 from crm_portfolio.portfolio._place import folder_of, place_of
-from crm_portfolio.portfolio._saved import SavedTables, columns, pieces, stream
+from crm_portfolio.portfolio._saved import SavedTables, pieces, stream
 from crm_portfolio.schema import TABLES, TableName, join_faults, minor_digits
 
 __all__ = ["Portfolio"]
@@ -178,12 +178,16 @@ class Portfolio:
     def id(self) -> str:
         """A hash of its content, whatever the backend and the order of the input."""
         held = self._tables
-        if isinstance(held, SavedTables) and held.id is not None:
-            return held.id
-        return content_id(
+        return self._said_id or content_id(
             self._header.identity,
-            {str(name): columns(held, name) for name in tuple(held)},
+            {str(name): Contents.of(pieces(held, name)) for name in tuple(held)},
         )
+
+    @property
+    def _said_id(self) -> str | None:
+        """What the folder it is read from says."""
+        held = self._tables
+        return held.id if isinstance(held, SavedTables) else None
 
     @property
     def _header(self) -> Header:
@@ -345,7 +349,7 @@ class Portfolio:
                 list(writer.close())  # each year of it is a file, and rows that wait
             for told, table in self._told.items():
                 draft.opened(told, table.schema).write(table)
-            draft.publish(attrs.evolve(self._header, id=self.id))
+            draft.publish(attrs.evolve(self._header, id=self._said_id))
         finally:
             draft.discard()
 

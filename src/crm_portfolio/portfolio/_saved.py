@@ -22,11 +22,10 @@ from crm_portfolio._frames import Backend, NativeFrame, from_parquet
 from crm_portfolio._normalise import Disk, Ordered, Stream, in_order, merged
 from crm_portfolio.errors import DamagedFileError
 from crm_portfolio.portfolio._header import AGAIN, Header
-from crm_portfolio.portfolio._identity import Column, columns_of
 from crm_portfolio.portfolio._place import Part, Place
 from crm_portfolio.schema import TABLES, TableName, arrow_type
 
-__all__ = ["SavedTables", "columns", "pieces", "stream"]
+__all__ = ["SavedTables", "pieces", "stream"]
 
 _TOLD: Final = ("faults", "balance")
 
@@ -111,16 +110,6 @@ class SavedTables(Mapping[str, pa.Table]):
         with _aside() as room:
             yield from merged(room, runs, order)
 
-    def columns(self, name: str) -> list[Column]:
-        """Each reads its own values and no others, some at a time; nothing is kept."""
-        if name in self._read:
-            return columns_of(self._read[name])
-        length = self.row_count(name)
-        return [
-            Column(each.name, each.type, length, partial(self._values, name, each.name))
-            for each in self._schema(self._sound(name)[0])
-        ]
-
     def row_count(self, name: str) -> int:
         """How many rows the table has, which does not read it."""
         if name in self._read:
@@ -196,20 +185,6 @@ class SavedTables(Mapping[str, pa.Table]):
             )
         return Ordered.of(first[0], last_of[-1], partial(self._groups, part))
 
-    def _values(self, name: str, column: str) -> Iterator[pa.Array]:
-        parts = self._parts[name]
-        if len(parts) > 1:  # they have to be put in order first
-            for piece in self.pieces(name):
-                yield from piece[column].chunks
-            return
-        with (
-            self._place.opened(parts[0].name) as source,
-            pq.ParquetFile(source) as file,
-        ):
-            for group in range(file.num_row_groups):
-                rows = file.read_row_group(group, columns=[column], use_threads=False)
-                yield from rows.column(0).chunks
-
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, ({name: self[name] for name in self},)
 
@@ -231,13 +206,6 @@ def stream(tables: Mapping[TableName, pa.Table], name: TableName) -> Stream:
 
     first = next(pieces(tables, name))
     return Stream(tuple(first.column_names), walk, is_ordered=bool(TABLES[name].key))
-
-
-def columns(tables: Mapping[TableName, pa.Table], name: TableName) -> list[Column]:
-    """The columns of a table; those of one in a folder are not taken up whole."""
-    if isinstance(tables, SavedTables):
-        return tables.columns(name)
-    return columns_of(tables[name])
 
 
 def _order(name: str, table: pa.Table) -> Sequence[str]:
