@@ -221,16 +221,16 @@ def test_where_a_job_costs_less_a_batch_is_a_job_and_the_forecast_says_so(
     crm = connected(book_org)
     list(crm.provision(schema.MANAGED["account"], dry_run=False))
     few, many = 2_600, 2_601
-    assert (crm.write_batch(few), crm.write_batch(many)) == (2_000, 50_000)
+    assert (crm.write_batch(few), crm.write_batch(many)) == (2_000, 20_000)
     assert crm.write_forecast(few).steps["write"] == 13
     steps = crm.write_forecast(5_000).steps
     make_fill_begin_delete, result_files = 4, 3
     looks = Patience().looks(5_000)
     assert steps["write"] == make_fill_begin_delete + looks + result_files < 25
     assert steps["re-read"] == 3
-    assert crm.write_forecast(50_100).steps["write"] == 4 + 3 + 7 + 1
+    assert crm.write_forecast(20_100).steps["write"] == 4 + 3 + 6 + 1
     assert connected(book_org, bulk="never").write_batch(many) == 2_000
-    assert connected(book_org, bulk="always").write_batch(1) == 50_000
+    assert connected(book_org, bulk="always").write_batch(1) == 20_000
     # What is told is what is done, up to the looks and the lists of what went wrong.
     ids = sorted(book_org.ids("account").values())
     crm = connected(book_org, bulk="always")

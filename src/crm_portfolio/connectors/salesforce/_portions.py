@@ -15,8 +15,9 @@ __all__ = ["COLLECTION_WRITE_MAX", "batch", "is_for_a_job", "job_calls", "steps"
 COLLECTION_WRITE_MAX: Final = 200
 # The vendor's guide advises collections below.
 _JOB_FROM: Final = 2_000
-# More would leave a long time between reading records again and writing them.
-_JOB_RECORDS: Final = 50_000
+# Two of the batches that the server cuts a job into. More would leave a long time between
+# reading records again and writing them, and wait in memory meanwhile.
+_JOB_RECORDS: Final = 20_000
 # Made, filled, told to begin; put away in the end.
 _JOB_STEPS: Final = 4
 # What was written, what was refused, what was not looked at.
