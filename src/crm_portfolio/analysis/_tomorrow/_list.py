@@ -135,7 +135,9 @@ def _drawn(history: History, pool: Groups, end: int, count: int) -> Groups:
     ids = history.facts.by_account.ids.take(pa.array(pool))
     year = (end - 1) // 12
     key = f"{history.settings.seed % 10**12:012d}{year:04d}"
-    chance = hash_array(ids.to_numpy(zero_copy_only=False), hash_key=key)
+    each = ids.to_numpy(zero_copy_only=False)
+    # No id stands twice: to look for those that do takes longer than to hash them.
+    chance = hash_array(each, hash_key=key, categorize=False)
     return pool[np.argsort(chance, kind="stable")[:count]]
 
 
