@@ -389,12 +389,14 @@ def test_a_folder_says_its_id_and_one_that_does_not_is_hashed(tmp_path: Path) ->
         path.unlink()
     assert loaded.id == saved.id
     saved.save(tmp_path / "older")
-    reseal(tmp_path / "older", id=None)
+    reseal(tmp_path / "older", content=None)
     assert Portfolio.load(tmp_path / "older").id == saved.id
-    drop(tmp_path / "older", "id")
+    drop(tmp_path / "older", "content")
+    assert Portfolio.load(tmp_path / "older").id == saved.id
+    reseal(tmp_path / "older", id="0" * 64)  # counted as it was once
     assert Portfolio.load(tmp_path / "older").id == saved.id
     Portfolio.load(tmp_path / "older").save(tmp_path / "newer")
-    assert header(tmp_path / "newer")["id"] == saved.id
+    assert header(tmp_path / "newer")["content"] == saved.id
 
 
 def test_what_is_made_of_a_folder_has_an_id_of_its_own(tmp_path: Path) -> None:

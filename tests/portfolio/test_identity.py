@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import attrs
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm_portfolio import Portfolio, samples
+from crm_portfolio.portfolio._draft import Draft
+from crm_portfolio.portfolio._header import read_header
 from crm_portfolio.portfolio._identity import Contents
 
 SCHEMA = pa.schema(
@@ -72,3 +77,25 @@ def test_a_text_is_not_told_by_where_the_next_one_begins():
     assert told(cut) != told(other)
     assert told(cut) != told(pa.table({"text": pa.array(["ab", "c", None])}))
     assert told(cut) != told(cut.rename_columns(["name"]))
+
+
+@pytest.mark.parametrize("partitioned", [{}, {"revenue_line": "booked_on"}])
+def test_a_table_that_is_begun_anew_is_counted_anew(tmp_path, partitioned):
+    firm = samples.firm(backend="pyarrow")
+    firm.save(tmp_path / "said")
+    header = read_header(tmp_path / "said")
+    draft = Draft(tmp_path / "made", partitioned)
+    for name in firm.tables:
+        rows = firm[name]
+        # The normaliser begins again when a column comes up that no row had before.
+        draft.opened(name, rows.schema).write(rows.slice(0, 2))
+        writer = draft.opened(name, rows.schema)
+        for start in range(0, len(rows), 3):
+            writer.write(rows.slice(start, 3))
+    for name in ("faults", "balance"):
+        told = getattr(firm, name)
+        draft.opened(name, told.schema).write(told)
+    draft.publish(attrs.evolve(header, files={}, id=None))
+    made = Portfolio.load(tmp_path / "made", backend="pyarrow")
+    assert made.id == firm.id
+    assert made["revenue_line"].equals(firm["revenue_line"])

@@ -26,6 +26,8 @@ _FORMAT: Final = "crm-portfolio"
 _VERSION: Final = 1
 _WITH_PARTS: Final = 2
 """That of a folder in which a table is more than one file."""
+_ID: Final = "content"
+"""What stands as ``id`` was counted another way, and is counted anew."""
 
 
 @attrs.frozen
@@ -67,7 +69,7 @@ class Header:
             "sizes": {
                 name: [part.size, part.rows] for name, part in self.files.items()
             },
-            "id": self.id,
+            _ID: self.id,
         }
         checksum = digest(canonical_json(plain))
         return canonical_json({**plain, "checksum": checksum}) + b"\n"
@@ -92,7 +94,7 @@ def read_header(folder: Path | Place) -> Header:
             name: Part(name, checksum, *sizes.get(name, ()))
             for name, checksum in written["files"].items()
         },
-        id=written.get("id"),
+        id=written.get(_ID),
     )
 
 
