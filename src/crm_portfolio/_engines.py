@@ -161,6 +161,11 @@ class _Spark:
                 "spark.sql.session.timeZone to UTC; the days of a portfolio are those "
                 "of its own calendar"
             )
+        if session.conf.get(_OLD_SPANS, "false") == "true":
+            raise SettingsError(
+                f"this Spark session tells spans of time as Spark 2 did: set {_OLD_SPANS} "
+                "to false; days could not be counted"
+            )
         _let_early_days_in()
         return session
 
@@ -344,6 +349,7 @@ _IN_FILE: Final = "_metadata.file_path"
 _FILE, _FIRST = "__file", "__first_of_file"
 _ONE_FILE: Final = "rows.parquet"
 _MOMENTS: Final = "spark.sql.parquet.outputTimestampType"
+_OLD_SPANS: Final = "spark.sql.legacy.interval.enabled"
 _UTC: Final = frozenset({"UTC", "Etc/UTC", "Z", "+00:00", "GMT"})
 _SPARK_KINDS: Final[Mapping[pa.DataType, str]] = {
     pa.bool_(): "boolean",

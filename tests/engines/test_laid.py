@@ -146,11 +146,18 @@ def test_what_is_no_frame_is_told_as_such():
         Portfolio.from_frames(**PLAIN, account=ACCOUNT, activity=duckdb.connect())
 
 
-def test_a_session_that_tells_moments_elsewhere_is_refused(spark):
-    zone = spark.conf.get("spark.sql.session.timeZone")
-    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("spark.sql.session.timeZone", "Asia/Tokyo", r"Asia/Tokyo.*UTC"),
+        ("spark.sql.legacy.interval.enabled", "true", r"interval\.enabled to false"),
+    ],
+)
+def test_a_session_that_tells_time_otherwise_is_refused(spark, name, value, said):
+    before = spark.conf.get(name)
+    spark.conf.set(name, value)
     try:
-        with pytest.raises(SettingsError, match=r"Asia/Tokyo.*UTC"):
+        with pytest.raises(SettingsError, match=said):
             from_arrow(ACCOUNT, "pyspark")
     finally:
-        spark.conf.set("spark.sql.session.timeZone", zone)
+        spark.conf.set(name, before)
