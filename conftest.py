@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
@@ -13,11 +14,16 @@ from sybil.parsers.rest import DocTestParser
 
 @pytest.fixture(scope="module")
 def in_a_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each page runs in a folder of its own, so that files it writes are its own."""
-    folder = tmp_path_factory.mktemp("page")
-    with pytest.MonkeyPatch.context() as here:
+    """Each page runs in a folder of its own, so that files it writes are its own.
+
+    And in a DuckDB of its own: where one laid rows by already, it takes no other place.
+    """
+    folder, before = tmp_path_factory.mktemp("page"), duckdb.default_connection()
+    with pytest.MonkeyPatch.context() as here, duckdb.connect() as own:
         here.chdir(folder)
+        duckdb.set_default_connection(own)
         yield folder
+        duckdb.set_default_connection(before)
 
 
 pages = Sybil(

@@ -10,7 +10,7 @@ import pytest
 from shelves import BEGIN, Shelf
 
 from crm_portfolio import _storage
-from crm_portfolio.archive import Archive, _chain
+from crm_portfolio.archive import Archive, Segment, _archive, _chain
 from crm_portfolio.archive._chain import (
     CHAIN,
     chain_file,
@@ -19,7 +19,7 @@ from crm_portfolio.archive._chain import (
     read_run,
 )
 from crm_portfolio.archive._lines import to_line
-from crm_portfolio.errors import DamagedFileError
+from crm_portfolio.errors import DamagedFileError, LockHeldError
 
 RUN = "0a1b2c3d4e5f"
 
@@ -347,3 +347,40 @@ def test_what_it_costs_to_list_a_segment_does_not_grow_with_the_run(
     """A store is sent a whole file to add a line to it."""
     sizes = [len((long / part).read_bytes()) for part in PARTS]
     assert max(sizes) < 2 * min(sizes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stops"),
+    [
+        ("intent", "list_segment"),
+        ("end", "list_segment"),
+        ("end", "add_listing"),
+        ("end", "list_listing"),
+    ],
+)
+def test_who_stood_still_before_a_line_adds_none_to_that_of_who_went_on(
+    archive: Archive,
+    written: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Any,
+    stops: str,
+) -> None:
+    """The other one found what was not listed, listed it, and finished the run."""
+    content = {"intent": {"send": [], "left": []}, "end": {"interrupted": ""}}
+    after = written(archive, ("begin", BEGIN))
+    other = Archive(archive.address)
+    goes_on = getattr(_archive, stops)
+
+    def finished(*told: Any) -> Any:
+        monkeypatch.setattr(_archive, stops, goes_on)
+        last = next(each for each in told if isinstance(each, Segment))
+        begun = other.append(RUN, "begin", BEGIN, after=last)
+        other.append(RUN, "end", {"interrupted": ""}, after=begun)
+        return goes_on(*told)
+
+    monkeypatch.setattr(_archive, stops, finished)
+    with pytest.raises(LockHeldError, match="writes nothing more"):
+        archive.append(RUN, kind, content[kind], after=after)
+    kinds = [segment.kind for segment in archive.segments(RUN)]
+    assert kinds == ["begin", kind, "begin", "end"]
+    assert archive.verify().exit_code == 0

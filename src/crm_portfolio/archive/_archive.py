@@ -14,7 +14,13 @@ import attrs
 from crm_portfolio import _storage
 from crm_portfolio._storage import Content
 from crm_portfolio.archive._address import Address, address_of
-from crm_portfolio.archive._chain import INDEXED, add_to_chain, line_of, read_run
+from crm_portfolio.archive._chain import (
+    INDEXED,
+    list_listing,
+    list_segment,
+    overtaken,
+    read_run,
+)
 from crm_portfolio.archive._index import (
     IndexedRun,
     Listing,
@@ -42,7 +48,6 @@ from crm_portfolio.archive._usable import usable
 from crm_portfolio.archive._verify import Verification, verified
 from crm_portfolio.errors import (
     DamagedFileError,
-    LockHeldError,
     RefusedError,
     SettingsError,
     did_you_mean,
@@ -285,9 +290,8 @@ class Archive:
                 # A number is taken once, whatever its kind: two applies cannot mix.
                 folder.create(name_of(number), raw)
             except FileExistsError as error:
-                who = "one that goes on with it"
-                raise LockHeldError(f"run {run_id}", who, has_begun=True) from error
-            add_to_chain(folder, run_id, segment.number, line_of(segment))
+                raise overtaken(run_id) from error
+            self._list_segment(folder, segment, after)
             if kind in INDEXED:
                 self._list(folder, segment)
         return segment
@@ -298,26 +302,36 @@ class Archive:
         if not chain.segments:
             return
         last = chain.segments[-1]
-        known = None
-        if chain.awaited:
-            lines, _ = read_index(self.root)
-            same = (x for x in lines if (x.run_id, x.last) == (run_id, last.digest))
-            known = next(same, None)
+        known = (
+            next(iter(self._listings(run_id, last)), None) if chain.awaited else None
+        )
         # An older version listed nothing, a run that was killed all but its last.
-        unlisted = chain.segments[chain.listed :]
-        for segment in unlisted:
-            add_to_chain(folder, run_id, segment.number, line_of(segment))
+        before: tuple[Segment | None, ...] = (None, *chain.segments)
+        for segment in chain.segments[chain.listed :]:
+            self._list_segment(folder, segment, before[segment.number - 1])
             if segment.kind in INDEXED:
                 self._list(folder, segment)
         if chain.awaited:
             self._list(folder, last, known)
 
+    def _list_segment(
+        self, folder: Place, segment: Segment, after: Segment | None
+    ) -> None:
+        told = self._listings(folder.name, after) if after else []
+        list_segment(folder, segment, after, [each.digest for each in told])
+
+    def _listings(self, run_id: str, segment: Segment) -> list[Listing]:
+        """The lines of the index that tell of a segment: one, or none."""
+        if segment.kind not in INDEXED:
+            return []
+        lines, _ = read_index(self.root)
+        return [x for x in lines if (x.run_id, x.last) == (run_id, segment.digest)]
+
     def _list(
         self, folder: Place, segment: Segment, known: Listing | None = None
     ) -> None:
         listing = known or add_listing(self.root, folder.name, segment)
-        told: dict[str, object] = {"index": listing.number, "sha256": listing.digest}
-        add_to_chain(folder, folder.name, segment.number, told)
+        list_listing(folder, segment, listing.number, listing.digest)
 
     @contextmanager
     def lock(

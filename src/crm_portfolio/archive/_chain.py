@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import attrs
@@ -26,16 +26,18 @@ from crm_portfolio.archive._segments import (
     read_segment,
     segments_among,
 )
-from crm_portfolio.errors import DamagedFileError
+from crm_portfolio.errors import DamagedFileError, LockHeldError
 
 __all__ = [
     "CHAIN",
     "INDEXED",
     "Chain",
-    "add_to_chain",
     "chain_file",
     "is_listed",
     "line_of",
+    "list_listing",
+    "list_segment",
+    "overtaken",
     "read_run",
 ]
 
@@ -48,6 +50,8 @@ INDEXED: Final = frozenset({"begin", "end"})
 _CHAINED: Final = 2  # the version that began to list what it wrote
 _Line: TypeAlias = tuple[str, bytes]
 """A line, with its end, behind the name of the file it stands in."""
+_Named: TypeAlias = tuple[str, str]
+"""What a line is of, and the digest that it names."""
 _INDEX_LINE: Final = re.compile(
     rb'\{"index":\d+,"line_sha256":"\w{64}","run":"[\w-]+","sha256":"\w{64}"\}'
 )
@@ -76,16 +80,72 @@ def chain_file(number: int) -> str:
     return f"chain-{part + 1:04d}.jsonl" if part else CHAIN
 
 
-def add_to_chain(
-    folder: Place, run_id: str, number: int, body: dict[str, object]
+def list_segment(
+    folder: Place,
+    segment: Segment,
+    after: Segment | None,
+    listings: Collection[str] = (),
 ) -> None:
-    """List a segment of a run, or the line of the index that tells of it.
+    """List a segment of a run behind the one before it.
 
     Args:
-        number: That of the segment.
+        listings: The digests of the lines of the index that tell of the one before.
+
+    Raises:
+        LockHeldError: Another process listed it while this one stood still.
     """
-    line = to_line({"run": run_id, **body})
-    folder.extend(chain_file(number), lambda _: line)
+    file, behind = chain_file(segment.number), list[_Named]()
+    if after is not None and chain_file(after.number) == file:
+        behind = [("segment", after.digest)]
+        if after.kind in INDEXED:  # where the index is damaged, none is known
+            behind = [("index", each) for each in listings] or [_UNREADABLE]
+    _add(folder, file, line_of(segment), behind)
+
+
+def list_listing(folder: Place, segment: Segment, number: int, digest: str) -> None:
+    """List the line of the index that tells of a segment, behind that segment.
+
+    Raises:
+        LockHeldError: Another process did while this one stood still.
+    """
+    told = {"index": number, "sha256": digest}
+    _add(folder, chain_file(segment.number), told, [("segment", segment.digest)])
+
+
+def _add(
+    folder: Place,
+    file: str,
+    body: dict[str, object],
+    behind: Collection[_Named],
+) -> None:
+    line = to_line({"run": folder.name, **body})
+
+    def line_after(before: bytes) -> bytes:
+        is_told = before and _UNREADABLE not in {_named(before), *behind}
+        if is_told and _named(before) not in behind:
+            raise overtaken(folder.name)
+        return line
+
+    folder.extend(file, line_after)
+
+
+def _named(line: bytes) -> _Named:
+    """The segment that a line lists, or the line of the index, by its digest."""
+    try:
+        body = dict(json.loads(line))
+        return "index" if "index" in body else "segment", str(body["sha256"])
+    except (LookupError, TypeError, ValueError):
+        return _UNREADABLE
+
+
+_UNREADABLE: Final = ("", "")
+"""Damage is told by who reads all of it: here anything may stand before it."""
+
+
+def overtaken(run_id: str) -> LockHeldError:
+    """The error of a process that stood still until another one took its place."""
+    who = "one that goes on with it"
+    return LockHeldError(f"run {run_id}", who, has_begun=True)
 
 
 def is_listed(folder: Place) -> bool:

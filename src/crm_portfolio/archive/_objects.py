@@ -193,19 +193,21 @@ class Objects:
     def extend(self, file: str, line_after: LineAfter) -> bytes:
         key = self._key(file)
         for _ in range(_ATTEMPTS):
-            content, version = self._known.grown.get(key) or self._so_far(file)
+            known = self._known.grown.pop(key, None)
+            content, version = known or self._so_far(file)
             lines, cut = split(content)
-            line = line_after(lines[-1] if lines else b"")
+            try:
+                line = line_after(lines[-1] if lines else b"")
+            except CrmPortfolioError:
+                if known is None:
+                    raise
+                continue  # what is known may be of before others went on
             grown = content[: len(content) - len(cut)] + line
             try:
                 left = self._put(file, grown, version or "create")
             except FileExistsError:
-                self._known.grown.pop(key, None)
                 continue
-            except ConnectionError:
-                # Whether it grew is seen when it is read anew.
-                self._known.grown.pop(key, None)
-                raise
+            # After a lost connection, whether it grew is seen when it is read anew.
             self._known.grown[key] = grown, left
             return line
         raise TimeoutError(errno.ETIMEDOUT, "others were quicker each time")
