@@ -84,7 +84,7 @@ def list_segment(
     folder: Place,
     segment: Segment,
     after: Segment | None,
-    listings: Collection[str] = (),
+    listings: Collection[str],
 ) -> None:
     """List a segment of a run behind the one before it.
 
@@ -94,11 +94,12 @@ def list_segment(
     Raises:
         LockHeldError: Another process listed it while this one stood still.
     """
-    file, behind = chain_file(segment.number), list[_Named]()
+    file = chain_file(segment.number)
+    behind: list[_Named] | None = []
     if after is not None and chain_file(after.number) == file:
         behind = [("segment", after.digest)]
         if after.kind in INDEXED:  # where the index is damaged, none is known
-            behind = [("index", each) for each in listings] or [_UNREADABLE]
+            behind = [("index", each) for each in listings] or None
     _add(folder, file, line_of(segment), behind)
 
 
@@ -116,30 +117,28 @@ def _add(
     folder: Place,
     file: str,
     body: dict[str, object],
-    behind: Collection[_Named],
+    behind: Collection[_Named] | None,
 ) -> None:
+    """Add a line behind one of these, or behind any."""
     line = to_line({"run": folder.name, **body})
 
     def line_after(before: bytes) -> bytes:
-        is_told = before and _UNREADABLE not in {_named(before), *behind}
-        if is_told and _named(before) not in behind:
+        # Damage is told by who reads all of it: here anything may stand before it.
+        named = _named(before) if before else None
+        if named and behind is not None and named not in behind:
             raise overtaken(folder.name)
         return line
 
     folder.extend(file, line_after)
 
 
-def _named(line: bytes) -> _Named:
-    """The segment that a line lists, or the line of the index, by its digest."""
+def _named(line: bytes) -> _Named | None:
+    """What a line lists; None where it is damaged."""
     try:
         body = dict(json.loads(line))
         return "index" if "index" in body else "segment", str(body["sha256"])
     except (LookupError, TypeError, ValueError):
-        return _UNREADABLE
-
-
-_UNREADABLE: Final = ("", "")
-"""Damage is told by who reads all of it: here anything may stand before it."""
+        return None
 
 
 def overtaken(run_id: str) -> LockHeldError:
