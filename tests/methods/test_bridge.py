@@ -135,6 +135,62 @@ def test_what_rates_did_is_a_bar_of_its_own():
     assert (bars["expansion"], bars["fx"]) == (9_000, 5_500)
 
 
+def test_what_a_group_keeps_is_kept_as_one():
+    """A member that fell is made up for by one that rose, and a group counts once."""
+    before, now = amounts(100, 20, 50, 7, 9), amounts(60, 90, 40, 1, 1)
+    moved = of_groups(
+        np.array([0, 0, 1, 2, 0]),
+        flags("....x"),
+        before,
+        now,
+        was_here=flags("xxxxx"),
+        is_here=flags("xxxxx"),
+        is_older=flags("....."),
+        is_unknown=flags("...x."),
+    )
+    apart = Bridge(before, now, now, moved)
+    grouped = attrs.evolve(apart, group_of=np.array([0, 0, 1, 2, 0]))
+    assert apart.kept.gross == (60 + 20 + 40) / 170
+    assert grouped.kept.gross == (120 + 40) / 170
+    assert apart.kept.net == grouped.kept.net == (150 + 40) / 170
+    assert (apart.count(flags("xxx..")), grouped.count(flags("xxx.."))) == (3, 2)
+    assert (apart.count(flags(".....")), grouped.count(flags("....."))) == (0, 0)
+
+
+def test_growth_of_the_least_revenue_is_told():
+    bridge = attrs.evolve(
+        five(), before=amounts(1, 0, 0, 0, 0), constant=amounts(2, 0, 0, 0, 0)
+    )
+    assert bridge.like_for_like == 1
+    here, nobody = flags("xxx"), flags("...")
+    moved = movements(
+        amounts(1, 1, 1),
+        amounts(2, 0, 1),
+        was_here=here,
+        is_here=here,
+        is_older=nobody,
+        is_unknown=nobody,
+    )
+    assert named(moved) == ["expanded", "contracted", "unchanged"]
+
+
+def test_a_book_without_accounts_has_no_groups():
+    nothing, nobody = amounts(), flags("")
+    moved = of_groups(
+        nothing,
+        nobody,
+        nothing,
+        nothing,
+        was_here=nobody,
+        is_here=nobody,
+        is_older=nobody,
+        is_unknown=nobody,
+    )
+    bridge = Bridge(nothing, nothing, nothing, moved, group_of=nothing)
+    assert moved.size == 0
+    assert (bridge.kept.net, bridge.kept.gross) == (None, None)
+
+
 def test_without_revenue_before_there_is_no_growth_of_it():
     nothing = Bridge(amounts(), amounts(), amounts(), np.array([], dtype=np.int8))
     assert nothing.like_for_like is None
