@@ -318,7 +318,9 @@ def test_a_person_says_no_then_yes_between_the_plan_and_its_writing(
     planned = airflow.xcom(dag, "plan")
     ((subject, body),) = airflow.rows("SELECT subject, body FROM hitl_detail")
     assert f"Write {planned['changes']} changes into salesforce org" in subject
-    assert planned["summary"] in body
+    shown = body.split("```")[1].removeprefix("text\n")
+    assert shown.split() == planned["summary"].split()
+    assert max(map(len, shown.splitlines())) <= 88  # the page breaks no line
     assert "tier: 40 filled for the first time" in body
     assert not [name for name in names_of(book) if name in body]
     said = asked("Approve")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+import weakref
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -91,6 +92,7 @@ def places() -> dict[str, Callable[[Path, str], object]]:
 
     def ibis(_folder: Path, layout: str) -> object:
         backend = pytest.importorskip("ibis").sqlite.connect()
+        weakref.finalize(backend, backend.con.close)
         for name, rows in replica(layout).items():
             backend.create_table(name, rows)
         return backend
