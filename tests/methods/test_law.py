@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
@@ -103,6 +103,12 @@ def test_expected_shortfall_is_the_least_of_rockafellar_and_uryasev(client, leve
 
 
 @given(clients)
+@example(
+    (
+        np.array([1, 2_043, 2_957, 5_000, 5_000, 5_000]),
+        np.array([0.05, 0.05, 0.05, 0.3, 0.3, 0.5]),
+    )
+)
 def test_value_at_risk_rises_with_the_level_and_shortfall_lies_beyond(client):
     """Sheet 11.6."""
     amounts, odds = client
@@ -112,8 +118,9 @@ def test_value_at_risk_rises_with_the_level_and_shortfall_lies_beyond(client):
         assert at_risk == sorted(at_risk)
         for edge, mean in zip(at_risk, beyond, strict=True):
             assert edge - 1e-6 <= mean <= amounts.sum() + 1e-6
-        # A grid's largest loss is cut to what there is: less than a step, if it comes.
-        cut = (grid_of(amounts) - 1) * float(law.chance[-1])
+        # A grid's largest losses are cut to what there is: by less than a step for each
+        # client, if all of them go.
+        cut = amounts.size * (grid_of(amounts) - 1) * float(law.chance[-1])
         assert law.mean == pytest.approx(
             float(amounts @ odds), rel=1e-9, abs=1e-6 + cut
         )
