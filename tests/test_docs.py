@@ -101,6 +101,14 @@ def test_the_tests_of_a_job_pass_as_the_page_shows_them(tmp_path: Path) -> None:
     assert f"{files['test_job.py'].count('def test_')} passed" in run.stdout
 
 
+def test_the_first_page_says_what_each_extra_brings() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", page.partition("| extra |")[2], re.MULTILINE)
+    told = re.findall(r"`(\w+)`", " ".join(rows))
+    assert sorted(told) == sorted(project["project"]["optional-dependencies"])
+
+
 def test_the_pins_carry_no_index_address() -> None:
     for pins in (ROOT / "pins").glob("*.txt"):
         text = pins.read_text(encoding="utf-8")

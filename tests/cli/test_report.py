@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -29,6 +30,17 @@ def test_it_writes_one_page_that_tells_what_moved(shell, folders, tmp_path) -> N
     html = page.read_text("utf-8")
     assert '<html lang="fr">' in html
     assert "Depuis le 31" in html
+
+
+def test_without_the_extra_it_says_how_to_get_pictures(
+    shell, folders, tmp_path, monkeypatch
+) -> None:
+    page = tmp_path / "page.html"
+    assert "pictures" not in shell("report", folders / "book", "-o", page).stderr
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = shell("report", folders / "book", "-o", page)
+    assert result.exit_code == 0, result.stderr
+    assert "pip install 'crm-portfolio[report]'" in " ".join(result.stderr.split())
 
 
 def test_the_two_folders_the_wrong_way_round_are_refused(shell, folders, tmp_path):

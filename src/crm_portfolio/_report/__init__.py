@@ -40,10 +40,12 @@ class Report:
     Attributes:
         html: The whole page.
         findings: What it tells of.
+        has_pictures: They need matplotlib, which the extra ``report`` brings.
     """
 
     html: str
     findings: Findings = attrs.field(eq=False)
+    has_pictures: bool = True
 
     def save(self, path: Path | str) -> None:
         """Write the page."""
@@ -101,7 +103,7 @@ def report(
         older = against, analyse(against, settings, only=both or OF_BOTH[:1])
     words = Words(lang or settings.language, portfolio.currency, _names(portfolio))
     given = Given(portfolio, made, older, words)
-    return Report(_page(given), made)
+    return Report(_page(given), made, has_pictures=_can_draw())
 
 
 def _must_be_older(against: Portfolio, portfolio: Portfolio) -> None:
@@ -164,7 +166,7 @@ def _header(given: Given) -> Iterator[str]:
     if measured is not None:
         told = " ".join(words.told(each) for each in measured.basis())
         yield _html.paragraph(told, "meta")
-    if _has_no_pictures():
+    if not _can_draw():
         yield _html.paragraph(words.say("report_no_pictures"), "meta")
 
 
@@ -177,8 +179,8 @@ def _footer(given: Given) -> Iterator[str]:
     yield _html.paragraph(words.say("report_footer_fields"))
 
 
-def _has_no_pictures() -> bool:
-    return find_spec("matplotlib") is None
+def _can_draw() -> bool:
+    return find_spec("matplotlib") is not None
 
 
 @cache

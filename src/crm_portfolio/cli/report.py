@@ -70,4 +70,6 @@ def report(
         made = make(portfolio, chosen, against=older, lang=lang, progress=count)
     made.save(out)
     say(f"{out}: {len(made.html.encode()):,} bytes; open it in any browser.")
+    if not made.has_pictures:
+        say("It has no pictures: pip install 'crm-portfolio[report]' brings them.")
     then("Why an account is where it is", "explain", "ACCOUNT", "--folder", folder)
