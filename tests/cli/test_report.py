@@ -36,7 +36,7 @@ def test_without_the_extra_it_says_how_to_get_pictures(
     shell, folders, tmp_path, monkeypatch
 ) -> None:
     page = tmp_path / "page.html"
-    assert "pictures" not in shell("report", folders / "book", "-o", page).stderr
+    assert "pip install" not in shell("report", folders / "book", "-o", page).stderr
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = shell("report", folders / "book", "-o", page)
     assert result.exit_code == 0, result.stderr

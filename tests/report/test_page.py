@@ -535,13 +535,11 @@ def test_the_language_of_the_settings_is_that_of_the_page(accounts_only):
 def test_without_the_optional_package_the_page_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     page = report(samples.firm(), findings=analyse(samples.firm(), only=["tiers"]))
-    assert not page.has_pictures
     assert "There are no pictures: pip install" in page.html
     assert "<svg" not in page.html
 
 
 def test_a_report_is_saved_and_shown_in_a_notebook(english, tmp_path):
-    assert english.has_pictures
     english.save(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text("utf-8") == english.html
     shown = english._repr_html_()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crm_portfolio.portfolio import Portfolio
     from crm_portfolio.protocols import Progress
 
-__all__ = ["Report", "report"]
+__all__ = ["Report", "can_draw", "report"]
 
 _USUAL: Final = Settings()
 
@@ -40,12 +40,10 @@ class Report:
     Attributes:
         html: The whole page.
         findings: What it tells of.
-        has_pictures: They need matplotlib, which the extra ``report`` brings.
     """
 
     html: str
     findings: Findings = attrs.field(eq=False)
-    has_pictures: bool = True
 
     def save(self, path: Path | str) -> None:
         """Write the page."""
@@ -103,7 +101,7 @@ def report(
         older = against, analyse(against, settings, only=both or OF_BOTH[:1])
     words = Words(lang or settings.language, portfolio.currency, _names(portfolio))
     given = Given(portfolio, made, older, words)
-    return Report(_page(given), made, has_pictures=_can_draw())
+    return Report(_page(given), made)
 
 
 def _must_be_older(against: Portfolio, portfolio: Portfolio) -> None:
@@ -166,7 +164,7 @@ def _header(given: Given) -> Iterator[str]:
     if measured is not None:
         told = " ".join(words.told(each) for each in measured.basis())
         yield _html.paragraph(told, "meta")
-    if not _can_draw():
+    if not can_draw():
         yield _html.paragraph(words.say("report_no_pictures"), "meta")
 
 
@@ -179,7 +177,8 @@ def _footer(given: Given) -> Iterator[str]:
     yield _html.paragraph(words.say("report_footer_fields"))
 
 
-def _can_draw() -> bool:
+def can_draw() -> bool:
+    """Whether there is what draws: the extra ``report`` brings it."""
     return find_spec("matplotlib") is not None
 
 

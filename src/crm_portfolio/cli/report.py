@@ -55,6 +55,7 @@ def report(
 
     crm-portfolio report book -o page.html --against book-of-may
     """
+    from crm_portfolio._report import can_draw
     from crm_portfolio._report import report as make
 
     if out.suffix.lower() not in _ENDINGS:
@@ -70,6 +71,6 @@ def report(
         made = make(portfolio, chosen, against=older, lang=lang, progress=count)
     made.save(out)
     say(f"{out}: {len(made.html.encode()):,} bytes; open it in any browser.")
-    if not made.has_pictures:
+    if not can_draw():
         say("It has no pictures: pip install 'crm-portfolio[report]' brings them.")
     then("Why an account is where it is", "explain", "ACCOUNT", "--folder", folder)

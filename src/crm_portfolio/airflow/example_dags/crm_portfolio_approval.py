@@ -51,7 +51,8 @@ with DAG(
         task_id="approve",
         subject="Write {{ ti.xcom_pull('plan').changes }} changes into "
         "{{ ti.xcom_pull('plan').org }}?",
-        body="```text\n{{ ti.xcom_pull('plan').summary | wordwrap(88, break_on_hyphens=false) }}\n```\n"
+        body="```text\n{{ ti.xcom_pull('plan').summary"
+        " | wordwrap(88, break_on_hyphens=false) }}\n```\n"
         "The whole plan: `{{ ti.xcom_pull('plan').plan_file }}`",
         params={
             "accept_changes": Param(
