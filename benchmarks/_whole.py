@@ -33,7 +33,7 @@ LONG: Final = (
     "invoice",
 )
 _FIELDS: Final = ("cpu_seconds", "wall_seconds", "peak_mb", "baseline_mb", "rows")
-_MEMORY, _THREADS = "2GB", 2  # DuckDB's, ours and by hand
+_MEMORY, _THREADS = "3GB", 2  # DuckDB's, ours and by hand
 
 
 def analysed(folder: Path) -> tuple[Measured, Mapping[str, Measured]]:

@@ -12,10 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["in_one", "places_of", "rows_at", "rows_of"]
+__all__ = ["in_one", "places_of", "rows_at", "rows_of", "told_at"]
 
 _MANY: Final = 10_000
 """Of so many ids Arrow makes what it looks them up in anew each time, and takes longer."""
+_PART: Final = 4
+"""Of a column of which fewer than one in so many rows are asked for, these are taken."""
 _MOST_WORDS: Final = 5
 _WORD: Final = 8
 """So many letters are one whole number."""
@@ -71,6 +73,27 @@ def rows_at(table: pa.Table, places: npt.NDArray[np.int64]) -> pa.Table:
     with ThreadPoolExecutor() as pool:
         columns = list(pool.map(lambda column: column.take(order), table.columns))
     return pa.table(columns, schema=table.schema)
+
+
+def told_at(table: pa.Table, places: npt.NDArray[np.int64]) -> pa.Table:
+    """The same rows, with each text told by its place in the column that it comes from.
+
+    To put a million texts in order takes twenty times as long as to say which they are.
+    ``plain`` makes texts of them.
+    """
+    if len(places) * _PART < table.num_rows:
+        return rows_at(table, places)
+    order, at = pa.array(places), pa.array(places, pa.int32())
+
+    def told(column: pa.ChunkedArray) -> Any:
+        own = in_one(column)
+        if isinstance(own, pa.StringArray):
+            return pa.DictionaryArray.from_arrays(at, own)
+        return own.take(order)
+
+    with ThreadPoolExecutor() as pool:
+        columns = list(pool.map(told, table.columns))
+    return pa.table(columns, names=table.column_names)
 
 
 def _are_texts(*arrays: Any) -> bool:

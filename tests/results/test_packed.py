@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_portfolio import analyse, analysis, samples
+from crm_portfolio._frames import plain
+from crm_portfolio._places import rows_at, told_at
 from crm_portfolio.results._packed import Known, Packed
 
 IDS = pa.array([f"000-A{at:07}" for at in range(5_000)])
@@ -94,6 +96,66 @@ def test_who_an_account_is_stands_once_for_all_results():
     assert packed.table().equals(table)
 
 
+@settings(max_examples=60)
+@given(st.data())
+def test_texts_told_by_their_places_are_those_put_in_order(data):
+    count = data.draw(st.integers(1, 30))
+    texts = {
+        "account_id": st.sampled_from(IDS[:40].to_pylist()) | st.none(),
+        "name": st.sampled_from([*NAMES[:3].to_pylist(), "", None]),
+        "tier": st.sampled_from(["A", None]),
+        "note": st.text(max_size=5) | st.none(),
+        "revenue": st.floats(),
+    }
+    columns = {
+        name: data.draw(st.lists(each, min_size=count, max_size=count))
+        for name, each in texts.items()
+    }
+    kinds = dict.fromkeys(texts, pa.string()) | {"revenue": pa.float64()}
+    table = pa.table({name: pa.array(columns[name], kinds[name]) for name in texts})
+    order = np.array(
+        data.draw(st.lists(st.integers(0, count - 1), max_size=40)), dtype=np.int64
+    )
+    wanted, told = rows_at(table, order), told_at(table, order)
+    assert plain(told).schema == wanted.schema
+    assert bits(plain(told)) == bits(wanted)
+    packed = Packed.of(told, Known(IDS[:40], NAMES[:40]))
+    assert packed.table().schema == wanted.schema
+    assert bits(packed.table()) == bits(wanted)
+    picked = data.draw(st.lists(st.integers(0, max(len(order) - 1, 0))))
+    if len(order):
+        rows = pa.array([*picked, None], pa.int64())
+        there = packed.at(rows, ["name", "revenue", "nothing"])
+        both = wanted.select(["name", "revenue"]).take(rows)
+        assert bits(pa.table(there)) == bits(both)
+
+
+def test_accounts_told_by_their_places_are_not_looked_up(monkeypatch):
+    monkeypatch.delattr("pyarrow.compute.index_in")
+    order = np.random.default_rng(1).permutation(5_000)
+    words = pa.array(np.where(np.arange(5_000) % 3, "A", "B"))
+    table = pa.table({"account_id": IDS, "name": NAMES, "tier": words, "n": order})
+    packed = Packed.of(told_at(table, order), KNOWN)
+    own = {name: each.result() for name, each in packed._columns.items()}
+    assert own["account_id"].texts is IDS
+    assert own["name"].texts is NAMES
+    assert own["name"].places is own["account_id"].places
+    assert own["tier"].places.type == pa.int8()
+    assert len(own["tier"].texts) == 2
+    assert packed.table().equals(rows_at(table, order))
+
+
+def test_names_of_other_accounts_are_held_as_they_are():
+    order = np.arange(5_000)[::-1].copy()
+    table = pa.table({"account_id": IDS, "name": NAMES.take(pa.array(order))})
+    told = told_at(table, order)
+    assert Packed.of(told, KNOWN).table().equals(rows_at(table, order))
+    # As above, but each column in an order of its own.
+    apart = told.set_column(1, "name", told_at(table, order[::-1].copy())["name"])
+    wanted = rows_at(table, order).set_column(1, "name", table["name"])
+    assert Packed.of(apart, KNOWN).table().equals(wanted)
+
+
 @pytest.mark.parametrize("at", [0, 900])
 def test_an_id_nobody_knows_is_held_as_it_is(at):
     ids = IDS[:1_000].to_pylist()
@@ -168,3 +230,14 @@ def test_a_table_is_unpacked_once_for_whoever_holds_it():
     held = found.arrow
     assert found.arrow is held
     assert math.isclose(found.coverage, 1.0)
+
+
+def test_a_result_holds_its_texts_by_place_until_somebody_reads_them():
+    found = analysis.risk(samples.firm(backend="pyarrow"))
+    assert "_table" not in vars(found)
+    assert "_table" in vars(copy.copy(found))["_told_tables"]
+    again = pickle.loads(pickle.dumps(found))
+    kinds = {str(each) for each in found.arrow.schema.types}
+    assert not [each for each in kinds if "dictionary" in each]
+    assert found.arrow is found.arrow
+    assert again.arrow.equals(found.arrow)

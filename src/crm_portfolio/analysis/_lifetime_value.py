@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio import _plots
 from crm_portfolio._methods._bg_nbd import BgNbd, is_alive
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio._wording import Lang, Reason, number, sentence
 from crm_portfolio.analysis._facts import echo, made_by, of_same, revenue_facts
 from crm_portfolio.analysis._life import (
@@ -72,7 +72,7 @@ def lifetime_value(
     table = account_table(study)
     made = {"profitability": profitability, "succession": study.steady.made}
     return LifetimeValueResult(
-        table=rows_at(table, order_of(table)),
+        table=told_at(table, order_of(table)),
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary_of(study),

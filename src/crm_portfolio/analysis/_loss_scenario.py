@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import (
     attached,
@@ -78,14 +78,14 @@ def loss_scenario(
     table = account_table(case, with_it, by_account, later_account, groups)
     summary = summary_of(case, with_it, back, groups, portfolio.calendar)
     return LossScenarioResult(
-        table=rows_at(table, by_account.order),
+        table=told_at(table, by_account.order),
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary,
         params=echo(portfolio, facts, settings, population="with_lines"),
         coverage=significant(facts.coverage),
         warnings=tuple(warnings(portfolio, case, with_it, back, summary)),
-        groups=rows_at(groups, by_group.order),
+        groups=told_at(groups, by_group.order),
         recovery=back.curve(),
     )
 

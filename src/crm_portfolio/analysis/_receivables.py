@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import days_asked, echoed
 from crm_portfolio.analysis._owed import (
@@ -90,7 +90,7 @@ def receivables(
     summary = summary_of(book, settings, frame, months, costs=costs, claim=claim)
     money = {"currency": portfolio.currency}
     return ReceivablesResult(
-        table=rows_at(frame, order),
+        table=told_at(frame, order),
         rejected=_rejected(book),
         backend=portfolio.backend,
         summary=summary,

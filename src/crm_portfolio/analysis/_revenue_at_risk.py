@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._at_risk import (
     Clients,
@@ -101,7 +101,7 @@ def revenue_at_risk(
     summary = summary_of(clients, outlook, settings, past=past, months=months_in(facts))
     table, by_client = account_table(clients, settings), client_table(clients)
     return RevenueAtRiskResult(
-        table=rows_at(table, order_of(table)),
+        table=told_at(table, order_of(table)),
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary,
@@ -109,7 +109,7 @@ def revenue_at_risk(
         | {"risk": made_by(risk) if risk else None, "succession": past.made},
         coverage=significant(facts.coverage),
         warnings=tuple(warnings(portfolio, clients, settings, summary, past)),
-        clients=rows_at(by_client, order_of(by_client)),
+        clients=told_at(by_client, order_of(by_client)),
         distribution=outlook.curve() if outlook else _NO_CURVE,
     )
 

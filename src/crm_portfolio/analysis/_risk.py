@@ -16,7 +16,7 @@ from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._in_order import in_order
 from crm_portfolio._methods._risk import LEVELS, UNKNOWN, Levels, worst
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._dangers import (
     COMPONENTS,
@@ -145,7 +145,7 @@ def risk(
     own = odds_columns(leaving, history)
     table = _table(facts, level, dangers, written(dangers, settings), own)
     return RiskResult(
-        table=rows_at(table, order),
+        table=told_at(table, order),
         rejected=facts.rejected_table(),
         backend=portfolio.backend,
         summary=summary_of(facts, level, dangers)
@@ -161,7 +161,7 @@ def risk(
             *warnings(portfolio, facts, dangers),
             *odds_warnings(leaving, history, settings),
         ),
-        told=rows_at(pa.table(told(dangers)), order),
+        told=told_at(pa.table(told(dangers)), order),
         reliability=reliability_table(leaving),
     )
 

@@ -80,21 +80,23 @@ class Packed:
         names = table.column_names
         arrays = [in_one(column) for column in table.columns]
         pool = ThreadPoolExecutor(2)
-        account: Future[_Column] | None = None
+        told = dict(zip(names, map(_Told.of, arrays), strict=True))
+        # Who they are comes first, so that nobody waits for it in vain.
+        whose = told.get("account_id")
+        first = None if whose is None else pool.submit(_Accounts.of, whose, known)
 
-        def kept(name: str, array: Any) -> _Column:
-            whose = account.result() if name == "name" and account else None
-            return _named(name, array, known, whose) or _packed(array)
+        def kept(name: str, each: _Told) -> _Column:
+            account = first.result() if first else None
+            if name == "name" and account and account.are_called(each):
+                return _Placed(account.placed, known.names)
+            if name.endswith("_id"):
+                if each is not whose:
+                    account = _Accounts.of(each, known)
+                if account:
+                    return _Placed(account.placed, known.ids)
+            return each.packed()
 
-        if "account_id" in names:  # the first, so that nobody waits for it in vain
-            whose = arrays[names.index("account_id")]
-            account = pool.submit(kept, "account_id", whose)
-        columns = {
-            name: account
-            if account and name == "account_id"
-            else pool.submit(kept, name, array)
-            for name, array in zip(names, arrays, strict=True)
-        }
+        columns = {name: pool.submit(kept, name, each) for name, each in told.items()}
         pool.shutdown(wait=False)
         return cls(columns, table.num_rows)
 
@@ -106,6 +108,11 @@ class Packed:
     @property
     def column_names(self) -> list[str]:
         return list(self._columns)
+
+    def at(self, rows: pa.Array, names: Collection[str]) -> dict[str, pa.Array]:
+        """Those of these columns that there are, in these rows; null in none."""
+        found = {name: self._columns[name] for name in names if name in self._columns}
+        return {name: each.result().at(rows).array() for name, each in found.items()}
 
     def table(self, names: Collection[str] | None = None) -> pa.Table:
         """The table as it was, or only these of its columns, in their order."""
@@ -138,9 +145,13 @@ class _Column(Protocol):
     def array(self) -> Any:
         """The values as they were."""
 
+    def at(self, rows: pa.Array) -> _Column:
+        """Those in these rows; null in none."""
+        return _AsIs(self.array().take(rows))
+
 
 @attrs.frozen(eq=False)
-class _AsIs:
+class _AsIs(_Column):
     _values: Any
 
     def array(self) -> Any:
@@ -148,7 +159,7 @@ class _AsIs:
 
 
 @attrs.frozen(eq=False)
-class _Nulls:
+class _Nulls(_Column):
     """Nothing is known of it."""
 
     _kind: pa.DataType
@@ -159,7 +170,7 @@ class _Nulls:
 
 
 @attrs.frozen(eq=False)
-class _Placed:
+class _Placed(_Column):
     """Texts, each by its place among those that occur."""
 
     places: pa.Array
@@ -168,9 +179,12 @@ class _Placed:
     def array(self) -> Any:
         return self.texts.take(self.places)
 
+    def at(self, rows: pa.Array) -> _Placed:
+        return _Placed(self.places.take(rows), self.texts)
+
 
 @attrs.frozen(eq=False)
-class _Narrow:
+class _Narrow(_Column):
     """Whole numbers or days that fit into fewer bytes."""
 
     _values: pa.Array
@@ -180,9 +194,12 @@ class _Narrow:
         wide = pa.int32() if pa.types.is_date32(self._kind) else pa.int64()
         return self._values.cast(wide).cast(self._kind)
 
+    def at(self, rows: pa.Array) -> _Narrow:
+        return _Narrow(self._values.take(rows), self._kind)
+
 
 @attrs.frozen(eq=False)
-class _Cents:
+class _Cents(_Column):
     """Numbers of two decimal places at most, as whole hundredths."""
 
     _values: pa.Array
@@ -190,9 +207,12 @@ class _Cents:
     def array(self) -> Any:
         return pc.divide(self._values.cast(pa.float64()), _CENTS)
 
+    def at(self, rows: pa.Array) -> _Cents:
+        return _Cents(self._values.take(rows))
+
 
 @attrs.frozen(eq=False)
-class _Few:
+class _Few(_Column):
     """Mostly null, or mostly 0: only the others are held, and where they stand."""
 
     _is_there: pa.Array
@@ -207,7 +227,7 @@ class _Few:
 
 
 @attrs.frozen(eq=False)
-class _Squeezed:
+class _Squeezed(_Column):
     """Long texts that are alike, and seldom the same."""
 
     _stream: pa.Buffer
@@ -226,24 +246,67 @@ class _Squeezed:
             return stream.read_all().column(0).combine_chunks()
 
 
-def _named(
-    name: str, array: Any, known: Known, account: _Column | None
-) -> _Column | None:
-    """Who an account is, by its place among those known; None if it is something else."""
-    if not isinstance(array, pa.StringArray):
-        return None
-    if name.endswith("_id"):
-        places = known.places(array)
-        return None if places is None else _Placed(places, known.ids)
-    if (
-        name == "name"
-        and known.names is not None
-        and isinstance(account, _Placed)
-        and account.texts is known.ids
-        and known.names.take(account.places).equals(array)
-    ):
-        return _Placed(account.places, known.names)
-    return None
+@attrs.frozen(eq=False)
+class _Told:
+    """A column as it came: values, or texts of which the order says which is where."""
+
+    values: Any
+    order: pa.Array | None
+
+    @classmethod
+    def of(cls, array: Any) -> _Told:
+        if isinstance(array, pa.DictionaryArray):
+            return cls(array.dictionary, array.indices)
+        return cls(array, None)
+
+    def in_order_of(self, other: _Told) -> bool:
+        if self.order is None or other.order is None:
+            return self.order is other.order
+        return bool(self.order.equals(other.order))
+
+    def packed(self) -> _Column:
+        values, order = self.values, self.order
+        if order is None:
+            return _packed(values)
+        if len(values) * 2 <= len(order):  # they stand there once for all
+            return _Placed(_narrowest(order), values)
+        # What few words hold is less to put in order than the texts themselves.
+        if values.null_count == len(values) or _has_few_words(values):
+            return _packed(values).at(order)
+        return _packed(values.take(order))
+
+
+@attrs.frozen(eq=False)
+class _Accounts:
+    """A column that says of which accounts its table tells.
+
+    Attributes:
+        places: Where the values of the column stand among those known.
+        placed: The same, in the order of the column.
+    """
+
+    known: Known
+    told: _Told
+    places: pa.Array
+    placed: pa.Array
+
+    @classmethod
+    def of(cls, told: _Told, known: Known) -> _Accounts | None:
+        """None where one is no account."""
+        if not isinstance(told.values, pa.StringArray):
+            return None
+        places = known.places(told.values)
+        if places is None:
+            return None
+        placed = places if told.order is None else places.take(told.order)
+        return cls(known, told, places, placed)
+
+    def are_called(self, names: _Told) -> bool:
+        """Whether each name is the one that is known of its account."""
+        if self.known.names is None or not names.in_order_of(self.told):
+            return False
+        wanted = self.known.names.take(self.places)
+        return bool(wanted.equals(names.values))
 
 
 def _packed(array: Any) -> _Column:
@@ -260,9 +323,13 @@ def _packed(array: Any) -> _Column:
     return _AsIs(array)
 
 
-def _of_texts(array: Any) -> _Column:
+def _has_few_words(array: Any) -> bool:
     first = array.slice(0, _LOOKED_AT)
-    if len(pc.unique(first)) * 2 > len(first):
+    return len(pc.unique(first)) * 2 <= len(first)
+
+
+def _of_texts(array: Any) -> _Column:
+    if not _has_few_words(array):
         return _Squeezed.of(array)
     found = array.dictionary_encode()
     return _Placed(_narrowest(found.indices), found.dictionary)

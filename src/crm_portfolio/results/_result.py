@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio import _html
-from crm_portfolio._frames import Backend, NativeFrame, from_arrow
+from crm_portfolio._frames import Backend, NativeFrame, from_arrow, plain
 from crm_portfolio._inert import inert
 from crm_portfolio._places import in_one
 from crm_portfolio._plots import as_svg
@@ -66,6 +66,8 @@ class Result(ABC):
     """The tables beside the frame that are told with it, by their names."""
 
     _packed_tables: ClassVar[Mapping[str, Packed]] = {}
+    _told_tables: ClassVar[Mapping[str, pa.Table]] = {}
+    """Those whose texts are told by their places."""
 
     _table: pa.Table
     _rejected: pa.Table
@@ -74,6 +76,17 @@ class Result(ABC):
     params: Mapping[str, Json]
     coverage: float | None
     warnings: tuple[Reason, ...]
+
+    def __attrs_post_init__(self) -> None:
+        told = {
+            name: each
+            for name, each in vars(self).items()
+            if isinstance(each, pa.Table) and any(map(_is_told, each.schema.types))
+        }
+        for name in told:  # it is made plain when it is asked for
+            del self.__dict__[name]
+        if told:
+            self.__dict__["_told_tables"] = told
 
     @abstractmethod
     def _reasons(self, row: Row) -> tuple[Reason, ...]:
@@ -120,6 +133,14 @@ class Result(ABC):
             return self._table.select(there)
         return packed.table([name for name in names if name in packed.column_names])
 
+    def columns_at(self, rows: pa.Array, *names: str) -> dict[str, pa.Array]:
+        """Those of these columns that ``arrow`` has, in these of its rows; null in none."""
+        packed = self._packed_tables.get("_table")
+        if packed is None or "_table" in vars(self):
+            table = self.columns(*names)
+            return {name: in_one(table[name]).take(rows) for name in table.column_names}
+        return packed.at(rows, names)
+
     def rows_of(self, account_ids: pa.Array) -> pa.Array:
         """In which row of the frame each of these accounts stands; null where in none."""
         packed = self._packed_tables.get("_table")
@@ -138,12 +159,12 @@ class Result(ABC):
         """
         tables = {
             name: Packed.of(each, known)
-            for name, each in vars(self).items()
+            for name, each in {**vars(self), **self._told_tables}.items()
             if isinstance(each, pa.Table)
         }
         small = copy.copy(self)
-        for name in tables:
-            del small.__dict__[name]
+        for name in (*tables, "_told_tables"):
+            small.__dict__.pop(name, None)
         small.__dict__["_packed_tables"] = {**self._packed_tables, **tables}
         return small
 
@@ -154,12 +175,14 @@ class Result(ABC):
     if not TYPE_CHECKING:  # a name that nothing has stays a fault to the type checker
 
         def __getattr__(self, name: str) -> pa.Table:
-            """A table of a packed result; whoever asks for single rows asks for more."""
+            """A table as it is read; whoever asks for single rows asks for more."""
+            told = self.__dict__.get("_told_tables", {}).get(name)
             packed = self.__dict__.get("_packed_tables", {}).get(name)
-            if packed is None:
+            if told is None and packed is None:
                 kind = type(self).__name__
                 raise AttributeError(f"{kind!r} object has no attribute {name!r}")
-            table = self.__dict__[name] = packed.table()
+            table = packed.table() if told is None else plain(told)
+            self.__dict__[name] = table
             return table
 
     @property
@@ -347,3 +370,7 @@ class Result(ABC):
         buffer = io.BytesIO()
         pq.write_table(self.arrow, buffer)
         return buffer.getvalue()
+
+
+def _is_told(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(kind))

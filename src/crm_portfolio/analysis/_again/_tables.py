@@ -15,7 +15,7 @@ from crm_portfolio._frames import to_arrow
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio.analysis._again._candidates import Candidates
 from crm_portfolio.analysis._again._days import Days
 from crm_portfolio.analysis._again._odds import Odds
@@ -106,7 +106,7 @@ def candidate_table(
         **_contact_columns(found),
         "chase_signs": _listed(verdict.signs, SIGNS),
     }
-    return rows_at(pa.table(columns), verdict.order)
+    return told_at(pa.table(columns), verdict.order)
 
 
 def _contact_columns(found: Candidates) -> dict[str, pa.Array]:

@@ -14,7 +14,7 @@ from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._workload import per
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio.analysis._alloc._settings import (
     AllocationSettings,
     ServiceLevel,
@@ -67,7 +67,7 @@ def account_table(
         "line_count": pa.array(of.lines),
         "known_line_count": pa.array(of.known_lines),
     }
-    return rows_at(pa.table(columns), shares.order)
+    return told_at(pa.table(columns), shares.order)
 
 
 def _should(shares: Shares) -> Floats:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._ranking import League
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio.analysis._facts import RevenueFacts
 
 __all__ = ["account_table", "group_table"]
@@ -34,7 +34,7 @@ def account_table(
         "is_group_unknown": pa.array(~groups.of.is_known).take(places),
         "dependence": _text(groups.dependence).take(places),
     }
-    return rows_at(pa.table(columns), accounts.order)
+    return told_at(pa.table(columns), accounts.order)
 
 
 def group_table(facts: RevenueFacts, groups: League, group_of: Groups) -> pa.Table:
@@ -47,7 +47,7 @@ def group_table(facts: RevenueFacts, groups: League, group_of: Groups) -> pa.Tab
         "is_dormant": pa.array(~of.has_lines),
         "dependence": _text(groups.dependence),
     }
-    return rows_at(pa.table(columns), groups.order)
+    return told_at(pa.table(columns), groups.order)
 
 
 def _text(words: npt.NDArray[np.str_]) -> pa.Array:

@@ -16,6 +16,7 @@ from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._value_functions import shares_of
+from crm_portfolio._places import told_at
 from crm_portfolio.analysis._exit._aftermath import Aftermath
 from crm_portfolio.analysis._exit._criteria import CODES, CRITERIA, SOURCES
 from crm_portfolio.analysis._exit._decisions import Decisions
@@ -64,7 +65,7 @@ def gravest_first(found: Dossier) -> npt.NDArray[np.int64]:
 
 def account_table(found: Dossier, order: npt.NDArray[np.int64]) -> pa.Table:
     """One row an account, in this order; money in the currency, of the period."""
-    facts, rows = found.scores.measures.facts, pa.array(order)
+    facts = found.scores.measures.facts
     of = facts.by_account
     steps = np.array(STEPS, dtype=object)[found.ladder.step]
     parts: Iterable[Callable[[], dict[str, pa.Array]]] = (
@@ -84,13 +85,16 @@ def account_table(found: Dossier, order: npt.NDArray[np.int64]) -> pa.Table:
         },
     )
 
-    def in_order(part: Callable[[], dict[str, pa.Array]]) -> dict[str, pa.Array]:
-        return {name: each.take(rows) for name, each in part().items()}
+    def in_order(part: Callable[[], dict[str, pa.Array]]) -> pa.Table:
+        return told_at(pa.table(part()), order)
 
     # Two parts at a time: all of them in both orders would take twice the room.
     with ThreadPoolExecutor(2) as pool:
-        told = pool.map(in_order, parts)
-        return pa.table({name: each for part in told for name, each in part.items()})
+        told = [*pool.map(in_order, parts)]
+    return pa.table(
+        [column for part in told for column in part.columns],
+        names=[name for part in told for name in part.column_names],
+    )
 
 
 def _proposal(found: Dossier) -> dict[str, pa.Array]:

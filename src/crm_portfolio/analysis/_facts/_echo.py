@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 import attrs
 import pyarrow as pa
 
-from crm_portfolio._places import in_one
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period, Portfolio
@@ -81,8 +80,7 @@ def of_accounts(result: Result, ids: pa.Array, *names: str) -> dict[str, pa.Arra
     known = _ROWS.get(result)
     if known is None or not (known[0] is ids or known[0].equals(ids)):
         known = _ROWS[result] = ids, result.rows_of(ids)
-    table = result.columns(*names)
-    return {name: in_one(table[name]).take(known[1]) for name in table.column_names}
+    return result.columns_at(known[1], *names)
 
 
 def of_same(portfolio: Portfolio, found: Result | None) -> None:

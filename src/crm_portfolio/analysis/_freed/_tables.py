@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from crm_portfolio._frames import NativeFrame, to_arrow
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._ranking import Flags
-from crm_portfolio._places import places_of, rows_at
+from crm_portfolio._places import places_of, told_at
 from crm_portfolio.analysis._facts import SaleTime
 from crm_portfolio.analysis._freed._hours import Freed
 from crm_portfolio.analysis._freed._plan import STATUSES, Plan
@@ -58,7 +58,7 @@ def candidate_table(case: Case, plan: Plan) -> pa.Table:
             found.minutes[:, at] / 60, mask=~found.is_timed
         )
     order = np.lexsort((plan.rank, ~is_weighed))
-    return rows_at(pa.table(columns), order)
+    return told_at(pa.table(columns), order)
 
 
 def role_table(
@@ -142,7 +142,7 @@ def account_table(case: Case, freed: Freed, plan: Plan) -> pa.Table:
         }
     )
     first = np.lexsort((-np.nan_to_num(hours), -chosen, ~case.is_taken))
-    return table.take(pa.array(first))
+    return told_at(table, first)
 
 
 def summary_of(

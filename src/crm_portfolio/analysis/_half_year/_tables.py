@@ -14,7 +14,7 @@ from crm_portfolio._methods._bridge import BARS, MOVEMENTS
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import Flags
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio.analysis._facts import Span
 from crm_portfolio.analysis._half_year._given import Given
 from crm_portfolio.analysis._half_year._moves import Moves
@@ -64,7 +64,7 @@ def account_table(
     change = np.abs(bridge.now - bridge.before)
     size = np.maximum(np.abs(bridge.now), np.abs(bridge.before))
     order = np.lexsort((-size, -change))
-    return rows_at(pa.table(columns), order)
+    return told_at(pa.table(columns), order)
 
 
 def _conceded(given: Given | None, moves: Moves) -> dict[str, pa.Array]:

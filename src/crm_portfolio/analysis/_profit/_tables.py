@@ -13,7 +13,7 @@ from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._whale import STANDINGS
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio.analysis._profit._discounts import Leak
 from crm_portfolio.analysis._profit._statement import Statement
 from crm_portfolio.results import Json, significant
@@ -63,7 +63,7 @@ def account_table(found: Statement, leak: Leak) -> pa.Table:
             "known_line_count": pa.array(of.known_lines),
         }
     )
-    return rows_at(table, _order(found))
+    return told_at(table, _order(found))
 
 
 def _leaks(leak: Leak) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._rules import LETTERS
-from crm_portfolio._places import rows_at
+from crm_portfolio._places import told_at
 from crm_portfolio.analysis._tomorrow._history import (
     AGREED,
     HIDDEN,
@@ -47,7 +47,7 @@ def account_table(history: History, now: Shortlist, then: Shortlist) -> pa.Table
     }
     place = now.places()
     order = np.lexsort((-of.revenue, np.where(place > 0, place, place.size + 1)))
-    return rows_at(pa.table(columns), order)
+    return told_at(pa.table(columns), order)
 
 
 def _named(history: History, state: State) -> pa.Array:
