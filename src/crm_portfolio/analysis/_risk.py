@@ -45,7 +45,9 @@ from crm_portfolio.analysis._dangers import (
 from crm_portfolio.analysis._facts import (
     RevenueFacts,
     echo,
+    listed,
     made_by,
+    named,
     of_accounts,
     of_same,
     revenue_facts,
@@ -179,12 +181,6 @@ def _order(facts: RevenueFacts, level: Levels, dangers: Sequence[Danger]) -> Gro
     return in_order(-level.astype(np.int64), -many, -size)
 
 
-def _named(level: Levels) -> pa.Array:
-    """As words; null where it is not known."""
-    places = np.maximum(level, 0).astype(np.int64)
-    return pa.array(LEVELS, pa.string()).take(pa.array(places, mask=level < 0))
-
-
 def _table(
     facts: RevenueFacts,
     level: Levels,
@@ -195,13 +191,15 @@ def _table(
     of = facts.by_account
     columns = {"account_id": of.ids} | facts.names(of.ids)
     columns |= {
-        "risk_level": pc.fill_null(_named(level), "unknown"),
+        "risk_level": named(
+            np.where(level < 0, len(LEVELS), level), [*LEVELS, "unknown"]
+        ),
         "risk_reasons": texts,
         "worst_component": _worst(level, dangers),
-        "unknown_components": _unknown(dangers),
+        "unknown_components": _unknown(dangers, level.size),
     }
     for each in dangers:
-        columns[f"{each.name}_level"] = _named(each.level)
+        columns[f"{each.name}_level"] = named(each.level, LEVELS)
         columns |= each.columns
     columns |= odds
     columns["line_count"] = pa.array(of.lines)
@@ -212,17 +210,12 @@ def _table(
 def _worst(level: Levels, dangers: Sequence[Danger]) -> pa.Array:
     """The first component that makes the level; null where there is no danger."""
     makes = np.stack([each.level == level for each in dangers])
-    return pa.array(COMPONENTS, pa.string()).take(
-        pa.array(np.argmax(makes, axis=0), mask=level <= 0)
-    )
+    return named(np.where(level <= 0, -1, np.argmax(makes, axis=0)), COMPONENTS)
 
 
-def _unknown(dangers: Sequence[Danger]) -> pa.Array:
+def _unknown(dangers: Sequence[Danger], size: int) -> pa.Array:
     """The components that are not known, by name; empty where all are."""
-    parts = [
-        pc.if_else(pa.array(each.is_unknown), f"{each.name}, ", "") for each in dangers
-    ]
-    return pc.utf8_rtrim(pc.binary_join_element_wise(*parts, ""), characters=", ")
+    return listed({each.name: each.is_unknown for each in dangers}, size)
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

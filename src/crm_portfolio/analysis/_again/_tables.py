@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,6 +27,7 @@ from crm_portfolio.analysis._again._verdict import (
     Verdict,
 )
 from crm_portfolio.analysis._again._worth import Worth
+from crm_portfolio.analysis._facts import listed, named
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Json, significant
 
@@ -80,9 +80,9 @@ def candidate_table(
     columns |= {name: table[name] for name in _SHOWN}
     columns["lost_on"] = table["closed_on"]
     columns |= {
-        "recommendation": _names(verdict.recommended, RECOMMENDATIONS),
-        "rule": _names(verdict.decides, RULES),
-        "otherwise": _names(verdict.said, RECOMMENDATIONS),
+        "recommendation": named(verdict.recommended, RECOMMENDATIONS),
+        "rule": named(verdict.decides, [*RULES]),
+        "otherwise": named(verdict.said, RECOMMENDATIONS),
         "rank": pa.array(verdict.rank, mask=verdict.rank == 0),
         "not_before_on": _days(verdict.not_before),
         "amount": _money(found.amount, unit),
@@ -102,9 +102,9 @@ def candidate_table(
         "paying_attempt_count": pa.array(
             verdict.paying, mask=(verdict.paying < 0) | is_hidden
         ),
-        "missing": _listed(verdict.missing, MISSING),
+        "missing": listed(_by_name(MISSING, verdict.missing), found.size),
         **_contact_columns(found),
-        "chase_signs": _listed(verdict.signs, SIGNS),
+        "chase_signs": listed(_by_name(SIGNS, verdict.signs), found.size),
     }
     return told_at(pa.table(columns), verdict.order)
 
@@ -229,10 +229,6 @@ def owner_names(portfolio: Portfolio) -> Mapping[str, str]:
     return {key: name for key, name in zip(ids, names, strict=True) if name}
 
 
-def _names(codes: npt.NDArray[np.int8], names: Iterable[str]) -> pa.Array:
-    return pa.array([*names], pa.string()).take(pa.array(codes))
-
-
 def _days(days: Days) -> pa.Array:
     return pa.array(days, pa.date32(), mask=np.isnat(days))
 
@@ -249,13 +245,5 @@ def _money(values: Floats, unit: float, hidden: Flags | None = None) -> pa.Array
     return _number(values / unit, hidden)
 
 
-def _listed(flags: Flags, names: Sequence[str]) -> pa.Array:
-    """The names of the flags that are up, in one text; empty where none is."""
-    code = np.zeros(flags.shape[1], dtype=np.int8)
-    for at, is_up in enumerate(flags):
-        code |= is_up.astype(np.int8) << at
-    every = [
-        ", ".join(name for at, name in enumerate(names) if number >> at & 1)
-        for number in range(2 ** len(names))
-    ]
-    return pa.array(every, pa.string()).take(pa.array(code))
+def _by_name(names: Sequence[str], flags: Flags) -> dict[str, Flags]:
+    return dict(zip(names, flags, strict=True))

@@ -7,7 +7,6 @@ from typing import Final
 import attrs
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts, Floats
@@ -137,8 +136,3 @@ def _without(of: Revenue, is_gone: Flags) -> Revenue:
     return attrs.evolve(
         of, **{name: np.where(is_gone, 0, getattr(of, name)) for name in kept}
     )
-
-
-def as_text(words: npt.NDArray[np.str_]) -> pa.Array:
-    """Words as a column, null where there is none."""
-    return pa.array(words.tolist(), pa.string(), mask=words == "")

@@ -9,9 +9,11 @@ from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._loss import scaled
 from crm_portfolio._methods._ranking import Flags
-from crm_portfolio.analysis._at_risk._clients import Clients, as_text
+from crm_portfolio._places import told_at
+from crm_portfolio.analysis._at_risk._clients import Clients
 from crm_portfolio.analysis._at_risk._odds import GONE
 from crm_portfolio.analysis._at_risk._settings import RevenueAtRiskSettings
+from crm_portfolio.analysis._facts import in_words
 
 __all__ = ["account_table", "client_table", "order_of"]
 
@@ -19,7 +21,6 @@ __all__ = ["account_table", "client_table", "order_of"]
 def account_table(clients: Clients, settings: RevenueAtRiskSettings) -> pa.Table:
     """By place in the facts."""
     facts, of = clients.facts, clients.facts.by_account
-    at, table = pa.array(clients.client_of), client_table(clients)
     is_gone = clients.own.is_gone
     has_loss = (clients.losses > 0)[clients.client_of] & ~is_gone
     loss = np.where(has_loss, scaled(of.revenue, settings.lost_share), 0)
@@ -27,21 +28,21 @@ def account_table(clients: Clients, settings: RevenueAtRiskSettings) -> pa.Table
     expected = np.rint(np.where(has_loss, loss * odds, 0.0)) / 10**facts.digits
     columns = {"account_id": of.ids} | facts.names(of.ids)
     columns |= {
-        "tier": as_text(clients.own.tier),
+        "tier": in_words(clients.own.tier),
         "revenue": pa.array(facts.money(of.revenue), mask=~of.is_known),
         "share": shares(clients, of.revenue, ~of.is_known),
         "odds": pa.array(clients.own.odds, mask=~clients.own.is_known | ~has_loss),
-        "odds_source": as_text(np.where(has_loss | is_gone, clients.own.source, "")),
+        "odds_source": in_words(np.where(has_loss | is_gone, clients.own.source, "")),
         "left_on": pa.array(clients.own.left_on),
         "loss": pa.array(facts.money(loss), mask=~of.is_known),
         "expected_loss": pa.array(expected, mask=~of.is_known | np.isnan(expected)),
         "line_count": pa.array(of.lines),
         "known_line_count": pa.array(of.known_lines),
     }
-    columns["client_id"] = table["client_id"].take(at)
-    for name in _OF_CLIENT:
-        columns[f"client_{name}"] = table[name].take(at)
-    columns["is_excluded"] = table["is_excluded"].take(at)
+    client = told_at(client_table(clients), clients.client_of)
+    columns["client_id"] = client["client_id"]
+    columns |= {f"client_{name}": client[name] for name in _OF_CLIENT}
+    columns["is_excluded"] = client["is_excluded"]
     return pa.table(columns)
 
 
@@ -62,7 +63,7 @@ def client_table(clients: Clients) -> pa.Table:
         "revenue": pa.array(facts.money(of.revenue), mask=unknown),
         "share": shares(clients, of.revenue, unknown),
         "odds": pa.array(clients.odds, mask=unrated | ~has_loss),
-        "odds_source": as_text(
+        "odds_source": in_words(
             np.where(has_loss | (clients.source == GONE), clients.source, "")
         ),
         "loss": pa.array(facts.money(clients.losses), mask=unknown),

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._risk import UNKNOWN, Levels
-from crm_portfolio.analysis._facts import RevenueFacts, found_at, placed
+from crm_portfolio.analysis._facts import RevenueFacts, found_at, named, placed
 
 __all__ = ["COMPONENTS", "Danger", "Days", "by_place", "days_between", "days_of"]
 
@@ -53,9 +53,7 @@ class Danger:
         is_open: Flags | None = None,
     ) -> Danger:
         if isinstance(told_as, str):
-            told_as = pa.array([told_as], pa.string()).take(
-                pa.array(np.zeros(level.size, dtype=np.int64))
-            )
+            told_as = named(np.zeros(level.size, dtype=np.int64), [told_as])
         if is_open is None:
             is_open = np.ones(level.size, dtype=bool)
         return cls(name, level, told_as, told_on, columns, is_open)

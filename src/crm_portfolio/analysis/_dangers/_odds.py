@@ -21,6 +21,7 @@ from crm_portfolio.analysis._dangers._learned import (
 )
 from crm_portfolio.analysis._dangers._leaving import TIERS, History
 from crm_portfolio.analysis._dangers._settings import RiskSettings
+from crm_portfolio.analysis._facts import named
 from crm_portfolio.results import Json, Row, significant
 
 __all__ = [
@@ -55,11 +56,10 @@ _BINS: Final = pa.schema(
 
 def odds_columns(found: Leaving, history: History) -> dict[str, pa.Array]:
     """The odds of each account, their source, the tier whose rate they may be, who left."""
-    source = pa.array(found.source.tolist(), pa.string(), mask=found.source == "")
     return {
         "leave_odds": _known(found.odds),
-        "odds_source": source,
-        "odds_tier": pa.array(TIERS).take(pa.array(found.tier, mask=found.tier < 0)),
+        "odds_source": pa.array(found.source, pa.string(), mask=found.source == ""),
+        "odds_tier": named(found.tier, TIERS),
         "left_on": pa.nulls(found.odds.size, pa.date32())
         if history.left_on is None
         else pa.array(history.left_on),

@@ -12,7 +12,7 @@ from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._risk import Levels, risen
 from crm_portfolio.analysis._dangers._danger import Danger, days_between, days_of
 from crm_portfolio.analysis._dangers._settings import RiskSettings
-from crm_portfolio.analysis._facts import RevenueFacts, of_accounts
+from crm_portfolio.analysis._facts import RevenueFacts, named, of_accounts
 from crm_portfolio.analysis._receivables import ReceivablesResult
 from crm_portfolio.portfolio import Portfolio
 
@@ -66,7 +66,7 @@ def payment_of(
     return Danger.made(
         "payment",
         level,
-        told_as=pa.array(np.where(is_open, _OPEN, _LAST).tolist(), pa.string()),
+        told_as=named(is_open.astype(np.int64), (_LAST, _OPEN)),
         told_on=days_of(np.where(is_open, unpaid_since_on, paid_late_on)),
         columns=columns,
     )

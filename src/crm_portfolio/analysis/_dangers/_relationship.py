@@ -20,7 +20,7 @@ from crm_portfolio.analysis._dangers._danger import (
     days_of,
 )
 from crm_portfolio.analysis._dangers._settings import RiskSettings
-from crm_portfolio.analysis._facts import RevenueFacts, ratings
+from crm_portfolio.analysis._facts import RevenueFacts, named, ratings
 from crm_portfolio.portfolio import Portfolio
 
 __all__ = ["relationship_of"]
@@ -111,7 +111,7 @@ def relationship_of(
     return Danger.made(
         "relationship",
         level,
-        told_as=pa.array(_SAID, pa.string()).take(pa.array(said)),
+        told_as=named(said, _SAID),
         told_on=columns["rated_on"],
         columns=columns,
     )

@@ -71,7 +71,7 @@ def silence_of(
         "silent_days": pa.array(silent_days, mask=nothing),
         "purchase_days": pa.array(bought.days),
         "gap_days": pa.array(_mean_gap(gaps, span), mask=~is_measured),
-        "silence_rhythm": pa.array(rhythm.tolist(), pa.string()),
+        "silence_rhythm": pa.array(rhythm, pa.string()),
         "silence_index": pa.array(index, mask=~is_measured),
     }
     return Danger.made(

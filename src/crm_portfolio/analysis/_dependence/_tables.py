@@ -9,7 +9,7 @@ import pyarrow as pa
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._ranking import League
 from crm_portfolio._places import told_at
-from crm_portfolio.analysis._facts import RevenueFacts
+from crm_portfolio.analysis._facts import RevenueFacts, named
 
 __all__ = ["account_table", "group_table"]
 
@@ -28,7 +28,7 @@ def account_table(
         "first_revenue_on": pa.array(of.first_on),
         "is_dormant": pa.array(~of.has_lines),
         "is_young": pa.array(facts.is_young),
-        "ultimate_parent_id": groups.of.ids.take(places),
+        "ultimate_parent_id": told_at(pa.table({"": groups.of.ids}), group_of)[""],
         "group_member_count": pa.array(sizes).take(places),
         "group_share": groups.shares().take(places),
         "is_group_unknown": pa.array(~groups.of.is_known).take(places),
@@ -53,4 +53,4 @@ def group_table(facts: RevenueFacts, groups: League, group_of: Groups) -> pa.Tab
 def _text(words: npt.NDArray[np.str_]) -> pa.Array:
     names = ("none", "major", "dependent", "unknown")
     places = np.select([words == name for name in names], range(len(names)))
-    return pa.array(names).take(pa.array(places))
+    return named(places, names)

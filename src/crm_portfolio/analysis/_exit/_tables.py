@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import numpy as np
@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
-from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._value_functions import shares_of
 from crm_portfolio._places import told_at
 from crm_portfolio.analysis._exit._aftermath import Aftermath
@@ -23,6 +22,7 @@ from crm_portfolio.analysis._exit._decisions import Decisions
 from crm_portfolio.analysis._exit._fairness import drawn_again
 from crm_portfolio.analysis._exit._ladder import STEPS, Ladder
 from crm_portfolio.analysis._exit._scores import STANDINGS, Scores
+from crm_portfolio.analysis._facts import listed, named
 
 __all__ = ["Dossier", "account_table", "criteria_table", "gravest_first"]
 
@@ -105,31 +105,31 @@ def _proposal(found: Dossier) -> dict[str, pa.Array]:
     decisive = np.full(found.size, -1, dtype=np.int64)
     decisive[unsure] = scores.decisive(unsure)
     return {
-        "action": _named(ladder.step, STEPS),
+        "action": named(ladder.step, STEPS),
         "acceptability": _numbers(ladder.holds),
         "is_firm": pa.array(ladder.is_firm, mask=is_open),
-        "decisive_criterion": _named(decisive, CODES),
-        "weakest_criterion": _named(scores.weakest, CODES),
-        "blocked_action": _named(ladder.blocked, STEPS),
-        "other_actions": _joined(
+        "decisive_criterion": named(decisive, CODES),
+        "weakest_criterion": named(scores.weakest, CODES),
+        "blocked_action": named(ladder.blocked, STEPS),
+        "other_actions": listed(
             {step: ladder.others(step) for step in ladder.fits}, found.size
         ),
-        "tried_actions": _joined(ladder.taken.tried, found.size),
-        "vetoes": _joined(measures.vetoes, found.size),
-        "protections": _joined(measures.protections, found.size),
+        "tried_actions": listed(ladder.taken.tried, found.size),
+        "vetoes": listed(measures.vetoes, found.size),
+        "protections": listed(measures.protections, found.size),
     }
 
 
 def _score(scores: Scores) -> dict[str, pa.Array]:
     shares = scores.standings
     return {
-        "standing": _named(scores.standing, STANDINGS),
+        "standing": named(scores.standing, STANDINGS),
         "score": _numbers(scores.score),
         "score_low": _numbers(scores.low),
         "score_high": _numbers(scores.high),
         "score_coverage": _numbers(scores.coverage),
         "reference_score": _numbers(scores.reference_score),
-        "unknown_criteria": _joined(
+        "unknown_criteria": listed(
             {
                 code: np.isnan(scores.utilities[:, at]) & scores.settings.matters(code)
                 for at, code in enumerate(CODES)
@@ -226,7 +226,9 @@ def criteria_table(found: Dossier, rows: npt.NDArray[np.int64]) -> pa.Table:
                 "rating",
                 each([one.unit for one in CRITERIA.values()]),
             ),
-            "source": pc.fill_null(_named(sources, SOURCES), "unknown"),
+            "source": named(
+                np.where(is_unknown, len(SOURCES), sources), [*SOURCES, "unknown"]
+            ),
             "said_on": pa.array(measures.said_on[rows].ravel()),
             "rater_spread": _numbers(measures.spread[rows].ravel()),
             "is_partial": pa.array(measures.is_partial[rows].ravel()),
@@ -251,21 +253,3 @@ def _numbers(values: Floats) -> pa.Array:
 
 def _texts(values: npt.NDArray[np.object_]) -> pa.Array:
     return pa.array(values, _TEXT)
-
-
-def _named(places: npt.NDArray[Any], names: Sequence[str]) -> pa.Array:
-    """As words; null below 0."""
-    index = np.maximum(places, 0).astype(np.int64)
-    return pa.array(names, _TEXT).take(pa.array(index, mask=places < 0))
-
-
-def _joined(flags: Mapping[str, Flags], size: int) -> pa.Array:
-    """The names of what holds; empty where nothing does."""
-    empty = pa.array([""], _TEXT).take(pa.array(np.zeros(size, dtype=np.int64)))
-    parts = [
-        pc.if_else(pa.array(each), f"{name}, ", "") for name, each in flags.items()
-    ]
-    if not parts:
-        return empty
-    joined = pc.binary_join_element_wise(*parts, "")
-    return pc.utf8_rtrim(joined, characters=", ")

@@ -201,6 +201,7 @@ from crm_portfolio.analysis._facts._two_periods import (
     products_of_two,
     two_periods,
 )
+from crm_portfolio.analysis._facts._words import in_words, listed, named
 from crm_portfolio.analysis._facts._workload import (
     begins_before,
     hours_in,
@@ -289,6 +290,7 @@ __all__ = [
     "holding",
     "hours_in",
     "hours_spent",
+    "in_words",
     "inbound",
     "kinds_noted",
     "last_events",
@@ -297,6 +299,7 @@ __all__ = [
     "lateness_at",
     "let_go",
     "line_costs",
+    "listed",
     "listed_lines",
     "lost_before",
     "lost_reasons",
@@ -304,6 +307,7 @@ __all__ = [
     "midnight",
     "monthly_revenue",
     "moved",
+    "named",
     "newest",
     "nights_after",
     "noted",

@@ -13,7 +13,7 @@ from crm_portfolio._frames import NativeFrame, to_arrow
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._places import places_of, told_at
-from crm_portfolio.analysis._facts import SaleTime
+from crm_portfolio.analysis._facts import SaleTime, in_words
 from crm_portfolio.analysis._freed._hours import Freed
 from crm_portfolio.analysis._freed._plan import STATUSES, Plan
 from crm_portfolio.analysis._loss import Case, starts_on
@@ -39,7 +39,7 @@ def candidate_table(case: Case, plan: Plan) -> pa.Table:
     if columns["name"].null_count == found.size:
         del columns["name"]
     columns |= {
-        "status": pa.array(plan.status.tolist(), pa.string()),
+        "status": in_words(plan.status),
         "rank": pa.array(plan.rank, mask=~is_weighed),
         "hours": pa.array(minutes / 60, mask=~found.is_timed),
         "value": pa.array(expected, mask=~found.is_valued),
@@ -132,7 +132,7 @@ def account_table(case: Case, freed: Freed, plan: Plan) -> pa.Table:
         {
             "account_id": of.ids,
             **facts.names(of.ids),
-            "status": pa.array(status.tolist(), pa.string()),
+            "status": in_words(status),
             "revenue": pa.array(facts.money(of.revenue), mask=~of.is_known),
             "hours_freed": pa.array(hours, mask=np.isnan(hours)),
             "candidate_count": pa.array(every),

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Floats
+from crm_portfolio.analysis._facts import in_words
 from crm_portfolio.analysis._life._history import History
 from crm_portfolio.analysis._life._study import Study
 from crm_portfolio.analysis._life._worth import BY_CONTRACT, BY_PURCHASES, BY_TIER
@@ -31,7 +32,7 @@ def account_table(study: Study) -> pa.Table:
     columns = {"account_id": of.ids} | history.facts.names(of.ids)
     columns |= {
         "value": _numbers(worth.value),
-        "method": _words(worth.method),
+        "method": in_words(worth.method),
         "expected_revenue": _numbers(worth.revenue),
         "margin_share": _numbers(worth.margin_share if worth.is_margin else _none(of)),
         "value_for_ever": _numbers(worth.for_ever * worth.margin_share, history),
@@ -40,7 +41,7 @@ def account_table(study: Study) -> pa.Table:
         "purchase_value": _numbers(model.value_each),
         "yearly_revenue": _numbers(steady.yearly, history),
         "retention": _numbers(steady.retention),
-        "retention_from": _words(steady.retention_from),
+        "retention_from": in_words(steady.retention_from),
         "expected_years": _numbers(steady.life),
         "tier": steady.tier,
         "contracts_running": _counts(history.running, not history.has_contracts),
@@ -50,7 +51,7 @@ def account_table(study: Study) -> pa.Table:
         "age_days": _counts(history.age, never),
         "age_at_last_days": _counts(history.age_at_last, never),
         "rfm": scores.code,
-        "no_rfm": _words(scores.why_not),
+        "no_rfm": in_words(scores.why_not),
         "recency_days": _counts(scores.recency_days, never),
         "purchase_days": pa.array(history.span_days),
         "revenue": pa.array(history.facts.money(of.revenue), mask=~of.is_known),
@@ -109,10 +110,6 @@ def _numbers(values: Floats, money: History | None = None) -> pa.Array:
     if money is not None:
         values = np.round(values, money.facts.digits) + 0.0
     return pa.array(values, mask=np.isnan(values))
-
-
-def _words(texts: npt.NDArray[np.str_]) -> pa.Array:
-    return pa.array(texts.tolist(), pa.string(), mask=texts == "")
 
 
 def _counts(values: npt.NDArray[np.int64], mask: Any) -> pa.Array:

@@ -11,7 +11,8 @@ import pyarrow as pa
 from crm_portfolio._methods import _loss as formulas
 from crm_portfolio._methods._indices import Amounts, part
 from crm_portfolio._methods._ranking import League
-from crm_portfolio.analysis._facts import Attached
+from crm_portfolio._places import told_at
+from crm_portfolio.analysis._facts import Attached, in_words
 from crm_portfolio.analysis._loss._case import FINE, Case
 
 __all__ = ["account_table", "group_table", "hours_freed"]
@@ -27,7 +28,7 @@ def account_table(
     unknown = ~of.is_known
     uncosted = unknown | ~case.is_costed
     hours = hours_freed(case, with_it)
-    at, critical = pa.array(case.group_of), case.critical
+    group, critical = told_at(groups, case.group_of), case.critical
 
     def money(minor: Amounts, mask: npt.NDArray[np.bool_]) -> pa.Array:
         return pa.array(facts.money(minor), mask=mask)
@@ -44,7 +45,7 @@ def account_table(
         "contribution_lost": money(
             formulas.scaled(case.lost_contribution, 1 / FINE), uncosted
         ),
-        "margin_source": pa.array(case.source.tolist(), mask=case.source == ""),
+        "margin_source": in_words(case.source),
         "is_critical": _flags(None if critical is None else critical[0], of.ids),
         "hours_freed": pa.nulls(len(of.ids), pa.float64())
         if hours is None
@@ -55,12 +56,12 @@ def account_table(
         "line_count": pa.array(of.lines),
         "known_line_count": pa.array(of.known_lines),
         "is_taken": pa.array(case.is_taken),
-        "ultimate_parent_id": groups["ultimate_parent_id"].take(at),
-        "is_group_critical": groups["is_critical"].take(at),
+        "ultimate_parent_id": group["ultimate_parent_id"],
+        "is_group_critical": group["is_critical"],
     }
     renamed = {"share": "group_share", "share_after": "group_share_after"}
     for name in (*renamed, "dependence", "dependence_after", *_ELSEWHERE):
-        columns[renamed.get(name, name)] = groups[name].take(at)
+        columns[renamed.get(name, name)] = group[name]
     return pa.table(columns)
 
 
@@ -83,11 +84,11 @@ def group_table(case: Case, now: League, later: League) -> pa.Table:
         "member_count": pa.array(np.bincount(case.group_of, minlength=len(of.ids))),
         "revenue": pa.array(facts.money(of.revenue), mask=unknown),
         "share": now.shares(),
-        "dependence": pa.array(now.dependence.tolist(), pa.string()),
+        "dependence": in_words(now.dependence),
         "is_critical": _flags(None if critical is None else critical[1], of.ids),
         "revenue_after": pa.array(facts.money(later.of.revenue), mask=unknown),
         "share_after": later.shares(),
-        "dependence_after": pa.array(later.dependence.tolist(), pa.string()),
+        "dependence_after": in_words(later.dependence),
     }
     for when, league in (("", now), ("_after", later)):
         missing, growth = _elsewhere(league, case)

@@ -12,6 +12,7 @@ from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._lateness import mean_days
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._risk import from_threshold
+from crm_portfolio.analysis._facts import listed
 from crm_portfolio.analysis._owed._costs import PARTS, Claim, Costs
 from crm_portfolio.analysis._owed._ledger import LATENESS, Ledger
 from crm_portfolio.analysis._owed._sales_days import SalesDays
@@ -120,10 +121,7 @@ def _sales(book: Ledger, sales: SalesDays) -> dict[str, pa.Array]:
 
 
 def _costly(book: Ledger, costs: Costs) -> dict[str, pa.Array]:
-    parts = [
-        pc.if_else(pa.array(costs.lacking[name]), f"{name}, ", "") for name in PARTS
-    ]
-    lacking = pc.utf8_rtrim(pc.binary_join_element_wise(*parts, ""), characters=", ")
+    lacking = listed({name: costs.lacking[name] for name in PARTS}, len(book.ids))
     return {
         "own_invoice_count": pa.array(book.invoice_count),
         "undated_count": pa.array(book.undated_count),

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._frames import NativeFrame, to_arrow
 from crm_portfolio._methods._costing import shared_out, step
+from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._loss import scaled
 from crm_portfolio._methods._ranking import Flags
@@ -141,11 +142,11 @@ class Statement:
         return found[name]
 
     @property
-    def furthest(self) -> npt.NDArray[np.object_]:
-        """The last margin that is known of each account; None where none is."""
-        found = np.full(self.is_in.size, None, dtype=object)
-        for name in MARGINS:
-            found[self.margin(name)[1]] = name
+    def furthest(self) -> Groups:
+        """The last margin that is known of each account, by its place; −1 where none is."""
+        found: Groups = np.full(self.is_in.size, -1, dtype=np.int64)
+        for at, name in enumerate(MARGINS):
+            found[self.margin(name)[1]] = at
         return found
 
     @property

@@ -14,8 +14,9 @@ from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._whale import STANDINGS
 from crm_portfolio._places import told_at
+from crm_portfolio.analysis._facts import named
 from crm_portfolio.analysis._profit._discounts import Leak
-from crm_portfolio.analysis._profit._statement import Statement
+from crm_portfolio.analysis._profit._statement import MARGINS, Statement
 from crm_portfolio.results import Json, significant
 
 __all__ = ["account_table", "channel_table", "curve_table", "rate_table", "summary_of"]
@@ -36,7 +37,7 @@ def account_table(found: Statement, leak: Leak) -> pa.Table:
         {
             "account_id": of.ids,
             **facts.names(of.ids),
-            "standing": pa.array(found.standing().tolist(), _TEXT),
+            "standing": pa.array(found.standing(), _TEXT),
             "net_revenue": pa.array(facts.money(of.revenue), mask=~of.is_known),
             "delivery_cost": found.money(found.delivery),
             "gross_margin": found.money(found.gross),
@@ -51,7 +52,7 @@ def account_table(found: Statement, leak: Leak) -> pa.Table:
             "overhead": found.money(found.overhead),
             "full_margin": found.money(found.full),
             "avoidable_contribution": found.money(found.avoidable),
-            "furthest_margin": pa.array(found.furthest.tolist(), _TEXT),
+            "furthest_margin": named(found.furthest, MARGINS),
             "hours": _numbers(hours),
             "contribution_per_hour": _numbers(per_hour),
             "channel": _said(found.won.channel),

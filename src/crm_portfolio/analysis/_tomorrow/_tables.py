@@ -10,6 +10,7 @@ from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._methods._rules import LETTERS
 from crm_portfolio._places import told_at
+from crm_portfolio.analysis._facts import named
 from crm_portfolio.analysis._tomorrow._history import (
     AGREED,
     HIDDEN,
@@ -52,15 +53,19 @@ def account_table(history: History, now: Shortlist, then: Shortlist) -> pa.Table
 
 def _named(history: History, state: State) -> pa.Array:
     """Tiers by their letters, or what else an account is; null if unknown."""
-    code = state.code
-    tier = LETTERS[np.clip(code, 0, len(LETTERS) - 1)].copy()
-    is_here = history.first_month() < state.month
-    tier[code == history.tiers] = "lost"
-    tier[code == MOVED] = "merged"
-    tier[code == AGREED] = "under_contract"
-    tier[(code == NEW) & is_here] = "new"
-    tier[(code == NEW) & ~is_here] = "none"
-    return pa.array(tier, pa.string(), mask=code == HIDDEN)
+    code, is_here = state.code, history.first_month() < state.month
+    others = {
+        "lost": code == history.tiers,
+        "merged": code == MOVED,
+        "under_contract": code == AGREED,
+        "new": (code == NEW) & is_here,
+        "none": (code == NEW) & ~is_here,
+    }
+    place = np.clip(code, 0, len(LETTERS) - 1)
+    for at, is_it in enumerate(others.values(), len(LETTERS)):
+        place[is_it] = at
+    place[code == HIDDEN] = -1
+    return named(place, [*LETTERS.tolist(), *others])
 
 
 def _by_tier(state: State, rates: Floats | None) -> pa.Array:
