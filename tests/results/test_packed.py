@@ -241,3 +241,24 @@ def test_a_result_holds_its_texts_by_place_until_somebody_reads_them():
     assert not [each for each in kinds if "dictionary" in each]
     assert found.arrow is found.arrow
     assert again.arrow.equals(found.arrow)
+
+
+FIRM = samples.firm(backend="pyarrow")
+
+
+def frames_of(result: Any) -> dict[str, pa.Table]:
+    names = [name for name in dir(type(result)) if not name.startswith("_")]
+    found = {name: getattr(result, name) for name in names}
+    return {name: each for name, each in found.items() if isinstance(each, pa.Table)}
+
+
+@pytest.mark.parametrize(("name", "packed"), [*analyse(FIRM).items()])
+def test_texts_come_as_texts_from_every_frame(name: str, packed: Any) -> None:
+    alone = getattr(analysis, name)(FIRM)
+    for result in (packed, alone):
+        frames = frames_of(result)
+        assert {"frame", "rejected"} <= set(frames)
+        for frame, table in frames.items():
+            kinds = {str(each) for each in table.schema.types}
+            assert not [each for each in kinds if "dictionary" in each], frame
+    assert frames_of(packed).keys() == frames_of(alone).keys()

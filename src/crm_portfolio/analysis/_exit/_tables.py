@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_portfolio._frames import plain
 from crm_portfolio._methods._digits import twelve_digits
 from crm_portfolio._methods._indices import Floats
 from crm_portfolio._methods._value_functions import shares_of
@@ -215,7 +216,7 @@ def criteria_table(found: Dossier, rows: npt.NDArray[np.int64]) -> pa.Table:
     def each(names: Sequence[str]) -> pa.Array:
         return pa.array([*names] * rows.size, _TEXT)
 
-    return pa.table(
+    table = pa.table(
         {
             "account_id": of.ids.take(at),
             "criterion": each(CODES),
@@ -245,6 +246,7 @@ def criteria_table(found: Dossier, rows: npt.NDArray[np.int64]) -> pa.Table:
             "weight_high": _numbers(high.ravel()),
         }
     )
+    return plain(table)
 
 
 def _numbers(values: Floats) -> pa.Array:
