@@ -17,9 +17,10 @@ import attrs
 from benchmarks import _table
 from benchmarks._analyses import measured_in_turn
 from benchmarks._draws import DRAWS, at_risk_and_floor
+from benchmarks._reductions import REDUCTIONS
 from benchmarks._stage import Measured, measured, quickest, served
 from benchmarks._triage import triaged_in_turn
-from benchmarks._whole import REDUCTIONS, analysed, reduced_in_turn, scanned_by_hand
+from benchmarks._whole import analysed, reduced_in_turn, scanned_by_hand
 from benchmarks._whole_book import drawn
 from benchmarks._write import ratios
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks._process import timed
-from benchmarks._whole import REDUCTIONS
+from benchmarks._reductions import ON_SPARK
 
 _SETTINGS: Final[Mapping[str, str]] = {
     "spark.driver.bindAddress": "127.0.0.1",
@@ -61,14 +61,14 @@ def _ours(folder: Path, _: Any) -> Any:
     from crm_portfolio import Portfolio
 
     book = Portfolio.load(folder, backend="pyspark")
-    return {name: ours(book) for name, (ours, _) in REDUCTIONS.items()}
+    return {name: ours(book) for name, (ours, _) in ON_SPARK.items()}
 
 
 def _by_hand(folder: Path, session: Any) -> Any:
     for path in folder.glob("*.parquet"):
         session.read.parquet(str(path)).createOrReplaceTempView(path.stem)
     found = {}
-    for name, (_, statement) in REDUCTIONS.items():
+    for name, (_, statement) in ON_SPARK.items():
         for duckdb, spark in _WORDS:
             statement = statement.replace(duckdb, spark)  # noqa: PLW2901
         found[name] = session.sql(statement).toArrow()

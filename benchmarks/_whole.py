@@ -10,21 +10,20 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from benchmarks._reductions import REDUCTIONS
 from benchmarks._stage import Measured
 from benchmarks._triage_by_hand import by_hand as triaged
 from benchmarks._whole_book import ZONE
 
-__all__ = ["REDUCTIONS", "analysed", "reduced_in_turn", "scanned_by_hand"]
+__all__ = ["analysed", "reduced_in_turn", "scanned_by_hand"]
 
-AS_OF: Final = date(2026, 6, 30)
-_START, _END, _BEFORE = date(2025, 7, 1), date(2026, 7, 1), date(2024, 7, 1)
 LONG: Final = (
     "opportunity",
     "opportunity_change",
@@ -34,6 +33,7 @@ LONG: Final = (
 )
 _FIELDS: Final = ("cpu_seconds", "wall_seconds", "peak_mb", "baseline_mb", "rows")
 _MEMORY, _THREADS = "3GB", 2  # DuckDB's, ours and by hand
+_ODD: Final = 0x9E3779B97F4A7C15
 
 
 def analysed(folder: Path) -> tuple[Measured, Mapping[str, Measured]]:
@@ -76,131 +76,6 @@ def _told(what: str, who: str, folder: Path) -> Any:
 
 
 # In the processes
-
-
-def _revenue(book: Any) -> Any:
-    from crm_portfolio.analysis import _facts
-    from crm_portfolio.analysis._facts._revenue import _by_account, _months
-    from crm_portfolio.portfolio import Period
-
-    days = _facts.account_days(book, "net_revenue")
-    span, before = Period.between(_START, _END), Period.between(_BEFORE, _START)
-    table = _by_account(days, span, before)
-    assert _months(days, span).num_rows <= table.num_rows
-    return table.select(["account_id", "revenue", "lines", "revenue_previous"])
-
-
-def _bought(book: Any) -> Any:
-    from crm_portfolio.analysis import _facts
-    from crm_portfolio.analysis._facts._signals import purchase_days
-
-    days = _facts.account_days(book, "net_revenue")
-    return purchase_days(days, _END).select(["account_id", "days"])
-
-
-def _paid(book: Any) -> Any:
-    from crm_portfolio.analysis import _facts
-
-    found = _facts.payments(book["invoice"], start=_START, as_of=AS_OF, digits=2)
-    return found.select(["payer_id", "weight", "floored"])
-
-
-def _inbound(book: Any) -> Any:
-    from datetime import UTC, datetime
-
-    from crm_portfolio.analysis._facts._signals import activities_in
-
-    edges = tuple(
-        datetime(each.year, each.month, each.day, tzinfo=UTC)
-        for each in (_BEFORE, _START, _END)
-    )
-    return activities_in(book["activity"], edges).select(
-        ["account_id", "now", "before"]
-    )
-
-
-def _opened(book: Any) -> Any:
-    from crm_portfolio.analysis import _facts
-
-    days = [date(2026, month, 1) for month in range(1, 7)]
-    names = ["owner_id", *(f"at_{at}" for at in range(6))]
-    return _facts.open_by_owner(book, days).select(names)
-
-
-def _after(book: Any) -> Any:
-    from crm_portfolio.analysis import _facts
-
-    found = _facts.after_losses(book, _facts.Contacts())
-    return found.select(["opportunity_id", "attempts", "answers"])
-
-
-_LATE: Final = """
-SELECT payer_id, sum(weight)::BIGINT, sum(weight * greatest(days, 0))::BIGINT,
-  sum(weight * days)::BIGINT, sum(CASE WHEN days > 0 THEN weight END)::BIGINT, count(*),
-  count(*) FILTER (WHERE days > 0), sum(days)::BIGINT, sum(greatest(days, 0))::BIGINT,
-  max(greatest(days, 0)), max(CASE WHEN days > 0 AND is_paid THEN paid_on END),
-  min(CASE WHEN NOT is_paid THEN due_on END) FROM (
-  SELECT account_id AS payer_id, is_disputed, due_on, paid_on, is_paid,
-    CASE WHEN is_paid THEN net ELSE least(coalesce(still, net), net) END AS weight,
-    date_diff('day', due_on, coalesce(CASE WHEN is_paid THEN paid_on END,
-      DATE '2026-06-30')) AS days
-  FROM (SELECT *, coalesce(paid_on <= DATE '2026-06-30', false) AS is_paid,
-    round(amount * 100)::BIGINT AS net, round(open_amount * 100)::BIGINT AS still
-    FROM invoice WHERE amount > 0 AND issued_on <= DATE '2026-06-30'))
-WHERE weight > 0 AND (is_paid OR due_on < DATE '2026-06-30')
-  AND (NOT is_paid OR due_on >= DATE '2025-07-01')
-GROUP BY payer_id, is_disputed"""
-_AFTER: Final = """
-WITH lost AS (SELECT opportunity_id, closed_on,
-    timezone('Europe/Berlin', (closed_on + 1)::TIMESTAMP) AS since
-    FROM opportunity WHERE status = 'lost' AND closed_on IS NOT NULL)
-SELECT opportunity_id, count(*) FILTER (WHERE is_out), count(*) FILTER (WHERE is_in) FROM (
-  SELECT opportunity_id, kind = 'meeting' OR coalesce(direction, 'out') <> 'in' AS is_out,
-    kind = 'meeting' OR direction = 'in' AS is_in
-  FROM activity JOIN lost USING (opportunity_id)
-  WHERE coalesce(status, 'held') = 'held' AND occurred_at >= since
-    AND occurred_at < TIMESTAMPTZ '2026-06-30 22:00:00+00')
-GROUP BY opportunity_id"""
-
-REDUCTIONS: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
-    "revenue by account": (
-        _revenue,
-        """SELECT account_id, coalesce(sum(minor) FILTER (WHERE booked_on >= '2025-07-01'), 0),
-        count(*) FILTER (WHERE booked_on >= '2025-07-01'),
-        coalesce(sum(minor) FILTER (WHERE booked_on >= '2024-07-01'
-          AND booked_on < '2025-07-01'), 0), count(DISTINCT date_trunc('month', booked_on)),
-        min(booked_on)
-        FROM (SELECT *, round(amount * 100)::BIGINT AS minor FROM revenue_line)
-        WHERE booked_on < '2026-07-01' GROUP BY account_id""",
-    ),
-    "days of purchases": (
-        _bought,
-        """SELECT account_id, count(*) FROM (SELECT account_id, booked_on FROM revenue_line
-        WHERE booked_on < '2026-07-01' GROUP BY ALL
-        HAVING sum(round(amount * 100)::BIGINT) > 0) GROUP BY account_id""",
-    ),
-    "lateness of payers": (_paid, _LATE),
-    "inbound activities": (
-        _inbound,
-        """SELECT account_id, count(*) FILTER (WHERE occurred_at >= '2025-07-01 00:00:00+00'),
-        count(*) FILTER (WHERE occurred_at < '2025-07-01 00:00:00+00') FROM activity
-        WHERE direction = 'in' AND coalesce(status, 'held') = 'held'
-        AND account_id IS NOT NULL AND occurred_at >= '2024-07-01 00:00:00+00'
-        AND occurred_at < '2026-07-01 00:00:00+00' GROUP BY account_id""",
-    ),
-    "open by owner": (
-        _opened,
-        "SELECT coalesce(owner_id, ''), "
-        + ", ".join(
-            f"count(*) FILTER (WHERE created_at < timezone('Europe/Berlin', "
-            f"TIMESTAMP '2026-{month:02}-01') AND (closed_on IS NULL "
-            f"OR closed_on >= '2026-{month:02}-01'))"
-            for month in range(1, 7)
-        )
-        + " FROM opportunity WHERE status = 'open' OR closed_on IS NOT NULL GROUP BY ALL",
-    ),
-    "contacts after losses": (_after, _AFTER + " HAVING bool_or(is_out OR is_in)"),
-}
 
 
 def _load(folder: Path) -> Any:
@@ -297,8 +172,31 @@ def _reduction(name: str, who: str, folder: Path) -> dict[str, Any]:
     else:
         measured, found = _timed(lambda: connection.sql(by_hand).to_arrow_table())
     columns = len(ours(book).column_names) if who == "by_hand" else found.num_columns
-    sums = [int(sum(found.column(at).to_pylist())) for at in range(1, columns)]
-    return {"measured": measured, "sums": [found.num_rows, *sums]}
+    its = [_numbers(found.column(at)) for at in range(1, columns)]
+    sums = [found.num_rows, *(int(each.sum()) for each in its), _mixed(its)]
+    return {"measured": measured, "sums": sums}
+
+
+def _numbers(column: Any) -> Any:
+    """Of whole numbers, or of texts in their place."""
+    import numpy as np
+    import pyarrow as pa
+
+    if pa.types.is_string(column.type):
+        texts = (zlib.crc32(each.encode()) for each in column.to_pylist())
+        return np.fromiter(texts, np.int64, len(column))
+    return column.cast(pa.int64()).to_numpy()
+
+
+def _mixed(columns: Sequence[Any]) -> int:
+    """A number that tells which values stand in one row, in whatever order the rows are."""
+    import numpy as np
+
+    mixed = np.zeros(len(columns[0]), np.uint64)
+    for each in columns:
+        mixed = (mixed ^ each.astype(np.uint64)) * np.uint64(_ODD)
+        mixed ^= mixed >> np.uint64(29)
+    return int(mixed.sum())
 
 
 @contextmanager
