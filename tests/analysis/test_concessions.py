@@ -131,7 +131,9 @@ def test_two_periods_by_account_and_currency(frame):
                 face = round(row["original_amount"] * PARTS)
                 sums[f"face{when}"] += abs(face) if when else face
                 sums["worth_before"] += abs(amount) if when else 0
-    assert [(row["account_id"], row["currency"]) for row in found] == sorted(expected)
+    assert sorted((row["account_id"], row["currency"]) for row in found) == sorted(
+        expected
+    )
     for row in found:
         sums = expected[row.pop("account_id"), row.pop("currency")]
         assert row == {name: sums[name] for name in row}

@@ -19,6 +19,7 @@ from crm_portfolio.analysis._facts._once import once_per_portfolio
 from crm_portfolio.analysis._facts._two_periods import (
     CONCESSIONS,
     Span,
+    added_up,
     of,
     one,
     summed,
@@ -73,7 +74,7 @@ def grossed(frame: NativeFrame, span: Span) -> pa.Table:
             f"overlaps{when}": one(is_in & has_discount & is_priced & (gap != 0)),
             f"unsorted{when}": one(is_in & true(is_negative)),
         }
-    return summed(sold, ("account_id",), sums)
+    return added_up(sold, ("account_id",), sums)
 
 
 @once_per_portfolio

@@ -14,6 +14,7 @@ from crm_portfolio.analysis._facts._lines import collected, completed, seconds_g
 from crm_portfolio.analysis._facts._two_periods import (
     CONCESSIONS,
     PARTS,
+    added_up,
     of,
     one,
     summed,
@@ -82,7 +83,7 @@ def spent(frame: NativeFrame, span: Period, lagged: Period, digits: int) -> pa.T
 
 
 def first_wins(frame: NativeFrame) -> pa.Table:
-    """By account, sorted: the day its first sale was won, when that came in, and whence.
+    """By account, in any order: the day its first sale was won, when that came in, and whence.
 
     Of several on the one day the earliest entered counts, and the first source by name.
     """
@@ -99,7 +100,7 @@ def first_wins(frame: NativeFrame) -> pa.Table:
         .select("account_id", "closed_on", "source", "created_at")
     )
     firsts = won.group_by("account_id").agg(won_on=nw.col("closed_on").min())
-    rows = collected(
+    return collected(
         won.join(firsts, on="account_id", how="inner")
         .filter(nw.col("closed_on") == nw.col("won_on"))
         .group_by("account_id")
@@ -109,7 +110,6 @@ def first_wins(frame: NativeFrame) -> pa.Table:
             source=nw.col("source").min(),
         )
     )
-    return rows.sort_by("account_id")
 
 
 def counted_activities(
@@ -189,7 +189,7 @@ def listed_lines(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
     }
     counted = nw.when(is_counted).then(nw.col("product_id")).otherwise(nw.lit(""))
     rows = sold.with_columns(product_id=counted)
-    return summed(rows, ("account_id", "product_id"), sums)
+    return added_up(rows, ("account_id", "product_id"), sums)
 
 
 def _discounted(lines: Any) -> Any:

@@ -15,6 +15,7 @@ __all__ = [
     "CONCESSIONS",
     "PARTS",
     "Span",
+    "added_up",
     "of",
     "one",
     "products_of_two",
@@ -85,7 +86,7 @@ def two_periods(frame: NativeFrame, measure: Measure, span: Span) -> pa.Table:
         "costed_lines_before": one(nw.col("is_before") & has_cost),
         "line_cost_before": of(nw.col("is_before"), nw.col("cost").fill_null(0)),
     }
-    return summed(
+    return added_up(
         lines.filter(~nw.col("account_id").is_null()), ("account_id", "currency"), sums
     )
 
@@ -199,9 +200,14 @@ def one(condition: Any) -> Any:
 
 def summed(lines: Any, keys: tuple[str, ...], sums: dict[str, Any]) -> pa.Table:
     """The sums by these keys, in the order of the keys."""
+    table = added_up(lines, keys, sums)
+    return table.sort_by([(name, "ascending") for name in keys])
+
+
+def added_up(lines: Any, keys: tuple[str, ...], sums: dict[str, Any]) -> pa.Table:
+    """The same in any order: for who puts each where its account stands."""
     found = collected(
         lines.select(*keys, **sums).group_by(*keys).agg(nw.col(*sums).sum())
     )
     whole = {name: found[name].cast(pa.int64()) for name in sums}
-    table = pa.table({name: found[name] for name in keys} | whole)
-    return table.sort_by([(name, "ascending") for name in keys])
+    return pa.table({name: found[name] for name in keys} | whole).combine_chunks()
