@@ -195,7 +195,7 @@ def of(condition: Any, values: Any) -> Any:
 
 
 def one(condition: Any) -> Any:
-    return nw.when(condition).then(1).otherwise(0).cast(nw.Int64)
+    return nw.when(condition).then(1).otherwise(0).cast(nw.Int32)
 
 
 def summed(lines: Any, keys: tuple[str, ...], sums: dict[str, Any]) -> pa.Table:
