@@ -15,7 +15,7 @@ from benchmarks._as_known import known, known_by_hand
 from benchmarks._reductions_lines import OF_LINES
 from benchmarks._reductions_sales import OF_SALES
 
-__all__ = ["ON_SPARK", "REDUCTIONS"]
+__all__ = ["ON_SPARK", "REDUCTIONS", "TOGETHER"]
 
 Reduction: TypeAlias = tuple[Callable[[Any], Any], str]
 AS_OF: Final = date(2026, 6, 30)
@@ -152,3 +152,12 @@ REDUCTIONS: Final[Mapping[str, Reduction]] = {
     **OF_LINES,
     **OF_SALES,
 }
+TOGETHER: Final[Mapping[str, tuple[str, ...]]] = {
+    "all of days with revenue": (
+        *("revenue by account", "days of purchases", "revenue by month"),
+        *("revenue by quarter", "purchases in a season"),
+    ),
+    "all of lines sold": ("costs of lines", "lines bought", "young revenue"),
+    "all of changes and contacts": ("sales as known", "contacts after losses"),
+}
+"""Those that share what is prepared once; alone each of ours pays for all of it."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from benchmarks._reductions import REDUCTIONS
+from benchmarks._reductions import REDUCTIONS, TOGETHER
 from benchmarks._stage import Measured
 from benchmarks._triage_by_hand import by_hand as triaged
 from benchmarks._whole_book import ZONE
@@ -52,7 +52,7 @@ def scanned_by_hand(folder: Path) -> Measured:
 def reduced_in_turn(
     folder: Path, name: str, *, times: int
 ) -> tuple[Measured, Measured]:
-    """One reduction, ours and by hand, so many times in turn; the least CPU of each.
+    """One reduction, or some together, ours and by hand in turn; the least CPU of each.
 
     Raises:
         AssertionError: They did not find the same.
@@ -165,16 +165,24 @@ def _reduction(name: str, who: str, folder: Path) -> dict[str, Any]:
 
     assert _facts.one_of
     assert Period.between  # imported before the clock starts
-    ours, by_hand = REDUCTIONS[name]
+    each = [REDUCTIONS[own] for own in TOGETHER.get(name, (name,))]
     book, connection = _load(folder), _connected(folder)
     if who == "ours":
-        measured, found = _timed(lambda: ours(book))
+        measured, found = _timed(lambda: [ours(book) for ours, _ in each])
+        width = [table.num_columns for table in found]
     else:
-        measured, found = _timed(lambda: connection.sql(by_hand).to_arrow_table())
-    columns = len(ours(book).column_names) if who == "by_hand" else found.num_columns
-    its = [_numbers(found.column(at)) for at in range(1, columns)]
-    sums = [found.num_rows, *(int(each.sum()) for each in its), _mixed(its)]
+        measured, found = _timed(
+            lambda: [connection.sql(by_hand).to_arrow_table() for _, by_hand in each]
+        )
+        width = [len(ours(book).column_names) for ours, _ in each]
+    sums = [_summed(*table) for table in zip(found, width, strict=True)]
     return {"measured": measured, "sums": sums}
+
+
+def _summed(found: Any, width: int) -> list[int]:
+    """What tells one table from another, but for the order of its rows and its key."""
+    its = [_numbers(found.column(at)) for at in range(1, width)]
+    return [found.num_rows, *(int(each.sum()) for each in its), _mixed(its)]
 
 
 def _numbers(column: Any) -> Any:
