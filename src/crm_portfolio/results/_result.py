@@ -81,7 +81,8 @@ class Result(ABC):
         told = {
             name: each
             for name, each in vars(self).items()
-            if isinstance(each, pa.Table) and any(map(_is_told, each.schema.types))
+            if isinstance(each, pa.Table)
+            and any(map(pa.types.is_dictionary, each.schema.types))
         }
         for name in told:  # it is made plain when it is asked for
             del self.__dict__[name]
@@ -370,7 +371,3 @@ class Result(ABC):
         buffer = io.BytesIO()
         pq.write_table(self.arrow, buffer)
         return buffer.getvalue()
-
-
-def _is_told(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_dictionary(kind))
