@@ -100,6 +100,13 @@ def test_a_longer_horizon_changes_nothing_before_it():
     assert (long.drawn[:, :5] == short.drawn).all()
 
 
+def test_what_is_drawn_does_not_depend_on_the_order_of_the_sales():
+    rows = [(at % 5, at % 7 / 7, 10 + at % 3, 1 + at % 2) for at in range(300)]
+    some, same = wins(openings(*rows)), wins(openings(*rows[::-1]))
+    assert (some.drawn == same.drawn).all()
+    assert (some.expected == same.expected).all()
+
+
 def test_without_sales_nothing_is_won():
     found = wins(openings())
     assert found.drawn.sum() == 0

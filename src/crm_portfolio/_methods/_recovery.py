@@ -41,6 +41,10 @@ class Openings:
     def size(self) -> int:
         return int(self.count.sum())
 
+    def in_order(self) -> Openings:
+        """By what they say alone, so that what is drawn depends on nothing else."""
+        return self.only(np.lexsort((self.count, self.odds, self.month, self.minor)))
+
     def each(self) -> Iterator[tuple[Any, ...]]:
         return zip(self.month, self.odds, self.minor, self.count, strict=True)
 
@@ -103,7 +107,7 @@ class Wins:
 def wins_by_month(
     openings: Openings, *, months: int, ramp_months: int, seed: int, draws: int
 ) -> Wins:
-    """What the open sales bring up to each of these months.
+    """What the open sales bring up to each of these months, in whatever order they come.
 
     A win is worth the same part of its amount in the n-th month after it came as a loss
     is, with the ramp. Long lists take fewer draws, never under 1,000 of those asked; of
@@ -114,7 +118,7 @@ def wins_by_month(
     generator = np.random.default_rng(seed)
     expected = np.zeros(months + 1)
     drawn = np.zeros((months + 1, draws), dtype=np.int64)
-    first, others = _largest(openings, _FULL // draws)
+    first, others = _largest(openings.in_order(), _FULL // draws)
     for month, odds, minor, count in first.each():
         # Drawn even beyond the horizon, so that a longer one changes nothing before it.
         won = generator.binomial(count, odds, draws)

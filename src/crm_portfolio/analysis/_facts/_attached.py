@@ -104,7 +104,7 @@ class Sales:
     """What the opportunities say.
 
     Attributes:
-        openings: Open sales, equal ones together, in one order.
+        openings: Open sales, equal ones together, in any order.
         first_entered_on: By account: when its first sale that was won came in, else NaT.
     """
 
@@ -280,7 +280,7 @@ def open_sales(frame: NativeFrame, as_of: date, digits: int) -> pa.Table:
     for name in whole:
         at = found.column_names.index(name)
         found = found.set_column(at, name, found[name].cast(pa.int64()))
-    return found.select([*by, "count"]).sort_by([(name, "ascending") for name in by])
+    return found.select([*by, "count"])
 
 
 def first_won(frame: NativeFrame) -> pa.Table:

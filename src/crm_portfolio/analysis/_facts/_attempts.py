@@ -181,18 +181,27 @@ def outbound_since(portfolio: Portfolio, since: datetime, which: Contacts) -> pa
     rows = held(portfolio["activity"], which).filter(
         nw.col("is_out") & (at >= since) & (at < end)
     )
-    # Most name the account themselves.
+    found = _counted(rows)
+    is_named = pc.is_valid(found["account_id"])
+    named = found.filter(is_named)
+    if len(named) == len(found):
+        return named
+    # Most name the account themselves; the others are looked at only where there are any.
     sold = completed(portfolio["opportunity"], {"account_id": _TEXT})
     whose = nw.from_native(sold).lazy().select("opportunity_id", "account_id")
     about = rows.filter(account.is_null()).select("opportunity_id", "occurred_at")
-    parts = [rows, about.join(whose, on="opportunity_id", how="inner")]
-    found = collected(
-        nw.concat([each.select("account_id", "occurred_at") for each in parts])
-        .filter(~account.is_null())
-        .group_by("account_id")
-        .agg(n=at.count(), last_at=at.max())
-    )
-    return _in_order(found, ("n",), key="account_id")
+    others = about.join(whose, on="opportunity_id", how="inner")
+    both = [named, _counted(others.filter(~account.is_null()))]
+    sums = pa.concat_tables(both).group_by("account_id")
+    added = sums.aggregate([("n", "sum"), ("last_at", "max")])
+    return added.rename_columns({"n_sum": "n", "last_at_max": "last_at"})
+
+
+def _counted(rows: Any) -> pa.Table:
+    at = nw.col("occurred_at")
+    sums = rows.group_by("account_id").agg(n=at.count(), last_at=at.max())
+    kinds = pa.schema({"account_id": _TEXT, "n": pa.int64(), "last_at": _MOMENT})
+    return collected(sums).select(kinds.names).cast(kinds).combine_chunks()
 
 
 def reopened(portfolio: Portfolio) -> pa.Table:

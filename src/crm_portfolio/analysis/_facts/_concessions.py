@@ -29,7 +29,15 @@ from crm_portfolio.analysis._facts._two_periods import (
 )
 from crm_portfolio.portfolio import Portfolio
 
-__all__ = ["DATED", "conceded", "concessions", "grossed", "perhaps_twice", "repeated"]
+__all__ = [
+    "DATED",
+    "beside_discounts",
+    "conceded",
+    "concessions",
+    "grossed",
+    "perhaps_twice",
+    "repeated",
+]
 
 DATED: Final = ("issued", "issued_before", "origin", "origin_before")
 """In this period and in the one before, by a concession's own day and by its origin's."""
@@ -44,37 +52,45 @@ def grossed(frame: NativeFrame, span: Span) -> pa.Table:
     ``gap`` is list price times quantity less the amount, of the ``priced_lines`` that say
     both and that no discount line names; ``overlaps`` counts those one does name.
     """
-    lines = _read(frame, span.digits)
-    discounted = (
-        lines.filter((nw.col("kind") == "discount") & ~nw.col("origin").is_null())
-        .select("origin")
-        .unique()
-        .select(named=nw.col("origin"), discounted=nw.col("origin"))
-    )
-    sold = (
-        _dated_now(lines, span)
-        .filter(
-            ~_is_concession()
-            & ~nw.col("minor").is_null()
-            & (nw.col("is_now") | nw.col("is_before"))
-        )
-        .join(discounted, left_on="line_id", right_on="named", how="left")
+    sold = _dated_now(_read(frame, span.digits), span).filter(
+        ~_is_concession()
+        & ~nw.col("minor").is_null()
+        & (nw.col("is_now") | nw.col("is_before"))
     )
     gap = nw.col("listed") - nw.col("minor")
     is_priced = ~nw.col("listed").is_null()
-    has_discount = ~nw.col("discounted").is_null()
+    has_discount = nw.col("is_discounted")
     is_negative = nw.col("kind").is_null() & (nw.col("minor") < 0)
     sums: dict[str, Any] = {}
+    counts: dict[str, Any] = {}
     for when, is_in in (("", nw.col("is_now")), ("_before", nw.col("is_before"))):
         sums |= {
             f"invoiced{when}": of(is_in, nw.col("minor")),
             f"gap{when}": of(is_in & is_priced & ~has_discount, gap),
-            f"sold_lines{when}": one(is_in),
-            f"priced_lines{when}": one(is_in & is_priced),
-            f"overlaps{when}": one(is_in & has_discount & is_priced & (gap != 0)),
-            f"unsorted{when}": one(is_in & true(is_negative)),
         }
-    return added_up(sold, ("account_id",), sums)
+        counts |= {
+            f"sold_lines{when}": is_in,
+            f"priced_lines{when}": is_in & is_priced,
+            f"overlaps{when}": is_in & has_discount & is_priced & (gap != 0),
+            f"unsorted{when}": is_in & is_negative,
+        }
+    return added_up(beside_discounts(frame, sold), ("account_id",), sums, counts)
+
+
+def beside_discounts(frame: NativeFrame, rows: Any) -> Any:
+    """The rows, and ``is_discounted`` of each: whether a discount line of all names it."""
+    lines, origin = nw.from_native(frame).lazy(), nw.col("origin_line_id")
+    if "origin_line_id" not in lines.collect_schema().names():
+        return rows.with_columns(is_discounted=nw.lit(value=False))
+    discounts = nw.from_native(completed(frame, {"kind": _TEXT})).lazy()
+    named = (
+        discounts.filter(true(nw.col("kind") == "discount") & ~origin.is_null())
+        .select("origin_line_id")
+        .unique()
+        .select(named=origin, discounted=origin)
+    )
+    found = rows.join(named, left_on="line_id", right_on="named", how="left")
+    return found.with_columns(is_discounted=~nw.col("discounted").is_null())
 
 
 @once_per_portfolio
@@ -96,18 +112,21 @@ def conceded(frame: NativeFrame, span: Span) -> pa.Table:
     minor = nw.col("minor").fill_null(0)
     sums = {name: of(condition, minor) for name, condition in _dated(span).items()}
     is_unmatched = nw.col("above_day").is_null() & is_known
-    sums |= {
-        "lines": one(nw.col("is_now") & is_known),
-        "lines_before": one(nw.col("is_before") & is_known),
-        "unmatched": one(nw.col("is_now") & is_unmatched),
-        "unmatched_minor": of(nw.col("is_now") & is_unmatched, minor),
-    }
     is_wrong = (nw.col("is_now") | nw.col("is_before")) & (minor > 0)
-    sums |= {"positive": one(is_wrong), "positive_minor": of(is_wrong, minor)}
+    sums |= {
+        "unmatched_minor": of(nw.col("is_now") & is_unmatched, minor),
+        "positive_minor": of(is_wrong, minor),
+    }
+    counts = {
+        "lines": nw.col("is_now") & is_known,
+        "lines_before": nw.col("is_before") & is_known,
+        "unmatched": nw.col("is_now") & is_unmatched,
+        "positive": is_wrong,
+    }
     named = found.with_columns(
         nw.col("reason").fill_null(""), nw.col("granted_by").fill_null("")
     )
-    return summed(named, _KEYS, sums)
+    return summed(named, _KEYS, sums, counts)
 
 
 def repeated(frame: NativeFrame, span: Span) -> pa.Table:
@@ -169,7 +188,8 @@ def perhaps_twice(frame: NativeFrame, span: Span) -> tuple[int, int]:
         summed(
             found.filter(nw.col("kind") == kind),
             keys,
-            {kind: nw.lit(1), f"{kind}_alone": one(nw.col("origin").is_null())},
+            {kind: nw.lit(1)},
+            {f"{kind}_alone": nw.col("origin").is_null()},
         )
         for kind in ("refund", "credit_note")
     ]

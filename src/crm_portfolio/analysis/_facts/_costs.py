@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, nw
 from crm_portfolio.analysis._facts._attached import moment_in
+from crm_portfolio.analysis._facts._concessions import beside_discounts
 from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
 from crm_portfolio.analysis._facts._two_periods import (
     CONCESSIONS,
     PARTS,
     added_up,
     of,
-    one,
     summed,
     true,
     whole,
@@ -76,10 +76,12 @@ def spent(frame: NativeFrame, span: Period, lagged: Period, digits: int) -> pa.T
         "avoidable": of(nw.col("is_now") & nw.col("ends"), minor),
         "lagged": of(nw.col("is_lagged"), minor),
         "ever": minor,
-        "unsaid": one(nw.col("is_now") & nw.col("is_unsaid")),
-        "rows": one(nw.col("is_now")),
     }
-    return summed(rows, ("account_id", "kind", "label"), sums)
+    counts = {
+        "unsaid": nw.col("is_now") & nw.col("is_unsaid"),
+        "rows": nw.col("is_now"),
+    }
+    return summed(rows, ("account_id", "kind", "label"), sums, counts)
 
 
 def first_wins(frame: NativeFrame) -> pa.Table:
@@ -156,23 +158,20 @@ def listed_lines(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
     kinds |= {"amount": _NUMBER, "product_id": _TEXT, "origin_line_id": _TEXT}
     scale = float(10**digits)
     lines = nw.from_native(completed(frame, kinds)).lazy()
-    sold = (
-        lines.filter(
-            within(nw.col("booked_on"), span)
-            & ~true(nw.col("kind").is_in(CONCESSIONS))
-            & ~nw.col("amount").is_null()
-            & ~nw.col("account_id").is_null()
-        )
-        .join(_discounted(lines), left_on="line_id", right_on="named", how="left")
-        .select(
-            "account_id",
-            "product_id",
-            minor=whole(nw.col("amount") * scale),
-            wanted=whole(nw.col("list_price") * nw.col("quantity") * scale),
-            parts=whole(nw.col("quantity") * float(PARTS)),
-            has_product=~nw.col("product_id").is_null(),
-            is_discounted=~nw.col("discounted").is_null(),
-        )
+    rows = lines.filter(
+        within(nw.col("booked_on"), span)
+        & ~true(nw.col("kind").is_in(CONCESSIONS))
+        & ~nw.col("amount").is_null()
+        & ~nw.col("account_id").is_null()
+    )
+    sold = beside_discounts(frame, rows).select(
+        "account_id",
+        "product_id",
+        "is_discounted",
+        minor=whole(nw.col("amount") * scale),
+        wanted=whole(nw.col("list_price") * nw.col("quantity") * scale),
+        parts=whole(nw.col("quantity") * float(PARTS)),
+        has_product=~nw.col("product_id").is_null(),
     )
     is_listed = ~nw.col("wanted").is_null()
     is_counted = ~is_listed & nw.col("has_product") & ~nw.col("parts").is_null()
@@ -184,23 +183,11 @@ def listed_lines(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
         "unlisted": of(is_counted, minor),
         "quantity": of(is_counted, nw.col("parts")),
         "unpriced": of(~is_listed & ~is_counted, minor),
-        "lines": one(~is_listed & ~is_counted),
-        "unlisted_lines": one(is_counted),
     }
+    counts = {"lines": ~is_listed & ~is_counted, "unlisted_lines": is_counted}
     counted = nw.when(is_counted).then(nw.col("product_id")).otherwise(nw.lit(""))
     rows = sold.with_columns(product_id=counted)
-    return added_up(rows, ("account_id", "product_id"), sums)
-
-
-def _discounted(lines: Any) -> Any:
-    """The ids of the lines that a discount line names."""
-    origin = nw.col("origin_line_id")
-    return (
-        lines.filter(true(nw.col("kind") == "discount") & ~origin.is_null())
-        .select("origin_line_id")
-        .unique()
-        .select(named=origin, discounted=origin)
-    )
+    return added_up(rows, ("account_id", "product_id"), sums, counts)
 
 
 def prices_paid(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
@@ -233,8 +220,8 @@ def offers(frame: NativeFrame, span: Period) -> pa.Table:
         & ~nw.col("account_id").is_null()
         & ~share.is_null()
     )
-    sums = {"offers": nw.lit(1, dtype=nw.Int64), "discounted": one(share > 0)}
-    return summed(rows, ("account_id",), sums)
+    counts = {"offers": ~share.is_null(), "discounted": share > 0}
+    return summed(rows, ("account_id",), {}, counts)
 
 
 def capacity_in(table: pa.Table, span: Period) -> dict[str, tuple[float, float | None]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import attrs
+import numpy as np
 import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, nw
@@ -68,27 +70,46 @@ def two_periods(frame: NativeFrame, measure: Measure, span: Span) -> pa.Table:
     has_face = is_foreign & ~nw.col("minor").is_null()
     is_sold = nw.col("minor").fill_null(0) > 0
     has_cost = is_sold & ~nw.col("cost").is_null()
+    is_now, is_before = nw.col("is_now"), nw.col("is_before")
+    is_undated, is_known = nw.col("is_undated"), ~nw.col("minor").is_null()
     sums = {
-        "minor": of(nw.col("is_now"), known),
-        "minor_before": of(nw.col("is_before"), known),
+        "minor": of(is_now, known),
+        "minor_before": of(is_before, known),
         "minor_later": of(nw.col("is_later"), known),
-        "lines": one(nw.col("is_now") | nw.col("is_undated")),
-        "lines_before": one(nw.col("is_before") | nw.col("is_undated")),
-        "known_lines": one(nw.col("is_now") & ~nw.col("minor").is_null()),
-        "known_lines_before": one(nw.col("is_before") & ~nw.col("minor").is_null()),
-        "face": of(nw.col("is_now") & has_face, face),
-        "face_before": of(nw.col("is_before") & has_face, face.abs()),
-        "worth_before": of(nw.col("is_before") & has_face, known.abs()),
-        "sold_lines": one(nw.col("is_now") & is_sold),
-        "costed_lines": one(nw.col("is_now") & has_cost),
-        "line_cost": of(nw.col("is_now"), nw.col("cost").fill_null(0)),
-        "sold_lines_before": one(nw.col("is_before") & is_sold),
-        "costed_lines_before": one(nw.col("is_before") & has_cost),
-        "line_cost_before": of(nw.col("is_before"), nw.col("cost").fill_null(0)),
+        "line_cost": of(is_now, nw.col("cost").fill_null(0)),
+        "line_cost_before": of(is_before, nw.col("cost").fill_null(0)),
     }
-    return added_up(
-        lines.filter(~nw.col("account_id").is_null()), ("account_id", "currency"), sums
-    )
+    counts = {
+        "lines": is_now | is_undated,
+        "lines_before": is_before | is_undated,
+        "known_lines": is_now & is_known,
+        "known_lines_before": is_before & is_known,
+        "sold_lines": is_now & is_sold,
+        "sold_lines_before": is_before & is_sold,
+        "costed_lines": is_now & has_cost,
+        "costed_lines_before": is_before & has_cost,
+    }
+    abroad = {
+        "face": of(is_now & has_face, face),
+        "face_before": of(is_before & has_face, face.abs()),
+        "worth_before": of(is_before & has_face, known.abs()),
+    }
+    of_some = lines.filter(~nw.col("account_id").is_null())
+    if _names_currencies(frame):
+        keys = ("account_id", "currency")
+        return added_up(of_some, keys, sums | abroad, counts)
+    # As all are of the portfolio's own, an engine is spared three sums and a key.
+    found = added_up(of_some, ("account_id",), sums, counts)
+    home = pa.repeat(pa.scalar("", _TEXT), len(found))
+    none = pa.array(np.zeros(len(found), dtype=np.int64))
+    for name, column in {"currency": home, **dict.fromkeys(abroad, none)}.items():
+        found = found.append_column(name, column)
+    return found
+
+
+def _names_currencies(frame: NativeFrame) -> bool:
+    names = nw.from_native(frame).collect_schema().names()
+    return {"currency", "original_amount"}.issubset(names)
 
 
 def products_of_two(
@@ -118,14 +139,13 @@ def products_of_two(
     sums = {
         "minor": of(is_now, known),
         "minor_before": of(is_before, known),
-        "lines": one(is_now),
-        "lines_before": one(is_before),
         "quantity": of(is_now, nw.col("quantity")),
         "quantity_before": of(is_before, nw.col("quantity")),
         "face": of(is_now & (nw.col("currency") != ""), face),
     }
+    counts = {"lines": is_now, "lines_before": is_before}
     keys = ("part", "product_id", "account_id", "currency")
-    return summed(lines.filter(is_now | is_before), keys, sums)
+    return summed(lines.filter(is_now | is_before), keys, sums, counts)
 
 
 def _part() -> Any:
@@ -198,16 +218,36 @@ def one(condition: Any) -> Any:
     return nw.when(condition).then(1).otherwise(0).cast(nw.Int32)
 
 
-def summed(lines: Any, keys: tuple[str, ...], sums: dict[str, Any]) -> pa.Table:
-    """The sums by these keys, in the order of the keys."""
-    table = added_up(lines, keys, sums)
+def summed(
+    lines: Any,
+    keys: tuple[str, ...],
+    sums: Mapping[str, Any],
+    counts: Mapping[str, Any] | None = None,
+) -> pa.Table:
+    """`added_up` in the order of the keys."""
+    table = added_up(lines, keys, sums, counts or {})
     return table.sort_by([(name, "ascending") for name in keys])
 
 
-def added_up(lines: Any, keys: tuple[str, ...], sums: dict[str, Any]) -> pa.Table:
-    """The same in any order: for who puts each where its account stands."""
+def added_up(
+    lines: Any,
+    keys: tuple[str, ...],
+    sums: Mapping[str, Any],
+    counts: Mapping[str, Any],
+) -> pa.Table:
+    """By these keys the sums, and how often each condition holds, in any order.
+
+    Engines count several times as fast as they add ones up.
+    """
+    held = {name: nw.when(each).then(1) for name, each in counts.items()}
     found = collected(
-        lines.select(*keys, **sums).group_by(*keys).agg(nw.col(*sums).sum())
+        lines.select(*keys, **sums, **held)
+        .group_by(*keys)
+        .agg(
+            *(nw.col(name).sum() for name in sums),
+            *(nw.col(name).count() for name in counts),
+        )
     )
-    whole = {name: found[name].cast(pa.int64()) for name in sums}
+    names = (*sums, *counts)
+    whole = {name: found[name].cast(pa.int64()) for name in names}
     return pa.table({name: found[name] for name in keys} | whole).combine_chunks()
