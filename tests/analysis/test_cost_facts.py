@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -13,6 +13,7 @@ from crm_portfolio._frames import BACKENDS, from_arrow
 from crm_portfolio.analysis._facts import (
     capacity_in,
     counted_activities,
+    first_sources,
     first_wins,
     listed_lines,
     offers,
@@ -96,7 +97,7 @@ SALES = {
     "account_id": (TEXT, ACCOUNTS),
     "status": (TEXT, ["won", "lost", "open"]),
     "closed_on": (DAY, [*DAYS, None]),
-    "created_at": (MOMENT, [moment(3), moment(9), None]),
+    "created_at": (MOMENT, [moment(3), moment(3) + timedelta(0, 61), moment(9), None]),
     "source": (TEXT, ["web", "fair", None]),
     "discount_share": (NUMBER, [0.0, 0.1, None]),
 }
@@ -106,6 +107,7 @@ SALES = {
 def test_first_wins_and_offers(backend: str) -> None:
     rows = drawn(SALES, 60)
     table = first_wins(frame(SALES, rows, backend))
+    whence = rows_of(first_sources(frame(SALES, rows, backend)), "account_id")
     won = [
         row
         for row in rows
@@ -117,7 +119,7 @@ def test_first_wins_and_offers(backend: str) -> None:
         on_it = [each for each in mine if each["closed_on"] == first]
         assert row["won_on"] == first
         sources = [each["source"] for each in on_it if each["source"]]
-        assert row["source"] == min(sources, default=None)
+        assert whence[row["account_id"],]["source"] == min(sources, default=None)
         entered = [each["created_at"] for each in on_it if each["created_at"]]
         assert row["entered_at"] == min(entered, default=None)
     assert set(table["account_id"].to_pylist()) == {each["account_id"] for each in won}
@@ -133,6 +135,28 @@ def test_first_wins_and_offers(backend: str) -> None:
         ]
         assert told[account,]["offers"] == len(shares)
         assert told[account,]["discounted"] == sum(each > 0 for each in shares)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_first_win_may_be_of_any_day_and_its_source_unsaid(backend: str) -> None:
+    days = [date(1900, 5, 1), date(1969, 12, 31), date(2200, 1, 1), date(1969, 12, 31)]
+    moments = [datetime(each.year, 3, 1, 23, 59, 59, tzinfo=UTC) for each in days]
+    kinds = {"account_id": (TEXT, []), "status": (TEXT, []), "closed_on": (DAY, [])}
+    rows = [
+        {"account_id": name, "status": "won", "closed_on": day, "created_at": at}
+        for name, day, at in zip("ABCD", days, [*moments[:3], None], strict=True)
+    ]
+    sales = frame(kinds | {"created_at": (MOMENT, [])}, rows, backend)
+    found = rows_of(first_wins(sales), "account_id")
+    for row in rows:
+        told = found[row["account_id"],]
+        assert (told["won_on"], told["entered_at"]) == (
+            row["closed_on"],
+            row["created_at"],
+        )
+    assert len(first_sources(sales)) == 0
+    unentered = first_wins(frame(kinds, rows, backend))
+    assert unentered["entered_at"].null_count == len(rows)
 
 
 LINES = {

@@ -56,6 +56,7 @@ from crm_portfolio.analysis._facts._concessions import (
 from crm_portfolio.analysis._facts._costs import (
     capacity_in,
     counted_activities,
+    first_sources,
     first_wins,
     listed_lines,
     offers,
@@ -280,6 +281,7 @@ __all__ = [
     "firm_events",
     "first_days",
     "first_noted",
+    "first_sources",
     "first_wins",
     "fits",
     "floor_div",

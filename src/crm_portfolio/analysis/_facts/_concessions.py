@@ -100,7 +100,7 @@ def concessions(portfolio: Portfolio) -> Any:
 
 
 def conceded(frame: NativeFrame, span: Span) -> pa.Table:
-    """By account, kind, reason and who granted it: what was given, as less than zero.
+    """By account, kind, reason and who granted it, in any order: what was given, below 0.
 
     ``positive`` counts those that are more: taken back, or entered without their sign.
 
@@ -126,7 +126,7 @@ def conceded(frame: NativeFrame, span: Span) -> pa.Table:
     named = found.with_columns(
         nw.col("reason").fill_null(""), nw.col("granted_by").fill_null("")
     )
-    return summed(named, _KEYS, sums, counts)
+    return added_up(named, _KEYS, sums, counts)
 
 
 def repeated(frame: NativeFrame, span: Span) -> pa.Table:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, nw
+from crm_portfolio._frames import NativeFrame, backend_of, nw
 from crm_portfolio.analysis._facts._attached import moment_in
+from crm_portfolio.analysis._facts._clock import seconds
 from crm_portfolio.analysis._facts._concessions import beside_discounts
-from crm_portfolio.analysis._facts._lines import collected, completed, seconds_given
+from crm_portfolio.analysis._facts._lines import (
+    collected,
+    completed,
+    day_number,
+    seconds_given,
+)
 from crm_portfolio.analysis._facts._two_periods import (
     CONCESSIONS,
     PARTS,
@@ -27,6 +34,7 @@ from crm_portfolio.portfolio import Period
 __all__ = [
     "capacity_in",
     "counted_activities",
+    "first_sources",
     "first_wins",
     "listed_lines",
     "offers",
@@ -36,6 +44,9 @@ __all__ = [
 ]
 
 _TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
+_SECONDS_BEFORE_1970: Final = 2**36
+_SECONDS: Final = 2**39
+"""More than there are from the year 1 to 9999, told as so many after that."""
 
 
 def spent(frame: NativeFrame, span: Period, lagged: Period, digits: int) -> pa.Table:
@@ -85,31 +96,64 @@ def spent(frame: NativeFrame, span: Period, lagged: Period, digits: int) -> pa.T
 
 
 def first_wins(frame: NativeFrame) -> pa.Table:
-    """By account, in any order: the day its first sale was won, when that came in, and whence.
+    """By account, in any order: the day its first sale was won, and when that came in.
 
-    Of several on the one day the earliest entered counts, and the first source by name.
+    Of several on the one day the earliest entered counts, to the second. Day and second are
+    looked for as one number: an engine need not join what it has found to all sales again.
     """
-    kinds = {"account_id": _TEXT, "closed_on": _DAY, "source": _TEXT}
+    backend = backend_of(frame)
+    entered = seconds(nw.col("created_at"), backend) + _SECONDS_BEFORE_1970
+    found = collected(
+        _won(frame)
+        .select(
+            "account_id",
+            pair=day_number(nw.col("closed_on"), backend) * _SECONDS
+            + entered.fill_null(_SECONDS - 1),
+        )
+        .group_by("account_id")
+        .agg(nw.col("pair").min())
+    )
+    day, entry = np.divmod(found["pair"].cast(pa.int64()).to_numpy(), _SECONDS)
+    moment = pa.array(entry - _SECONDS_BEFORE_1970, mask=entry == _SECONDS - 1)
+    columns = {
+        "account_id": found["account_id"],
+        "won_on": pa.array(day.astype(np.int32)).cast(_DAY),
+        "entered_at": moment.cast(pa.timestamp("s", "UTC")),
+    }
+    return pa.table(columns)
+
+
+def first_sources(frame: NativeFrame) -> pa.Table:
+    """By account, in any order: whence its first sale came; of several the first by name.
+
+    None where the sales do not say whence they come.
+    """
+    names = nw.from_native(frame).collect_schema().names()
+    if "source" not in names:
+        return pa.table(
+            {"account_id": pa.array([], _TEXT), "source": pa.array([], _TEXT)}
+        )
+    won = _won(frame).select("account_id", "closed_on", "source")
+    firsts = won.group_by("account_id").agg(won_on=nw.col("closed_on").min())
+    return collected(
+        won.join(firsts, on="account_id", how="inner")
+        .filter(nw.col("closed_on") == nw.col("won_on"))
+        .group_by("account_id")
+        .agg(source=nw.col("source").min())
+    )
+
+
+def _won(frame: NativeFrame) -> Any:
+    """The sales that say by which account and when they were won."""
+    kinds = {"account_id": _TEXT, "closed_on": _DAY}
     kinds |= {"created_at": pa.timestamp("us", "UTC")}
-    won = (
+    return (
         nw.from_native(completed(frame, kinds))
         .lazy()
         .filter(
             (nw.col("status") == "won")
             & ~nw.col("account_id").is_null()
             & ~nw.col("closed_on").is_null()
-        )
-        .select("account_id", "closed_on", "source", "created_at")
-    )
-    firsts = won.group_by("account_id").agg(won_on=nw.col("closed_on").min())
-    return collected(
-        won.join(firsts, on="account_id", how="inner")
-        .filter(nw.col("closed_on") == nw.col("won_on"))
-        .group_by("account_id")
-        .agg(
-            won_on=nw.col("won_on").min(),
-            entered_at=nw.col("created_at").min(),
-            source=nw.col("source").min(),
         )
     )
 

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._methods._acquisition import amortised, cost_of_one, payback_months
+from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._places import places_of
-from crm_portfolio.analysis._facts import RevenueFacts, first_wins, spent
+from crm_portfolio.analysis._facts import RevenueFacts, first_sources, first_wins, spent
 from crm_portfolio.analysis._profit._settings import ProfitabilitySettings
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, significant
@@ -123,11 +124,10 @@ def _wins(
     channel = np.full(len(ids), "", dtype=object)
     if "opportunity" not in portfolio:
         return channel, 0
-    found = first_wins(portfolio["opportunity"])
-    at = places_of(found["account_id"], ids)
-    inside = pc.is_valid(at)
-    rows, place = found.filter(inside), at.filter(inside).to_numpy()
+    sales = portfolio["opportunity"]
+    rows, place = _placed(first_sources(sales), ids)
     channel[place] = pc.fill_null(rows["source"], "").to_pylist()
+    rows, _ = _placed(first_wins(sales), ids)
     won, entered = (
         rows[name].cast(pa.date32()).to_numpy().astype("datetime64[D]")
         for name in ("won_on", "entered_at")
@@ -139,6 +139,13 @@ def _wins(
         won[~np.isnat(entered) & (won >= start) & (days >= 0)] < _end(facts)
     ]
     return channel, int(np.median(recent)) if recent.size else 0
+
+
+def _placed(found: pa.Table, ids: pa.Array) -> tuple[pa.Table, Groups]:
+    """Of these accounts alone, and where each stands."""
+    at = places_of(found["account_id"], ids)
+    inside = pc.is_valid(at)
+    return found.filter(inside), at.filter(inside).to_numpy()
 
 
 def _end(facts: RevenueFacts) -> np.datetime64:
