@@ -111,6 +111,21 @@ class TestTheLadder:
         small = ExitReviewSettings(small_tiers=("B",))
         assert rows_of(analysis.exit_review(table, small))["A"]["action"] != "automate"
 
+    def test_who_stands_at_an_edge_is_on_its_better_side(self) -> None:
+        """Half is good, just as many weightings are enough, and the target is no rise."""
+        rated = {"rest": 6.0, "profitability": 1.0, "relationship": 5.0}
+        held = {"A": rated | {"complexity": 5.0, "payment": 4.0}, **others(9)}
+        small = ExitReviewSettings(small_tiers=("B",))
+        table = book(held, revenue={"A": 50.0})
+        assert rows_of(analysis.exit_review(table, small))["A"]["action"] == "automate"
+        alike = book(others(5), cost_share=0.4)
+        share = rows_of(analysis.exit_review(alike))["Z00"]["acceptability"]
+        assert 0.5 < share < 0.95
+        own = ExitReviewSettings(firm_share=share, dependence_share=0.2)
+        for each in rows_of(analysis.exit_review(alike, own)).values():
+            assert (each["acceptability"], each["is_firm"]) == (share, True)
+            assert (each["price_rise"], each["revenue_to_win"]) == (None, None)
+
     def test_who_is_served_more_lightly_already_is_not_told_to_be_again(self) -> None:
         rated = {"rest": 6.0, "profitability": 1.0, "relationship": 8.0}
         held = {"A": rated | {"complexity": 8.0, "payment": 4.0}, **others(9)}
