@@ -17,10 +17,9 @@ import attrs
 from benchmarks import _table
 from benchmarks._analyses import measured_in_turn
 from benchmarks._draws import DRAWS, at_risk_and_floor
-from benchmarks._reductions import REDUCTIONS, TOGETHER
 from benchmarks._stage import Measured, measured, quickest, served
 from benchmarks._triage import triaged_in_turn
-from benchmarks._whole import analysed, reduced_in_turn, scanned_by_hand
+from benchmarks._whole import analysed, reduced_in_one_run, scanned_by_hand
 from benchmarks._whole_book import drawn
 from benchmarks._write import ratios
 
@@ -182,9 +181,8 @@ def book(records: int, folder: Path | None = None) -> Iterator[Row]:
 
 
 def _of_book(records: int, folder: Path) -> Iterator[Row]:
-    for name in (*REDUCTIONS, *TOGETHER):
-        ours, by_hand = reduced_in_turn(folder, name, times=TIMES)
-        yield _at_most(f"{name} / SQL by hand", ours, by_hand, 2.0)
+    for name, each in reduced_in_one_run(folder, times=TIMES).items():
+        yield _at_most(f"{name} / SQL by hand", *each, 2.0)
     whole, nouns = analysed(folder)
     for name, its in nouns.items():
         what = f"book of {records:,}: {name}, CPU and peak"

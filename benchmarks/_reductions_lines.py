@@ -235,6 +235,18 @@ OF_LINES: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
         FROM (SELECT account_id, kind, booked_on, {_MINOR} FROM revenue_line)
         WHERE {_IN_HALVES} AND kind IN {_CONCESSIONS} GROUP BY account_id, kind""",
     ),
+    "young revenue": (
+        _young,
+        f"""WITH line AS MATERIALIZED (
+        SELECT account_id, product_id, booked_on, {_MINOR} FROM revenue_line
+        ), came AS (SELECT account_id, min(booked_on) AS came_on FROM line GROUP BY ALL
+        ), offered AS (SELECT product_id, min(booked_on) AS offered_on FROM line GROUP BY ALL)
+        SELECT {_QUARTER} - 4 AS step, sum(minor), coalesce(sum(minor) FILTER (
+          WHERE greatest(came_on, offered_on) >
+            date_trunc('quarter', booked_on) - INTERVAL 21 MONTHS), 0)
+        FROM line JOIN came USING (account_id) JOIN offered USING (product_id)
+        WHERE booked_on >= '2024-07-01' AND booked_on < '2026-07-01' GROUP BY step""",
+    ),
     "costs of lines": (
         _costs,
         """SELECT account_id, sum(round(cost * 100)::BIGINT),
@@ -256,17 +268,5 @@ OF_LINES: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
         FROM (SELECT account_id, product_id, booked_on, round(amount * 100) AS minor
           FROM revenue_line) JOIN product USING (product_id)
         WHERE booked_on < '2026-07-01' GROUP BY account_id, line HAVING ever > 0""",
-    ),
-    "young revenue": (
-        _young,
-        f"""WITH line AS MATERIALIZED (
-        SELECT account_id, product_id, booked_on, {_MINOR} FROM revenue_line
-        ), came AS (SELECT account_id, min(booked_on) AS came_on FROM line GROUP BY ALL
-        ), offered AS (SELECT product_id, min(booked_on) AS offered_on FROM line GROUP BY ALL)
-        SELECT {_QUARTER} - 4 AS step, sum(minor), coalesce(sum(minor) FILTER (
-          WHERE greatest(came_on, offered_on) >
-            date_trunc('quarter', booked_on) - INTERVAL 21 MONTHS), 0)
-        FROM line JOIN came USING (account_id) JOIN offered USING (product_id)
-        WHERE booked_on >= '2024-07-01' AND booked_on < '2026-07-01' GROUP BY step""",
     ),
 }

@@ -13,16 +13,17 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from benchmarks._reductions import REDUCTIONS, TOGETHER
+from benchmarks._reductions import REDUCTIONS
 from benchmarks._stage import Measured
 from benchmarks._triage_by_hand import by_hand as triaged
 from benchmarks._whole_book import ZONE
 
-__all__ = ["analysed", "reduced_in_turn", "scanned_by_hand"]
+__all__ = ["analysed", "reduced_in_one_run", "scanned_by_hand"]
 
 LONG: Final = (
     "opportunity",
@@ -49,28 +50,43 @@ def scanned_by_hand(folder: Path) -> Measured:
     return Measured(**_told("floor", "by_hand", folder)["measured"])
 
 
-def reduced_in_turn(
-    folder: Path, name: str, *, times: int
-) -> tuple[Measured, Measured]:
-    """One reduction, or some together, ours and by hand in turn; the least CPU of each.
+def reduced_in_one_run(
+    folder: Path, *, times: int
+) -> dict[str, tuple[Measured, Measured]]:
+    """Each reduction, ours and by hand in turn; of each the least CPU of so many runs.
+
+    A run is a process in which all are made, one after the other: what several of ours need
+    is prepared by the first, as in a book, and what DuckDB keeps of the files is kept.
 
     Raises:
         AssertionError: They did not find the same.
     """
-    rounds = [
-        [_told(name, who, folder) for who in ("ours", "by_hand")] for _ in range(times)
-    ]
-    found = {json.dumps(each["sums"]) for one in rounds for each in one}
+    rounds = []
+    for _ in range(times):
+        ours = _told("reductions", "ours", folder)
+        widths = {name: each["width"] for name, each in ours.items()}
+        rounds.append(
+            [ours, _told("reductions", "by_hand", folder, json.dumps(widths))]
+        )
+    return {name: _least(name, rounds) for name in REDUCTIONS}
+
+
+def _least(name: str, rounds: list[list[Any]]) -> tuple[Measured, Measured]:
+    found = {json.dumps(each[name]["sums"]) for one in rounds for each in one}
     assert len(found) == 1, (name, found)
     ours, other = (
-        min((Measured(**e["measured"]) for e in of_one), key=lambda e: e.cpu_seconds)
+        min(
+            (Measured(**each[name]["measured"]) for each in of_one),
+            key=lambda each: each.cpu_seconds,
+        )
         for of_one in zip(*rounds, strict=True)
     )
     return ours, other
 
 
-def _told(what: str, who: str, folder: Path) -> Any:
-    command = [sys.executable, "-m", "benchmarks._whole", what, who, str(folder)]
+def _told(what: str, who: str, folder: Path, *more: str) -> Any:
+    module = (sys.executable, "-m", "benchmarks._whole")
+    command = [*module, what, who, str(folder), *more]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -159,24 +175,28 @@ def _floor(folder: Path) -> dict[str, Any]:
     return {"measured": _timed(run)[0]}
 
 
-def _reduction(name: str, who: str, folder: Path) -> dict[str, Any]:
+def _reductions(who: str, folder: Path, widths: Mapping[str, int]) -> dict[str, Any]:
+    """Each in turn. By hand there may be columns behind those of ours, whose widths are told."""
     from crm_portfolio.analysis import _facts
     from crm_portfolio.portfolio import Period
 
     assert _facts.one_of
     assert Period.between  # imported before the clock starts
-    each = [REDUCTIONS[own] for own in TOGETHER.get(name, (name,))]
     book, connection = _load(folder), _connected(folder)
-    if who == "ours":
-        measured, found = _timed(lambda: [ours(book) for ours, _ in each])
-        width = [table.num_columns for table in found]
-    else:
-        measured, found = _timed(
-            lambda: [connection.sql(by_hand).to_arrow_table() for _, by_hand in each]
-        )
-        width = [len(ours(book).column_names) for ours, _ in each]
-    sums = [_summed(*table) for table in zip(found, width, strict=True)]
-    return {"measured": measured, "sums": sums}
+    told = {}
+    for name, (ours, by_hand) in REDUCTIONS.items():
+        if who == "ours":
+            measured, found = _timed(partial(ours, book))
+        else:
+            measured, found = _timed(partial(_asked, connection, by_hand))
+        width = widths.get(name, found.num_columns)
+        sums = _summed(found, width)
+        told[name] = {"measured": measured, "width": width, "sums": sums}
+    return told
+
+
+def _asked(connection: Any, query: str) -> Any:
+    return connection.sql(query).to_arrow_table()
 
 
 def _summed(found: Any, width: int) -> list[int]:
@@ -221,10 +241,10 @@ def _bounded() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    what, who, place = sys.argv[1:]
+    what, who, place, *more = sys.argv[1:]
     with _bounded():
         if what in ("analyse", "floor"):
             told = {"analyse": _whole, "floor": _floor}[what](Path(place))
         else:
-            told = _reduction(what, who, Path(place))
+            told = _reductions(who, Path(place), json.loads(*more) if more else {})
     print(json.dumps(told))
