@@ -104,8 +104,11 @@ def _touched(
     kinds = dict.fromkeys((_ID, "kind", "direction", "status"), _TEXT)
     frame = completed(portfolio["activity"], kinds | {"minutes": pa.float64()})
     kind = nw.col("kind").fill_null("")
-    is_contact, is_both = ~one_of(kind, automatic), one_of(kind, two_way)
-    is_in = nw.col("direction").fill_null("out") == "in"
+    is_both, is_in = one_of(kind, two_way), nw.col("direction").fill_null("out") == "in"
+    ways = {"is_out": is_both | ~is_in, "is_in": is_both | is_in}
+    if automatic:
+        is_contact = ~one_of(kind, automatic)
+        ways = {name: is_contact & each for name, each in ways.items()}
     took_place = nw.col("status").fill_null("held") == "held"
     # What has no id joins nothing. Filtered, DuckDB would take this table for a fifth as
     # long, so for shorter than the opportunities, and lay it by for the join, not them.
@@ -115,8 +118,7 @@ def _touched(
         .select(
             "occurred_at",
             **{_ID: nw.when(took_place).then(nw.col(_ID))},
-            is_out=is_contact & (is_both | ~is_in),
-            is_in=is_contact & (is_both | is_in),
+            **ways,
             seconds=seconds_given().fill_null(0),
         )
     )
