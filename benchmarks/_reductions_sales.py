@@ -7,14 +7,14 @@ odds: by hand nobody asks for that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
 
 __all__ = ["OF_SALES"]
 
-_AS_OF: Final = date(2026, 6, 30)
+_FIRST, _AS_OF = date(2019, 7, 1), date(2026, 6, 30)
 _ENDS: Final = tuple(date(year, 6, 30) for year in range(2026, 2020, -1))
 _HALVES: Final = tuple(
     date(year, month, day)
@@ -48,6 +48,27 @@ def _open(book: Any) -> Any:
 
     found = open_sales(book["opportunity"], _AS_OF, 2)
     return found.select(["account_id", "month", "minor", "is_priced", "count"])
+
+
+def _contacted(book: Any) -> Any:
+    """As often as so many contacts came before an end, so many sales ended so."""
+    from crm_portfolio._frames import kept, nw
+    from crm_portfolio.analysis import _facts
+    from crm_portfolio.analysis._facts._ordinals import dated_contacts
+    from crm_portfolio.portfolio import Period
+
+    backend, zone = book.backend, book.calendar.time_zone
+    clock = _facts.Clock.of(_FIRST, _AS_OF, zone=zone, backend=backend)
+    span = Period.between(_FIRST, _AS_OF + timedelta(days=1))
+    rows = _facts.ended(book, None, span, clock).select("ordinal", "starts_s", "ends_s")
+    log = dated_contacts(book, _facts.Contacts()).select(
+        *("ordinal", "is_out", "is_in"),
+        at_s=_facts.seconds(nw.col("occurred_at"), backend),
+    )
+    found = _facts.contacts_of(kept(rows), log, "ordinal", by="ordinal")
+    names = ("touches", "out_count", "in_count")
+    counted = found.with_columns(n=nw.lit(1)).group_by(*names).agg(nw.col("n").sum())
+    return _facts.collected(counted).select([*names, "n"])
 
 
 def _outbound(book: Any) -> Any:
@@ -113,6 +134,22 @@ def _came_by_hand() -> str:
 
 
 OF_SALES: Final[Mapping[str, tuple[Callable[[Any], Any], str]]] = {
+    "contacts of sales that ended": (
+        _contacted,
+        """SELECT touches, outs, ins, count(*) FROM (
+        SELECT count(*) AS touches, count(*) FILTER (WHERE is_out) AS outs,
+          count(*) FILTER (WHERE is_in) AS ins FROM (
+          SELECT opportunity_id, kind = 'meeting' OR coalesce(direction, 'out') <> 'in'
+            AS is_out, kind = 'meeting' OR direction = 'in' AS is_in
+          FROM activity JOIN (
+            SELECT opportunity_id,
+              timezone('Europe/Berlin', (closed_on + 1)::TIMESTAMP) AS ends_at
+            FROM opportunity WHERE status IN ('won', 'lost')
+            AND closed_on >= '2019-07-01' AND closed_on < '2026-07-01'
+          ) USING (opportunity_id)
+          WHERE coalesce(status, 'held') = 'held' AND occurred_at < ends_at)
+        GROUP BY opportunity_id) GROUP BY ALL""",
+    ),
     "first sales won": (
         _first,
         # A pair in one number: no sale is as many seconds old. The least of pairs takes
