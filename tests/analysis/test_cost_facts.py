@@ -194,8 +194,9 @@ def test_list_values_and_prices_paid(backend: str) -> None:
             sums["quantity"] += round(row["quantity"] * 10_000)
             sums["unlisted_lines"] += 1
         else:
-            sums["unpriced"] += minor
-            sums["lines"] += 1
+            sums["sold"] += minor
+            sums["listed"] += minor
+            sums["unpriced_lines"] += 1
         if product and row["quantity"]:
             prices[product, int(minor / row["quantity"] + 0.5)] += 1
     table = frame(kinds, rows, backend)

@@ -193,10 +193,11 @@ def seconds_of_kinds(
 def listed_lines(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
     """By account and product: what its sales were to cost and were sold at.
 
-    ``listed`` and ``sold`` are of the lines that say a list price; one that a discount line
-    names stands at what was invoiced, as its discount stands on its own. ``unlisted`` and
-    ``quantity``, in parts, are of those that say a product and a quantity alone, and that
-    product counts; ``unpriced`` is the rest, whose list value nobody knows.
+    ``unlisted`` and ``quantity``, in parts, are of the ``unlisted_lines`` that say a product
+    and a quantity but no list price; those alone are told by product. ``listed`` and
+    ``sold`` are of the others, in which a line stands at what was invoiced if a discount
+    line names it, as its discount stands on its own, or if nobody knows its list value, as
+    of the ``unpriced_lines``.
     """
     kinds = {"kind": _TEXT, "quantity": _NUMBER, "list_price": _NUMBER}
     kinds |= {"amount": _NUMBER, "product_id": _TEXT, "origin_line_id": _TEXT}
@@ -221,14 +222,17 @@ def listed_lines(frame: NativeFrame, span: Period, digits: int) -> pa.Table:
     is_counted = ~is_listed & nw.col("has_product") & ~nw.col("parts").is_null()
     minor = nw.col("minor")
     sums: dict[str, Any] = {
-        "sold": of(is_listed, minor),
-        "listed": of(is_listed & nw.col("is_discounted"), minor)
-        + of(is_listed & ~nw.col("is_discounted"), nw.col("wanted")),
+        "sold": of(~is_counted, minor),
+        "listed": nw.when(is_listed & ~nw.col("is_discounted"))
+        .then(nw.col("wanted"))
+        .otherwise(of(~is_counted, minor)),
         "unlisted": of(is_counted, minor),
         "quantity": of(is_counted, nw.col("parts")),
-        "unpriced": of(~is_listed & ~is_counted, minor),
     }
-    counts = {"lines": ~is_listed & ~is_counted, "unlisted_lines": is_counted}
+    counts = {
+        "unpriced_lines": ~is_listed & ~is_counted,
+        "unlisted_lines": is_counted,
+    }
     counted = nw.when(is_counted).then(nw.col("product_id")).otherwise(nw.lit(""))
     rows = sold.with_columns(product_id=counted)
     return added_up(rows, ("account_id", "product_id"), sums, counts)

@@ -81,14 +81,14 @@ class Leak:
         quantity = _of(found, "quantity") / PARTS
         reference = np.rint(quantity * np.nan_to_num(price)).astype(np.int64)
         unlisted = np.where(has_price, reference, _of(found, "unlisted"))
-        listed = _of(found, "listed") + unlisted + _of(found, "unpriced")
-        sold = _of(found, "sold") + _of(found, "unlisted") + _of(found, "unpriced")
+        listed = _of(found, "listed") + unlisted
+        sold = _of(found, "sold") + _of(found, "unlisted")
         place = found["place"].to_numpy()
 
         def summed(values: Amounts) -> Amounts:
             return _summed(place, values, size)
 
-        unpriced = _of(found, "lines") + np.where(
+        unpriced = _of(found, "unpriced_lines") + np.where(
             has_price, 0, _of(found, "unlisted_lines")
         )
         is_priced = summed(_of(found, "listed") + np.where(has_price, reference, 0)) > 0
