@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import attrs
-import numpy as np
 import pyarrow as pa
 
 from crm_portfolio._frames import NativeFrame, nw
@@ -100,10 +99,13 @@ def two_periods(frame: NativeFrame, measure: Measure, span: Span) -> pa.Table:
         return added_up(of_some, keys, sums | abroad, counts)
     # As all are of the portfolio's own, an engine is spared three sums and a key.
     found = added_up(of_some, ("account_id",), sums, counts)
-    home = pa.repeat(pa.scalar("", _TEXT), len(found))
-    none = pa.array(np.zeros(len(found), dtype=np.int64))
-    for name, column in {"currency": home, **dict.fromkeys(abroad, none)}.items():
-        found = found.append_column(name, column)
+    return _with(found, {"currency": "", **dict.fromkeys(abroad, 0)})
+
+
+def _with(found: pa.Table, same: Mapping[str, str | int]) -> pa.Table:
+    """With columns that say the same of all."""
+    for name, value in same.items():
+        found = found.append_column(name, pa.repeat(value, len(found)))
     return found
 
 
@@ -125,13 +127,10 @@ def products_of_two(
     gesture or rebate brings no goods back, whatever quantity it repeats.
     """
     lines = _read(frame, "net_revenue", span).with_columns(part=_part())
-    is_measured = nw.col("part") == "measured"
-    who = nw.col("account_id") if by == "product_and_account" else nw.lit("")
+    is_measured, nobody = nw.col("part") == "measured", nw.lit("")
     lines = lines.with_columns(
-        product_id=nw.when(is_measured)
-        .then(nw.col("product_id"))
-        .otherwise(nw.lit("")),
-        account_id=nw.when(is_measured).then(who).otherwise(nw.lit("")),
+        product_id=nw.when(is_measured).then(nw.col("product_id")).otherwise(nobody),
+        account_id=nw.when(is_measured).then(nw.col("account_id")).otherwise(nobody),
         quantity=nw.when(is_measured).then(nw.col("quantity")).otherwise(0),
     )
     known, face = nw.col("minor").fill_null(0), nw.col("face").fill_null(0)
@@ -141,11 +140,20 @@ def products_of_two(
         "minor_before": of(is_before, known),
         "quantity": of(is_now, nw.col("quantity")),
         "quantity_before": of(is_before, nw.col("quantity")),
-        "face": of(is_now & (nw.col("currency") != ""), face),
     }
     counts = {"lines": is_now, "lines_before": is_before}
-    keys = ("part", "product_id", "account_id", "currency")
-    return summed(lines.filter(is_now | is_before), keys, sums, counts)
+    keys: tuple[str, ...] = ("part", "product_id")
+    same: dict[str, str | int] = {}
+    if by == "product_and_account":
+        keys += ("account_id",)
+    else:
+        same["account_id"] = ""
+    if _names_currencies(frame):
+        keys += ("currency",)
+        sums["face"] = of(is_now & (nw.col("currency") != ""), face)
+    else:
+        same |= {"currency": "", "face": 0}
+    return _with(summed(lines.filter(is_now | is_before), keys, sums, counts), same)
 
 
 def _part() -> Any:
