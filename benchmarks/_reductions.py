@@ -145,7 +145,7 @@ ON_SPARK: Final[Mapping[str, Reduction]] = {
     ),
     "contacts after losses": (_after, _AFTER + " HAVING bool_or(is_out OR is_in)"),
 }
-_FIRST: Final = ("sales as known", "contacts of sales that ended")
+_FIRST: Final = ("contacts of sales that ended", "sales as known")
 _ALL: Final = {
     "sales as known": (known, known_by_hand),
     **ON_SPARK,
