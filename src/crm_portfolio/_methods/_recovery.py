@@ -41,7 +41,7 @@ class Openings:
     def size(self) -> int:
         return int(self.count.sum())
 
-    def in_order(self) -> Openings:
+    def arranged(self) -> Openings:
         """By what they say alone, so that what is drawn depends on nothing else."""
         return self.only(np.lexsort((self.count, self.odds, self.month, self.minor)))
 
@@ -118,7 +118,7 @@ def wins_by_month(
     generator = np.random.default_rng(seed)
     expected = np.zeros(months + 1)
     drawn = np.zeros((months + 1, draws), dtype=np.int64)
-    first, others = _largest(openings.in_order(), _FULL // draws)
+    first, others = _largest(openings.arranged(), _FULL // draws)
     for month, odds, minor, count in first.each():
         # Drawn even beyond the horizon, so that a longer one changes nothing before it.
         won = generator.binomial(count, odds, draws)

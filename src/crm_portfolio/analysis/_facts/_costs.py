@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from crm_portfolio._frames import NativeFrame, backend_of, nw
+from crm_portfolio._frames import NativeFrame, backend_of, nw, same_kind
 from crm_portfolio.analysis._facts._attached import moment_in
 from crm_portfolio.analysis._facts._clock import seconds
 from crm_portfolio.analysis._facts._concessions import beside_discounts
@@ -44,9 +44,10 @@ __all__ = [
 ]
 
 _TEXT, _DAY, _NUMBER = pa.string(), pa.date32(), pa.float64()
+# Both more than there are, from the year 1 on and up to 9999; the last of them is nobody's.
 _SECONDS_BEFORE_1970: Final = 2**36
 _SECONDS: Final = 2**39
-"""More than there are from the year 1 to 9999, told as so many after that."""
+_UNKNOWN: Final = _SECONDS - 1
 
 
 def spent(frame: NativeFrame, span: Period, lagged: Period, digits: int) -> pa.Table:
@@ -108,13 +109,13 @@ def first_wins(frame: NativeFrame) -> pa.Table:
         .select(
             "account_id",
             pair=day_number(nw.col("closed_on"), backend) * _SECONDS
-            + entered.fill_null(_SECONDS - 1),
+            + entered.fill_null(_UNKNOWN),
         )
         .group_by("account_id")
         .agg(nw.col("pair").min())
     )
     day, entry = np.divmod(found["pair"].cast(pa.int64()).to_numpy(), _SECONDS)
-    moment = pa.array(entry - _SECONDS_BEFORE_1970, mask=entry == _SECONDS - 1)
+    moment = pa.array(entry - _SECONDS_BEFORE_1970, mask=entry == _UNKNOWN)
     columns = {
         "account_id": found["account_id"],
         "won_on": pa.array(day.astype(np.int32)).cast(_DAY),
@@ -123,23 +124,25 @@ def first_wins(frame: NativeFrame) -> pa.Table:
     return pa.table(columns)
 
 
-def first_sources(frame: NativeFrame) -> pa.Table:
+def first_sources(frame: NativeFrame, wins: pa.Table) -> pa.Table:
     """By account, in any order: whence its first sale came; of several the first by name.
 
-    None where the sales do not say whence they come.
+    Whose sales of that day do not say whence they come is left out.
+
+    Args:
+        wins: `first_wins` of the frame.
     """
-    names = nw.from_native(frame).collect_schema().names()
-    if "source" not in names:
-        return pa.table(
-            {"account_id": pa.array([], _TEXT), "source": pa.array([], _TEXT)}
-        )
-    won = _won(frame).select("account_id", "closed_on", "source")
-    firsts = won.group_by("account_id").agg(won_on=nw.col("closed_on").min())
+    if "source" not in nw.from_native(frame).collect_schema().names():
+        nobody = pa.array([], _TEXT)
+        return pa.table({"account_id": nobody, "source": nobody})
+    days = same_kind(wins.select(["account_id", "won_on"]), frame)
+    sold = _won(frame).filter(~nw.col("source").is_null())
     return collected(
-        won.join(firsts, on="account_id", how="inner")
+        sold.select("account_id", "closed_on", "source")
+        .join(nw.from_native(days).lazy(), on="account_id", how="inner")
         .filter(nw.col("closed_on") == nw.col("won_on"))
         .group_by("account_id")
-        .agg(source=nw.col("source").min())
+        .agg(nw.col("source").min())
     )
 
 

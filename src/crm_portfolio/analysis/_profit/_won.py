@@ -125,9 +125,10 @@ def _wins(
     if "opportunity" not in portfolio:
         return channel, 0
     sales = portfolio["opportunity"]
-    rows, place = _placed(first_sources(sales), ids)
-    channel[place] = pc.fill_null(rows["source"], "").to_pylist()
-    rows, _ = _placed(first_wins(sales), ids)
+    wins = first_wins(sales)
+    rows, place = _placed(first_sources(sales, wins), ids)
+    channel[place] = rows["source"].to_pylist()
+    rows, _ = _placed(wins, ids)
     won, entered = (
         rows[name].cast(pa.date32()).to_numpy().astype("datetime64[D]")
         for name in ("won_on", "entered_at")
