@@ -54,17 +54,14 @@ def _contacted(book: Any) -> Any:
     """As often as so many contacts came before an end, so many sales ended so."""
     from crm_portfolio._frames import kept, nw
     from crm_portfolio.analysis import _facts
-    from crm_portfolio.analysis._facts._ordinals import dated_contacts
+    from crm_portfolio.analysis._lost._ends import _log_of
     from crm_portfolio.portfolio import Period
 
-    backend, zone = book.backend, book.calendar.time_zone
-    clock = _facts.Clock.of(_FIRST, _AS_OF, zone=zone, backend=backend)
+    zone = book.calendar.time_zone
+    clock = _facts.Clock.of(_FIRST, _AS_OF, zone=zone, backend=book.backend)
     span = Period.between(_FIRST, _AS_OF + timedelta(days=1))
     rows = _facts.ended(book, None, span, clock).select("ordinal", "starts_s", "ends_s")
-    log = dated_contacts(book, _facts.Contacts()).select(
-        *("ordinal", "is_out", "is_in"),
-        at_s=_facts.seconds(nw.col("occurred_at"), backend),
-    )
+    log = _log_of(book, _facts.Contacts())
     found = _facts.contacts_of(kept(rows), log, "ordinal", by="ordinal")
     names = ("touches", "out_count", "in_count")
     counted = found.with_columns(n=nw.lit(1)).group_by(*names).agg(nw.col("n").sum())

@@ -15,7 +15,6 @@ from crm_portfolio._methods._indices import Amounts, Floats
 from crm_portfolio._methods._leakage import rates_of, unexplained
 from crm_portfolio._methods._medians import medians
 from crm_portfolio._methods._ranking import Flags
-from crm_portfolio._places import places_of
 from crm_portfolio.analysis._facts import (
     CONCESSIONS,
     PARTS,
@@ -28,6 +27,7 @@ from crm_portfolio.analysis._facts import (
     prices_paid,
     repeated,
 )
+from crm_portfolio.analysis._profit._rows import placed
 from crm_portfolio.analysis._profit._settings import ProfitabilitySettings
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, significant
@@ -75,7 +75,7 @@ class Leak:
         if facts.measure != "net_revenue":
             return cls._unknown(facts, settings, decided)
         frame, span = portfolio["revenue_line"], facts.period
-        found = _placed(listed_lines(frame, span, facts.digits), facts)
+        found = placed(listed_lines(frame, span, facts.digits), facts)
         price = _prices(portfolio, facts, found)
         has_price = ~np.isnan(price) & (_of(found, "unlisted_lines") > 0)
         quantity = _of(found, "quantity") / PARTS
@@ -199,11 +199,6 @@ def _of(table: pa.Table, name: str) -> Amounts:
     return values
 
 
-def _placed(found: pa.Table, facts: RevenueFacts) -> pa.Table:
-    at = places_of(found["account_id"], facts.by_account.ids)
-    return found.append_column("place", at).filter(pc.is_valid(at))
-
-
 def _summed(place: Any, values: Amounts, size: int) -> Amounts:
     sums = np.zeros(size, dtype=np.int64)
     np.add.at(sums, place, values)
@@ -255,7 +250,7 @@ def _given(portfolio: Portfolio, facts: RevenueFacts) -> npt.NDArray[np.int64]:
     given = np.zeros((size, len(CONCESSIONS)), dtype=np.int64)
     span = Span(facts.period, _NO_DAYS, _NO_DAYS, facts.digits, facts.currency)
     rows = concessions(portfolio)
-    found, twice = (_placed(each(rows, span), facts) for each in (conceded, repeated))
+    found, twice = (placed(each(rows, span), facts) for each in (conceded, repeated))
     for at, kind in enumerate(CONCESSIONS):
         rows = found.filter(pc.equal(found["kind"], kind))
         given[:, at] = -_summed(rows["place"].to_numpy(), _of(rows, "issued"), size)
@@ -272,7 +267,7 @@ def _offers(
     """Sales decided that say their discount, and those that had one."""
     if "opportunity" not in portfolio:
         return None
-    found = _placed(offers(portfolio["opportunity"], facts.period), facts)
+    found = placed(offers(portfolio["opportunity"], facts.period), facts)
     if not found.num_rows:
         return None
     size, place = len(facts.by_account.ids), found["place"].to_numpy()

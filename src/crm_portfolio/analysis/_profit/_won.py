@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._methods._acquisition import amortised, cost_of_one, payback_months
-from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio._methods._ranking import Flags
 from crm_portfolio._places import places_of
 from crm_portfolio.analysis._facts import RevenueFacts, first_sources, first_wins, spent
+from crm_portfolio.analysis._profit._rows import placed
 from crm_portfolio.analysis._profit._settings import ProfitabilitySettings
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, significant
@@ -120,15 +120,14 @@ def _wins(
     portfolio: Portfolio, facts: RevenueFacts
 ) -> tuple[np.ndarray[Any, np.dtype[Any]], int]:
     """The channel of each account, and the median cycle of the first sales won."""
-    ids = facts.by_account.ids
-    channel = np.full(len(ids), "", dtype=object)
+    channel = np.full(len(facts.by_account.ids), "", dtype=object)
     if "opportunity" not in portfolio:
         return channel, 0
     sales = portfolio["opportunity"]
     wins = first_wins(sales)
-    rows, place = _placed(first_sources(sales, wins), ids)
-    channel[place] = rows["source"].to_pylist()
-    rows, _ = _placed(wins, ids)
+    rows = placed(first_sources(sales, wins), facts)
+    channel[rows["place"].to_numpy()] = rows["source"].to_pylist()
+    rows = placed(wins, facts)
     won, entered = (
         rows[name].cast(pa.date32()).to_numpy().astype("datetime64[D]")
         for name in ("won_on", "entered_at")
@@ -140,13 +139,6 @@ def _wins(
         won[~np.isnat(entered) & (won >= start) & (days >= 0)] < _end(facts)
     ]
     return channel, int(np.median(recent)) if recent.size else 0
-
-
-def _placed(found: pa.Table, ids: pa.Array) -> tuple[pa.Table, Groups]:
-    """Of these accounts alone, and where each stands."""
-    at = places_of(found["account_id"], ids)
-    inside = pc.is_valid(at)
-    return found.filter(inside), at.filter(inside).to_numpy()
 
 
 def _end(facts: RevenueFacts) -> np.datetime64:
