@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_portfolio._normalise import (
     Disk,
     Memory,
+    Ordered,
     Sorter,
     _sorting,
     hashed,
     in_order,
+    merged,
 )
 from crm_portfolio._normalise._keys import SortedHashes
 
@@ -61,6 +65,85 @@ def test_many_runs_are_merged_in_steps(tmp_path: Path) -> None:
     found = pa.concat_tables(sorter.sorted())
     assert found["key"].to_pylist() == sorted(keys)
     assert not list((tmp_path / "runs").iterdir())
+
+
+class Watched:
+    """A room that knows how many of its runs are being read, and what was put aside."""
+
+    rows_held = 1
+
+    def __init__(self) -> None:
+        self.open = self.most = self.written = self.kept = 0
+
+    def run(self) -> Watched.Run:
+        self.kept += 1
+        return self.Run(self)
+
+    def read(self, tables: list[pa.Table]) -> Iterator[pa.Table]:
+        self.open += 1
+        self.most = max(self.most, self.open)
+        yield from tables
+        self.open -= 1
+
+    class Run:
+        def __init__(self, room: Watched) -> None:
+            self._room = room
+            self._tables: list[pa.Table] = []
+
+        def add(self, table: pa.Table) -> None:
+            self._room.written += len(table)
+            self._tables.append(table)
+
+        def tables(self) -> Iterator[pa.Table]:
+            return self._room.read(self._tables)
+
+        def drop(self) -> None:
+            self._room.kept -= 1
+
+
+def merged_runs(room: Watched, runs: list[list[str]], most: int = 64) -> list[str]:
+    def ordered(keys: list[str]) -> Ordered:
+        table = rows(list(keys))
+        pieces = [table.slice(at, 1) for at in range(len(table))]
+        ends = table["key"][0], table["key"][-1]
+        return Ordered.of(*ends, lambda: room.read(pieces))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_sorting, "_AT_ONCE", most)
+        patched.setattr(_sorting, "_RANGE_ROWS", 1)  # nothing is read ahead
+        found = list(merged(room, [ordered(keys) for keys in runs], ["key"]))
+    return [key for part in found for key in part["key"].to_pylist()]
+
+
+KEY = st.integers(0, 99).map(lambda n: f"{n:02}")
+
+
+@given(
+    runs=st.lists(st.lists(KEY, min_size=1, max_size=6).map(sorted), max_size=20),
+    most=st.integers(2, 5),
+)
+@settings(max_examples=100)
+def test_no_more_runs_are_read_side_by_side_than_there_is_room_for(
+    runs: list[list[str]], most: int
+) -> None:
+    room = Watched()
+    found = merged_runs(room, runs, most)
+    assert found == sorted(itertools.chain.from_iterable(runs))
+    assert room.most <= most
+    assert not room.kept
+
+
+@pytest.mark.parametrize(
+    ("count", "again"),
+    # Of 66 runs three become one; of 127, 64; of 130, 64 and then four more.
+    [(64, 0), (65, 2), (66, 3), (127, 64), (130, 68), (300, 3 * 64 + 48)],
+)
+def test_no_more_rows_are_written_again_than_must_be(count: int, again: int) -> None:
+    room = Watched()
+    runs = [[f"{n:05}", f"{n + count:05}"] for n in range(count)]
+    assert merged_runs(room, runs) == [f"{n:05}" for n in range(2 * count)]
+    assert room.written == 2 * again
+    assert room.most == min(count, 64)
 
 
 def test_in_memory_nothing_is_written() -> None:

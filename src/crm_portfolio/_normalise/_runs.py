@@ -13,7 +13,7 @@ from pyarrow import ipc
 
 __all__ = ["Disk", "Memory", "Room", "Run"]
 
-_CHUNK_ROWS: Final = 8_192
+_CHUNK_ROWS: Final = 1 << 12
 _CHUNK_BYTES: Final = 1 << 21
 
 

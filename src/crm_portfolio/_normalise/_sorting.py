@@ -6,6 +6,7 @@ every run the rows below the least key to which all of them have been read.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from crm_portfolio._normalise._runs import Room
 
 __all__ = ["Ordered", "Sorter", "in_order", "merged"]
 
-_AT_ONCE: Final = 16  # runs that are read side by side
+_AT_ONCE: Final = 64  # runs that are read side by side
 _RANGE_ROWS: Final = 1 << 16  # of all of them together, in one step
 _WORD: Final = 8  # bytes that are compared at once
 _MANY: Final = 64
@@ -167,33 +168,34 @@ def merged(
     room: Room, runs: Sequence[Ordered], keys: Sequence[str]
 ) -> Iterator[pa.Table]:
     """The rows of all runs in order; rows that agree in the first key come together."""
-    runs = sorted(runs, key=lambda run: run.first)
-    made: list[Ordered] = []
-    while _depth(runs) > _AT_ONCE:
-        groups = [runs[at : at + _AT_ONCE] for at in range(0, len(runs), _AT_ONCE)]
-        runs = [
-            _put_aside(room, _merged(group, keys), keys[0])
-            if len(group) > 1
-            else group[0]
-            for group in groups
-        ]
-        made += runs
-        runs.sort(key=lambda run: run.first)
-    yield from _merged(runs, keys)
-    for run in made:
-        run.drop()
+    merges = dict.fromkeys(runs, 0)  # how often the rows of a run have been merged
+    while (excess := len(beside := _side_by_side(list(merges))) - _AT_ONCE) > 0:
+        # No more of them than makes the others fit: each is written once more.
+        beside.sort(key=lambda run: (merges[run], run.first))
+        group = beside[: min(excess + 1, _AT_ONCE)]
+        made = _put_aside(room, _merged(group, keys), keys[0])
+        merges[made] = 1 + max(merges[run] for run in group)
+        for run in group:
+            if merges.pop(run):
+                run.drop()
+    yield from _merged(list(merges), keys)
+    for run, times in merges.items():
+        if times:
+            run.drop()
 
 
-def _depth(runs: Sequence[Ordered]) -> int:
-    """How many runs there are, at most, in which one key may stand."""
-    edges = sorted(
-        [(run.first, 0) for run in runs] + [(run.last, 1) for run in runs],
-    )
-    depth = deepest = 0
-    for _, ends in edges:
-        depth += -1 if ends else 1
-        deepest = max(deepest, depth)
-    return deepest
+def _side_by_side(runs: Sequence[Ordered]) -> list[Ordered]:
+    """The most runs in which one key may stand."""
+    edges = [(run.first, 0, at) for at, run in enumerate(runs)]
+    edges += [(run.last, 1, at) for at, run in enumerate(runs)]
+    edges.sort()
+    steps = [-1 if ends else 1 for _, ends, _ in edges]
+    depths = list(itertools.accumulate(steps))
+    deepest = depths.index(max(depths)) if depths else -1
+    beside: set[int] = set()
+    for _, ends, at in edges[: deepest + 1]:
+        (beside.remove if ends else beside.add)(at)
+    return [runs[at] for at in beside]
 
 
 def _put_aside(room: Room, tables: Iterator[pa.Table], key: str) -> Ordered:
@@ -208,7 +210,7 @@ def _put_aside(room: Room, tables: Iterator[pa.Table], key: str) -> Ordered:
 
 
 def _merged(runs: Sequence[Ordered], keys: Sequence[str]) -> Iterator[pa.Table]:
-    waiting = deque(runs)
+    waiting = deque(sorted(runs, key=lambda run: run.first))
     heads: list[_Head] = []
     while heads or waiting:
         if not heads:

@@ -32,7 +32,7 @@ __all__ = ["IS_SET", "BatchFile", "Mirror", "distinct", "sort_keys"]
 
 _CHECKPOINT: Final = "checkpoint.json"
 _WALKED_ROWS: Final = 1 << 15  # at once, where nothing is to be merged
-_CHUNK_ROWS: Final = 1 << 13  # so few, because many files may be read side by side
+_CHUNK_ROWS: Final = 1 << 12  # so few, because many files may be read side by side
 _CHUNK_BYTES: Final = 1 << 21
 _SHOWN: Final = 16  # characters of a checksum
 # Tables without a key whose equal rows are one fact, told twice.

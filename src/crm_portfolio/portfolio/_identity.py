@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crm_portfolio._storage import canonical_json, digest
 
@@ -56,11 +56,12 @@ class _Column:
         self._known, self._fixed, self._texts = (hashlib.sha256() for _ in range(3))
 
     def add(self, values: pa.Array) -> None:
-        self._known.update(values.is_valid().to_numpy(zero_copy_only=False).data)
+        known = _known(values)
+        self._known.update(known.data)
         if pa.types.is_string(self._kind):
-            texts = values.fill_null("")
-            self._fixed.update(pc.binary_length(texts).to_numpy().data)
-            self._texts.update(_text_bytes(texts))
+            lengths, texts = _texts(values, known)
+            self._fixed.update(lengths.data)
+            self._texts.update(texts)
         else:
             self._fixed.update(_fixed_bytes(values))
 
@@ -76,13 +77,28 @@ def content_id(header: Mapping[str, object], tables: Mapping[str, Contents]) -> 
     return digest(canonical_json({**header, "tables": found}))
 
 
-def _text_bytes(texts: pa.Array) -> pa.Buffer | bytes:
-    _, offsets, data = texts.buffers()
-    if data is None:
-        return b""
-    places = np.frombuffer(offsets, dtype=np.int32)
-    start, end = int(places[texts.offset]), int(places[texts.offset + len(texts)])
-    return data.slice(start, end - start)
+def _known(values: pa.Array) -> npt.NDArray[np.uint8]:
+    """A byte for each value: 1 where it is known."""
+    bits = values.buffers()[0]
+    if bits is None or not values.null_count:
+        return np.ones(len(values), np.uint8)
+    first, skipped = divmod(values.offset, 8)
+    held = np.frombuffer(bits, np.uint8)[first:]
+    return np.unpackbits(held, count=skipped + len(values), bitorder="little")[skipped:]
+
+
+def _texts(
+    values: pa.Array, known: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.int32], pa.Buffer | bytes]:
+    """How long each text is, and all of them; unknown ones are empty."""
+    _, offsets, data = values.buffers()
+    if data is None or not len(values):
+        return np.zeros(len(values), np.int32), b""
+    places = np.frombuffer(offsets, np.int32)[values.offset :][: len(values) + 1]
+    lengths = np.diff(places)
+    if values.null_count and lengths[known == 0].any():  # bytes that nobody reads
+        return _texts(values.fill_null(""), np.ones_like(known))
+    return lengths, data.slice(int(places[0]), int(places[-1] - places[0]))
 
 
 def _fixed_bytes(values: pa.Array) -> memoryview:

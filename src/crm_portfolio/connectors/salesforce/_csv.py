@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 import attrs
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import requests
+from zlib_ng import zlib_ng
 
 from crm_portfolio.connectors._mapping import moments
 from crm_portfolio.connectors.salesforce._refusals import unreadable
@@ -25,7 +25,9 @@ __all__ = ["OddValueError", "Reading", "columns_of", "rows_of", "sobject_of"]
 
 _CHUNK: Final = 1 << 20
 _PACKED: Final = 1 << 16  # of a packed body, which becomes some ten times as much
-_GZIP: Final = 16 + zlib.MAX_WBITS
+_GZIP: Final = 16 + zlib_ng.MAX_WBITS
+# Its stub says that it is an exception, not the type of one.
+_NotGzipError = cast("type[Exception]", zlib_ng.error)
 # A record has at most 400,000 characters; one that lies across two blocks is refused.
 _ROOMY: Final = 16 << 20
 _NUMBERS: Final = frozenset({"currency", "double", "int", "long", "percent"})
@@ -93,7 +95,7 @@ def rows_of(reply: requests.Response, reading: Reading, *, where: str) -> pa.Tab
     body = _Body(_without_nulls(_unpacked(reply)))
     try:
         found = _parsed(body, reading, where)
-    except zlib.error:
+    except _NotGzipError:
         raise unreadable(where) from None
     except pa.ArrowInvalid as error:
         is_odd = "conversion error" in str(error) or "straddling" in str(error)
@@ -110,17 +112,17 @@ def _unpacked(reply: requests.Response) -> Iterator[bytes]:
         yield from reply.iter_content(_CHUNK)
         return
     del headers["content-encoding"]  # so that it comes as it was sent
-    gzip = zlib.decompressobj(_GZIP)
+    gzip = zlib_ng.decompressobj(_GZIP)
     for packed in reply.iter_content(_PACKED):
         left = packed
         while left:
             if gzip.eof:  # a body may be several such files, one behind the other
-                gzip = zlib.decompressobj(_GZIP)
+                gzip = zlib_ng.decompressobj(_GZIP)
             yield gzip.decompress(left, _CHUNK)
             left = gzip.unused_data if gzip.eof else gzip.unconsumed_tail
     yield gzip.flush()
     if not gzip.eof and reply.raw.tell():
-        raise zlib.error
+        raise _NotGzipError
 
 
 def _without_nulls(chunks: Iterator[bytes]) -> Iterator[bytes]:
