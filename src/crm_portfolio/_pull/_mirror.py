@@ -31,8 +31,10 @@ from crm_portfolio.schema import TABLES, Table, TableName
 __all__ = ["IS_SET", "BatchFile", "Mirror", "distinct", "sort_keys"]
 
 _CHECKPOINT: Final = "checkpoint.json"
-_WALKED_ROWS: Final = 1 << 15  # at once, where nothing is to be merged
-_CHUNK_ROWS: Final = 1 << 12  # so few, because many files may be read side by side
+# At once, where nothing is to be merged: a group of a Parquet file, so that it needs no
+# copy to become one.
+_WALKED_ROWS: Final = 1 << 16
+_CHUNK_ROWS: Final = 1 << 13  # so few, because many files may be read side by side
 _CHUNK_BYTES: Final = 1 << 21
 _SHOWN: Final = 16  # characters of a checksum
 # Tables without a key whose equal rows are one fact, told twice.
@@ -256,15 +258,15 @@ class Mirror:
 def _one_by_one(
     files: Sequence[BatchFile], schema: pa.Schema, names: Sequence[str] | None
 ) -> Iterator[pa.Table]:
-    waiting = [schema.empty_table().select(list(names or schema.names))]
+    waiting, is_first = schema.empty_table().select(list(names or schema.names)), True
     for file in files:
         for rows in file.tables(schema, names):
-            waiting.append(rows)
-            if sum(map(len, waiting)) >= _WALKED_ROWS:
-                yield pa.concat_tables(waiting)
-                waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)
+            waiting = pa.concat_tables([waiting, rows])
+            if len(waiting) >= _WALKED_ROWS:
+                yield waiting[:_WALKED_ROWS]
+                waiting, is_first = waiting[_WALKED_ROWS:], False
+    if is_first or len(waiting):
+        yield waiting
 
 
 def distinct(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
