@@ -7,6 +7,7 @@ import resource
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +22,7 @@ from crm_portfolio._frames import (
     nw,
     to_arrow,
 )
+from crm_portfolio._normalise import _sorting
 from crm_portfolio._storage import canonical_json, digest
 from crm_portfolio.errors import DamagedFileError, SettingsError
 from crm_portfolio.portfolio import Portfolio
@@ -186,6 +188,44 @@ def test_another_portfolio_in_its_place_leaves_no_part_behind(book, folder, tmp_
     book.save(tmp_path)
     assert {each.name for each in tmp_path.iterdir()} == files(tmp_path)
     assert Portfolio.load(tmp_path).id == book.id
+
+
+def test_of_many_years_few_files_are_read_side_by_side(tmp_path, monkeypatch):
+    """Of each there is a group of rows in memory, which may be tens of megabytes."""
+    count = 80
+    lines = pa.table(
+        {
+            "line_id": [f"L{at:03}" for at in range(count)],
+            "account_id": ["A"] * count,
+            "booked_on": [date(1960 + at % 40, 1, 1) for at in range(count)],
+            "amount": [1.0] * count,
+        }
+    )
+    account = pa.table({"account_id": ["A"]})
+    book = Portfolio.from_frames(
+        as_of=AS_OF, currency="EUR", account=account, revenue_line=lines
+    )
+    book.save(tmp_path / "years", partitioned={"revenue_line": "booked_on"})
+    held = [0]
+
+    class Watched(pq.ParquetFile):
+        def __enter__(self) -> Self:
+            held.append(held[-1] + 1)
+            return super().__enter__()
+
+        def __exit__(self, *told: object) -> None:
+            held.append(held[-1] - 1)
+            super().__exit__(*told)
+
+    monkeypatch.setattr(pq, "ParquetFile", Watched)
+    monkeypatch.setattr(_sorting, "_RANGE_ROWS", 1)  # nothing is read ahead
+    Portfolio.load(tmp_path / "years").save(tmp_path / "whole")
+    assert max(held) == 16
+    assert held[-1] == 0
+    book.save(tmp_path / "was")
+    name = "revenue_line.parquet"
+    was, now = (tmp_path / "was" / name, tmp_path / "whole" / name)
+    assert was.read_bytes() == now.read_bytes()
 
 
 def test_what_somebody_else_put_beside_the_parts_stays_and_is_not_read(book, tmp_path):

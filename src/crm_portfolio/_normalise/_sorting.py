@@ -23,7 +23,7 @@ from crm_portfolio._normalise._runs import Room
 
 __all__ = ["Ordered", "Sorter", "in_order", "merged"]
 
-_AT_ONCE: Final = 64  # runs that are read side by side
+_AT_ONCE: Final = 64  # runs that are read side by side, a small piece of each
 _RANGE_ROWS: Final = 1 << 16  # of all of them together, in one step
 _WORD: Final = 8  # bytes that are compared at once
 _MANY: Final = 64
@@ -165,14 +165,24 @@ def _ascends(values: pa.ChunkedArray) -> bool:
 
 
 def merged(
-    room: Room, runs: Sequence[Ordered], keys: Sequence[str]
+    room: Room,
+    runs: Sequence[Ordered],
+    keys: Sequence[str],
+    *,
+    at_once: int | None = None,
 ) -> Iterator[pa.Table]:
-    """The rows of all runs in order; rows that agree in the first key come together."""
+    """The rows of all runs in order; rows that agree in the first key come together.
+
+    Args:
+        at_once: Of how many runs a piece may be in memory; None: of as many as is well
+            where pieces are as small as those of a `Room`.
+    """
+    most = at_once or _AT_ONCE
     merges = dict.fromkeys(runs, 0)  # how often the rows of a run have been merged
-    while (excess := len(beside := _side_by_side(list(merges))) - _AT_ONCE) > 0:
+    while (excess := len(beside := _side_by_side(list(merges))) - most) > 0:
         # No more of them than makes the others fit: each is written once more.
         beside.sort(key=lambda run: (merges[run], run.first))
-        group = beside[: min(excess + 1, _AT_ONCE)]
+        group = beside[: min(excess + 1, most)]
         made = _put_aside(room, _merged(group, keys), keys[0])
         merges[made] = 1 + max(merges[run] for run in group)
         for run in group:

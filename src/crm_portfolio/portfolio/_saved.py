@@ -28,6 +28,7 @@ from crm_portfolio.schema import TABLES, TableName, arrow_type
 __all__ = ["SavedTables", "pieces", "stream"]
 
 _TOLD: Final = ("faults", "balance")
+_AT_ONCE: Final = 16  # files of a table that are read side by side, a group of each
 
 
 class SavedTables(Mapping[str, pa.Table]):
@@ -108,7 +109,7 @@ class SavedTables(Mapping[str, pa.Table]):
         order = _order(name, none)
         runs = [run for part in parts if (run := self._run(part, order[0]))]
         with _aside() as room:
-            yield from merged(room, runs, order)
+            yield from merged(room, runs, order, at_once=_AT_ONCE)
 
     def row_count(self, name: str) -> int:
         """How many rows the table has, which does not read it."""
