@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Final
 
@@ -72,17 +72,7 @@ def canonical(column: str, value: object) -> Value:
         value = value.rstrip() or None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    match field.type:
-        case "day":
-            return _day(value)
-        case "integer":
-            return _integer(value)
-        case "share":
-            return _share(value, field.scale)
-        case "text":
-            return _text(value, field.max_length)
-        case "code":  # one that is too long is not another code: the CRM refuses it
-            return str(value)
+    return _FORMS[field.type](value, field)
 
 
 def stamp(run_id: str, values: Mapping[str, object]) -> str:
@@ -114,25 +104,40 @@ def _hash(values: Mapping[str, object]) -> str:
     return digest(canonical_json(known))[:_HASH_LENGTH]
 
 
-def _day(value: object) -> date:
+def _day(value: object, _: schema.ManagedField) -> date:
     # A day may come back as the moment at which it begins.
     return datetime.fromisoformat(str(value)).date()
 
 
-def _integer(value: object) -> int:
+def _integer(value: object, _: schema.ManagedField) -> int:
+    if type(value) is int:
+        return value
     number = float(str(value))
     if not number.is_integer():
         raise ValueError(f"{value} is not a whole number")
     return int(number)
 
 
-def _share(value: object, places: int) -> float:
-    number = float(str(value))
+def _share(value: object, field: schema.ManagedField) -> float:
+    number = value if type(value) is float else float(str(value))
     if not math.isfinite(number):
         raise ValueError(f"{value} is not a finite number")
-    return round(number, places) + 0.0  # never -0.0, which reads back as 0
+    return round(number, field.scale) + 0.0  # never -0.0, which reads back as 0
 
 
-def _text(value: object, max_length: int) -> str | None:
-    text = str(value)
-    return (text[:max_length].rstrip() or None) if max_length else text
+def _text(value: object, field: schema.ManagedField) -> str | None:
+    text, most = str(value), field.max_length
+    return (text[:most].rstrip() or None) if most else text
+
+
+def _code(value: object, _: schema.ManagedField) -> str:
+    return str(value)  # one that is too long is not another code: the CRM refuses it
+
+
+_FORMS: Final[Mapping[str, Callable[[object, schema.ManagedField], Value]]] = {
+    "day": _day,
+    "integer": _integer,
+    "share": _share,
+    "text": _text,
+    "code": _code,
+}

@@ -124,17 +124,26 @@ def _unsealed(raw: bytes, name: str) -> tuple[dict[str, Any], str]:
             f"this journal has format {body['version']}, this library reads up to {VERSION}",
             "Upgrade crm-portfolio.",
         )
-    digest = str(body.pop("sha256", ""))
-    told = _storage.canonical_json(body)
-    version = body.get("version")
-    if digest != _storage.digest(told) or raw != _with(digest, told, version):
+    digest, version = str(body.pop("sha256", "")), body.get("version")
+    # What is long is not put into JSON again: all but the seal must be what was sealed.
+    seal, last = _seal(digest, version), _last(version)
+    told = raw.removesuffix(seal) + last
+    if not raw.endswith(seal) or digest != _storage.digest(told):
         raise DamagedFileError(name, "this segment was changed", RESTORE)
     return body, digest
 
 
 def _with(digest: str, told: bytes, version: object) -> bytes:
     """The bytes of a segment's file; what it tells is long, and put into JSON once."""
-    # The version is what comes last, and the digest right before it.
-    last = _storage.canonical_json({"version": version})[1:]
+    return told.removesuffix(_last(version)) + _seal(digest, version)
+
+
+def _last(version: object) -> bytes:
+    """What comes last of what a segment tells, and right behind its digest."""
+    return _storage.canonical_json({"version": version})[1:]
+
+
+def _seal(digest: str, version: object) -> bytes:
+    """How its file ends."""
     sha = _storage.canonical_json({"sha256": digest})[1:-1]
-    return told.removesuffix(last) + sha + b"," + last + b"\n"
+    return sha + b"," + _last(version) + b"\n"

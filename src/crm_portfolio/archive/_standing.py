@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Final, Self
 
 import attrs
@@ -16,7 +17,7 @@ from crm_portfolio.archive._entries import (
     key_of,
 )
 from crm_portfolio.archive._segments import Json, Segment
-from crm_portfolio.archive._told import Known, Told
+from crm_portfolio.archive._told import Told
 from crm_portfolio.protocols import Change, Value, WritableTable
 
 __all__ = ["Standing"]
@@ -46,7 +47,7 @@ class Standing:
     overwritten: dict[Key, Value] = attrs.field(factory=dict)
     unchecked: set[Key] = attrs.field(factory=set)
     moved: dict[WritableTable, tuple[Key, ...]] = attrs.field(factory=dict)
-    _sent: dict[int, Sequence[Change]] = attrs.field(factory=dict)
+    _sent: dict[int, dict[Key, Change]] = attrs.field(factory=dict)
     _unanswered: set[int] = attrs.field(factory=set)
     _aside: Told = attrs.field(factory=Told)
 
@@ -98,8 +99,7 @@ class Standing:
     def give_up(self) -> None:
         """What was sent and not answered may have arrived; no answer comes any more."""
         for intent in self._unanswered:
-            changes = self._sent[intent]
-            self.touched |= {key_of(change): change for change in changes}
+            self.touched |= self._sent[intent]
 
     def hear(self, segment: Segment) -> None:
         """Go on with the next segment of a run at which nobody works."""
@@ -131,20 +131,21 @@ class Standing:
     ) -> None:
         """Go on with an intent of this number."""
         for entry in left:
-            self._note(entry)
+            self._note(entry.key, entry)
         if sent:
-            self._sent[number] = sent
+            self._sent[number] = {key_of(change): change for change in sent}
             self._unanswered.add(number)
-        for change in sent:
-            self.entries[key_of(change)] = Entry(change, "unknown")
+            for key, change in self._sent[number].items():
+                self.entries[key] = Entry(change, "unknown")
 
     def answered(self, intent: int, outcomes: Iterable[Entry]) -> None:
         """Go on with what came of what an intent sent."""
         self._unanswered.discard(intent)
         for entry in outcomes:
-            self._note(entry)
+            key = entry.key
+            self._note(key, entry)
             if entry.state == "written":
-                self.unchecked.add(entry.key)
+                self.unchecked.add(key)
 
     def _intend(self, number: int, content: Json, table: WritableTable) -> None:
         left = [entry_of(told, table) for told in content["left"]]
@@ -154,33 +155,27 @@ class Standing:
     def _answer(self, content: Json) -> None:
         sent = self._sent[content["intent"]]
         outcomes = []
-        for change, told in zip(sent, content["results"], strict=True):
+        for change, told in zip(sent.values(), content["results"], strict=True):
             state, code, *field = told  # the field since version 2
             outcomes.append(Entry(change, state, code, field="".join(field)))
         self.answered(content["intent"], outcomes)
 
     def _look(self, content: Json, table: WritableTable) -> None:
-        self.unchecked -= {key_of(change) for change in self._sent[content["intent"]]}
+        self.unchecked.difference_update(self._sent[content["intent"]])
         for told in content["seen"]:
-            self._note(entry_of(told, table))
+            entry = entry_of(told, table)
+            self._note(entry.key, entry)
 
-    def _note(self, entry: Entry) -> None:
-        self.entries[entry.key] = entry
-        self.unchecked.discard(entry.key)
+    def _note(self, key: Key, entry: Entry) -> None:
+        self.entries[key] = entry
+        self.unchecked.discard(key)
         if entry.state in TOUCHED:
-            self.touched[entry.key] = entry.change
+            self.touched[key] = entry.change
         if entry.state == "overwritten_in_window":
-            self.overwritten[entry.key] = entry.found
+            self.overwritten[key] = entry.found
 
     def _put_aside(self) -> None:
         if self.entries:
-            self._aside.put(self._known())
-
-    def _known(self) -> Iterator[Known]:
-        in_doubt = {
-            key_of(c) for intent in self._unanswered for c in self._sent[intent]
-        }
-        for key, entry in sorted(self.entries.items(), key=lambda item: item[0]):
-            yield Known(
-                entry, key in self.touched, key in in_doubt, key in self.unchecked
-            )
+            in_doubt = set[Key]().union(*(self._sent[at] for at in self._unanswered))
+            known = sorted(self.entries.items(), key=itemgetter(0))
+            self._aside.put(known, self.touched.keys(), in_doubt, self.unchecked)

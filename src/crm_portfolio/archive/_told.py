@@ -11,7 +11,7 @@ import json
 import sqlite3
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import count
 from typing import Any, Final, TypeVar, overload
@@ -102,13 +102,23 @@ class Told:
             self._database.executescript(_MADE.format(name=self._name))
         self.is_empty = True
 
-    def put(self, known: Iterable[Known]) -> None:
-        """Say what is known of these changes now."""
+    def put(
+        self,
+        entries: Iterable[tuple[Key, Entry]],
+        touched: Collection[Key],
+        in_doubt: Collection[Key],
+        unchecked: Collection[Key],
+    ) -> None:
+        """Say what is known of these changes now, and which of them are as `Known` says."""
         self.is_empty = False
+        rows = (
+            _row(key, entry, key in touched, key in in_doubt, key in unchecked)
+            for key, entry in entries
+        )
         with room():
             self._database.execute("BEGIN")
             said = _PUT.format(name=self._name)
-            self._database.executemany(said, map(_row, known))
+            self._database.executemany(said, rows)
             self._database.execute("COMMIT")
 
     def between(self, table: WritableTable, first: str, last: str) -> Iterator[Known]:
@@ -238,37 +248,34 @@ def _text(record: bytes) -> str:
     return record.decode("utf-8", "surrogatepass")
 
 
-def _row(known: Known) -> _Row:
-    entry, change = known.entry, known.entry.change
+def _row(key: Key, entry: Entry, *known: bool) -> _Row:
+    change, found = entry.change, entry.found
+    table, record_id, column = key
     return (
-        change.table,
-        _bytes(change.record_id),
-        change.column,
+        table,
+        _bytes(record_id),
+        column,
         entry.state,
         _kept(change.before),
         _kept(change.after),
         entry.code,
-        _kept(entry.found),
+        None if found is None else _kept(found),
         entry.field,
-        known.is_touched,
-        known.is_in_doubt,
-        known.is_unchecked,
+        *known,
     )
 
 
 def _kept(value: Value) -> object:
     """The value as SQLite keeps it; what it cannot keep as it is becomes JSON."""
-    match value:
-        case None | float():
-            return value
-        case date():
-            return value.isoformat()
-        case str() if value.isascii():
-            return value
-        case int() if -_LARGEST <= value <= _LARGEST:
-            return value
-        case _:
-            return canonical_json(value)
+    if value is None or type(value) is float:
+        return value
+    if isinstance(value, str):
+        return value if value.isascii() else canonical_json(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, int) and -_LARGEST <= value <= _LARGEST:
+        return value
+    return canonical_json(value)
 
 
 def _value(kept: Any, column: str) -> Value:
