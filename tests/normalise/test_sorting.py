@@ -146,6 +146,26 @@ def test_no_more_rows_are_written_again_than_must_be(count: int, again: int) -> 
     assert room.most == min(count, 64)
 
 
+def test_of_wide_rows_few_are_read_ahead() -> None:
+    """As many as of narrow ones would be gigabytes."""
+    room, text = Watched(), "x" * (1 << 16)
+    told: list[int] = []
+
+    def wide(first: int) -> Ordered:
+        def tables() -> Iterator[pa.Table]:
+            for at in range(first, first + 300):
+                told.append(at)
+                yield pa.table({"key": [f"{at:05}"], "text": [text]})
+
+        ends = (pa.scalar(f"{at:05}") for at in (first, first + 299))
+        return Ordered.of(*ends, tables)
+
+    rows = merged(room, [wide(0), wide(150)], ["key"])
+    next(rows)
+    assert len(told) < 300  # of 600: 256 are 16 MB
+    assert 1 + sum(1 for _ in rows) > 2
+
+
 def test_in_memory_nothing_is_written() -> None:
     sorter = Sorter(Memory(), ["key"])
     sorter.add(rows(["b", "a"]))

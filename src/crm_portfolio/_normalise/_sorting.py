@@ -25,6 +25,7 @@ __all__ = ["Ordered", "Sorter", "in_order", "merged"]
 
 _AT_ONCE: Final = 64  # runs that are read side by side, a small piece of each
 _RANGE_ROWS: Final = 1 << 16  # of all of them together, in one step
+_RANGE_BYTES: Final = 1 << 24  # the same, where rows are wide
 _WORD: Final = 8  # bytes that are compared at once
 _MANY: Final = 64
 _LONG: Final = 1 << 20  # rows from which columns are taken side by side
@@ -225,8 +226,9 @@ def _merged(runs: Sequence[Ordered], keys: Sequence[str]) -> Iterator[pa.Table]:
     while heads or waiting:
         if not heads:
             heads.append(_Head(waiting.popleft(), keys[0]))
+        rows = min(_RANGE_ROWS, _RANGE_BYTES // max(head.width for head in heads))
         for head in heads:
-            head.fill(_RANGE_ROWS // len(heads))
+            head.fill(rows // len(heads))
         bounds = [head.last for head in heads if head.has_more]
         if waiting:
             bounds.append(waiting[0].first)
@@ -255,6 +257,14 @@ class _Head:
     @property
     def last(self) -> Bound:
         return _bound(self._rest[-1][self._key][-1])
+
+    @property
+    def width(self) -> int:
+        """The bytes of a row, about."""
+        if not self._rest:
+            return 1
+        last = self._rest[-1]
+        return max(1, last.nbytes // len(last))
 
     @property
     def is_empty(self) -> bool:
