@@ -264,7 +264,7 @@ class _Head:
         if not self._rest:
             return 1
         last = self._rest[-1]
-        return max(1, last.nbytes // len(last))
+        return max(1, int(last.nbytes) // len(last))
 
     @property
     def is_empty(self) -> bool:
