@@ -16,10 +16,24 @@ import attrs
 
 from crm_portfolio.connectors.warehouse._settings import LayoutName
 
-__all__ = ["Layout", "Linked", "Replica", "Stages", "layout_of"]
+__all__ = ["Layout", "Linked", "Replica", "Rooted", "Stages", "layout_of"]
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _DIGIT: Final = re.compile(r"(?<=[a-z])(?=[0-9])")
+
+
+@attrs.frozen
+class Rooted:
+    """A table whose rows take what is nested in them into the past.
+
+    Attributes:
+        row: The column by which one of its rows is named.
+        by: Columns of the nested table that may name it, the likeliest first.
+    """
+
+    table: str
+    row: str
+    by: tuple[str, ...]
 
 
 @attrs.frozen
@@ -28,12 +42,14 @@ class Linked:
 
     Attributes:
         primary: Column and value that mark the one link which counts most.
+        rooted: Where it is nested in another table.
     """
 
     table: str
     own: str
     other: str
     primary: Mapping[str, int] = attrs.field(factory=dict)
+    rooted: Rooted | None = None
 
 
 @attrs.frozen
@@ -82,6 +98,7 @@ class Layout:
         stamp: The column that says when a row was last loaded.
         deleted: Columns any of which says that the record is gone.
         active: Where it is false the row is of the past.
+        valid_to: Where it names a moment the row is of the past.
         prefix: What stands before the names of properties.
     """
 
@@ -92,6 +109,7 @@ class Layout:
     deleted: tuple[str, ...]
     objects: Mapping[str, Replica]
     active: str = ""
+    valid_to: str = ""
     merged_into: str = ""
     prefix: str = ""
     stages: Stages | None = None
@@ -120,7 +138,13 @@ def layout_of(name: LayoutName) -> Layout:
 
 
 def _replica(said: dict[str, Any]) -> Replica:
-    links = {to: Linked(**link) for to, link in said.pop("links", {}).items()}
+    links = {to: _linked(link) for to, link in said.pop("links", {}).items()}
     for key in ("without", "known"):
         said[key] = tuple(said.get(key, ()))
     return Replica(**said, links=links)
+
+
+def _linked(said: dict[str, Any]) -> Linked:
+    if rooted := said.pop("rooted", None):
+        said["rooted"] = Rooted(rooted["table"], rooted["row"], tuple(rooted["by"]))
+    return Linked(**said)

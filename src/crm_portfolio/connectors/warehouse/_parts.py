@@ -41,11 +41,16 @@ class Names:
 
 @attrs.frozen
 class Link:
-    """The records of another kind that one belongs to, where the replica has them."""
+    """The records of another kind that one belongs to, where the replica has them.
+
+    Attributes:
+        root: The table in which that of the links is nested.
+    """
 
     source: str
     linked: Linked
     names: Names
+    root: Names | None = None
 
 
 @attrs.frozen
@@ -164,7 +169,7 @@ class _Look:
             if (column := self._column(kind, source, names)) is not None
         }
         links = tuple(
-            Link(f"${to}", linked, where)
+            Link(f"${to}", linked, where, self._root(linked))
             for to, linked in replica.links.items()
             if (where := self._names(linked.table)) is not None
             and {linked.own, linked.other} <= set(where.columns)
@@ -183,6 +188,9 @@ class _Look:
         if key not in spelled:
             self._faults.append(f"{table} needs {self._where(part, key)}")
         return part
+
+    def _root(self, linked: Linked) -> Names | None:
+        return None if linked.rooted is None else self._names(linked.rooted.table)
 
     def _has_stages(self, known: set[str]) -> bool:
         return set(STAGE) <= known and has_stages(self._place, self._layout)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from crm_portfolio._engines import literal
 from crm_portfolio._frames import connected, nw
+from crm_portfolio.connectors.warehouse._cuts import cut
 from crm_portfolio.errors import SettingsError
 
 __all__ = ["Asked", "Place", "opened"]
@@ -39,7 +40,10 @@ class Place(Protocol):
         ...
 
     def batches(self, asked: Asked, after: Any, rows: int) -> Iterator[pa.Table]:
-        """What was asked, so many rows at a time; at least one piece, the key first."""
+        """What was asked by one query, so many rows at a time; at least one piece.
+
+        The key comes first, and rows of one key in one piece.
+        """
         ...
 
 
@@ -67,13 +71,12 @@ class _Duck:
         read = getattr(relation, name, None) or relation.fetch_record_batch
         reader = read(rows)
         yield reader.schema.empty_table()
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
+        yield from cut(reader, rows)
 
 
 @attrs.frozen(eq=False)
 class _Ibis:
-    """Tables behind an Ibis connection; each batch is a query behind the last key."""
+    """Tables behind an Ibis connection."""
 
     connection: Any
     tables: Sequence[str]
@@ -86,12 +89,10 @@ class _Ibis:
         return nw.from_native(self.connection.table(table, database=self.schema))
 
     def batches(self, asked: Asked, after: Any, rows: int) -> Iterator[pa.Table]:
-        is_more = True
-        while is_more:
-            piece = nw.to_native(asked(after).head(rows)).to_pyarrow()
-            yield piece
-            is_more = len(piece) == rows
-            after = piece.column(0)[-1].as_py() if is_more else None
+        # One query in order: one for each batch would sort all that is left each time.
+        with nw.to_native(asked(after)).to_pyarrow_batches(chunk_size=rows) as reader:
+            yield reader.schema.empty_table()
+            yield from cut(reader, rows)
 
 
 def opened(place: object, schema: str | None, wanted: Sequence[str]) -> Place:

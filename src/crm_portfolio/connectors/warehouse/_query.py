@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import reduce
 from operator import and_, or_
@@ -12,16 +12,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._frames import nw, to_arrow
+from crm_portfolio.connectors.warehouse._conditions import flag, todays
 from crm_portfolio.connectors.warehouse._layouts import Layout
 from crm_portfolio.connectors.warehouse._parts import Link, Part
 from crm_portfolio.connectors.warehouse._place import Asked, Place
+from crm_portfolio.connectors.warehouse._refusals import is_of_values
 from crm_portfolio.connectors.warehouse._vendors import KEYS
+from crm_portfolio.errors import SettingsError
 
 __all__ = ["GONE", "INTO", "STAMP", "named", "newest", "question", "seconds"]
 
 # What comes beside the CRM's own fields.
 STAMP, GONE, INTO = "_stamp", "_gone", "_into"
 _KEY: Final = "_key"
+# The second from which on a load can have been; dlt is younger by far.
+_EARLIEST: Final = 1e9
 
 
 def question(part: Part, layout: Layout, place: Place, since: float | None) -> Asked:
@@ -75,9 +80,32 @@ def newest(part: Part, layout: Layout, place: Place) -> float | None:
 
 def _latest(place: Place, table: str, column: str, layout: Layout) -> float | None:
     frame = place.frame(table)
-    told = frame.select(_stamp(frame, column, layout).max().alias(STAMP))
-    found = seconds(to_arrow(nw.to_native(told))[STAMP].combine_chunks())[0].as_py()
-    return None if found is None else float(found)
+    stamp = _stamp(frame, column, layout)
+    told = frame.select(stamp.min().alias("_first"), stamp.max().alias(STAMP))
+    try:
+        found = to_arrow(nw.to_native(told))
+    except Exception as error:
+        is_text = frame.collect_schema()[column] == nw.String
+        if is_text and is_of_values(error):
+            raise _no_stamp(table, column, layout) from None
+        raise
+    first, last = (
+        seconds(found[name].combine_chunks())[0].as_py() for name in ("_first", STAMP)
+    )
+    # SQLite makes a 0 of text that is no number.
+    if layout.stamp_is == "seconds" and first is not None and first < _EARLIEST:
+        raise _no_stamp(table, column, layout)
+    return None if last is None else float(last)
+
+
+def _no_stamp(table: str, column: str, layout: Layout) -> SettingsError:
+    is_moment = layout.stamp_is == "moment"
+    wanted = "moment" if is_moment else "second since 1970, as the loader has it"
+    return SettingsError(
+        f"{table}.{column} does not say when rows were loaded: a value is no {wanted}; "
+        "give the table as a view with such values, or without the column, and batches "
+        "have no cursors"
+    )
 
 
 def seconds(stamps: pa.Array) -> pa.Array:
@@ -108,15 +136,14 @@ def _from(picked: Any, since: float) -> Any:
 
 def _rows(part: Part, layout: Layout, place: Place) -> Any:
     """The records that belong to the table, those that are gone among them."""
-    rows, names = place.frame(part.names.table), part.names
-    if active := layout.active and names.column(layout.active):
-        rows = rows.filter(nw.col(active).fill_null(value=True))
+    names, table = part.names, part.names.table
+    rows = todays(place.frame(table), layout, table)
     for column, value in part.replica.only.items():
         if (there := names.column(column)) is not None:
             rows = rows.filter(nw.col(there) == value)
     for column in part.replica.without:
         if (there := names.column(column)) is not None:
-            rows = rows.filter(~nw.col(there).fill_null(value=False))
+            rows = rows.filter(~flag(rows, there, table).fill_null(value=False))
     for column in part.replica.known:
         if (there := names.column(column)) is not None:
             rows = rows.filter(~nw.col(there).is_null())
@@ -130,18 +157,24 @@ def _linked(rows: Any, part: Part, link: Link, layout: Layout, place: Place) -> 
     """
     names, linked = link.names, link.linked
     own, other = names.columns[linked.own], names.columns[linked.other]
-    pairs = place.frame(names.table)
+    pairs = _pairs(link, layout, place)
+    gone = _any(
+        flag(pairs, column, names.table)
+        for name in layout.deleted
+        if (column := names.column(name)) is not None
+    )
+    there = nw.when(~gone).then(nw.col(other))
     marks = [
         nw.col(column) == value
         for name, value in linked.primary.items()
         if (column := names.column(name)) is not None
     ]
-    first = nw.when(reduce(and_, marks)).then(nw.col(other)) if marks else None
+    first = nw.when(reduce(and_, marks, ~gone)).then(nw.col(other)) if marks else None
     stamp = names.column(layout.stamp)
     found = pairs.select(
         _own=nw.col(own),
-        _other=nw.col(other),
-        _first=nw.col(other) if first is None else first,
+        _other=there,
+        _first=there if first is None else first,
         _when=nw.lit(None) if stamp is None else _stamp(pairs, stamp, layout),
     )
     found = found.group_by("_own").agg(
@@ -161,6 +194,21 @@ def _linked(rows: Any, part: Part, link: Link, layout: Layout, place: Place) -> 
     return rows.join(found, left_on=key, right_on="_own", how="left")
 
 
+def _pairs(link: Link, layout: Layout, place: Place) -> Any:
+    """The links of today; those of a nested table are of today as its root's rows are."""
+    pairs = todays(place.frame(link.names.table), layout, link.names.table)
+    root, rooted = link.root, link.linked.rooted
+    if root is None or rooted is None or root.column(layout.valid_to) is None:
+        return pairs
+    row, by = root.column(rooted.row), map(link.names.column, rooted.by)
+    known = next(filter(None, by), None)
+    if row is None or known is None:
+        return pairs
+    rows = todays(place.frame(root.table), layout, root.table)
+    here = rows.select(_row=nw.col(row))
+    return pairs.join(here, left_on=known, right_on="_row", how="semi")
+
+
 def _picked(part: Part, layout: Layout, rows: Any) -> Any:
     """The key, the fields, and what is to be known of each row beside them."""
     names = part.names
@@ -168,9 +216,8 @@ def _picked(part: Part, layout: Layout, rows: Any) -> Any:
         nw.col(part.sources.get(source, source)).alias(alias)
         for alias, source in named(part).items()
     ]
-    flags = [names.column(flag) for flag in layout.deleted]
-    told = [nw.col(flag).fill_null(value=False) for flag in flags if flag is not None]
-    gone = reduce(or_, told) if told else nw.lit(value=False)
+    flags = [names.column(name) for name in layout.deleted]
+    gone = _any(flag(rows, column, names.table) for column in flags if column)
     into = names.column(layout.merged_into) if layout.merged_into else None
     return rows.select(
         nw.col(part.sources[KEYS[layout.vendor]]).alias(_KEY),
@@ -179,6 +226,11 @@ def _picked(part: Part, layout: Layout, rows: Any) -> Any:
         (nw.lit(None, nw.String) if into is None else nw.col(into)).alias(INTO),
         _loaded(part, layout, rows, gone).alias(STAMP),
     )
+
+
+def _any(flags: Iterable[Any]) -> Any:
+    said = [one.fill_null(value=False) for one in flags]
+    return reduce(or_, said) if said else nw.lit(value=False)
 
 
 def _loaded(part: Part, layout: Layout, rows: Any, gone: Any) -> Any:

@@ -28,6 +28,7 @@ from crm_portfolio.connectors.warehouse._query import (
     question,
     seconds,
 )
+from crm_portfolio.connectors.warehouse._refusals import translated
 from crm_portfolio.connectors.warehouse._settings import LayoutName, WarehouseSettings
 from crm_portfolio.connectors.warehouse._stages import (
     COLUMNS,
@@ -77,8 +78,9 @@ class Reader:
         self.layout: Layout = layout_of(settings.layout)
         self._settings = settings
         wanted = [replica.table for replica in self.layout.objects.values()]
-        self._place: Place = opened(place, settings.schema, wanted)
-        self._parts = parts_of(self._place, self.layout, settings)
+        with translated("while the replica was looked at"):
+            self._place: Place = opened(place, settings.schema, wanted)
+            self._parts = parts_of(self._place, self.layout, settings)
 
     @cached_property
     def tables(self) -> dict[TableName, tuple[str, ...]]:
@@ -103,13 +105,13 @@ class Reader:
 
     def newest(self) -> datetime | None:
         place = self._place.session()
-        stamps = [
-            stamp
-            for parts in self._parts.values()
-            for part in parts
-            if (stamp := newest(part, self.layout, place)) is not None
-        ]
+        parts = [part for parts in self._parts.values() for part in parts]
+        stamps = [stamp for stamp in self._stamps(parts, place) if stamp is not None]
         return _moment(max(stamps)) if stamps else None
+
+    def _stamps(self, parts: Sequence[Part], place: Place) -> tuple[float | None, ...]:
+        with translated("while it was asked when rows were loaded"):
+            return tuple(newest(part, self.layout, place) for part in parts)
 
     def batches(
         self,
@@ -151,14 +153,23 @@ class Reader:
     ) -> Iterator[Batch]:
         part = parts[at]
         since = None if standing.since is None else standing.since[at]
-        asked = question(part, self.layout, place, since)
-        answer = place.batches(asked, standing.after, self._settings.batch_rows)
-        for piece in filter(len, answer):
+        for piece in self._answer(part, place, since, standing.after):
             rows = self._mapped(part, piece, shown)
             after = _plain(piece.column(0)[-1].as_py())
             reached = attrs.evolve(standing, part=at, after=after)
             cursor = self._cursor(part.table, reached)
             yield Batch(part.table, rows, cursor, _gone(piece), is_last=False)
+
+    def _answer(
+        self, part: Part, place: Place, since: float | None, after: Any
+    ) -> Iterator[pa.Table]:
+        """What the engine says of a part, piece by piece."""
+        if part.is_staged:  # some drivers take no question while an answer is read
+            _ = self._known_stages
+        with translated(f"while the table {part.names.table} was read"):
+            asked = question(part, self.layout, place, since)
+            pieces = place.batches(asked, after, self._settings.batch_rows)
+            yield from filter(len, pieces)
 
     def _mapped(self, part: Part, piece: pa.Table, shown: tuple[str, ...]) -> pa.Table:
         """The live rows as model columns, with nulls for those that only others have."""
@@ -184,7 +195,8 @@ class Reader:
 
     @cached_property
     def _known_stages(self) -> pa.Table:
-        return known_stages(self._place.session(), self.layout)
+        with translated("while the stages were read"):
+            return known_stages(self._place.session(), self.layout)
 
     def _stages(self, columns: Sequence[str] | None) -> Batch:
         rows = stage_rows(self._known_stages)
@@ -203,7 +215,7 @@ class Reader:
     ) -> _Standing:
         if resume is not None:
             return self._told(table, resume, len(parts))
-        stamps = tuple(newest(part, self.layout, place) for part in parts)
+        stamps = self._stamps(parts, place)
         if since is None:
             return _Standing(stamps)
         known = self._told(table, since, len(parts))
@@ -260,7 +272,9 @@ def _empty(table: TableName, columns: Sequence[str]) -> pa.Table:
     return pa.schema(types).empty_table()
 
 
-def _plain(key: Any) -> int | str:
+def _plain(key: Any) -> int | str | None:
+    if key is None:  # such rows come first
+        return None
     return int(key) if isinstance(key, int | float | Decimal) else str(key)
 
 

@@ -31,7 +31,7 @@ class WarehouseSettings:
             "percent"}``.
         loss_reason: The CRM's own name of the field that says why; None: found by its name.
         time_zone: The org's: a moment of the CRM is a day there.
-        batch_rows: Rows in one batch. Through Ibis each batch is a query of its own.
+        batch_rows: Rows in one batch; rows of one id stay in one.
     """
 
     layout: LayoutName | None = None

@@ -8,8 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio._frames import nw, to_arrow
+from crm_portfolio.connectors.warehouse._conditions import todays
 from crm_portfolio.connectors.warehouse._layouts import Layout
 from crm_portfolio.connectors.warehouse._place import Place
+from crm_portfolio.connectors.warehouse._values import typed
 from crm_portfolio.connectors.warehouse._vendors import LOST, STAGE, WON
 
 __all__ = ["COLUMNS", "has_stages", "known_stages", "stage_rows", "staged"]
@@ -32,9 +34,13 @@ def known_stages(place: Place, layout: Layout) -> pa.Table:
     """
     laid = layout.stages
     assert laid is not None
-    lines = _whole(place, laid.pipelines)
-    stages = _whole(place, laid.stages)
+    lines = _whole(place, laid.pipelines, layout)
+    stages = _whole(place, laid.stages, layout)
     row = _text(lines, laid.pipeline_row or laid.pipeline_id)
+    if (
+        layout.valid_to in lines.column_names
+    ):  # the stages of a pipeline of the past are too
+        stages = stages.filter(pc.is_in(_text(stages, laid.pipeline_of), value_set=row))
     at = pc.index_in(_text(stages, laid.pipeline_of), value_set=row)
     pipeline = pc.take(_text(lines, laid.pipeline_id), at)
     stage = _text(stages, laid.stage_id)
@@ -96,9 +102,10 @@ def _outcome(stages: pa.Table, chance: pa.Array, layout: Layout) -> tuple[Any, A
     return won, closed
 
 
-def _whole(place: Place, table: str) -> pa.Table:
+def _whole(place: Place, table: str, layout: Layout) -> pa.Table:
     there = {name.lower(): name for name in place.tables}
-    rows = to_arrow(nw.to_native(place.frame(there[table]))).combine_chunks()
+    frame = todays(place.frame(there[table]), layout, table)
+    rows = to_arrow(nw.to_native(frame)).combine_chunks()
     return rows.rename_columns([name.lower() for name in rows.column_names])
 
 
@@ -117,7 +124,7 @@ def _number(rows: pa.Table, name: str) -> pa.Array:
 def _flag(rows: pa.Table, name: str) -> pa.Array:
     if name not in rows.column_names:
         return pa.nulls(len(rows), pa.bool_())
-    return _one(rows[name].cast(pa.bool_()))
+    return typed(_one(rows[name]), "boolean", f"stage.{name}")
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:

@@ -7,16 +7,18 @@ flag is text. Each field is brought to the one form in which its CRM tells it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from crm_portfolio.connectors._mapping import empty_as_null, moments
 from crm_portfolio.connectors.hubspot._fields import Once
-from crm_portfolio.connectors.warehouse._parts import Part
 from crm_portfolio.connectors.warehouse._vendors import KINDS, Kind
 from crm_portfolio.errors import SettingsError
+
+if TYPE_CHECKING:
+    from crm_portfolio.connectors.warehouse._parts import Part
 
 __all__ = ["ids", "kinds_of", "typed"]
 
@@ -102,6 +104,8 @@ def _moments(array: pa.Array) -> pa.Array:
 def _flags(array: pa.Array) -> pa.Array:
     if pa.types.is_string(array.type):
         return pc.utf8_lower(_texts(pc.utf8_trim_whitespace(array))).cast(pa.bool_())
+    if pa.types.is_decimal(array.type):
+        array = array.cast(pa.int64())
     return array.cast(pa.bool_())
 
 
