@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from crm_portfolio._engines import ENGINES, literal, reaching
 from crm_portfolio._pandas import from_pandas
+from crm_portfolio._unread import reading
 from crm_portfolio.errors import MissingExtraError, SettingsError
 
 __all__ = [
@@ -76,9 +77,10 @@ def to_arrow(frame: NativeFrame) -> pa.Table:
         return plain(pa.Table.from_batches([frame]))
     if backend_of(frame) == "pandas" and hasattr(frame, "columns"):
         return plain(from_pandas(frame))
-    if backend_of(frame) == "duckdb" and hasattr(frame, "columns"):
-        return plain(_from_duckdb(frame))
-    return plain(_through_narwhals(frame))
+    with reading():
+        if backend_of(frame) == "duckdb" and hasattr(frame, "columns"):
+            return plain(_from_duckdb(frame))
+        return plain(_through_narwhals(frame))
 
 
 def from_arrow(table: pa.Table, backend: Backend) -> NativeFrame:
@@ -110,6 +112,13 @@ def from_parquet(
         client: A file system of fsspec's that reaches them; None: they are of this machine.
         lengths: How many rows each of them has, if somebody knows.
     """
+    with reading(str(files[0]) if len(files) == 1 else ""):
+        return _scanned(files, backend, client, lengths)
+
+
+def _scanned(
+    files: Sequence[Path | str], backend: Backend, client: Any, lengths: Sequence[int]
+) -> NativeFrame:
     if backend in ENGINES:
         return ENGINES[backend].from_parquet(files, client, lengths)
     connection = _duckdb().default_connection()
@@ -130,7 +139,10 @@ def connected(database: Path | None) -> Any:
     """
     duckdb = _duckdb()
     # DuckDB would lay what memory does not hold into the folder one happens to be in.
-    spill = Path(gettempdir(), f"crm_portfolio_{token_hex(8)}")
+    own = token_hex(8)
+    if database is not None:  # who opens it again must ask for the same, for DuckDB
+        own = _SPILLS.setdefault(database.resolve(), own)
+    spill = Path(gettempdir(), f"crm_portfolio_{own}")
     how: dict[str, Any] = {"temp_directory": str(spill)}
     if database is None:
         return duckdb.connect(config=how)
@@ -149,6 +161,11 @@ def kept(rows: Any, *, by: Sequence[str] = ()) -> Any:
         by: Equal values of these are to lie together, where that spares an engine more
             than it costs: Spark sends rows to where they are grouped in any case.
     """
+    with reading():
+        return _kept(rows, by)
+
+
+def _kept(rows: Any, by: Sequence[str]) -> Any:
     if by and backend_of(nw.to_native(rows)) != "pyspark":
         rows = rows.sort(*by)
     native = nw.to_native(rows)
@@ -186,10 +203,11 @@ def row_count(frame: NativeFrame) -> int:
 
 def to_parquet(frame: NativeFrame, folder: Path) -> None:
     """Have a lazy frame's engine write its rows into a folder; none comes to us."""
-    if (engine := backend_of(frame)) in ENGINES:
-        ENGINES[engine].to_parquet(frame, folder)
-    else:
-        _narrow(frame).write_parquet(str(folder / "rows.parquet"))
+    with reading():
+        if (engine := backend_of(frame)) in ENGINES:
+            ENGINES[engine].to_parquet(frame, folder)
+        else:
+            _narrow(frame).write_parquet(str(folder / "rows.parquet"))
 
 
 def plain(table: pa.Table) -> pa.Table:
@@ -347,6 +365,7 @@ def _narrow(frame: NativeFrame) -> NativeFrame:
     return frame.project(", ".join(told)) if any(wide) else frame
 
 
+_SPILLS: dict[Path, str] = {}
 _KEPT, _OVER = itertools.count(), set[str]()
 # The number of the first row of each file, by the relation that reads them.
 _FIRST_ROWS = weakref.WeakKeyDictionary[Any, tuple[int, ...]]()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from inspect import unwrap
 from types import CodeType, FrameType
 
 import attrs
@@ -18,7 +19,7 @@ from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.settings import Settings
 
 NAMES: dict[CodeType, str] = {
-    getattr(analysis, name).__code__: name
+    unwrap(getattr(analysis, name)).__code__: name
     for name in analysis.__all__
     if f"{name.title().replace('_', '')}Result" in analysis.__all__
 } | {win_back_by.__code__: "win_back"}

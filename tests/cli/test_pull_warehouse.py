@@ -59,9 +59,11 @@ def test_what_is_found_in_a_replica_is_planned_with_the_crm(
     shell, ready, tmp_path: Path
 ) -> None:
     folder = replicated(ready, "salesforce", "dlt-salesforce", tmp_path)
+    said = tmp_path / "portfolio.toml"
+    said.write_text(f"[warehouse]\norg = '{ready.org_id}'\n", encoding="utf-8")
     pulled = shell(
         "pull", "warehouse", folder, "--layout", "dlt-salesforce",
-        "--to", tmp_path / "book", *AS_OF,
+        "--to", tmp_path / "book", "--settings", said, *AS_OF,
     )  # fmt: skip
     assert pulled.exit_code == 0, pulled.stderr
     plan = tmp_path / "plan.jsonl"
@@ -71,6 +73,22 @@ def test_what_is_found_in_a_replica_is_planned_with_the_crm(
     assert applied.exit_code == 0, applied.stderr
     accounts = ready.snapshot()["Account"].values()
     assert {account["Portfolio_Tier__c"] for account in accounts} >= {"A", "B"}
+
+
+def test_a_replica_of_nobody_knows_which_org_is_not_planned_and_what_to_write_is_told(
+    shell, ready, tmp_path: Path
+) -> None:
+    folder = replicated(ready, "salesforce", "dlt-salesforce", tmp_path)
+    pulled = shell(
+        "pull", "warehouse", folder, "--layout", "dlt-salesforce",
+        "--to", tmp_path / "book", *AS_OF,
+    )  # fmt: skip
+    assert pulled.exit_code == 0, pulled.stderr
+    plan = tmp_path / "plan.jsonl"
+    planned = shell("plan", tmp_path / "book", "--crm", "salesforce", "-o", plan)
+    assert planned.exit_code == 2
+    assert f'[warehouse]\n  org = "{ready.org_id}"' in planned.stderr
+    assert not plan.exists()
 
 
 @pytest.mark.parametrize(

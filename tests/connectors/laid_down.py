@@ -333,6 +333,8 @@ def replicated(pretend: Any, vendor: str, layout: str, folder: Path) -> Path:
         }
         if layout.startswith("fivetran"):
             columns["_fivetran_synced"] = pa.array([TONIGHT] * len(records))
+            if vendor == "hubspot":
+                columns["portal_id"] = pa.array([pretend.portal_id] * len(records))
         else:
             seconds = TONIGHT.replace(tzinfo=UTC).timestamp()
             columns["_dlt_load_id"] = pa.array([f"{seconds:.4f}"] * len(records))

@@ -15,7 +15,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from shelves import BUCKET, READS
 
-from crm_portfolio import analyse, samples
+from crm_portfolio import analyse, analysis, samples
 from crm_portfolio._frames import Backend, nw, to_arrow
 from crm_portfolio.errors import (
     DamagedFileError,
@@ -261,3 +261,97 @@ def test_a_portfolio_is_loaded_without_its_rows(long):
     assert not any(Counting.read.values())
     to_arrow(loaded["revenue_line"])
     assert any(Counting.read.values())
+
+
+SAYS = "https://store.example/?sig=not-to-be-shown"
+
+
+class _Failing(MemoryFileSystem):
+    """A store that, after so many files, refuses in words that nobody may see."""
+
+    protocol = "failing"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    left = 1_000_000
+    error: type[Exception] = ConnectionError
+
+    def _open(self, path: str, *given: Any, **named: Any) -> Any:
+        _Failing.left -= 1
+        if _Failing.left < 0:
+            raise _Failing.error(SAYS)
+        return super()._open(path, *given, **named)
+
+
+@pytest.fixture
+def failing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    fsspec.register_implementation("failing", _Failing, clobber=True)
+    monkeypatch.setattr(_Failing, "left", 1_000_000)
+    monkeypatch.setattr(_Failing, "error", ConnectionError)
+    return copied(folder, f"failing://{secrets.token_hex(6)}/book")
+
+
+@pytest.mark.parametrize(
+    ("raised", "told", "said"),
+    [
+        (ConnectionError, TransientError, "cannot be read now"),
+        (TimeoutError, TransientError, "cannot be read now"),
+        (PermissionError, RightMissingError, "refuses this login"),
+    ],
+)
+@pytest.mark.parametrize("backend", HERE)
+def test_a_store_that_begins_to_refuse_is_told_as_such_and_not_in_its_words(
+    backend: Backend,
+    raised: type[Exception],
+    told: type[Exception],
+    said: str,
+    failing: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_Failing, "error", raised)
+    met = []
+    for files in (0, 3, 12, 40):
+        _Failing.left = 1_000_000
+        book = Portfolio.load(failing, backend=backend)
+        _Failing.left = files
+        try:
+            analysis.lost_opportunities(book)
+        except told as error:
+            met.append(str(error))
+    assert met
+    for words in met:
+        assert said in words
+        assert "failing://" in words or "a file of these tables" in words
+        assert "None" not in words
+        assert SAYS not in words
+
+
+@pytest.mark.parametrize("backend", HERE)
+def test_a_file_that_goes_after_the_load_is_named(
+    backend: Backend, failing: str
+) -> None:
+    book = Portfolio.load(failing, backend=backend)
+    root = failing.removeprefix("failing://")
+    for path in [name for name in _Failing.store if root in name]:
+        if "/opportunity" in path and path.endswith(".parquet"):
+            del _Failing.store[path]
+    with pytest.raises(
+        DamagedFileError, match=r"opportunity.*\.parquet: it is missing"
+    ):
+        analysis.lost_opportunities(book)
+
+
+@pytest.mark.parametrize("backend", ["duckdb", "polars_lazy", "ibis"])
+def test_a_file_of_this_machine_that_goes_while_it_is_read_is_named(
+    backend: Backend, firm: Portfolio, tmp_path: Path
+) -> None:
+    firm.save(tmp_path / "book")
+    rows = Portfolio.load(tmp_path / "book", backend=backend)["opportunity"]
+    (tmp_path / "book" / "opportunity.parquet").unlink()
+    with pytest.raises(DamagedFileError, match=r"opportunity\.parquet: it is missing"):
+        to_arrow(rows)
+
+
+def test_what_is_wrong_with_a_frame_itself_stays_what_it_was() -> None:
+    duckdb = pytest.importorskip("duckdb")
+    with pytest.raises(duckdb.Error, match="Could not convert"):
+        to_arrow(duckdb.sql("SELECT CAST('word' AS INTEGER)"))

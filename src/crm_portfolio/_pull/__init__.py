@@ -18,6 +18,7 @@ from crm_portfolio._pull._settings import PullSettings
 from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Calendar, Portfolio
 from crm_portfolio.protocols import (
+    Copied,
     Dated,
     Forecast,
     Metered,
@@ -74,6 +75,7 @@ def pull(
     if since_last:
         raise SettingsError("since_last needs the folder of the last pull: into=…")
     org, currency, calendar = _of_org(source, currency, calendar)
+    copied_from = _copied_from(source)
     telling = threading.Lock()
 
     def tell(step: str, done: int, total: int | None) -> None:
@@ -87,7 +89,7 @@ def pull(
         currency=currency,
         calendar=calendar,
         backend=backend,
-        org=org,
+        org=org or copied_from,
         **raw,
     )
 
@@ -111,6 +113,7 @@ def pull_into(
         source=source,
         folder=folder.absolute(),
         org=org,
+        copied_from=_copied_from(source),
         fingerprint=_fingerprint(source),
         as_of=as_of,
         currency=currency,
@@ -164,6 +167,11 @@ def _of_org(
     org = source.org()
     chosen = calendar or Calendar(org.time_zone)
     return str(org), currency or org.currency, chosen
+
+
+def _copied_from(source: Source) -> str | None:
+    """The org that a copy is of, as text: the books say so, and all else is as of files."""
+    return str(source.copied_from()) if isinstance(source, Copied) else None
 
 
 def _behind(source: Source, as_of: date, calendar: Calendar | None) -> str:

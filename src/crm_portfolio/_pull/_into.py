@@ -55,6 +55,7 @@ class Into:
     Attributes:
         org: Whose tables they are; None: a plain source, which is read whole each time
             and of which no mirror is kept.
+        copied_from: The org that a plain source is a copy of; the header alone says so.
         fingerprint: Of the settings that shape the tables.
     """
 
@@ -67,6 +68,7 @@ class Into:
     calendar: Calendar
     settings: PullSettings
     progress: Progress | None
+    copied_from: str | None = None
     notes: list[str] = attrs.field(factory=list)
     _telling: threading.Lock = attrs.field(factory=threading.Lock)
 
@@ -277,7 +279,7 @@ class Into:
                     currency=told.currency,
                     time_zone=self.calendar.time_zone,
                     year_starts=self.calendar.year_starts,
-                    org=self.org,
+                    org=self.org or self.copied_from,
                 )
             )
         finally:

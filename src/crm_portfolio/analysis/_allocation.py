@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._alloc import (
     AllocationSettings,
@@ -49,6 +50,7 @@ __all__ = ["AllocationResult", "AllocationSettings", "ServiceLevel", "allocation
 _EQUAL = AllocationSettings()
 
 
+@reading()
 def allocation(
     portfolio: Portfolio,
     settings: AllocationSettings = _EQUAL,

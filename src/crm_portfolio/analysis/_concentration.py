@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._methods import _indices as indices
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason
 from crm_portfolio.analysis._dependence import (
     ConcentrationSettings,
@@ -37,6 +38,7 @@ _SHOWN_BARS = 25
 _DEFAULTS = ConcentrationSettings()
 
 
+@reading()
 def concentration(
     portfolio: Portfolio, settings: ConcentrationSettings = _DEFAULTS
 ) -> ConcentrationResult:

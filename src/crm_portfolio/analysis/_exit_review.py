@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._storage import write_atomically
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._concentration import (
     ConcentrationResult,
@@ -85,6 +86,7 @@ _USUAL: Final = ExitReviewSettings()
 _SHOWN: Final = 12
 
 
+@reading()
 def exit_review(
     portfolio: Portfolio,
     settings: ExitReviewSettings = _USUAL,

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._inert import inert
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, number, sentence
 from crm_portfolio.analysis._facts import echo, made_by, of_same, revenue_facts
 from crm_portfolio.analysis._tiers import TiersResult, TiersSettings
@@ -39,6 +40,7 @@ _USUAL: Final = FocusSettings()
 _SHOWN_CELLS, _SHOWN_LINES = 14, 10
 
 
+@reading()
 def focus(
     portfolio: Portfolio,
     settings: FocusSettings = _USUAL,

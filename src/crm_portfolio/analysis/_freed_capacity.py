@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._inert import inert
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import (
     attached,
@@ -64,6 +65,7 @@ _SHOWN_RANGES = 12
 _THE_LARGEST = FreedCapacitySettings()
 
 
+@reading()
 def freed_capacity(
     portfolio: Portfolio,
     settings: FreedCapacitySettings = _THE_LARGEST,

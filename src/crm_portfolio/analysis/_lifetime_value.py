@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._methods._bg_nbd import BgNbd, is_alive
 from crm_portfolio._places import told_at
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, number, sentence
 from crm_portfolio.analysis._facts import echo, made_by, of_same, revenue_facts
 from crm_portfolio.analysis._life import (
@@ -37,6 +38,7 @@ _TIMES: Final = (1, 2, 3, 5, 8, 12, 20)
 _WEEKS: Final = (0, 2, 4, 8, 13, 20, 26, 39, 52, 78, 104, 156)
 
 
+@reading()
 def lifetime_value(
     portfolio: Portfolio,
     settings: LifetimeValueSettings = _USUAL,

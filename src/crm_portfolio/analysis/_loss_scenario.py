@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._places import told_at
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import (
     attached,
@@ -48,6 +49,7 @@ _SHOWN_LOSSES = 6
 _THE_LARGEST = LossScenarioSettings()
 
 
+@reading()
 def loss_scenario(
     portfolio: Portfolio, settings: LossScenarioSettings = _THE_LARGEST
 ) -> LossScenarioResult:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import holding, told_in_plans
 from crm_portfolio.analysis._lost import (
@@ -41,6 +42,7 @@ __all__ = ["LostOpportunitiesResult", "LostOpportunitiesSettings", "lost_opportu
 _BY_DEFAULT = LostOpportunitiesSettings()
 
 
+@reading()
 def lost_opportunities(
     portfolio: Portfolio,
     settings: LostOpportunitiesSettings = _BY_DEFAULT,

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._ahead import (
     PipelineSettings,
@@ -44,6 +45,7 @@ __all__ = ["PipelineResult", "PipelineSettings", "pipeline"]
 _USUAL = PipelineSettings()
 
 
+@reading()
 def pipeline(
     portfolio: Portfolio, settings: PipelineSettings = _USUAL
 ) -> PipelineResult:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import echo, made_by, of_same, revenue_facts
 from crm_portfolio.analysis._profit import (
@@ -50,6 +51,7 @@ __all__ = [
 _USUAL: Final = ProfitabilitySettings()
 
 
+@reading()
 def profitability(
     portfolio: Portfolio,
     settings: ProfitabilitySettings = _USUAL,

@@ -12,6 +12,7 @@ import pyarrow as pa
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._places import told_at
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import days_asked, echoed
 from crm_portfolio.analysis._owed import (
@@ -43,6 +44,7 @@ _USUAL: Final = ReceivablesSettings()
 _SHOWN_MONTHS: Final = 12
 
 
+@reading()
 def receivables(
     portfolio: Portfolio, settings: ReceivablesSettings = _USUAL
 ) -> ReceivablesResult:

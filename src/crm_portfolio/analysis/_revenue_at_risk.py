@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._places import told_at
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._at_risk import (
     Clients,
@@ -53,6 +54,7 @@ _DEFAULTS = RevenueAtRiskSettings()
 _SHOWN_BARS = 60
 
 
+@reading()
 def revenue_at_risk(
     portfolio: Portfolio,
     settings: RevenueAtRiskSettings = _DEFAULTS,

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import CONCESSIONS, echo, made_by, of_same
 from crm_portfolio.analysis._half_year import (
@@ -39,6 +40,7 @@ __all__ = ["ReviewResult", "ReviewSettings", "review"]
 _LAST_HALF_YEAR: Final = ReviewSettings()
 
 
+@reading()
 def review(
     portfolio: Portfolio,
     settings: ReviewSettings = _LAST_HALF_YEAR,

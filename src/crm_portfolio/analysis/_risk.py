@@ -17,6 +17,7 @@ from crm_portfolio._methods._cuts import Groups
 from crm_portfolio._methods._in_order import in_order
 from crm_portfolio._methods._risk import LEVELS, UNKNOWN, Levels, worst
 from crm_portfolio._places import told_at
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._dangers import (
     COMPONENTS,
@@ -87,6 +88,7 @@ _SPAN: Final = ("left_share_low", "left_share_high")
 _MARKS: Final = ("label_risk_bins", "label_risk_true")
 
 
+@reading()
 def risk(
     portfolio: Portfolio,
     settings: RiskSettings = _USUAL,

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, number, sentence
 from crm_portfolio.analysis._facts import echo, purchases
 from crm_portfolio.analysis._tomorrow import (
@@ -36,6 +37,7 @@ _YEAR = 12
 _BY_DEFAULT = SuccessionSettings()
 
 
+@reading()
 def succession(
     portfolio: Portfolio, settings: SuccessionSettings = _BY_DEFAULT
 ) -> SuccessionResult:

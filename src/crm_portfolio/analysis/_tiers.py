@@ -21,6 +21,7 @@ from crm_portfolio._methods._rules import (
     Slices,
     cut,
 )
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._facts import (
     RevenueFacts,
@@ -68,6 +69,7 @@ __all__ = [
 _FOUR_SLICES = TiersSettings()
 
 
+@reading()
 def tiers(
     portfolio: Portfolio,
     settings: TiersSettings = _FOUR_SLICES,

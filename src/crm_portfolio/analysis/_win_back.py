@@ -14,6 +14,7 @@ from crm_portfolio import _plots
 from crm_portfolio._frames import NativeFrame, from_arrow
 from crm_portfolio._html import Lines
 from crm_portfolio._inert import inert
+from crm_portfolio._unread import reading
 from crm_portfolio._wording import Lang, Reason, sentence
 from crm_portfolio.analysis._again import (
     Candidates,
@@ -58,6 +59,7 @@ _USUAL = WinBackSettings()
 _SHOWN = 12
 
 
+@reading()
 def win_back(
     portfolio: Portfolio,
     settings: WinBackSettings = _USUAL,

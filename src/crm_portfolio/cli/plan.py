@@ -93,6 +93,7 @@ def plan(
     """
     from crm_portfolio._analyse import analyse, assigning
     from crm_portfolio.archive import Archive
+    from crm_portfolio.protocols import CopiedOrg
     from crm_portfolio.writeback import plan as make_plan
 
     if names and not (markdown or html):
@@ -110,8 +111,8 @@ def plan(
     proposal = make_plan(
         findings.values(),
         open_crm(crm, chosen),
-        # What is of no org, such as a replica, may not be what the CRM holds now.
-        held=portfolio if portfolio.org else None,
+        # Of files or of a replica, it may not be what the CRM holds now.
+        held=portfolio if portfolio.org and not CopiedOrg.read(portfolio.org) else None,
         limits=chosen.limits,
         policy=chosen.policy,
         also=chosen.write.also,

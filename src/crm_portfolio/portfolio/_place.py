@@ -227,18 +227,23 @@ class Store:
         except PermissionError as error:
             raise RightMissingError(
                 self.address,
-                f"the store refuses this login: {error.strerror}. The login is in the "
+                f"the store refuses this login{_said(error)}. The login is in the "
                 "environment; it needs the rights to list and read under this address",
             ) from None
         except (ConnectionError, TimeoutError) as error:
             raise TransientError(
-                self.address, f"the store cannot be read now: {error.strerror}"
+                self.address, f"the store cannot be read now{_said(error)}"
             ) from None
         except OSError as error:
             raise SettingsError(
-                f"{self.address} cannot be read: {error.strerror}. Mend the address, or "
+                f"{self.address} cannot be read{_said(error)}. Mend the address, or "
                 "what the environment says of the store; then do the same again."
             ) from None
+
+
+def _said(error: OSError) -> str:
+    """What the system says of it; an error that has no number has no such words."""
+    return f": {error.strerror}" if error.strerror else ""
 
 
 def _version(client: Any, path: str) -> datetime:

@@ -55,7 +55,8 @@ class Portfolio:
     Attributes:
         as_of: The last day known, inclusive.
         backend: The kind of frames it hands out.
-        org: The org it was pulled from, as text; None for frames and files.
+        org: The org it was pulled from, as text, or that its replica is a copy of; None
+            for frames and files.
     """
 
     as_of: date

@@ -72,7 +72,7 @@ class SavedTables(Mapping[str, pa.Table]):
         if name not in self._read:
             found = []
             for part in self._sound(name):
-                with self._place.opened(part.name) as source:
+                with self._opened(part) as source:
                     found.append(pq.read_table(source, partitioning=None))
             table = pa.concat_tables(found).replace_schema_metadata(None)
             if len(found) > 1:
@@ -143,6 +143,15 @@ class SavedTables(Mapping[str, pa.Table]):
                 raise self._damaged(part, "it is missing") from error
         return self._parts[name]
 
+    @contextmanager
+    def _opened(self, part: Part) -> Iterator[Any]:
+        """The file, which may have gone since it was found to be sound."""
+        try:
+            with self._place.opened(part.name) as source:
+                yield source
+        except FileNotFoundError as error:
+            raise self._damaged(part, "it is missing") from error
+
     def _damaged(self, part: Part, problem: str) -> DamagedFileError:
         return DamagedFileError(str(self._place.reached(part.name)), problem, AGAIN)
 
@@ -160,24 +169,24 @@ class SavedTables(Mapping[str, pa.Table]):
                 raise self._damaged(part, problem)
 
     def _schema(self, part: Part) -> pa.Schema:
-        with self._place.opened(part.name) as source:
+        with self._opened(part) as source:
             return pq.read_schema(source).remove_metadata()
 
     def _rows(self, part: Part) -> int:
         if part.rows is not None:
             return part.rows
-        with self._place.opened(part.name) as source:
+        with self._opened(part) as source:
             return int(pq.read_metadata(source).num_rows)
 
     def _groups(self, part: Part) -> Iterator[pa.Table]:
-        with self._place.opened(part.name) as source, pq.ParquetFile(source) as file:
+        with self._opened(part) as source, pq.ParquetFile(source) as file:
             yield file.schema_arrow.remove_metadata().empty_table()
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group).replace_schema_metadata(None)
 
     def _run(self, part: Part, key: str) -> Ordered | None:
         """The rows of a part, which are in order."""
-        with self._place.opened(part.name) as source, pq.ParquetFile(source) as file:
+        with self._opened(part) as source, pq.ParquetFile(source) as file:
             if not file.metadata.num_rows:
                 return None
             last = file.num_row_groups - 1

@@ -10,6 +10,7 @@ from crm_portfolio.protocols._abilities import (
     Batching,
     Careful,
     Connector,
+    Copied,
     Dated,
     Describing,
     Fitting,
@@ -24,6 +25,7 @@ from crm_portfolio.protocols._abilities import (
     StaleSourceWarning,
     Tracing,
 )
+from crm_portfolio.protocols._copied import CopiedOrg
 from crm_portfolio.protocols._exchanged import (
     Batch,
     Change,
@@ -50,6 +52,8 @@ __all__ = [
     "Careful",
     "Change",
     "Connector",
+    "Copied",
+    "CopiedOrg",
     "Cursor",
     "Dated",
     "Describing",

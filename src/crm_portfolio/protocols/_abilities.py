@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from crm_portfolio.protocols._copied import CopiedOrg
 from crm_portfolio.protocols._exchanged import (
     Batch,
     Change,
@@ -29,6 +30,7 @@ __all__ = [
     "Batching",
     "Careful",
     "Connector",
+    "Copied",
     "Dated",
     "Describing",
     "Fitting",
@@ -132,6 +134,19 @@ class Dated(Protocol):
 
     def complete_until(self) -> datetime | None:
         """When it was last brought up to date; None: it does not say."""
+        ...
+
+
+@runtime_checkable
+class Copied(Protocol):
+    """Is a copy of a CRM, whose ids are those of one org and of no other."""
+
+    def copied_from(self) -> CopiedOrg:
+        """The org; a plan is made for that one only, and for none if nobody said which.
+
+        Raises:
+            SettingsError: It is of several, or of another than the settings say.
+        """
         ...
 
 

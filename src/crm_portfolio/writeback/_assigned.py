@@ -34,7 +34,8 @@ class Assigned:
     Attributes:
         tables: By table the columns that are assigned.
         settings_digest: Stands for all other parameters of all results.
-        org: Where the portfolio was pulled, as text; empty for frames and files.
+        org: Where the portfolio was pulled, as text, or what its replica is a copy of;
+            empty for frames and files.
     """
 
     tables: Mapping[WritableTable, Wanted]

@@ -13,7 +13,6 @@ import attrs
 from crm_portfolio._managed import OPT_IN, PIN, STAMP, VALUES
 from crm_portfolio._storage import now
 from crm_portfolio._version import __version__
-from crm_portfolio.errors import WrongOrgError
 from crm_portfolio.protocols import Change, Value, WritableTable
 from crm_portfolio.results import Result
 from crm_portfolio.schema import OptIn
@@ -47,6 +46,7 @@ from crm_portfolio.writeback._planned import (
 from crm_portfolio.writeback._portions import calls_to_apply
 from crm_portfolio.writeback._remembered import Memory
 from crm_portfolio.writeback._sheet import Sheet
+from crm_portfolio.writeback._source import same_source
 
 if TYPE_CHECKING:
     from crm_portfolio.archive import Archive
@@ -93,16 +93,16 @@ def plan(
             many accounts there were, and which pins have ended since.
 
     Raises:
-        SettingsError: Two results assign one field, or none assigns any.
-        WrongOrgError: The portfolio was pulled from another org: record ids of a sandbox
-            and of its production org may be the same.
+        SettingsError: Two results assign one field, or none assigns any; or the portfolio
+            is of a replica, and nobody said which org that is a copy of.
+        WrongOrgError: The portfolio was pulled from another org, or from a replica of
+            another: record ids of a sandbox and of its production org may be the same.
         FieldNotFoundError: The CRM lacks fields of ours; `setup` creates them.
     """
     assigned = Assigned.by(results, also)
     org = crm.org()
-    for pulled_from in (assigned.org, held.org if held is not None else None):
-        if pulled_from and pulled_from != str(org):
-            raise WrongOrgError(pulled_from, str(org))
+    for pulled_from in (assigned.org, (held.org if held is not None else None) or ""):
+        same_source(pulled_from, org)
     memory, sheet = Memory.of(archive, org), Sheet()
     found = {
         table: _compared(

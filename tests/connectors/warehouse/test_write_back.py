@@ -14,6 +14,7 @@ from laid_down import KINDS, replicated
 from crm_portfolio import Archive, analysis, apply, connect, plan, pull, samples, setup
 from crm_portfolio._frames import to_arrow
 from crm_portfolio.analysis import Quantiles, Stability, TiersSettings
+from crm_portfolio.connectors.warehouse import WarehouseSettings
 from crm_portfolio.portfolio import Calendar, Portfolio
 from crm_portfolio.simulator import HubSpot, Salesforce
 
@@ -55,8 +56,10 @@ def wanted(proposal: Any) -> list[tuple[Any, ...]]:
 
 def opened(pretend: Any, layout: str, folder: Path) -> Portfolio:
     vendor = layout.partition("-")[2]
+    named = {"salesforce": "org_id", "hubspot": "portal_id"}[vendor]
+    said = WarehouseSettings(layout=layout, org=str(getattr(pretend, named)))
     replica = connect(
-        "warehouse", replicated(pretend, vendor, layout, folder), layout=layout
+        "warehouse", replicated(pretend, vendor, layout, folder), settings=said
     )
     assert replica.vendor == vendor
     return pull(replica, as_of=AS_OF, currency="EUR")

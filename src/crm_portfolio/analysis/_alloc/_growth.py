@@ -14,6 +14,7 @@ from crm_portfolio._methods import _indices as indices
 from crm_portfolio._methods import _workload as formulas
 from crm_portfolio._methods._indices import Amounts
 from crm_portfolio.analysis._facts import (
+    NO_QUARTERS,
     RevenueFacts,
     Worked,
     begins_before,
@@ -77,7 +78,7 @@ class Growth:
         of, total = facts.by_account, facts.total
         hours = int(given.seconds.sum()) / 3600 if given.is_known.any() else None
         revenue = None if total is None else facts.amount(total)
-        found = pa.table({})
+        found = NO_QUARTERS
         if given.source is not None:
             found = quarterly_workload(portfolio, facts, quarters=quarters)
         return cls(

@@ -204,6 +204,7 @@ from crm_portfolio.analysis._facts._two_periods import (
 )
 from crm_portfolio.analysis._facts._words import in_words, listed, named
 from crm_portfolio.analysis._facts._workload import (
+    NO_QUARTERS,
     begins_before,
     hours_in,
     quarterly_workload,
@@ -214,6 +215,7 @@ __all__ = [
     "CONCESSIONS",
     "DATED",
     "NOWHERE",
+    "NO_QUARTERS",
     "PARTS",
     "Agreed",
     "AsKnown",

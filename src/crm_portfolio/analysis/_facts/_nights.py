@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from crm_portfolio._frames import NativeFrame, kept, nw, same_kind
 from crm_portfolio.analysis._facts._attached import midnight
-from crm_portfolio.analysis._facts._lines import collected
+from crm_portfolio.analysis._facts._lines import collected, completed
 
 __all__ = ["dated_losses", "nights_after", "nights_of", "spans_of_losses"]
 
@@ -29,8 +29,9 @@ def spans_of_losses(
 
 
 def dated_losses(frame: NativeFrame) -> Any:
-    """Lost opportunities that say on which day."""
-    lost = nw.from_native(frame).lazy().filter(nw.col("status") == "lost")
+    """Lost opportunities that say on which day; none where no day is told at all."""
+    rows = nw.from_native(completed(frame, {"closed_on": pa.date32()})).lazy()
+    lost = rows.filter(nw.col("status") == "lost")
     return lost.filter(~nw.col("closed_on").is_null())
 
 

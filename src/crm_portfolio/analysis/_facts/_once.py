@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import attrs
 import numpy as np
 
+from crm_portfolio._unread import reading
 from crm_portfolio.portfolio import Portfolio
 
 __all__ = ["forget", "once_per_portfolio"]
@@ -39,7 +40,8 @@ def once_per_portfolio(
         known = found.setdefault(portfolio, {})
         key = asked, tuple(sorted(named.items()))
         if key not in known:
-            known[key] = _for_all(reduce(portfolio, *asked, **named))
+            with reading():  # DuckDB opens files for each step, not when it runs alone
+                known[key] = _for_all(reduce(portfolio, *asked, **named))
             # A yes or no takes no place.
             large = [each for each in known if not isinstance(known[each], bool)]
             for oldest in large[:-_MOST]:

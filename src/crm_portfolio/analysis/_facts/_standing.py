@@ -31,6 +31,17 @@ _TEXT = pa.string()
 _ID: Final = "ordinal"
 _NUMERAL: Final = r"^-?[0-9]+[.]?[0-9]*$|^-?[0-9]+[.]?[0-9]*[eE][+-]?[0-9]+$"
 _DUE: Final = "expected_close_on"
+_ABSURD: Final = 2.0**53 / 100  # beyond it no float holds a cent
+_LEAP: Final = (
+    "(?:[1-9][0-9](?:0[48]|[2468][048]|[13579][26])|(?:[2468][048]|[13579][26])00)"
+)
+_IN_YEAR: Final = (
+    "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8])"
+)
+# pandas warns of groups that are kept.
+_A_DAY: Final = f"^(?:[1-9][0-9][0-9][0-9]-(?:{_IN_YEAR})|{_LEAP}-02-29)(?:[T ]|$)"
+"""A day, or the moment it began; no other text tells one."""
 _BITS: Final = 60
 """So many places have their bits in one number."""
 
@@ -187,7 +198,7 @@ def _said(rows: Frame, told: Collection[str], grid: Grid) -> Frame:
     text: Expr = day.cast(nw.String)
     overdue_from: Expr = places(day, grid.days)
     if _DUE in told:
-        has_it, said = nw.col(f"has_{_DUE}") == 1, nw.col(f"{_DUE}_said")
+        has_it, said = nw.col(f"has_{_DUE}") == 1, _as_day(f"{_DUE}_said")
         by_text = places(said, [each.isoformat() for each in grid.days])
         overdue_from = nw.when(has_it).then(by_text).otherwise(overdue_from)
         text = nw.when(has_it).then(said).otherwise(text)
@@ -251,7 +262,14 @@ def _number_then(told: Collection[str]) -> Expr:
 
 def _as_number(name: str) -> Expr:
     is_number = nw.col(name).str.contains(_NUMERAL).fill_null(value=False)
-    return nw.when(is_number).then(nw.col(name)).cast(nw.Float64)
+    number = nw.when(is_number).then(nw.col(name)).cast(nw.Float64)
+    return nw.when(number.abs() <= _ABSURD).then(number)
+
+
+def _as_day(name: str) -> Expr:
+    """The text, which sorts like the day it tells; null where it tells none."""
+    text = nw.col(name)
+    return nw.when(text.str.contains(_A_DAY).fill_null(value=False)).then(text)
 
 
 def _rate(grid: Grid) -> Expr:

@@ -17,7 +17,7 @@ from crm_portfolio.analysis._facts._lines import collected, seconds_given
 from crm_portfolio.analysis._facts._revenue import RevenueFacts
 from crm_portfolio.portfolio import Period, Portfolio
 
-__all__ = ["begins_before", "hours_in", "quarterly_workload"]
+__all__ = ["NO_QUARTERS", "begins_before", "hours_in", "quarterly_workload"]
 
 _SLACK: Final = timedelta(days=31)
 
@@ -63,6 +63,8 @@ _QUARTERS = pa.schema(
         "hours": pa.float64(),
     }
 )
+NO_QUARTERS: Final = _QUARTERS.empty_table()
+"""Where nobody notes any time."""
 
 
 def hours_in(portfolio: Portfolio, spans: Sequence[Period]) -> list[float | None]:

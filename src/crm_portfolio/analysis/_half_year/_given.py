@@ -32,7 +32,7 @@ from crm_portfolio.analysis._half_year._settings import ReviewSettings
 from crm_portfolio.portfolio import Portfolio
 from crm_portfolio.results import Json, significant
 
-__all__ = ["STEPS", "Given"]
+__all__ = ["NO_CONCESSIONS", "NO_STEPS", "STEPS", "Given"]
 
 STEPS: Final = ("gross", "discount", "invoiced", *CONCESSIONS[1:], "net")
 _SIDES: Final = {
@@ -144,18 +144,17 @@ class Given:
             for dating, name in (("as_issued", ""), ("as_origin", "_as_origin"))
             for when in ("", "_before")
         }
-        columns: dict[str, Any] = {"step": [*STEPS, "repeated", "booked"]}
+        columns: dict[str, list[Any]] = {"step": [*STEPS, "repeated", "booked"]}
         ends = {"amount": 0, "amount_before": 1}
         for name, sheet in sheets.items():
             minor: list[int | None] = [sheet[step] for step in STEPS]
             is_issued = name in ends
             at = ends.get(name, 0)
             minor += [-self.repeats[at], ledger[at]] if is_issued else [None, None]
-            columns[name] = pa.array(
-                [None if each is None else self.facts.amount(each) for each in minor],
-                pa.float64(),
-            )
-        return pa.table(columns)
+            columns[name] = [
+                None if each is None else self.facts.amount(each) for each in minor
+            ]
+        return pa.table(columns, schema=_STEPS)
 
     def who_and_why(self) -> pa.Table:
         """By kind, reason and person who granted it; the unknown ones first."""
@@ -207,6 +206,18 @@ _WHY: Final = pa.schema(
         ("share_before", pa.float64()),
     ]
 )
+_STEPS: Final = pa.schema(
+    [
+        ("step", pa.string()),
+        ("amount", pa.float64()),
+        ("amount_before", pa.float64()),
+        ("amount_as_origin", pa.float64()),
+        ("amount_before_as_origin", pa.float64()),
+    ]
+)
+NO_STEPS: Final = _STEPS.empty_table()
+NO_CONCESSIONS: Final = _WHY.empty_table()
+"""Of bookings, of which no line says what was conceded."""
 
 
 def _sold(found: pa.Table, ids: pa.Array) -> dict[str, Amounts]:

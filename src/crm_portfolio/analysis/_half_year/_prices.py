@@ -23,7 +23,7 @@ from crm_portfolio.analysis._half_year._moves import Rates
 from crm_portfolio.analysis._half_year._settings import ReviewSettings
 from crm_portfolio.portfolio import Portfolio
 
-__all__ = ["Prices"]
+__all__ = ["Prices", "no_items"]
 
 _KEYS: Final = ("part", "product_id", "account_id")
 _SUMS: Final = (
@@ -71,6 +71,14 @@ class Prices:
             unmeasured=_size(rows, "unmeasured"),
             measured=_size(rows, "measured"),
         )
+
+
+def no_items(span: Span, settings: ReviewSettings) -> pa.Table:
+    """The products of a book that tells of none."""
+    kinds = dict.fromkeys(_KEYS, pa.string()) | dict.fromkeys(_SUMS, pa.int64())
+    sold = pa.schema(kinds).empty_table()
+    kind = _kinds(sold)
+    return _items(sold, kind, _effects(sold, kind == "both", settings), span, settings)
 
 
 def _bars(
@@ -130,7 +138,7 @@ def _items(
     scale = 10**span.digits
 
     def money(minor: Amounts) -> pa.Array:
-        return pa.array(minor / scale)
+        return pa.array(minor / scale, pa.float64())
 
     columns: dict[str, pa.Array] = {"product_id": sold["product_id"]}
     if settings.mix_by == "product_and_account":
@@ -140,12 +148,12 @@ def _items(
     for when, name in (("_before", "minor_before"), ("", "minor")):
         quantity = _numbers(sold, f"quantity{when}")
         figures[f"revenue{when}"] = money(_numbers(sold, name))
-        figures[f"quantity{when}"] = pa.array(quantity / PARTS)
+        figures[f"quantity{when}"] = pa.array(quantity / PARTS, pa.float64())
         figures[f"price{when}"] = _prices(_numbers(sold, name) / scale, quantity)
     is_both = kind == "both"
     for name, values in effects.items():
         each = (values / scale).astype(np.float64)
-        figures[f"{name}_effect"] = pa.array(each, mask=~is_both)
+        figures[f"{name}_effect"] = pa.array(each, pa.float64(), mask=~is_both)
     fx = _numbers(sold, "minor") - _numbers(sold, "constant")
     figures["fx_effect"] = money(fx)
     table = pa.table(columns | figures)

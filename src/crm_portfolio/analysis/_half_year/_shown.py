@@ -17,7 +17,7 @@ Amounts = list[float | None]
 
 def paths_of(slope: pa.Table) -> dict[str, Amounts]:
     """By label: sums by month of what is reached, what usually is, and what is left."""
-    if not slope.num_columns:
+    if not slope.num_rows:
         return {}
     paths: dict[str, Amounts] = {
         "label_slope_reached": slope["cumulative"].to_pylist(),

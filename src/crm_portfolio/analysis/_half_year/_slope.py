@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 import numpy as np
@@ -27,9 +27,23 @@ from crm_portfolio.errors import SettingsError
 from crm_portfolio.portfolio import Period, Portfolio
 from crm_portfolio.results import Json, significant
 
-__all__ = ["Ahead", "Slope"]
+__all__ = ["NO_SLOPE", "Ahead", "Slope"]
 
 _YEAR = 12
+_MONTHS: Final = pa.schema(
+    [
+        ("month", pa.string()),
+        ("is_over", pa.bool_()),
+        ("revenue", pa.float64()),
+        ("cumulative", pa.float64()),
+        ("season_share", pa.float64()),
+        ("expected_cumulative", pa.float64()),
+        ("required", pa.float64()),
+        ("required_by_season", pa.float64()),
+    ]
+)
+NO_SLOPE: Final = _MONTHS.empty_table()
+"""Of a firm without a target."""
 
 
 class Ahead(Protocol):
@@ -200,14 +214,11 @@ class Slope:
             "required_by_season": by_season,
         }
         months = [month_name(self.first + at) for at in range(count)]
-        told: dict[str, pa.Array] = {
-            "month": pa.array(months, pa.string()),
-            "is_over": pa.array(is_over.tolist(), pa.bool_()),
-        }
+        told: dict[str, list[Any]] = {"month": months, "is_over": is_over.tolist()}
         for name, values in columns.items():
             each = significant if name == "season_share" else self._rounded
-            told[name] = pa.array([each(value) for value in values], pa.float64())
-        return pa.table(told)
+            told[name] = [each(value) for value in values]
+        return pa.table(told, schema=_MONTHS)
 
     def _missing(self, achieved: float) -> float:
         return self._rounded(max(self.target - achieved, 0.0)) or 0.0

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from crm_portfolio.analysis._half_year._given import NO_CONCESSIONS, NO_STEPS
 from crm_portfolio.analysis._half_year._halves import Halves
+from crm_portfolio.analysis._half_year._prices import no_items
+from crm_portfolio.analysis._half_year._slope import NO_SLOPE
 from crm_portfolio.analysis._half_year._tables import account_counts, bars_table
 from crm_portfolio.results import Json, significant
 
@@ -28,11 +31,14 @@ def summary_of(halves: Halves) -> dict[str, Json]:
 
 
 def tables_of(halves: Halves) -> dict[str, pa.Table]:
-    """The tables beside the frame, by the names of `ReviewResult.further`."""
+    """The tables beside the frame, by the names of `ReviewResult.further`.
+
+    One that nobody can fill has its columns and no rows: DuckDB has no table without one.
+    """
     moves, prices, given = halves.moves, halves.prices, halves.given
     unknown = int((moves.lines - moves.known_lines).sum())
     unknown += int((moves.lines_before - moves.known_lines_before).sum())
-    is_known, nothing = halves.is_known, pa.table({})
+    is_known = halves.is_known
     return {
         "bridge": bars_table(
             moves.bridge.bars if is_known else None,
@@ -46,13 +52,15 @@ def tables_of(halves: Halves) -> dict[str, pa.Table]:
             counts={},
             unknown_lines=unknown,
         ),
-        "products": prices.items if prices else nothing,
+        "products": prices.items
+        if prices
+        else no_items(halves.days.span, halves.settings),
         "gross_to_net": given.steps_table((moves.total(), moves.total(before=True)))
         if given
-        else nothing,
-        "concessions": given.who_and_why() if given else nothing,
+        else NO_STEPS,
+        "concessions": given.who_and_why() if given else NO_CONCESSIONS,
         "exceptional": halves.beside.table(),
-        "slope": halves.slope.table() if halves.slope else nothing,
+        "slope": halves.slope.table() if halves.slope else NO_SLOPE,
         "timeline": halves.timeline.months_table(),
         "events": halves.timeline.events_table(),
     }

@@ -11,7 +11,7 @@ from typing import Final
 
 from crm_portfolio.connectors.salesforce._places import Range
 
-__all__ = ["halves", "parts"]
+__all__ = ["guard", "halves", "parts"]
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _WORTH: Final = {digit: worth for worth, digit in enumerate(_DIGITS)}
@@ -48,10 +48,10 @@ def _id(number: int) -> str:
         number, worth = divmod(number, 62)
         digits.append(_DIGITS[worth])
     short = "".join(reversed(digits))
-    return short + _guard(short)
+    return short + guard(short)
 
 
-def _guard(short: str) -> str:
+def guard(short: str) -> str:
     """The three characters that tell which of the fifteen are upper case."""
     marks = ""
     for start in (0, 5, 10):

@@ -17,7 +17,7 @@ from crm_portfolio.connectors.warehouse._settings import LayoutName, WarehouseSe
 from crm_portfolio.errors import FieldNotFoundError, SettingsError, did_you_mean
 
 if TYPE_CHECKING:
-    from crm_portfolio.protocols import Batch, Cursor
+    from crm_portfolio.protocols import Batch, CopiedOrg, Cursor
     from crm_portfolio.schema import TableName
 
 __all__ = ["LayoutName", "Warehouse", "WarehouseSettings", "vendor_of"]
@@ -74,6 +74,14 @@ class Warehouse:
     def complete_until(self) -> datetime | None:
         """When a row was last loaded into the replica; None: it does not say."""
         return self._reader.newest()
+
+    def copied_from(self) -> CopiedOrg:
+        """The org whose records these are, by the settings and by what the replica tells.
+
+        Raises:
+            SettingsError: It holds several orgs, or another than the settings say.
+        """
+        return self._reader.copied_from()
 
     def pull(
         self,

@@ -16,7 +16,7 @@ import attrs
 
 from crm_portfolio.connectors.warehouse._settings import LayoutName
 
-__all__ = ["Layout", "Linked", "Replica", "Rooted", "Stages", "layout_of"]
+__all__ = ["Layout", "Linked", "OfOrg", "Replica", "Rooted", "Stages", "layout_of"]
 
 _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _DIGIT: Final = re.compile(r"(?<=[a-z])(?=[0-9])")
@@ -91,6 +91,20 @@ class Stages:
 
 
 @attrs.frozen
+class OfOrg:
+    """Where a replica tells which org it is a copy of.
+
+    Attributes:
+        table: The one that tells of the org; empty: each row tells the org that it is of.
+        sandbox: Columns that may say whether the org is a sandbox.
+    """
+
+    id: str
+    table: str = ""
+    sandbox: tuple[str, ...] = ()
+
+
+@attrs.frozen
 class Layout:
     """How one loader lays one CRM down.
 
@@ -113,6 +127,7 @@ class Layout:
     merged_into: str = ""
     prefix: str = ""
     stages: Stages | None = None
+    org: OfOrg | None = None
 
     def spellings(self, kind: str, name: str) -> tuple[str, ...]:
         """The columns that may hold a field of the CRM, in lower case, the likeliest first."""
@@ -134,6 +149,9 @@ def layout_of(name: LayoutName) -> Layout:
     said["objects"] = {kind: _replica(one) for kind, one in said["objects"].items()}
     if "stages" in said:
         said["stages"] = Stages(**said["stages"])
+    if "org" in said:
+        sandbox = tuple(said["org"].pop("sandbox", ()))
+        said["org"] = OfOrg(**said["org"], sandbox=sandbox)
     return Layout(name=name, **said)
 
 

@@ -17,6 +17,7 @@ from crm_portfolio._storage import digest
 from crm_portfolio.connectors import _assumptions
 from crm_portfolio.connectors._mapping import mapped
 from crm_portfolio.connectors.warehouse._layouts import Layout, layout_of
+from crm_portfolio.connectors.warehouse._org import org_of, said_org
 from crm_portfolio.connectors.warehouse._parts import Part, parts_of
 from crm_portfolio.connectors.warehouse._place import Place, opened
 from crm_portfolio.connectors.warehouse._query import (
@@ -39,13 +40,15 @@ from crm_portfolio.connectors.warehouse._stages import (
 )
 from crm_portfolio.connectors.warehouse._values import ids, kinds_of, typed
 from crm_portfolio.errors import CursorLostError, SettingsError
-from crm_portfolio.protocols import Batch, Cursor, gone_schema
+from crm_portfolio.protocols import Batch, CopiedOrg, Cursor, gone_schema
 from crm_portfolio.schema import TABLES, TableName, arrow_type
 
 __all__ = ["Reader"]
 
 _VERSION: Final = 1
 _STAGE: Final = "stage"
+# By whose rows it is known which org a replica is of.
+_OF_ORG: Final[tuple[TableName, ...]] = ("account", "opportunity")
 
 
 @attrs.frozen
@@ -77,6 +80,8 @@ class Reader:
             raise SettingsError(f"say the layout of the replica; there are {known}")
         self.layout: Layout = layout_of(settings.layout)
         self._settings = settings
+        if settings.org is not None:
+            said_org(settings.org, self.layout.vendor)
         wanted = [replica.table for replica in self.layout.objects.values()]
         with translated("while the replica was looked at"):
             self._place: Place = opened(place, settings.schema, wanted)
@@ -102,6 +107,15 @@ class Reader:
         }
         text = repr((self.layout.name, self._settings, said))
         return digest(text.encode())
+
+    def copied_from(self) -> CopiedOrg:
+        parts = [part for table in _OF_ORG for part in self._parts.get(table, ())]
+        return org_of(
+            self._place.session(),
+            self.layout,
+            self._settings.org,
+            [part.names for part in parts],
+        )
 
     def newest(self) -> datetime | None:
         place = self._place.session()

@@ -24,6 +24,9 @@ class WarehouseSettings:
 
     Attributes:
         layout: Who laid the replica down, and of which CRM.
+        org: Which org it is a copy of, as ``doctor`` names it, or its id alone: of
+            Salesforce the organisation id, of HubSpot the portal's number. None: as the
+            replica tells. Only that org's records can be written.
         schema: Where its tables are in the database; needed where several have them.
         tables: What a pull asks for; ``all``: whatever the replica has.
         fields: Your own fields by the CRM's own names, as the CRM's connector takes them:
@@ -35,6 +38,7 @@ class WarehouseSettings:
     """
 
     layout: LayoutName | None = None
+    org: str | None = None
     schema: str | None = None
     tables: Sequence[str] | Literal["all"] = "all"
     fields: Mapping[str, Mapping[str, ChosenField]] = attrs.field(factory=dict)
