@@ -18,8 +18,8 @@ from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow.fs import FSSpecHandler, PyFileSystem
 
+from crm_portfolio._polars import LazyPolars
 from crm_portfolio.errors import MissingExtraError, SettingsError
 
 __all__ = ["ENGINES", "Engine", "literal", "reaching"]
@@ -219,47 +219,6 @@ class _Ibis:
         )
 
 
-class _LazyPolars:
-    """What is kept waits in a file, which goes when nobody holds the frame any more."""
-
-    def from_arrow(self, table: pa.Table) -> Any:
-        return _installed("polars", "polars").from_arrow(table).lazy()
-
-    def from_parquet(
-        self, files: Sequence[Path | str], client: Any, lengths: Sequence[int]
-    ) -> Any:
-        del lengths
-        polars = _installed("polars", "polars")
-        if client is None:
-            return polars.scan_parquet(list(files), glob=False, **_NO_HIVE)
-        dataset = _installed("pyarrow.dataset", "polars").dataset(
-            [str(client._strip_protocol(file)) for file in files],  # noqa: SLF001
-            filesystem=PyFileSystem(FSSpecHandler(client)),
-            format="parquet",
-        )
-        return polars.scan_pyarrow_dataset(dataset)
-
-    def to_arrow(self, frame: Any) -> pa.Table:
-        return frame.collect().to_arrow()
-
-    def to_parquet(self, frame: Any, folder: Path) -> None:
-        frame.sink_parquet(folder / _ONE_FILE)
-
-    def kept(self, frame: Any) -> Any:
-        return frame.collect().lazy()
-
-    def numbered(
-        self, frame: Any, name: str, *, of_one_file: bool = False
-    ) -> Any | None:
-        return None if of_one_file else frame.with_row_index(name)
-
-    def with_nulls(self, frame: Any, kinds: Mapping[str, pa.DataType]) -> Any:
-        polars = _installed("polars", "polars")
-        dtypes = polars.from_arrow(pa.schema(kinds).empty_table()).schema
-        none = {name: polars.lit(None, dtype=kind) for name, kind in dtypes.items()}
-        return frame.with_columns(**none)
-
-
 def reaching(connection: Any, client: Any) -> None:
     """Let a connection of DuckDB's read what a client of a store reaches.
 
@@ -368,7 +327,7 @@ _IBIS_KINDS: Final[Mapping[pa.DataType, str]] = {
     pa.timestamp("us", "UTC"): "timestamp('UTC', 6)",
 }
 ENGINES: Final[Mapping[str, Engine]] = {
-    "polars_lazy": _LazyPolars(),
+    "polars_lazy": LazyPolars(),
     "pyspark": _Spark(),
     "ibis": _Ibis(),
 }

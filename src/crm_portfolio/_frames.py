@@ -155,18 +155,20 @@ def connected(database: Path | None) -> Any:
 def kept(rows: Any, *, by: Sequence[str] = ()) -> Any:
     """The rows of a lazy frame, worked out once, and kept by the engine that holds them.
 
-    As lazy as before; a table of DuckDB's goes when nobody holds this frame any more.
+    As lazy as before. A table of DuckDB's, or a file of lazy Polars', goes when nobody
+    holds this frame, or one that was made of it, any more.
 
     Args:
         by: Equal values of these are to lie together, where that spares an engine more
-            than it costs: Spark sends rows to where they are grouped in any case.
+            than it costs: Spark sends rows to where they are grouped in any case, and
+            lazy Polars would hold them all to sort them.
     """
     with reading():
         return _kept(rows, by)
 
 
 def _kept(rows: Any, by: Sequence[str]) -> Any:
-    if by and backend_of(nw.to_native(rows)) != "pyspark":
+    if by and backend_of(nw.to_native(rows)) not in ("pyspark", "polars_lazy"):
         rows = rows.sort(*by)
     native = nw.to_native(rows)
     if (engine := backend_of(native)) in ENGINES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import pyarrow as pa
 
@@ -73,7 +74,7 @@ def tables(times: int = 1) -> dict[str, pa.Table]:
     """
     draw = random.Random(2026)
     book = people(draw) | money(draw, times) | work(draw, times)
-    return sorted_out(book) | history(times)
+    return told_more(sorted_out(book)) | history(times) | asked(times)
 
 
 def sorted_out(book: dict[str, pa.Table]) -> dict[str, pa.Table]:
@@ -100,6 +101,41 @@ def sorted_out(book: dict[str, pa.Table]) -> dict[str, pa.Table]:
             "opportunity_id": (TEXT, [*(f"O{at}" for at in range(60)), *[None] * 9]),
         },
     }
+    return with_choices(draw, book, choices)
+
+
+def told_more(book: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """The same with what lines and sales are, as far as somebody says."""
+    kinds = ["invoice", "recurring", "discount", "credit_note", "rebate", None]
+    choices = {
+        "revenue_line": {
+            "kind": (TEXT, kinds),
+            "quantity": (NUMBER, [1.0, 2.5, 40 / 3, None]),
+            "list_price": (NUMBER, [99.9, 250 / 7, None]),
+            "reason": (TEXT, ["volume", "goodwill", None]),
+            "granted_by": (TEXT, ["U1", "U2", None]),
+            "origin_line_id": (TEXT, [*(f"L{at}" for at in range(40)), *[None] * 80]),
+        },
+        "opportunity": {
+            "owner_id": (TEXT, ["U1", "U2", "U3", None]),
+            "stage": (TEXT, ["Talk", "Offer", None]),
+            "pipeline": (TEXT, ["Sales", None]),
+            "source": (TEXT, ["fair", "web", None]),
+            "product_id": (TEXT, ["P1", "P2", None]),
+            "loss_reason": (TEXT, ["Price", "no  answer", None]),
+            "competitor": (TEXT, ["Acme", None]),
+            "discount_share": (NUMBER, [0.1, 1 / 3, None]),
+        },
+        "activity": {"owner_id": (TEXT, ["U1", "U2", "U3", None])},
+    }
+    return with_choices(random.Random(64), book, choices)
+
+
+def with_choices(
+    draw: random.Random,
+    book: dict[str, pa.Table],
+    choices: dict[str, dict[str, tuple[pa.DataType, list[Any]]]],
+) -> dict[str, pa.Table]:
     for name, columns in choices.items():
         count = book[name].num_rows
         for column, (kind, values) in columns.items():
@@ -109,6 +145,69 @@ def sorted_out(book: dict[str, pa.Table]) -> dict[str, pa.Table]:
             ]
             book[name] = book[name].append_column(column, pa.array(drawn, kind))
     return book
+
+
+def asked(times: int) -> dict[str, pa.Table]:
+    """Who asked us for something, what befell us, and what somebody decided."""
+    draw = random.Random(73)
+
+    def later(at: datetime, hours: int) -> object:
+        return maybe(draw, at + timedelta(minutes=draw.randrange(60 * hours)), 0.7)
+
+    enquiries = [
+        (
+            f"E{at}",
+            created,
+            maybe(draw, draw.choice(IDS)),
+            draw.choice([f"O{draw.randrange(90)}", None, None]),
+            draw.choice(["U1", "U2", "U3", None]),
+            draw.choice(["fair", "web", None]),
+            draw.choice(["new", "closed", None]),
+            later(created, 90),
+        )
+        for at, created in ((at, moment(draw)) for at in range(450 * times))
+    ]
+    tickets = [
+        (
+            f"Q{at}",
+            opened,
+            maybe(draw, draw.choice(IDS)),
+            later(opened, 900),
+            draw.choice(["high", "low", None]),
+            draw.choice([True, False, None]),
+            draw.choice([1.0, 10 / 3, 5.0, None]),
+            later(opened, 60),
+        )
+        for at, opened in ((at, moment(draw)) for at in range(420 * times))
+    ]
+    events = [
+        ("V1", date(2024, 3, 1), date(2024, 4, 30), "strike", 7_000 / 3, None, "U1"),
+        ("V2", date(2025, 9, 1), None, "fire", None, "A03", None),
+    ]
+    decisions = [
+        (each, word, "U2", date(2026, 5, 4), "seen", maybe(draw, date(2026, 9, 1)))
+        for each, word in zip(
+            IDS[5:29:6], ("keep", "reprice", "end", "keep"), strict=True
+        )
+    ]
+    owners = [("U1", True), ("U2", None), ("U3", False)]
+    enquiry = {"enquiry_id": TEXT, "created_at": MOMENT, "account_id": TEXT}
+    enquiry |= {"opportunity_id": TEXT, "owner_id": TEXT, "source": TEXT}
+    enquiry |= {"status": TEXT, "first_response_at": MOMENT}
+    ticket = {"ticket_id": TEXT, "opened_at": MOMENT, "account_id": TEXT}
+    ticket |= {"closed_at": MOMENT, "priority": TEXT, "is_escalated": FLAG}
+    ticket |= {"satisfaction": NUMBER, "first_response_at": MOMENT}
+    event = {"event_id": TEXT, "from_on": DAY, "to_on": DAY, "label": TEXT}
+    event |= {"amount": NUMBER, "account_id": TEXT, "owner_id": TEXT}
+    decision = {"account_id": TEXT, "action": TEXT, "decided_by": TEXT}
+    decision |= {"decided_on": DAY, "reason": TEXT, "review_on": DAY}
+    return {
+        "enquiry": table(enquiry, enquiries),
+        "ticket": table(ticket, tickets),
+        "event": table(event, events),
+        "decision": table(decision, decisions),
+        "owner": table({"owner_id": TEXT, "is_active": FLAG}, owners),
+    }
 
 
 def history(times: int) -> dict[str, pa.Table]:
@@ -224,7 +323,7 @@ def money(draw: random.Random, times: int) -> dict[str, pa.Table]:
             "service",
             draw.choice([True, False, None]),
         )
-        for at in range(80)
+        for at in range(80 if times == 1 else 400 * times)
     ]
     line = {"line_id": TEXT, "account_id": TEXT, "booked_on": DAY, "amount": NUMBER}
     deal = {"opportunity_id": TEXT, "account_id": TEXT, "status": TEXT}

@@ -11,13 +11,12 @@ import attrs
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from door_watch import Watch, watched
 
 from crm_portfolio import Calendar, Period, Portfolio, _frames, analyse, samples
 from crm_portfolio.analysis import _facts
 
-LONG = ("opportunity", "opportunity_change", "activity", "revenue_line", "invoice")
 MOST = {
     "opportunity": 29,  # five look no more up there than the ordinals of ids
     "opportunity_change": 3,
@@ -68,27 +67,20 @@ def folder(tmp_path_factory) -> tuple[Path, dict[str, int]]:
 
 
 @attrs.frozen
-class Watched:
+class Analysed:
     """What happened while everything was analysed."""
 
     names: set[str]
-    sizes: list[int]
-    read: set[str]
+    watch: Watch
     asked: Counter[str]
     plans: list[str]
 
 
 @pytest.fixture(scope="module")
-def watched(folder) -> Watched:
+def analysed(folder) -> Analysed:
     place, _ = folder
-    sizes: list[int] = []
-    read: set[str] = set()
     asked: Counter[str] = Counter()
     plans: dict[str, str] = {}
-
-    def noted(path, *more, real=pq.read_table, **how):
-        read.add(Path(path).stem)
-        return real(path, *more, **how)
 
     def opened(portfolio, name, real=Portfolio.__getitem__):
         asked[name] += 1
@@ -103,42 +95,32 @@ def watched(folder) -> Watched:
                 plans[asked_for] = frame.explain()
         return engine
 
-    with pytest.MonkeyPatch.context() as patch:
-        for door in ("_through_narwhals", "_from_duckdb"):
-
-            def counted(frame, real=getattr(_frames, door)):
-                table = real(frame)
-                sizes.append(table.num_rows)
-                return table
-
-            patch.setattr(_frames, door, counted)
+    with pytest.MonkeyPatch.context() as patch, watched() as watch:
         patch.setattr(_frames, "backend_of", planned)
-        patch.setattr(pq, "read_table", noted)
         patch.setattr(Portfolio, "__getitem__", opened)
         portfolio = Portfolio.load(place, backend="duckdb")
         names = {*analyse(portfolio)}
-    return Watched(names, sizes, read, asked, [*plans.values()])
+    return Analysed(names, watch, asked, [*plans.values()])
 
 
-def test_no_long_table_leaves_its_engine_or_is_read_whole(folder, watched):
+def test_no_long_table_leaves_its_engine_or_is_read_whole(folder, analysed):
     """What comes out is counted by account and month; a folder's files stay files.
 
     Nor is any read for the portfolio's id, which the folder says.
     """
     _, counts = folder
-    assert not {"win_back", "pipeline", "receivables"} - watched.names
-    longest = sorted(watched.sizes)[-9:]
-    assert longest[-1] < min(counts[name] for name in LONG) / 2, longest
-    assert not watched.read & {*LONG}
-    asked = watched.asked
-    more_often = {name: asked[name] for name in LONG if asked[name] > MOST[name]}
+    assert not {"win_back", "pipeline", "receivables"} - analysed.names
+    rows, way = analysed.watch.most
+    assert 0 < rows < min(counts[name] for name in MOST) / 2, way
+    asked = analysed.asked
+    more_often = {name: asked[name] for name in MOST if asked[name] > MOST[name]}
     assert not more_often
 
 
 @pytest.mark.skipif(
     duckdb.__version__ < "2", reason="kept tables are crossed with one row"
 )
-def test_no_table_is_laid_beside_another_but_where_something_is_the_same(watched):
+def test_no_table_is_laid_beside_another_but_where_something_is_the_same(analysed):
     """Pairs by range are as many as both tables multiplied, before any of them is left."""
     words = (
         "Nested Loop",
@@ -147,8 +129,8 @@ def test_no_table_is_laid_beside_another_but_where_something_is_the_same(watched
         "IE Join",
         "Cross Product",
     )
-    assert len(watched.plans) > 50
-    found = [plan for plan in watched.plans if any(word in plan for word in words)]
+    assert len(analysed.plans) > 50
+    found = [plan for plan in analysed.plans if any(word in plan for word in words)]
     assert not found, found[0]
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import subprocess
+import sys
+import tempfile
 from datetime import UTC, date, datetime
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from door_watch import watched
 
 from crm_portfolio._engines import ENGINES, reaching
 from crm_portfolio._frames import (
@@ -39,6 +47,7 @@ TABLE = pa.table(
         ),
     }
 )
+LAZY = "polars_lazy"
 pytestmark = [
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas"),
     pytest.mark.filterwarnings("ignore:fetch_arrow_table.. is deprecated"),
@@ -93,6 +102,65 @@ def test_what_is_kept_is_the_same_and_still_lazy(engine):
     assert isinstance(held, nw.LazyFrame)
     assert backend_of(nw.to_native(held)) == engine
     assert to_arrow(nw.to_native(held)).equals(TABLE.slice(0, 1))
+
+
+@pytest.fixture
+def room(tmp_path, monkeypatch):
+    """Where temporary files go."""
+    place = tmp_path / "a [1] room"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    return place
+
+
+def test_what_lazy_polars_keeps_waits_in_a_file_that_goes_with_who_holds_it(room):
+    at = pa.array(range(300_000))
+    frame = from_arrow(pa.table({"at": at, "is_odd": pc.bit_wise_and(at, 1)}), LAZY)
+    with watched() as watch:
+        held = kept(nw.from_native(frame).filter(nw.col("at") >= 7))
+    assert watch.most[0] == 0
+    (file,) = room.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600  # what customers did
+    assert to_arrow(nw.to_native(held))["at"].equals(pa.chunked_array([at[7:]]))
+    part = held.filter(nw.col("is_odd") == 1)
+    del held
+    assert to_arrow(nw.to_native(part)).num_rows == 149_997
+    assert file.exists()
+    del part
+    assert not [*room.iterdir()]
+
+
+def test_what_lazy_polars_could_not_keep_leaves_no_file(room):
+    rows = nw.from_native(from_arrow(TABLE, LAZY))
+    with pytest.raises(pl.exceptions.InvalidOperationError):
+        kept(rows.with_columns(number=nw.col("text").cast(nw.Int64)))
+    gc.collect()
+    assert not [*room.iterdir()]
+
+
+@pytest.mark.parametrize("ending", ["", "raise SystemExit(0)", "gc.disable()"])
+def test_what_lazy_polars_keeps_goes_with_the_process(tmp_path, ending):
+    program = f"""if True:
+        import gc, os
+        import pyarrow as pa
+        from crm_portfolio._frames import from_arrow, kept, nw
+
+        frame = nw.from_native(from_arrow(pa.table({{"a": [1, 2]}}), "polars_lazy"))
+        held = [kept(frame), kept(frame)]
+        held.append(held)
+        print(len(os.listdir(os.environ["TMPDIR"])))
+        {ending}
+    """
+    room = {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | room,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert int(done.stdout) >= 2, done.stderr
+    assert not [*tmp_path.glob("crm-portfolio-*")]
 
 
 def test_a_day_before_the_year_1000_can_be_asked_for(engine):

@@ -224,14 +224,9 @@ def _is_filled(portfolio: Portfolio, settings: Settings, source: str) -> bool:
     if _kind(source) == "table" or not _has_rows(portfolio, table):
         return _has_rows(portfolio, table)
     if _kind(source) == "rows":
-        return _has_such(portfolio, table, source.partition("[")[2][:-1])
+        its, word = _SORTED_BY[table], source.partition("[")[2][:-1]
+        return says(portfolio, cast("TableName", table), its, word)
     return says(portfolio, cast("TableName", table), source.partition(".")[2])
-
-
-def _has_such(portfolio: Portfolio, table: str, value: str) -> bool:
-    """Whether any row of a table is of that kind."""
-    column = portfolio.arrow(cast("TableName", table))[_SORTED_BY[table]]
-    return bool(pc.any(pc.equal(column, value)).as_py())
 
 
 def _has_rows(portfolio: Portfolio, table: str) -> bool:

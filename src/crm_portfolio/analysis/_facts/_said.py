@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow.compute as pc
+
 from crm_portfolio._frames import LAZY, nw
 from crm_portfolio.analysis._facts._lines import collected
 from crm_portfolio.analysis._facts._once import once_per_portfolio
@@ -12,16 +14,22 @@ __all__ = ["says"]
 
 
 @once_per_portfolio
-def says(portfolio: Portfolio, table: TableName, column: str) -> bool:
-    """Whether any row of a table says something there."""
+def says(
+    portfolio: Portfolio, table: TableName, column: str, word: str | None = None
+) -> bool:
+    """Whether any row of a table says something there, or just this word."""
     if portfolio.backend not in LAZY:
         held = portfolio.arrow(table)
         if column not in held.column_names:
             return False
+        if word is not None:
+            return bool(pc.any(pc.equal(held[column], word)).as_py())
         return bool(held[column].null_count < held.num_rows)
     # One in a folder is not taken up whole for this.
     rows = nw.from_native(portfolio[table]).lazy()
     if column not in rows.collect_schema().names():
         return False
-    known = rows.filter(~nw.col(column).is_null()).select(column).head(1)
+    its = nw.col(column)
+    known = rows.filter(~its.is_null() if word is None else its == word)
+    known = known.select(column).head(1)
     return bool(collected(known).num_rows)
