@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from crm_portfolio._frames import nw, to_arrow
 from crm_portfolio.connectors.salesforce._id_ranges import guard
+from crm_portfolio.connectors.warehouse._conditions import todays
 from crm_portfolio.connectors.warehouse._layouts import Layout
 from crm_portfolio.connectors.warehouse._parts import Names
 from crm_portfolio.connectors.warehouse._place import Place
@@ -124,9 +125,7 @@ def _in(place: Place, layout: Layout, names: Names) -> list[CopiedOrg]:
     column = names.columns[layout.org.id]
     sandbox = next(filter(None, map(names.column, layout.org.sandbox)), None)
     wanted = {_ID: column} | ({_IS_SANDBOX: sandbox} if sandbox else {})
-    frame = place.frame(names.table)
-    if active := layout.active and names.column(layout.active):
-        frame = frame.filter(nw.col(active).fill_null(value=True))
+    frame = todays(place.frame(names.table), layout, names.table)
     picked = frame.select(**{name: nw.col(source) for name, source in wanted.items()})
     rows = to_arrow(nw.to_native(picked.filter(~nw.col(_ID).is_null()).unique()))
     where = f"{names.table}.{column}"
