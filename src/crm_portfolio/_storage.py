@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Final
 
 __all__ = [
     "Content",
@@ -97,16 +98,8 @@ def canonical_json(value: object) -> bytes:
         >>> canonical_json({"b": date(2026, 6, 30), "a": None})
         b'{"a":null,"b":"2026-06-30"}'
     """
-    text = json.dumps(
-        value,
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-        allow_nan=False,
-        default=_plain,
-    )
     # A lone surrogate in a CRM's text must not stop a run; json.loads reads it back.
-    return text.encode("utf-8", "surrogatepass")
+    return _CANONICAL.encode(value).encode("utf-8", "surrogatepass")
 
 
 def _plain(value: object) -> object:
@@ -115,6 +108,15 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} has no canonical JSON")
+
+
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    allow_nan=False,
+    default=_plain,
+)
 
 
 def digest(content: bytes | memoryview) -> str:

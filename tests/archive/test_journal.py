@@ -7,9 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
-from crm_portfolio.archive import CANARY, Entry, Journal, Segment, Standing
+from crm_portfolio.archive import CANARY, Entry, Heard, Journal, Key, Segment
+from crm_portfolio.archive import Told as Kept
 from crm_portfolio.protocols import Change, Org
 
 RUN = "0a1b2c3d4e5f"
@@ -53,8 +55,25 @@ def segments(*told: Told) -> list[Segment]:
     ]
 
 
-def standing(*told: Told) -> Standing:
-    return Standing.of(segments(*told))
+@attrs.frozen
+class Found:
+    """What a run is known by, each change by its key."""
+
+    entries: dict[Key, Entry]
+    touched: set[Key]
+    unchecked: set[Key]
+    told: Kept
+
+
+def found_in(*told: Told) -> Found:
+    kept = Heard.of(segments(*told))
+    known = list(kept.between("account", "0", "z"))
+    return Found(
+        {each.entry.key: each.entry for each in known},
+        {each.entry.key for each in known if each.is_touched},
+        {each.entry.key for each in known if each.is_unchecked},
+        kept,
+    )
 
 
 def intent(*send: list[Any], left: tuple[list[Any], ...] = ()) -> Told:
@@ -73,12 +92,12 @@ BEGUN: Told = ("begin", BEGIN)
 
 
 def test_what_is_sent_is_unknown_and_may_have_arrived_until_an_answer() -> None:
-    found = standing(BEGUN, intent(A, B), outcome(2, ["written", ""], ["gone", "G"]))
+    found = found_in(BEGUN, intent(A, B), outcome(2, ["written", ""], ["gone", "G"]))
     assert found.entries == {KEY_A: Entry(TIER_A, "written"), KEY_B: entry_b("gone")}
-    assert found.touched == {KEY_A: TIER_A}
-    cut_off = standing(BEGUN, intent(A, B))
+    assert found.touched == {KEY_A}
+    cut_off = found_in(BEGUN, intent(A, B))
     assert {e.state for e in cut_off.entries.values()} == {"unknown"}
-    assert cut_off.touched == {KEY_A: TIER_A, KEY_B: TIER_B}
+    assert cut_off.touched == {KEY_A, KEY_B}
     assert cut_off.unchecked == set()
 
 
@@ -87,26 +106,26 @@ def entry_b(state: Any) -> Entry:
 
 
 def test_an_answer_settles_its_own_intent_only() -> None:
-    found = standing(
+    found = found_in(
         BEGUN, intent(A), intent(B, SINCE), outcome(2, ["rejected", "R", "Tier__c"])
     )
     assert found.entries[KEY_A] == Entry(TIER_A, "rejected", "R", field="Tier__c")
     assert found.entries[KEY_B].state == "unknown"
-    assert found.touched == {KEY_B: TIER_B, KEY_SINCE: SINCE_B}
+    assert found.touched == {KEY_B, KEY_SINCE}
 
 
 def test_an_answer_that_lacks_a_change_is_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        standing(BEGUN, intent(A, B), outcome(2, ["written", ""]))
+        found_in(BEGUN, intent(A, B), outcome(2, ["written", ""]))
 
 
 def test_what_was_not_sent_has_its_state_its_code_and_what_stood_there() -> None:
     stale = [*B, "stale", "PIN", "C"]
-    found = standing(BEGUN, intent(A, left=(stale, [*SINCE, "stale", "", "soon"])))
+    found = found_in(BEGUN, intent(A, left=(stale, [*SINCE, "stale", "", "soon"])))
     assert found.entries[KEY_B] == Entry(TIER_B, "stale", "PIN", "C")
     # A person may have typed anything into a field of days.
     assert found.entries[KEY_SINCE].found == "soon"
-    assert set(found.touched) == {KEY_A}
+    assert found.touched == {KEY_A}
 
 
 def test_written_is_unchecked_until_it_was_looked_at() -> None:
@@ -117,14 +136,14 @@ def test_written_is_unchecked_until_it_was_looked_at() -> None:
         intent(SINCE),
         outcome(4, ["written", ""]),
     )
-    assert standing(*told).unchecked == {KEY_A, KEY_B, KEY_SINCE}
-    looked = standing(*told, check(2))
+    assert found_in(*told).unchecked == {KEY_A, KEY_B, KEY_SINCE}
+    looked = found_in(*told, check(2))
     assert looked.unchecked == {KEY_SINCE}
     assert looked.entries[KEY_A].state == "written"
 
 
 def test_what_was_found_at_the_look_stands_for_the_answer() -> None:
-    found = standing(
+    found = found_in(
         BEGUN,
         intent(A, SINCE),
         outcome(2, ["written", ""], ["written", ""]),
@@ -135,14 +154,14 @@ def test_what_was_found_at_the_look_stands_for_the_answer() -> None:
         ),
     )
     assert found.entries[KEY_A] == Entry(TIER_A, "overwritten_in_window", found="D")
-    assert found.overwritten == {KEY_A: "D", KEY_SINCE: date(2026, 5, 31)}
-    assert set(found.touched) == {KEY_A, KEY_SINCE}
+    assert found.told.overwritten == {KEY_A: "D", KEY_SINCE: date(2026, 5, 31)}
+    assert found.touched == {KEY_A, KEY_SINCE}
     assert found.unchecked == set()
 
 
 def test_what_was_found_without_a_look_at_the_rest_is_checked_too() -> None:
     """A later batch meets it where it went: it need not be looked for again."""
-    found = standing(
+    found = found_in(
         BEGUN,
         intent(A, B),
         outcome(2, ["written", ""], ["written", ""]),
@@ -153,27 +172,27 @@ def test_what_was_found_without_a_look_at_the_rest_is_checked_too() -> None:
 
 @pytest.mark.parametrize("state", ["written", "unknown", "overwritten_in_window"])
 def test_what_may_have_arrived_counts_as_touched_for_good(state: str) -> None:
-    found = standing(
+    found = found_in(
         BEGUN,
         intent(A),
         outcome(2, [state, ""]),
         intent(left=([*A, "stale", "", "Z"],)),
     )
     assert found.entries[KEY_A].state == "stale"
-    assert found.touched == {KEY_A: TIER_A}
+    assert found.touched == {KEY_A}
 
 
 @pytest.mark.parametrize("state", ["rejected", "gone", "invalid", "not_sent"])
 def test_what_was_refused_is_not_touched(state: str) -> None:
-    assert standing(BEGUN, intent(A), outcome(2, [state, ""])).touched == {}
+    assert found_in(BEGUN, intent(A), outcome(2, [state, ""])).touched == set()
 
 
 def test_a_slice_is_judged_by_its_last_word() -> None:
     moved = {"unexpected": [["001A", "segment"], ["001B", "tier"]]}
-    assert standing(BEGUN).moved == {}
-    found = standing(BEGUN, ("canary", moved))
+    assert found_in(BEGUN).told.moved == {}
+    found = found_in(BEGUN, ("canary", moved)).told
     assert found.unexpected == (("account", "001A", "segment"), KEY_B)
-    again = standing(BEGUN, ("canary", moved), ("canary", {"unexpected": []}))
+    again = found_in(BEGUN, ("canary", moved), ("canary", {"unexpected": []})).told
     assert again.unexpected == ()
 
 

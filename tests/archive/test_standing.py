@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm_portfolio.archive import Entry, Journal, Segment, Standing, _standing
-from crm_portfolio.protocols import Change
+from crm_portfolio.archive import (
+    Entry,
+    Heard,
+    Key,
+    Segment,
+    Standing,
+    Told,
+    _heard,
+    _standing,
+    _told,
+    key_of,
+)
+from crm_portfolio.protocols import Change, WritableTable
 
 BEGIN: dict[str, Any] = {
     "org": {
@@ -32,7 +45,8 @@ BEGIN: dict[str, Any] = {
     "edited": [],
     "change_count": 99,
 }
-PLACES = list(itertools.product(("account", "opportunity"), ("a", "b", "ç")))
+TABLES: tuple[WritableTable, ...] = ("account", "opportunity")
+PLACES = list(itertools.product(TABLES, ("a", "b", "ç")))
 ANSWERS = ("written", "rejected", "unknown", "not_sent", "gone")
 
 
@@ -93,43 +107,149 @@ def runs(draw: st.DrawFn) -> list[Segment]:
     ]
 
 
-@given(segments=runs())
-@settings(
-    max_examples=60,
+@attrs.define
+class Model:
+    """The same in the fewest words: what was last told of each change, by its key."""
+
+    states: dict[Key, tuple[str, object]] = attrs.field(factory=dict)
+    touched: set[Key] = attrs.field(factory=set)
+    unchecked: set[Key] = attrs.field(factory=set)
+
+    @classmethod
+    def of(cls, segments: list[Segment]) -> Model:
+        model, sent = cls(), dict[int, list[Key]]()
+        answered = {s.content["intent"] for s in segments if s.kind == "outcome"}
+        for segment in segments:
+            content, number = segment.content, segment.number
+            if segment.kind == "intent":
+                sent[number] = keys = keys_of(content, "send")
+                if number not in answered:
+                    model.tell(keys, [("unknown", None)] * len(keys))
+                model.tell(keys_of(content, "left"), found_in(content, "left"))
+            elif segment.kind == "outcome":
+                keys = sent[content["intent"]]
+                states = [state for state, *_ in content["results"]]
+                model.tell(keys, [(state, None) for state in states])
+                both = zip(keys, states, strict=True)
+                model.unchecked |= {key for key, state in both if state == "written"}
+            elif segment.kind == "check":
+                model.unchecked -= set(sent[content["intent"]])
+                model.tell(keys_of(content, "seen"), found_in(content, "seen"))
+        return model
+
+    def tell(self, keys: list[Key], told: list[tuple[str, object]]) -> None:
+        for key, (state, found) in zip(keys, told, strict=True):
+            self.states[key] = state, found
+            self.unchecked.discard(key)
+            if state in ("written", "unknown", "overwritten_in_window"):
+                self.touched.add(key)
+
+    def is_settled(self, key: Key) -> bool:
+        state, _ = self.states.get(key, ("not_sent", None))
+        return state not in ("not_sent", "unknown") and key not in self.unchecked
+
+
+def keys_of(content: Mapping[str, Any], name: str) -> list[Key]:
+    return [(content["table"], one, column) for one, column, *_ in content[name]]
+
+
+def found_in(content: Mapping[str, Any], name: str) -> list[tuple[str, object]]:
+    return [(state, found) for *_, state, _, found in content[name]]
+
+
+def assert_is_as_in(told: Told, model: Model) -> None:
+    """Asked in every way, it says what the model does."""
+    found = list(told.entries())
+    assert [entry.key for entry in found] == sorted(model.states)
+    assert {e.key: (e.state, e.found) for e in found} == model.states
+    assert list(told.keys_touched()) == sorted(model.touched)
+    assert [key_of(change) for change in told.touched()] == sorted(model.touched)
+    assert told.states() == Counter(state for state, _ in model.states.values())
+    fine = ("written", "unchanged", "not_sent")
+    failed = [key for key in sorted(model.states) if model.states[key][0] not in fine]
+    assert [entry.key for entry in told.entries().failed()] == failed
+    assert len(told.entries().failed()) == len(failed)
+    for table, one in PLACES:
+        known = list(told.between(table, one, one))
+        assert known == list(told.of(table, [one]))
+        mine = [key for key in sorted(model.states) if key[:2] == (table, one)]
+        assert [each.entry.key for each in known] == mine
+        assert [each.is_touched for each in known] == [k in model.touched for k in mine]
+        unchecked = [key in model.unchecked for key in mine]
+        assert [each.is_unchecked for each in known] == unchecked
+    for table in TABLES:
+        assert list(told.settled(table)) == list(settled(model, table))
+
+
+def settled(model: Model, table: str) -> Iterator[tuple[str, int, bool]]:
+    for one in "abç":
+        keys = [key for key in model.states if key[:2] == (table, one)]
+        if keys:
+            states = [model.states[key][0] for key in keys]
+            half_done = "unknown" in states or bool(model.unchecked.intersection(keys))
+            yield one, sum(map(model.is_settled, keys)), half_done
+
+
+ANY_RUN = settings(
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_a_run_is_told_alike_whether_or_not_its_changes_were_put_aside(
-    segments: list[Segment], monkeypatch: pytest.MonkeyPatch
+
+
+@given(segments=runs())
+@ANY_RUN
+@pytest.mark.parametrize("in_memory", [0, 10_000])
+def test_what_segments_tell_is_known_wherever_it_was_put(
+    segments: list[Segment], in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_standing, "_IN_MEMORY", 10_000)
-    in_memory, kept = Journal.of("r", segments), Standing.of(segments)
-    monkeypatch.setattr(_standing, "_IN_MEMORY", 0)
-    aside, put = Journal.of("r", segments), Standing.of(segments)
-    assert aside == in_memory
-    assert aside.counts == in_memory.counts
-    assert {e.key: e for e in aside.entries} == kept.entries
-    assert set(aside.touched) == set(kept.touched.values())
-    for table, one in PLACES:
-        put.recall(table, [one])  # type: ignore[arg-type]
-    assert put.entries == kept.entries
-    assert (put.touched, put.unchecked) == (kept.touched, kept.unchecked)
-    for table in ("account", "opportunity"):
-        done = {
-            one: sum(is_settled(kept, table, one, name) for name in columns(table))
-            for one in "abç"
-            if any((table, one, name) in kept.entries for name in columns(table))
-        }
-        said = put.told().settled(table)  # type: ignore[arg-type]
-        assert {one: count for one, count, _ in said} == done
+    monkeypatch.setattr(_heard, "_IN_MEMORY", in_memory)
+    assert_is_as_in(Heard.of(segments), Model.of(segments))
 
 
-def is_settled(standing: Standing, table: Any, one: str, column: str) -> bool:
-    key = table, one, column
-    entry = standing.entries.get(key)
-    if entry is None or entry.state in ("not_sent", "unknown"):
-        return False
-    return key not in standing.unchecked
+@given(segments=runs())
+@ANY_RUN
+@pytest.mark.parametrize("in_memory", [0, 10_000])
+def test_who_works_at_a_run_knows_what_its_segments_tell(
+    segments: list[Segment], in_memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a recorder has it: each batch begins with what is known of its records."""
+    monkeypatch.setattr(_standing, "_IN_MEMORY", in_memory)
+    monkeypatch.setattr(_told, "_AT_ONCE", 1)
+    standing = Standing()
+    for place, segment in enumerate(segments):
+        content, number = segment.content, segment.number
+        if segment.kind == "begin":  # another process: it knows what is on disk
+            standing = Standing(aside=Heard.of(segments[:place]))
+        elif segment.kind == "intent":
+            table = content["table"]
+            ids = {one for name in ("send", "left") for one, *_ in content[name]}
+            standing.rest()
+            standing.recall(table, sorted(ids))
+            model = Model.of(segments[:place])
+            for key in [
+                key for key in model.states if key[0] == table and key[1] in ids
+            ]:
+                assert standing.is_settled(key) is model.is_settled(key)
+                assert standing.is_in_doubt(key) is (model.states[key][0] == "unknown")
+            sent = [Change(*each, table) for each in content["send"]]
+            standing.intended(number, sent, entries(content, "left"))
+            assert all(standing.is_in_doubt(key_of(change)) for change in sent)
+        elif segment.kind == "outcome":
+            intended = segments[content["intent"] - 1].content
+            sent = [Change(*each, intended["table"]) for each in intended["send"]]
+            both = zip(sent, content["results"], strict=True)
+            standing.answered(content["intent"], [Entry(c, r[0]) for c, r in both])
+        elif segment.kind == "check":
+            standing.checked(content["intent"], entries(content, "seen"))
+    assert_is_as_in(standing.told(), Model.of(segments))
+
+
+def entries(content: Mapping[str, Any], name: str) -> list[Entry]:
+    return [
+        Entry(Change(*change, content["table"]), state, code, found)
+        for *change, state, code, found in content[name]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +286,7 @@ def test_any_part_of_the_changes_is_as_of_any_sequence(part: slice) -> None:
 def test_four_times_the_changes_take_no_more_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_standing, "_IN_MEMORY", 500)
+    monkeypatch.setattr(_heard, "_IN_MEMORY", 500)
 
     def segments(count: int) -> Iterator[Segment]:
         yield Segment(1, "begin", BEGIN, "")
@@ -184,8 +304,7 @@ def test_four_times_the_changes_take_no_more_memory(
 
     def peak(count: int) -> int:
         tracemalloc.start()
-        standing = Standing.of(segments(count))
-        assert sum(1 for _ in standing.told().touched()) == count
+        assert sum(1 for _ in Heard.of(segments(count)).touched()) == count
         (_, most), _ = tracemalloc.get_traced_memory(), tracemalloc.stop()
         return most
 

@@ -14,6 +14,7 @@ from crm_portfolio.archive._archive import Archive
 from crm_portfolio.archive._entries import ChangeState, Entry, Key, Ref, key_of
 from crm_portfolio.archive._failed import PERMANENT, Mended, read_mended
 from crm_portfolio.archive._file import read_file, write_file
+from crm_portfolio.archive._heard import Heard
 from crm_portfolio.archive._index import IndexedRun
 from crm_portfolio.archive._journal import CANARY, Journal
 from crm_portfolio.archive._lease import Lease
@@ -21,6 +22,7 @@ from crm_portfolio.archive._read_again import ReadAgain
 from crm_portfolio.archive._segments import Segment, SegmentKind
 from crm_portfolio.archive._spool import Lines, Spool
 from crm_portfolio.archive._standing import Standing
+from crm_portfolio.archive._told import Told
 from crm_portfolio.archive._verify import Verification, VerifiedRun
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Archive",
     "ChangeState",
     "Entry",
+    "Heard",
     "IndexedRun",
     "Journal",
     "Key",
@@ -41,6 +44,7 @@ __all__ = [
     "SegmentKind",
     "Spool",
     "Standing",
+    "Told",
     "Verification",
     "VerifiedRun",
     "address_of",

@@ -21,6 +21,7 @@ from crm_portfolio.archive._chain import (
     overtaken,
     read_run,
 )
+from crm_portfolio.archive._heard import Heard
 from crm_portfolio.archive._index import (
     IndexedRun,
     Listing,
@@ -43,7 +44,7 @@ from crm_portfolio.archive._segments import (
     name_of,
     sealed,
 )
-from crm_portfolio.archive._standing import Standing
+from crm_portfolio.archive._told import Told
 from crm_portfolio.archive._usable import usable
 from crm_portfolio.archive._verify import Verification, verified
 from crm_portfolio.errors import (
@@ -131,26 +132,25 @@ class Archive:
         with usable(self.root):
             return is_id and (self.root / "runs" / run_id).exists()
 
-    def journal(self, run_id: str, *, standing: Standing | None = None) -> Journal:
+    def journal(self, run_id: str, *, told: Told | None = None) -> Journal:
         """The journal of a run, every segment of it verified.
 
         Args:
-            standing: Untold so far; where what came of the changes is put aside.
+            told: Empty so far; where what came of the changes is put aside.
 
         Raises:
             DamagedFileError: A segment was changed, dropped or swapped; it names the
                 first.
             SettingsError: There is no such run.
         """
-        standing = standing or Standing()
-        segments = self.outline(run_id, standing.hear)
+        heard = Heard(told or Told())
+        segments = self.outline(run_id, heard.hear)
         if not segments:
             if run_id in self.runs():
                 raise DamagedFileError(run_id, "this run is missing", RESTORE)
             raise self._unknown(run_id)
-        standing.give_up()
         begun = [segment for segment in segments if segment.kind == "begin"]
-        return Journal.after(run_id, begun[-1], segments[-1], standing)
+        return Journal.after(run_id, begun[-1], segments[-1], heard.all())
 
     def outline(
         self, run_id: str, each: Callable[[Segment], object]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, Literal
 
 import attrs
 
-from crm_portfolio._managed import canonical
 from crm_portfolio.protocols import Change, OutcomeState, Value, WritableTable
 
 __all__ = [
@@ -16,8 +14,7 @@ __all__ = [
     "Entry",
     "Key",
     "Ref",
-    "change_of",
-    "entry_of",
+    "is_settled",
     "key_of",
 ]
 
@@ -55,26 +52,6 @@ def key_of(change: Change) -> Key:
     return change.table, change.record_id, change.column
 
 
-def entry_of(told: Sequence[object], table: WritableTable) -> Entry:
-    """An entry as a segment tells it; the field is told elsewhere."""
-    *change, state, code, found = told
-    looked_at = change_of(*change, table=table)
-    try:
-        found = canonical(looked_at.column, found)
-    except ValueError:  # text in a field of days or numbers is shown as it stood
-        found = str(found)
-    return Entry(looked_at, state, code, found)  # type: ignore[arg-type]
-
-
-def change_of(
-    record_id: object,
-    column: object,
-    before: object,
-    after: object,
-    *,
-    table: WritableTable,
-) -> Change:
-    """A change as a segment tells it."""
-    name = str(column)
-    values = canonical(name, before), canonical(name, after)
-    return Change(str(record_id), name, *values, table)
+def is_settled(state: ChangeState, *, is_unchecked: bool) -> bool:
+    """Whether the state of a change will stay, whatever else the run does."""
+    return state not in ("not_sent", "unknown") and not is_unchecked

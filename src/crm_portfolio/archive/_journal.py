@@ -13,9 +13,9 @@ import attrs
 
 from crm_portfolio.archive._entries import ChangeState, Entry, Key, Ref, key_of
 from crm_portfolio.archive._failed import save_failed
+from crm_portfolio.archive._heard import Heard
 from crm_portfolio.archive._segments import Segment
-from crm_portfolio.archive._standing import Standing
-from crm_portfolio.archive._told import Known, ToldChanges
+from crm_portfolio.archive._told import Known, Told, ToldChanges
 from crm_portfolio.protocols import Change, Org, Value, WritableTable
 
 __all__ = ["CANARY", "Journal"]
@@ -128,18 +128,16 @@ class Journal:
         """The journal that these segments make, the first of which is a ``begin``."""
         segments = list(segments)
         begun = [segment for segment in segments if segment.kind == "begin"]
-        return cls.after(run_id, begun[-1], segments[-1], Standing.of(segments))
+        return cls.after(run_id, begun[-1], segments[-1], Heard.of(segments))
 
     @classmethod
-    def after(
-        cls, run_id: str, start: Segment, last: Segment, standing: Standing
-    ) -> Self:
+    def after(cls, run_id: str, start: Segment, last: Segment, told: Told) -> Self:
         """The journal of a run that began so, the last of whose segments is this.
 
         Args:
-            standing: How its changes stand; nothing may be told it any more.
+            told: What came of all its changes.
         """
-        begun, told = start.content, standing.told()
+        begun = start.content
         return cls(
             run_id,
             org=Org(**begun["org"]),
@@ -153,8 +151,8 @@ class Journal:
             interrupted=last.content["interrupted"]
             if last.kind == "end"
             else "stopped",
-            overwritten=standing.overwritten,
-            unexpected=standing.unexpected,
+            overwritten=told.overwritten,
+            unexpected=told.unexpected,
             others=begun.get("others", {}),
             compared=begun.get("compared", {}),
             edited=_edited(begun.get("edited", {})),

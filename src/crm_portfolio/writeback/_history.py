@@ -11,10 +11,10 @@ from crm_portfolio._wording import Reason
 from crm_portfolio.archive import (
     Archive,
     ChangeState,
+    Heard,
     Journal,
     Key,
     Segment,
-    Standing,
     key_of,
 )
 from crm_portfolio.errors import SettingsError, did_you_mean
@@ -80,16 +80,16 @@ def history(archive: Archive, subject: str) -> tuple[Step, ...]:
 def _steps(archive: Archive, run_id: str, account: str | None) -> Iterator[Step]:
     if account is not None and not may_name(archive.plan_parts(run_id), account):
         return
-    standing, moments = Standing(), _Moments(account)
+    heard, moments = Heard(), _Moments(account)
 
     def hear(segment: Segment) -> None:
-        standing.hear(segment)
+        heard.hear(segment)
         moments.hear(segment)
 
     segments = archive.outline(run_id, hear)
     if not segments:  # killed before it began
         return
-    journal = Journal.after(run_id, segments[0], segments[-1], standing)
+    journal = Journal.after(run_id, segments[0], segments[-1], heard.all())
     kept = Plan.read(archive.plan_parts(run_id), f"plan {run_id}")
     for record in _records(kept, account):
         ref = record.table, record.record_id

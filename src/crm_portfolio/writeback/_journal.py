@@ -13,6 +13,7 @@ from crm_portfolio.archive import (
     CANARY,
     Archive,
     Entry,
+    Heard,
     Journal,
     Key,
     Ref,
@@ -50,12 +51,16 @@ class Recorder:
         A run that came to its end stays as it is.
         """
         archive.keep_plan(plan.id, plan.content)
-        recorder = cls(archive, plan.id, Standing())
-        archive.outline(plan.id, recorder._hear)
+        heard = Heard()
+        segments = archive.outline(plan.id, heard.hear)
+        # What the process before has no answer to gets none any more.
+        recorder = cls(archive, plan.id, Standing(aside=heard.all()))
+        for segment in segments:
+            recorder._note(segment)
         if recorder.is_over:
             return recorder
         header = plan.header
-        recorder._append(
+        recorder._written(
             "begin",
             {
                 "org": attrs.asdict(header.org),
@@ -94,22 +99,11 @@ class Recorder:
 
     def is_settled(self, change: Change) -> bool:
         """Whether the journal says what became of it, once and for all."""
-        key = key_of(change)
-        entry = self.standing.entries.get(key)
-        if entry is None or entry.state in ("not_sent", "unknown"):
-            return False
-        return key not in self.standing.unchecked
+        return self.standing.is_settled(key_of(change))
 
     def is_in_doubt(self, change: Change) -> bool:
         """Whether it was sent, and nobody knows yet if it arrived."""
-        entry = self.standing.entries.get(key_of(change))
-        return entry is not None and entry.state == "unknown"
-
-    def is_half_done(self, record: PlannedRecord) -> bool:
-        """Whether changes of the record may be in the CRM already, unseen by us."""
-        changes = [planned.change for planned in record.changes]
-        unchecked = self.standing.unchecked
-        return any(self.is_in_doubt(c) or key_of(c) in unchecked for c in changes)
+        return self.standing.is_in_doubt(key_of(change))
 
     def intend(
         self, table: WritableTable, send: Sequence[Change], left: Sequence[Entry]
@@ -132,12 +126,14 @@ class Recorder:
     def check(self, table: WritableTable, intent: int, seen: Sequence[Entry]) -> None:
         """Say that the CRM was looked at, and where it is not as its answer said."""
         found = {"table": table, "intent": intent, "seen": _listed(seen)}
-        self._append("check", found)
+        self._written("check", found)
+        self.standing.checked(intent, seen)
 
     def judge(self, table: WritableTable, unexpected: Sequence[Key]) -> None:
         """Say what moved in the canary of a table, and should not have."""
         moved = [[record_id, column] for _, record_id, column in unexpected]
-        self._append("canary", {"table": table, "unexpected": moved})
+        self._written("canary", {"table": table, "unexpected": moved})
+        self.standing.judged(table, unexpected)
 
     def is_judged(self, table: WritableTable) -> bool:
         """Whether the canary of a table has been looked at."""
@@ -145,29 +141,21 @@ class Recorder:
 
     def end(self, interrupted: str) -> None:
         """Say that nothing more comes, and why if that is too early."""
-        self._append("end", {"interrupted": interrupted})
+        self._written("end", {"interrupted": interrupted})
 
     @property
     def journal(self) -> Journal:
         """What has been written; nothing is to be written after this."""
         assert self._begun is not None
         assert self._last is not None
-        return Journal.after(self._run_id, self._begun, self._last, self.standing)
-
-    def _append(self, kind: SegmentKind, content: Mapping[str, Any]) -> int:
-        segment = self._written(kind, content)
-        self.standing.take(segment)
-        return segment.number
+        return Journal.after(
+            self._run_id, self._begun, self._last, self.standing.told()
+        )
 
     def _written(self, kind: SegmentKind, content: Mapping[str, Any]) -> Segment:
         segment = self._archive.append(self._run_id, kind, content, after=self._last)
         self._note(segment)
         return segment
-
-    def _hear(self, segment: Segment) -> None:
-        """Go on with what was written before."""
-        self._note(segment)
-        self.standing.hear(segment)
 
     def _note(self, segment: Segment) -> None:
         self._last = segment.outlined()

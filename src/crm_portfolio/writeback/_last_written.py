@@ -20,7 +20,7 @@ from crm_portfolio.archive import (
     Key,
     Lines,
     Spool,
-    Standing,
+    Told,
     key_of,
 )
 from crm_portfolio.errors import SettingsError
@@ -66,7 +66,7 @@ def last_written(archive: Archive, record_id: str) -> tuple[Written, ...]:
         kept = Plan.read(archive.plan_parts(run_id), f"plan {run_id}")
         for table in VALUES:
             told = journal.known(table, record_id, record_id)
-            touched = {known.entry.change for known in told if known.may_have_arrived}
+            touched = {known.entry.change for known in told if known.is_touched}
             record = kept.record(table, record_id)
             for planned in record.changes if record else ():
                 if planned.change in touched:
@@ -113,7 +113,7 @@ class LastValues:
     _runs: list[_Past] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        runs, told = reversed(self.archive.index(self.org)), (Spool(), Standing())
+        runs, told = reversed(self.archive.index(self.org)), (Spool(), Told())
         self._runs = [_Past(self.archive, run, self.table, *told) for run in runs]
 
     def of(self, rows: Mapping[str, Row]) -> Mapping[str, Mapping[str, Value]]:
@@ -142,7 +142,7 @@ class _Past:
     run: IndexedRun
     _table: WritableTable
     _aside: Spool
-    _shelf: Standing
+    _shelf: Told
     _header: bytes = b""
     _planned: Lines[str] | None = None
     _next: str | None = None
@@ -154,7 +154,7 @@ class _Past:
 
     @cached_property
     def journal(self) -> Journal:
-        return self._archive.journal(self.run.run_id, standing=self._shelf.beside())
+        return self._archive.journal(self.run.run_id, told=Told(self._shelf))
 
     def named(self, ids: AbstractSet[str]) -> AbstractSet[str]:
         """Which of these records its plan changes; all come after those of before."""
@@ -243,7 +243,7 @@ class _Left:
         journal, run = past.journal, past.run
         known = list(journal.known(self.table, first, last))
         states = {each.entry.key: each.entry.state for each in known}
-        touched = [each.entry.change for each in known if each.may_have_arrived]
+        touched = [each.entry.change for each in known if each.is_touched]
         entries = [each.entry.change for each in known]
         filled = set() if run.undoes else _filled(entries)
         arrived = self._arrived(touched, run, filled)
