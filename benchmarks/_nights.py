@@ -126,7 +126,7 @@ def _timed() -> Iterator[list[float]]:
     A call within another is not counted twice. What is read lazily, an entry of a journal
     at a time, is not the archive's: whoever asks for it decides what to do with it.
     """
-    from crm_portfolio.archive import Archive, Standing
+    from crm_portfolio.archive import Archive, Heard, Standing
 
     spent: list[float] = []
     within = [0]
@@ -146,7 +146,7 @@ def _timed() -> Iterator[list[float]]:
 
     own = [
         (owner, name, call)
-        for owner in (Archive, Standing)
+        for owner in (Archive, Heard, Standing)
         for name, call in vars(owner).items()
         if isfunction(call) and not name.startswith("_")
     ]
