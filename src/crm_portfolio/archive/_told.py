@@ -98,6 +98,7 @@ class Told:
         with room():
             self._database.executescript(_MADE.format(name=self._name))
         self.is_empty = True
+        self._counts: Counter[str] | None = None  # until more is told
 
     @property
     def unexpected(self) -> tuple[Key, ...]:
@@ -109,7 +110,7 @@ class Told:
 
         Those of a record should stand side by side.
         """
-        self.is_empty = False
+        self.is_empty, self._counts = False, None
         rows = (
             (table, _bytes(one), "".join(marks), canonical_json(told)[1:-1])
             for one, each in groupby(changes, key=itemgetter(0))
@@ -172,7 +173,7 @@ class Told:
         """Those with one of these marks, in order, from a place among them on."""
         for row in self._rows(_any(wanted)):
             if start:
-                here = sum(map(_marks(row).count, wanted))
+                here = _number(_marks(row), wanted)
                 if here <= start:
                     start -= here
                     continue
@@ -186,6 +187,8 @@ class Told:
 
     def _counted(self) -> Counter[str]:
         """How many changes have which mark."""
+        if self._counts is not None:
+            return self._counts
         once = (
             f"SELECT marks, count(*) FROM {self._name} WHERE NOT is_again "  # noqa: S608 - our own words
             "GROUP BY marks"
@@ -196,6 +199,7 @@ class Told:
                 found[mark] += number
         for row in self._rows("is_again"):
             found.update(_marks(row))
+        self._counts = found
         return found
 
     def _known(self, where: str, given: Sequence[object]) -> Iterator[Known]:
@@ -291,8 +295,12 @@ _FAILED: Final = letters(
 
 
 def _any(wanted: str) -> str:
-    """A condition: any of the changes of a record has one of these marks."""
-    return f"is_again OR marks GLOB '*[{wanted}]*'"
+    """A condition: of a change of a record one of these marks was told at some time.
+
+    So it is of all that have one now: who was touched was told so, and each has the
+    state that was told of it last.
+    """
+    return f"marks GLOB '*[{wanted}]*'"
 
 
 def _bytes(text: str) -> bytes:
@@ -307,6 +315,12 @@ def _text(record: bytes) -> str:
 def _marks(row: _Row) -> str:
     """The marks of the changes of a row, each once."""
     return "".join(mark for mark, _ in _read(row)) if row[4] else row[2]
+
+
+@lru_cache(maxsize=1_000)
+def _number(marks: str, wanted: str) -> int:
+    """How many changes so marked have one of these."""
+    return sum(map(wanted.__contains__, marks))
 
 
 @lru_cache(maxsize=1_000)
