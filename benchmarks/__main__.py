@@ -259,7 +259,16 @@ def main() -> None:
         help="a book of so many records, drawn there if it is not",
     )
     asked = reader.parse_args()
-    if asked.groups[:1] == ["table"]:
+    is_table = asked.groups[:1] == ["table"]
+    there = _table.ROWS if is_table else GROUPS
+    for name in asked.groups[is_table:]:
+        if name not in there:
+            kind = "row of the table" if is_table else "group"
+            where = (
+                "" if is_table or name not in _table.ROWS else f"; say `table {name}`"
+            )
+            reader.error(f"{name} is no {kind}{where}; there are {', '.join(there)}")
+    if is_table:
         print(_table.HEAD, flush=True)
         for line in _table.lines(asked.records, asked.groups[1:], asked.folder):
             print(_table.shown(line), flush=True)

@@ -60,9 +60,12 @@ def nights(crm: str, changes: int) -> tuple[Night, Night]:
 
 
 def allowed_mb(small: Night, large: Night) -> float:
-    """What the larger night may take where memory is flat."""
+    """What the larger night may take where memory is flat.
+
+    What its results took, before it began, is not the night's.
+    """
     more = large.changes - small.changes
-    return small.peak_mb * 1.1 + more * _BYTES_EACH / 1e6
+    return max(small.peak_mb * 1.1 + more * _BYTES_EACH / 1e6, large.start_mb)
 
 
 def _spent(crm: str, changes: int) -> Night:

@@ -33,6 +33,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 # them. `--no-loadscope-reorder` keeps the order made here.
 LONG = (
     "tests/engines/test_same_answers.py",
+    "tests/engines/test_odd_books.py",
     "tests/test_sync.py",
     "tests/writeback/test_killed.py",
     "tests/test_secrets.py",
@@ -46,6 +47,7 @@ LONG = (
     "tests/pull/test_killed_by_call.py",
     "tests/cli/test_help.py",
     "tests/report/test_browser.py",
+    "tests/analyse/test_left_out.py",
     "tests/pull/test_both_crms.py",
     "tests/connectors/hubspot/test_assumptions.py",
     "tests/writeback/test_any_order.py",

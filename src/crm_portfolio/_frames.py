@@ -135,7 +135,7 @@ def connected(database: Path | None) -> Any:
     """A DuckDB connection of its own, to a file that it only reads, or to memory.
 
     Raises:
-        SettingsError: The file is no DuckDB database.
+        SettingsError: The file is no DuckDB database, or is open elsewhere.
     """
     duckdb = _duckdb()
     # DuckDB would lay what memory does not hold into the folder one happens to be in.
@@ -148,6 +148,13 @@ def connected(database: Path | None) -> Any:
         return duckdb.connect(config=how)
     try:
         return duckdb.connect(str(database), read_only=True, config=how)
+    except (duckdb.IOException, duckdb.ConnectionException) as error:
+        if "lock" in str(error) or "different configuration" in str(error):
+            raise SettingsError(
+                f"{database} is open elsewhere, in another program or by a connection of "
+                "this one: close it there and do the same again, or give that connection"
+            ) from error
+        raise SettingsError(f"{database} cannot be read as a DuckDB file") from error
     except duckdb.Error as error:
         raise SettingsError(f"{database} cannot be read as a DuckDB file") from error
 

@@ -303,3 +303,16 @@ def test_what_failed_for_good_is_saved_under_its_run(tmp_path: Path) -> None:
     file = tmp_path / "failed.csv"
     assert found.save_failed(file) == 1
     assert f'"{RUN}","account","001A","tier","","A"' in file.read_text(encoding="utf-8")
+
+
+def test_a_field_that_the_crm_minds_without_a_code_is_told() -> None:
+    found = found_in(BEGUN, intent(A), outcome(2, ["rejected", "", "Tier__c"]))
+    assert found.entries[KEY_A] == Entry(TIER_A, "rejected", field="Tier__c")
+
+
+def test_records_are_told_apart_and_sorted_as_python_sorts_texts() -> None:
+    ids = ["", "a", "\ud800", "\ud801", "\uffff", "\U0001f600"]
+    sent = [[one, "tier", None, "A"] for one in reversed(ids)]
+    told = Heard.of(segments(BEGUN, intent(*sent)))
+    assert [change.record_id for change in told.touched()] == ids
+    assert [known.entry.change.record_id for known in told.of("account", ids)] == ids

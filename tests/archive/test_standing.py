@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import tracemalloc
 from collections import Counter
@@ -114,6 +115,7 @@ class Model:
     states: dict[Key, tuple[str, object]] = attrs.field(factory=dict)
     touched: set[Key] = attrs.field(factory=set)
     unchecked: set[Key] = attrs.field(factory=set)
+    overwritten: dict[Key, object] = attrs.field(factory=dict)
 
     @classmethod
     def of(cls, segments: list[Segment]) -> Model:
@@ -143,6 +145,8 @@ class Model:
             self.unchecked.discard(key)
             if state in ("written", "unknown", "overwritten_in_window"):
                 self.touched.add(key)
+            if state == "overwritten_in_window":
+                self.overwritten[key] = found
 
     def is_settled(self, key: Key) -> bool:
         state, _ = self.states.get(key, ("not_sent", None))
@@ -169,6 +173,7 @@ def assert_is_as_in(told: Told, model: Model) -> None:
     failed = [key for key in sorted(model.states) if model.states[key][0] not in fine]
     assert [entry.key for entry in told.entries().failed()] == failed
     assert len(told.entries().failed()) == len(failed)
+    assert told.overwritten == model.overwritten
     for table, one in PLACES:
         known = list(told.between(table, one, one))
         assert known == list(told.of(table, [one]))
@@ -245,6 +250,26 @@ def test_who_works_at_a_run_knows_what_its_segments_tell(
     assert_is_as_in(standing.told(), Model.of(segments))
 
 
+def test_what_may_have_arrived_is_touched_though_it_was_refused_when_sent_again() -> (
+    None
+):
+    standing, change = Standing(), Change("001A", "tier", None, "A")
+    for number, state in ((2, "unknown"), (5, "rejected")):
+        standing.intended(number, [change], [])
+        standing.answered(number, [Entry(change, state)])  # type: ignore[arg-type]
+        standing.checked(number, [])
+    assert tuple(standing.told().touched()) == (change,)
+
+
+def test_those_beside_the_first_outlive_it() -> None:
+    first = Told()
+    beside = Told(first)
+    del first
+    gc.collect()
+    beside.put("account", [("a", "b", ("tier", None, "A"))])
+    assert len(beside.entries()) == 1
+
+
 def entries(content: Mapping[str, Any], name: str) -> list[Entry]:
     return [
         Entry(Change(*change, content["table"]), state, code, found)
@@ -290,12 +315,18 @@ def test_four_times_the_changes_take_no_more_memory(
 
     def segments(count: int) -> Iterator[Segment]:
         yield Segment(1, "begin", BEGIN, "")
+        # An apply that was killed, and a batch of which nothing was sent.
+        cut_off = [["a", "tier", None, "A"]]
+        yield Segment(2, "intent", {"send": cut_off, "left": []}, "")
+        yield Segment(3, "begin", BEGIN, "")
+        stale = [["b", "tier", None, "A", "stale", "", "D"]]
+        yield Segment(4, "intent", {"send": [], "left": stale}, "")
         for number in range(count // 100):
             ids = [f"{number * 100 + at:018}" for at in range(100)]
             sent = [[one, "tier", None, "A"] for one in ids]
             told = {"send": sent, "left": []}
             results = [["written", "", ""]] * len(sent)
-            intent = 2 + 3 * number
+            intent = 5 + 3 * number
             yield Segment(intent, "intent", told, "")
             yield Segment(
                 intent + 1, "outcome", {"intent": intent, "results": results}, ""
@@ -304,7 +335,7 @@ def test_four_times_the_changes_take_no_more_memory(
 
     def peak(count: int) -> int:
         tracemalloc.start()
-        assert sum(1 for _ in Heard.of(segments(count)).touched()) == count
+        assert sum(1 for _ in Heard.of(segments(count)).touched()) == count + 1
         (_, most), _ = tracemalloc.get_traced_memory(), tracemalloc.stop()
         return most
 

@@ -191,6 +191,26 @@ def test_a_column_that_only_a_later_row_needs_is_there_from_the_first_on() -> No
     assert made.balance["residue"].to_pylist() == [0]
 
 
+def test_nothing_is_the_same_nothing_whatever_its_sign() -> None:
+    """A replica's column that becomes a decimal makes no other book."""
+    kept = []
+    for nothing in (0.0, -0.0):
+        line = {"line_id": ["a"], "account_id": ["1"], "booked_on": ["2026-01-01"]}
+        told = {**line, "amount": [nothing], "currency": ["USD"]}
+        raw = {
+            "account": pa.table({"account_id": ["1"]}),
+            "revenue_line": pa.table(told),
+        }
+        rate = {"currency": ["USD"], "base": ["EUR"], "from_on": ["2026-01-01"]}
+        raw["exchange_rate"] = pa.table({**rate, "rate": [0.9]})
+        made = streamed(
+            raw, size=1, held=1, as_of=AS_OF, currency="EUR", time_zone="UTC"
+        )
+        lines = made.tables["revenue_line"]
+        kept.append([str(lines[name][0]) for name in ("amount", "original_amount")])
+    assert kept == [["0.0", "0.0"]] * 2
+
+
 def test_one_single_change_has_a_span_too() -> None:
     change = pa.table(
         {"opportunity_id": ["o"], "changed_at": ["2026-01-01"], "field": ["stage"]}

@@ -286,6 +286,7 @@ def _with_amounts(
     original = _column(table, "original_amount")
     altered = pc.or_(_is_foreign(table, currency), pc.not_equal(said, amount))
     original = pc.coalesce(original, pc.if_else(altered, said, null(pa.float64())))
+    original = pc.add(original, 0.0)  # -0.0 is 0, and a book is known by its bytes
     if "amount" in table.column_names or original.null_count < len(original):
         table = set_column(table, "amount", amount)
     if "original_amount" in table.column_names or original.null_count < len(original):

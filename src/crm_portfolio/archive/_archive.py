@@ -143,7 +143,7 @@ class Archive:
                 first.
             SettingsError: There is no such run.
         """
-        heard = Heard(told or Told())
+        heard = Heard(Told() if told is None else told)
         segments = self.outline(run_id, heard.hear)
         if not segments:
             if run_id in self.runs():

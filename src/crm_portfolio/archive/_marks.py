@@ -43,9 +43,9 @@ class Mark:
 
 
 _STATES: Final = [state for part in get_args(ChangeState) for state in get_args(part)]
-_KNOWN: Final = (Mark(*each) for each in product(_STATES, (True, False), (True, False)))
+_KNOWN: Final = [Mark(*each) for each in product(_STATES, (True, False), (True, False))]
 # Letters only: SQLite looks for a set of them with GLOB.
-MARKS: Final = dict(zip(string.ascii_letters, _KNOWN, strict=False))
+MARKS: Final = dict(zip(string.ascii_letters[: len(_KNOWN)], _KNOWN, strict=True))
 _LETTERS: Final = {mark: letter for letter, mark in MARKS.items()}
 _TOLD: Final = {
     (mark.state, mark.is_unchecked): letter

@@ -332,15 +332,23 @@ def _summed(marks: str) -> tuple[int, bool]:
 
 def _read(row: _Row) -> list[_Read]:
     """The changes of a row with their marks, each once, in the order of their columns."""
+    told = zip(row[2], json.loads(b"[%b]" % row[3]), strict=True)
+    if not row[4]:
+        return sorted(told, key=_column)
     found: dict[str, _Read] = {}
-    for mark, told in zip(row[2], json.loads(b"[%b]" % row[3]), strict=True):
-        column = told[0]
+    for mark, change in told:
+        column = change[0]
         if column in found:
             earlier, first = found[column]
-            found[column] = marked(earlier, mark), [*first[:3], *told[3:]]
+            found[column] = marked(earlier, mark), [*first[:3], *change[3:]]
         else:
-            found[column] = mark, told
+            found[column] = mark, change
     return [found[column] for column in sorted(found)]
+
+
+def _column(read: _Read) -> str:
+    _, (column, *_) = read
+    return column  # type: ignore[no-any-return]
 
 
 def _entry(row: _Row, read: _Read) -> Entry:
@@ -359,6 +367,8 @@ def _change(row: _Row, read: _Read) -> Change:
 
 def value_of(column: str, told: Value) -> Value:
     """The value that a segment tells of."""
+    if told is None:
+        return None
     try:
         return canonical(column, told)
     except ValueError:  # what a person typed where a day should stand

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import warnings
 import weakref
 from collections.abc import Callable
@@ -20,7 +22,12 @@ from laid_down import COUNT, LONG_AGO, SYNCED, ids, laid_down, replica
 from crm_portfolio import connect, pull
 from crm_portfolio._pull import pull_into
 from crm_portfolio.connectors.warehouse import Warehouse, WarehouseSettings
-from crm_portfolio.errors import CursorLostError, FieldNotFoundError, SettingsError
+from crm_portfolio.errors import (
+    ConnectorError,
+    CursorLostError,
+    FieldNotFoundError,
+    SettingsError,
+)
 from crm_portfolio.portfolio import Calendar
 from crm_portfolio.protocols import Batch, StaleSourceWarning
 from crm_portfolio.schema import TableName
@@ -157,6 +164,29 @@ def test_a_folder_called_like_a_pattern_is_not_its_neighbour(tmp_path: Path) -> 
     assert len(rows_of(mine, "account")) > len(rows_of(other, "account"))
 
 
+def test_a_table_of_which_a_file_was_cut_is_named(tmp_path: Path) -> None:
+    folder = laid_down("dlt-salesforce", tmp_path / "lake")
+    cut = folder / "account" / "loaded=2026" / "1.parquet"
+    cut.write_bytes(cut.read_bytes()[:-50])
+    with pytest.raises(ConnectorError, match=r"the table .account. was looked at"):
+        Warehouse(folder, layout="dlt-salesforce")
+
+
+def test_a_file_that_is_open_elsewhere_is_not_called_broken(tmp_path: Path) -> None:
+    file = tmp_path / "replica.duckdb"
+    holder = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    command = [sys.executable, "-c", holder, str(file)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as other:  # type: ignore[call-overload]
+        assert other.stdout.readline() == "1\n"
+        with pytest.raises(SettingsError, match="is open elsewhere"):
+            Warehouse(file, layout="dlt-hubspot")
+        other.communicate("\n")
+    mine, refused = duckdb.connect(str(file)), "by a connection of this one"
+    with mine, pytest.raises(SettingsError, match=refused):
+        Warehouse(file, layout="dlt-hubspot")
+
+
 def test_the_schema_with_such_tables_is_found_and_of_two_one_is_to_be_named() -> None:
     layout = "fivetran-salesforce"
     connection = in_duckdb(replica(layout), schema="crm")
@@ -198,6 +228,10 @@ def test_a_view_gives_a_table_the_name_that_the_layout_has_for_it() -> None:
     [
         ("nowhere.duckdb", "there is no DuckDB file and no folder nowhere.duckdb"),
         (7, "a int is no place of a replica"),
+        (
+            "postgresql://u:secret@host/crm",
+            "^an address is no place of a replica: open",
+        ),
     ],
 )
 def test_what_is_no_place_of_a_replica_is_refused(place: object, told: str) -> None:

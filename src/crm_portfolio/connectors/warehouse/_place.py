@@ -15,6 +15,7 @@ import pyarrow as pa
 from crm_portfolio._engines import literal
 from crm_portfolio._frames import connected, nw
 from crm_portfolio.connectors.warehouse._cuts import cut
+from crm_portfolio.connectors.warehouse._refusals import translated
 from crm_portfolio.errors import SettingsError
 
 __all__ = ["Asked", "Place", "opened"]
@@ -62,7 +63,9 @@ class _Duck:
         return _Duck(self.connection.cursor(), self.sources)
 
     def frame(self, table: str) -> Any:
-        return nw.from_native(self.connection.sql(f"FROM {self.sources[table]}"))
+        # With a file of each table, or hundreds: who mends it must know of which.
+        with translated(f"while the table {table!r} was looked at"):
+            return nw.from_native(self.connection.sql(f"FROM {self.sources[table]}"))
 
     def batches(self, asked: Asked, after: Any, rows: int) -> Iterator[pa.Table]:
         relation = nw.to_native(asked(after))
@@ -116,6 +119,11 @@ def opened(place: object, schema: str | None, wanted: Sequence[str]) -> Place:
         raise SettingsError(
             f"a {type(place).__qualname__} is no place of a replica: give a DuckDB file, "
             "a folder of Parquet files, a DuckDB connection or an Ibis connection"
+        )
+    if "://" in str(place):  # with a login in it, perhaps: it is not repeated
+        raise SettingsError(
+            "an address is no place of a replica: open it with DuckDB or Ibis, with the "
+            "login where they look for it, and give that connection"
         )
     path = Path(place)
     if path.is_dir():
