@@ -1,6 +1,7 @@
 """All of it in one table: python -m benchmarks [GROUP …] [--records N].
 
-``python -m benchmarks table [ROW …]`` holds what is done with large books against its goals.
+``python -m benchmarks table [ROW …]`` holds what is done with large books against its goals,
+which are goals of --records 10000000: of less, much of a ratio is planning.
 """
 
 from __future__ import annotations
@@ -269,6 +270,8 @@ def main() -> None:
             )
             reader.error(f"{name} is no {kind}{where}; there are {', '.join(there)}")
     if is_table:
+        if asked.records < _table.LEAST:
+            reader.error(f"a table of fewer than {_table.LEAST:,} records says nothing")
         print(_table.HEAD, flush=True)
         for line in _table.lines(asked.records, asked.groups[1:], asked.folder):
             print(_table.shown(line), flush=True)

@@ -26,8 +26,10 @@ from benchmarks._starts import started
 from benchmarks._whole import analysed, scanned_by_hand
 from benchmarks._whole_book import drawn
 
-__all__ = ["ROWS", "lines", "shown"]
+__all__ = ["HEAD", "LEAST", "ROWS", "lines", "shown"]
 
+LEAST: Final = 20_000
+"""Of fewer records the smallest book of some row is too small to be drawn."""
 _DRAWS: Final = 10_000
 _NOT_FLAT: Final = 1.15  # times the peak of a quarter, beside three numbers a record
 _MOST_MB: Final = 400

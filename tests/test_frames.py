@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from crm_portfolio._frames import (
@@ -26,6 +27,7 @@ from crm_portfolio._frames import (
     with_nulls,
 )
 from crm_portfolio.errors import MissingExtraError, SettingsError
+from crm_portfolio.portfolio import Portfolio
 
 TABLE = pa.table(
     {
@@ -59,6 +61,17 @@ def test_a_frame_without_rows_keeps_its_columns(backend: Backend) -> None:
 def test_the_kind_of_another_frame_is_met(backend: Backend) -> None:
     like = from_arrow(TABLE, backend)
     assert type(same_kind(pa.table({"a": [1]}), like)) is type(like)
+
+
+def test_runs_of_one_value_come_as_the_rows_they_are() -> None:
+    texts = pc.run_end_encode(pa.array(["a", "a", None]))
+    table = pa.table({"text": texts, "other": [1, 2, 3]})
+    assert to_arrow(table).to_pydict() == {"text": ["a", "a", None], "other": [1, 2, 3]}
+
+
+def test_what_is_no_kind_of_frame_is_refused_before_a_folder_is_looked_for() -> None:
+    with pytest.raises(SettingsError, match="there is no backend 'spark'; there are"):
+        Portfolio.load("nowhere", backend="spark")  # type: ignore[arg-type]
 
 
 def test_missing_values_of_plain_pandas_are_null() -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "Backend",
     "NativeFrame",
     "backend_of",
+    "check_backend",
     "connected",
     "from_arrow",
     "from_parquet",
@@ -89,12 +90,21 @@ def from_arrow(table: pa.Table, backend: Backend) -> NativeFrame:
     A DuckDB relation reads the table where it lies; it is of DuckDB's default
     connection, so that ``duckdb.sql`` can name it beside others.
     """
-    if backend not in ALL_BACKENDS:
-        known = ", ".join(ALL_BACKENDS)
-        raise SettingsError(f"there is no backend {backend!r}; there are {known}")
+    check_backend(backend)
     if backend in ENGINES:
         return ENGINES[backend].from_arrow(table)
     return _MAKERS[backend](table)
+
+
+def check_backend(name: str) -> None:
+    """Refuse what is no kind of frames.
+
+    Raises:
+        SettingsError: It names those that there are.
+    """
+    if name not in ALL_BACKENDS:
+        known = ", ".join(ALL_BACKENDS)
+        raise SettingsError(f"there is no backend {name!r}; there are {known}")
 
 
 def from_parquet(
@@ -221,6 +231,12 @@ def to_parquet(frame: NativeFrame, folder: Path) -> None:
 
 def plain(table: pa.Table) -> pa.Table:
     """The same without metadata, with text as plain strings and moments in UTC."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_run_end_encoded(field.type):  # Arrow cannot put these in order
+            import pyarrow.compute as pc
+
+            told = pc.run_end_decode(table.column(place))
+            table = table.set_column(place, field.name, told)
     fields = [
         pa.field(name, _plain_type(type_))
         for name, type_ in zip(table.column_names, table.schema.types, strict=True)

@@ -19,6 +19,7 @@ from crm_portfolio._frames import (
     Backend,
     NativeFrame,
     backend_of,
+    check_backend,
     from_arrow,
 )
 from crm_portfolio._normalise import Stream, normalise
@@ -369,8 +370,10 @@ class Portfolio:
                 in a store is known by its length alone, and is not read for it.
             MissingExtraError: It is in a store, and the extra for stores is not installed.
             RightMissingError: The store refuses the login.
+            SettingsError: There is no such kind of frames.
             TransientError: The store does not answer.
         """
+        check_backend(backend)
         place = place_of(folder)
         header = read_header(place)
         tables, told = SavedTables.both(place, header)
