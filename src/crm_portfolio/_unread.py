@@ -47,7 +47,11 @@ _SAYINGS: Final = (
     ("No magic bytes found", "cut"),
     ("too small to be a Parquet file", "cut"),
 )
-# The last line of what Python raised inside of DuckDB, where its words begin.
+# What Python raised inside of DuckDB, which an older one tells by its places alone.
+_INSIDE: Final = re.compile(
+    r"^(Traceback \(most recent call last\)|At):$", re.MULTILINE
+)
+# The last line of it, where its words begin.
 _RAISED: Final = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception))(?::|$)", re.MULTILINE)
 _FILE: Final = re.compile(r"""["']?([^"'?@*\s][^"'?@*\n]*\.parquet)["']?""")
 
@@ -98,7 +102,7 @@ def _kind(error: Exception) -> str | None:
     if type(error).__module__.partition(".")[0].lstrip("_") != "duckdb":
         return None
     text = str(error)
-    if "Traceback (most recent call last)" in text:
+    if _INSIDE.search(text):
         raised = [name for name in _RAISED.findall(text) if name in _KINDS]
         return _KINDS[raised[-1]] if raised else None
     return next((kind for said, kind in _SAYINGS if said in text), None)
@@ -106,7 +110,7 @@ def _kind(error: Exception) -> str | None:
 
 def _file_in(text: str) -> str:
     """The file that is named first; none where a traceback names its own."""
-    if "Traceback (most recent call last)" in text:
+    if _INSIDE.search(text):
         return ""
     found = _FILE.search(text)
     return found[1].strip() if found else ""
