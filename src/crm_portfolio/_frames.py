@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from secrets import token_hex
-from tempfile import gettempdir
 from typing import Any, Literal, TypeAlias
 
 import narwhals.stable.v2 as nw
@@ -32,7 +30,6 @@ __all__ = [
     "NativeFrame",
     "backend_of",
     "check_backend",
-    "connected",
     "from_arrow",
     "from_parquet",
     "kept",
@@ -139,34 +136,6 @@ def _scanned(
     if len(files) > 1 and len(lengths) == len(files):
         _FIRST_ROWS[frame] = (0, *itertools.accumulate(lengths))[:-1]
     return frame
-
-
-def connected(database: Path | None) -> Any:
-    """A DuckDB connection of its own, to a file that it only reads, or to memory.
-
-    Raises:
-        SettingsError: The file is no DuckDB database, or is open elsewhere.
-    """
-    duckdb = _duckdb()
-    # DuckDB would lay what memory does not hold into the folder one happens to be in.
-    own = token_hex(8)
-    if database is not None:  # who opens it again must ask for the same, for DuckDB
-        own = _SPILLS.setdefault(database.resolve(), own)
-    spill = Path(gettempdir(), f"crm_portfolio_{own}")
-    how: dict[str, Any] = {"temp_directory": str(spill)}
-    if database is None:
-        return duckdb.connect(config=how)
-    try:
-        return duckdb.connect(str(database), read_only=True, config=how)
-    except (duckdb.IOException, duckdb.ConnectionException) as error:
-        if "lock" in str(error) or "different configuration" in str(error):
-            raise SettingsError(
-                f"{database} is open elsewhere, in another program or by a connection of "
-                "this one: close it there and do the same again, or give that connection"
-            ) from error
-        raise SettingsError(f"{database} cannot be read as a DuckDB file") from error
-    except duckdb.Error as error:
-        raise SettingsError(f"{database} cannot be read as a DuckDB file") from error
 
 
 def kept(rows: Any, *, by: Sequence[str] = ()) -> Any:
@@ -390,7 +359,6 @@ def _narrow(frame: NativeFrame) -> NativeFrame:
     return frame.project(", ".join(told)) if any(wide) else frame
 
 
-_SPILLS: dict[Path, str] = {}
 _KEPT, _OVER = itertools.count(), set[str]()
 # The number of the first row of each file, by the relation that reads them.
 _FIRST_ROWS = weakref.WeakKeyDictionary[Any, tuple[int, ...]]()

@@ -13,7 +13,8 @@ import attrs
 import pyarrow as pa
 
 from crm_portfolio._engines import literal
-from crm_portfolio._frames import connected, nw
+from crm_portfolio._frames import nw
+from crm_portfolio.connectors.warehouse._connected import connected
 from crm_portfolio.connectors.warehouse._cuts import cut
 from crm_portfolio.connectors.warehouse._refusals import translated
 from crm_portfolio.errors import SettingsError
